@@ -1,0 +1,1 @@
+"""Correlative pairs, normalisation, crops and splits."""

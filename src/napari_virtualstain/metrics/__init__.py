@@ -1,0 +1,1 @@
+"""How true a virtual stain is."""

@@ -1,0 +1,1 @@
+"""Networks, model files with their cards, and the shipped models."""

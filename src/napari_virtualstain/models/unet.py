@@ -1,0 +1,100 @@
+"""The U-Net that serves as generator and as segmenter.
+
+Section 2.3 of the paper: convolution blocks joined by average-pooling on the way
+down and bilinear upsampling on the way up, skip connections, reflection padding
+and leaky ReLU. Normalisation is BatchNorm or none, never InstanceNorm: an output
+pixel must depend on its surroundings only, or tile and frame would differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def _convolution_block(
+    channels: Sequence[int], kernel: int, *, batch_norm: bool, dropout: float
+) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for before, after in pairwise(channels):
+        layers.append(
+            nn.Conv2d(
+                before,
+                after,
+                kernel,
+                padding=kernel // 2,
+                padding_mode="reflect",
+                bias=not batch_norm,
+            )
+        )
+        if batch_norm:
+            layers.append(nn.BatchNorm2d(after))
+        layers.append(nn.LeakyReLU(0.1, inplace=True))
+    if dropout:
+        layers.append(nn.Dropout2d(dropout))
+    return nn.Sequential(*layers)
+
+
+class UNet(nn.Module):
+    """U-Net from images (N, C, Y, X) to images (N, O, Y, X) of the same size.
+
+    Y and X must be multiples of :attr:`stride`; the staining engine pads.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+        Planes read and maps returned.
+    widths : sequence of int
+        Channels of each level, finest first.
+    kernel : int
+        Odd size of every in-scale convolution.
+    convolutions : int
+        Convolutions of each block.
+    batch_norm : bool
+        BatchNorm after each convolution.
+    dropout : float
+        Dropout of whole channels at the end of each block.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        out_channels: int = 1,
+        *,
+        widths: Sequence[int] = (32, 64, 128, 256),
+        kernel: int = 3,
+        convolutions: int = 2,
+        batch_norm: bool = True,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.stride = 2 ** (len(widths) - 1)
+
+        def block(before: int, after: int) -> nn.Sequential:
+            channels = [before, *[after] * convolutions]
+            return _convolution_block(channels, kernel, batch_norm=batch_norm, dropout=dropout)
+
+        self.down = nn.ModuleList(
+            block(before, after) for before, after in pairwise([in_channels, *widths])
+        )
+        self.up = nn.ModuleList(block(below + beside, beside) for beside, below in pairwise(widths))
+        self.head = nn.Conv2d(widths[0], out_channels, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the output maps of `image`, (N, C, Y, X) to (N, O, Y, X)."""
+        skips: list[Tensor] = []
+        features = image
+        for level, block in enumerate(self.down):
+            features = block(functional.avg_pool2d(features, 2) if level else features)
+            skips.append(features)
+        for level in range(len(self.up) - 1, -1, -1):
+            upsampled = functional.interpolate(
+                features, scale_factor=2, mode="bilinear", align_corners=False
+            )
+            features = self.up[level](torch.cat([skips[level], upsampled], dim=1))
+        output: Tensor = self.head(features)
+        return output

@@ -1,0 +1,1 @@
+"""Point spread functions, deconvolution and weight maps."""

@@ -1,0 +1,142 @@
+"""How long work says how far it is, and how it is told to stop.
+
+A core function takes ``progress``, a callable that receives :class:`Progress`
+values, and ``cancel``, a :class:`CancelToken` that it looks at once a tile, frame or
+batch. Neither knows who listens: a progress bar, a napari dock, or nobody.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .errors import CancelledError
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How much of a job is done.
+
+    Attributes
+    ----------
+    done : int
+        Finished units.
+    total : int or None
+        Units in all, None when that is not known.
+    unit : str
+        What is counted, in the singular: ``"frame"``, ``"epoch"``.
+    step : str
+        What is being done, as a verb form: ``"staining"``.
+    elapsed_s : float
+        Seconds since the job began.
+    """
+
+    done: int
+    total: int | None = None
+    unit: str = "frame"
+    step: str = ""
+    elapsed_s: float = 0.0
+
+    @property
+    def fraction(self) -> float | None:
+        """Done over total in [0, 1], or None when the total is not known."""
+        return min(1.0, self.done / self.total) if self.total else None
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Seconds left at the mean speed so far, or None while that is not known."""
+        if not self.total or not self.done:
+            return None
+        return self.elapsed_s / self.done * max(0, self.total - self.done)
+
+    def __str__(self) -> str:
+        """Return for instance ``frame 12/120, 3.1 s/frame, 5 min left``."""
+        count = f"{self.unit} {self.done}" + (f"/{self.total}" if self.total else "")
+        parts = [f"{self.step}: {count}" if self.step else count]
+        if self.done and self.elapsed_s > 0:
+            parts.append(f"{self.elapsed_s / self.done:.2g} s/{self.unit}")
+        if (left := self.remaining_s) is not None:
+            parts.append(f"{duration_text(left)} left")
+        return ", ".join(parts)
+
+
+ProgressCallback = Callable[[Progress], None]
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration as a person says it: ``8 s``, ``5 min``, ``2 h 10 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+class CancelToken:
+    """A flag that one thread raises and another looks at.
+
+    Examples
+    --------
+    >>> token = CancelToken()
+    >>> token.cancelled
+    False
+    >>> token.cancel()
+    >>> token.cancelled
+    True
+    """
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def cancel(self) -> None:
+        """Ask the work to stop at its next look."""
+        self._event.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody asked the work to stop."""
+        return self._event.is_set()
+
+    def raise_if_cancelled(self) -> None:
+        """Raise :class:`CancelledError` if somebody asked the work to stop."""
+        if self._event.is_set():
+            raise CancelledError("Cancelled. What was finished by then has been kept.")
+
+
+@dataclass(slots=True)
+class Reporter:
+    """Counts the units of one job, reports them and looks at the cancel token.
+
+    Parameters
+    ----------
+    total : int or None
+        Units in all.
+    unit, step : str
+        See :class:`Progress`.
+    progress : callable or None
+        Receives a :class:`Progress` after each unit.
+    cancel : CancelToken or None
+        Looked at before each unit.
+    """
+
+    total: int | None
+    unit: str = "frame"
+    step: str = ""
+    progress: ProgressCallback | None = None
+    cancel: CancelToken | None = None
+    done: int = 0
+    _start: float = field(default_factory=time.perf_counter)
+
+    def check(self) -> None:
+        """Raise :class:`CancelledError` if the job was cancelled."""
+        if self.cancel is not None:
+            self.cancel.raise_if_cancelled()
+
+    def advance(self, units: int = 1) -> None:
+        """Count `units` as done, report, and look at the cancel token."""
+        self.done += units
+        if self.progress is not None:
+            elapsed_s = time.perf_counter() - self._start
+            self.progress(Progress(self.done, self.total, self.unit, self.step, elapsed_s))
+        self.check()

@@ -1,0 +1,1 @@
+"""Mitochondria as instances, and their measures."""

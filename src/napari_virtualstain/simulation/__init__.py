@@ -1,0 +1,1 @@
+"""Correlative movies of mitochondria with exact truth."""

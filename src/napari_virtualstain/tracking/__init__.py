@@ -1,0 +1,1 @@
+"""Identities of mitochondria through time."""
