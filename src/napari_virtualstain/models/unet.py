@@ -58,6 +58,16 @@ class UNet(nn.Module):
         BatchNorm after each convolution.
     dropout : float
         Dropout of whole channels at the end of each block.
+    replicate : int
+        How often the input planes are repeated as channels. The paper's method A reads
+        three channels, which are one grey plane three times.
+    output_activation : {"none", "relu", "sigmoid"}
+        Applied to the output.
+
+    Examples
+    --------
+    >>> UNet(widths=(4, 8))(torch.zeros(1, 1, 16, 16)).shape
+    torch.Size([1, 1, 16, 16])
     """
 
     def __init__(
@@ -70,16 +80,20 @@ class UNet(nn.Module):
         convolutions: int = 2,
         batch_norm: bool = True,
         dropout: float = 0.0,
+        replicate: int = 1,
+        output_activation: str = "none",
     ) -> None:
         super().__init__()
         self.stride = 2 ** (len(widths) - 1)
+        self.replicate = replicate
+        self.output_activation = output_activation
 
         def block(before: int, after: int) -> nn.Sequential:
             channels = [before, *[after] * convolutions]
             return _convolution_block(channels, kernel, batch_norm=batch_norm, dropout=dropout)
 
         self.down = nn.ModuleList(
-            block(before, after) for before, after in pairwise([in_channels, *widths])
+            block(before, after) for before, after in pairwise([in_channels * replicate, *widths])
         )
         self.up = nn.ModuleList(block(below + beside, beside) for beside, below in pairwise(widths))
         self.head = nn.Conv2d(widths[0], out_channels, 1)
@@ -87,7 +101,7 @@ class UNet(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Return the output maps of `image`, (N, C, Y, X) to (N, O, Y, X)."""
         skips: list[Tensor] = []
-        features = image
+        features = image.repeat(1, self.replicate, 1, 1) if self.replicate > 1 else image
         for level, block in enumerate(self.down):
             features = block(functional.avg_pool2d(features, 2) if level else features)
             skips.append(features)
@@ -96,5 +110,11 @@ class UNet(nn.Module):
                 features, scale_factor=2, mode="bilinear", align_corners=False
             )
             features = self.up[level](torch.cat([skips[level], upsampled], dim=1))
-        output: Tensor = self.head(features)
+        return self._activate(self.head(features))
+
+    def _activate(self, output: Tensor) -> Tensor:
+        if self.output_activation == "relu":
+            return functional.relu(output)
+        if self.output_activation == "sigmoid":
+            return torch.sigmoid(output)
         return output

@@ -1,0 +1,123 @@
+"""What the networks are: sizes of the paper, invariances, refused arguments."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from napari_virtualstain.errors import ModelError
+from napari_virtualstain.models import Discriminator, build_network, unet_arguments
+
+
+def _parameters(network: torch.nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+def test_paper_generator_has_the_published_size() -> None:
+    network = build_network({"name": "paper"})
+    # 15.9 M: an independent re-implementation of section 2.3
+    assert _parameters(network) == pytest.approx(15.9e6, rel=0.01)
+    kernels = {m.kernel_size for m in network.modules() if isinstance(m, torch.nn.Conv2d)}
+    assert kernels == {(7, 7), (1, 1)}
+    assert all(
+        m.padding_mode == "reflect"
+        for m in network.modules()
+        if hasattr(m, "padding_mode") and m.kernel_size == (7, 7)
+    )
+
+
+def test_compact_generator_is_an_eighth_of_it() -> None:
+    assert _parameters(build_network({"name": "compact"})) == pytest.approx(1.95e6, rel=0.02)
+
+
+def test_discriminator_ends_at_2048_features_for_256_pixel_crops() -> None:
+    network = Discriminator()
+    assert network.head[0].in_features == 2048
+    with torch.device("meta"):
+        features = Discriminator().features(torch.empty(2, 1, 256, 256))
+    assert features.shape == (2, 2048, 8, 8)
+    convolutions = [m for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert len(convolutions) == 1 + 5 * 2
+
+
+def test_discriminator_probability_is_the_sigmoid_of_its_logit() -> None:
+    network = Discriminator(width=2, blocks=2)
+    image = torch.randn(3, 1, 32, 32)
+    torch.testing.assert_close(network.probability(image), torch.sigmoid(network(image)))
+
+
+def test_unet_commutes_with_flips_when_its_kernels_do() -> None:
+    network = build_network({"name": "unet", "arguments": {"widths": [4, 8]}}).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.ndim == 4:
+                parameter.copy_((parameter + parameter.flip(-1)) / 2)
+        image = torch.randn(1, 1, 16, 24)
+        torch.testing.assert_close(
+            network(image.flip(-1)), network(image).flip(-1), atol=1e-5, rtol=1e-4
+        )
+
+
+@pytest.mark.parametrize(("activation", "low", "high"), [("relu", 0, None), ("sigmoid", 0, 1)])
+def test_output_activation_bounds_the_output(
+    activation: str, low: float, high: float | None
+) -> None:
+    arguments = {"widths": [4], "output_activation": activation}
+    network = build_network({"name": "unet", "arguments": arguments})
+    with torch.no_grad():
+        output = 30 * network(30 * torch.randn(1, 1, 32, 32)) / 30
+    assert output.min() >= low
+    assert high is None or output.max() <= high
+
+
+def test_replicated_input_equals_three_equal_channels() -> None:
+    torch.manual_seed(0)
+    replicated = build_network({"name": "unet", "arguments": {"widths": [4], "replicate": 3}})
+    three = build_network({"name": "unet", "arguments": {"widths": [4], "in_channels": 3}})
+    three.load_state_dict(replicated.state_dict())
+    image = torch.randn(1, 1, 16, 16)
+    replicated.eval(), three.eval()
+    torch.testing.assert_close(replicated(image), three(image.repeat(1, 3, 1, 1)))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"widths": [10**9]},
+        {"widths": []},
+        {"widths": [0]},
+        {"kernel": 4},
+        {"kernel": 10**6},
+        {"convolutions": 10**6},
+        {"in_channels": -1},
+        {"colour": "red"},
+        {"widths": "wide"},
+    ],
+)
+def test_impossible_arguments_are_refused_before_anything_is_allocated(arguments: dict) -> None:
+    with pytest.raises(ModelError, match="cannot have"):
+        build_network({"name": "unet", "arguments": arguments})
+
+
+def test_unknown_architecture_lists_the_known_ones() -> None:
+    with pytest.raises(ModelError, match="compact, paper, unet"):
+        build_network({"name": "transformer"})
+
+
+def test_presets_can_be_changed() -> None:
+    assert unet_arguments({"name": "paper", "arguments": {"kernel": 3}}).kernel == 3
+    assert unet_arguments({"name": "paper", "arguments": {"kernel": 3}}).convolutions == 3
+
+
+def test_listing_models_needs_no_torch() -> None:
+    code = (
+        "import sys; from napari_virtualstain.models import list_models, ModelCard; list_models();"
+        "print('torch' in sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "False"
