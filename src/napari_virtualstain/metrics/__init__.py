@@ -1,1 +1,40 @@
-"""How true a virtual stain is."""
+"""How true a virtual stain is, and how well mitochondria are outlined and followed."""
+
+from __future__ import annotations
+
+from .baselines import BASELINES, baselines, compare
+from .distributions import histogram, intensity_confusion, js_divergence, kl_divergence
+from .evaluation import COLUMNS, evaluate, find_ranges
+from .foreground import flicker, foreground_scores, mask_iou, otsu_mask
+from .intervals import Interval, bootstrap_interval, summarise
+from .similarity import band_pass, bandpass_pearson, nrmse, pearson, psnr, ssim, ssim_map
+from .spectrum import fourier_ring_correlation, frc_summary
+
+__all__ = [
+    "BASELINES",
+    "COLUMNS",
+    "Interval",
+    "band_pass",
+    "bandpass_pearson",
+    "baselines",
+    "bootstrap_interval",
+    "compare",
+    "evaluate",
+    "find_ranges",
+    "flicker",
+    "foreground_scores",
+    "fourier_ring_correlation",
+    "frc_summary",
+    "histogram",
+    "intensity_confusion",
+    "js_divergence",
+    "kl_divergence",
+    "mask_iou",
+    "nrmse",
+    "otsu_mask",
+    "pearson",
+    "psnr",
+    "ssim",
+    "ssim_map",
+    "summarise",
+]

@@ -1,0 +1,262 @@
+"""All scores of a virtual stain against the true fluorescence, one row a frame.
+
+The columns, with what is best, are in :data:`COLUMNS`; the report prints the same text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..axes import check_positive
+from ..errors import InputError
+from ..progress import CancelToken, ProgressCallback, Reporter
+from .distributions import Range, js_divergence, kl_divergence, reference_range
+from .foreground import flicker_of_means, foreground_scores, mask_iou
+from .pairing import Image, as_pair, is_constant
+from .similarity import bandpass_pearson, nrmse, pearson, psnr, ssim
+from .spectrum import fourier_ring_correlation, frc_summary
+
+COLUMNS = {
+    "pearson": "Pearson's correlation of the pixels; 1 is best. Sees mostly the cell's envelope.",
+    "bandpass_pearson": "Pearson's correlation after Gauss(0.08 µm) minus Gauss(0.64 µm), which "
+    "leaves the mitochondria themselves; 1 is best.",
+    "ssim": "Structural similarity, Gaussian window of 1.5 px, population covariance; 1 is best.",
+    "psnr": "Peak signal-to-noise ratio, dB; higher is better.",
+    "kl": "KL(reference || predicted) of the intensity histograms, 256 bins, one pixel added to "
+    "each bin, nats; 0 is best.",
+    "js": "Jensen-Shannon divergence of the same histograms, nats, at most ln 2; 0 is best.",
+    "nrmse": "Root mean square error over the reference's standard deviation; 0 is best, 1 is "
+    "what the frame's best constant reaches.",
+    "mask_iou": "Intersection over union of the two Otsu masks, each by its own threshold; 1 is "
+    "best.",
+    "foreground_pearson": "Pearson's correlation inside the reference's Otsu mask; 1 is best.",
+    "foreground_ssim": "Mean of the SSIM map inside the reference's Otsu mask; 1 is best.",
+    "foreground_nrmse": "NRMSE inside the reference's Otsu mask; 0 is best.",
+    "frc": "Fourier ring correlation, mean over structures of 0.33 to 2 µm; 1 is best.",
+    "frc_size_um": "Size where the Fourier ring correlation first falls below 1/7, µm; smaller "
+    "is better, empty where it never was above.",
+    "flicker": "Jump of the frame's mean brightness out of its neighbours', over the movie's "
+    "mean; 0 is best, the reference's own is beside it.",
+}
+LOWER_IS_BETTER = frozenset({"kl", "js", "nrmse", "foreground_nrmse", "frc_size_um", "flicker"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """The ranges that scores depend on, the same for every frame of one evaluation.
+
+    Attributes
+    ----------
+    data_range : float
+        Largest minus smallest possible intensity, of SSIM and PSNR.
+    histogram : (float, float)
+        Range of the histograms.
+    """
+
+    data_range: float
+    histogram: Range
+
+
+def evaluate(
+    predicted: Any,
+    reference: Any,
+    *,
+    data_range: float | Range | None = None,
+    pixel_size_um: float = 0.08,
+    names: Sequence[str] | None = None,
+    groups: Sequence[str] | None = None,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> pd.DataFrame:
+    """Return one row of scores for each frame of a virtual stain.
+
+    Parameters
+    ----------
+    predicted, reference : array or sequence of arrays
+        Equal shapes (…, Y, X), NumPy or lazy; leading axes are flattened to frames. Or
+        two equally long lists of (Y, X) images, which may differ in size.
+    data_range : float or (float, float), optional
+        Largest minus smallest possible intensity, or both. By default (0, 255) for
+        8-bit references, else the smallest and largest value of the whole reference.
+        The column ``data_range`` states what was used.
+    pixel_size_um : float
+        Size of a pixel, micrometres.
+    names, groups : sequence of str, optional
+        One for each frame, copied to the columns ``name`` and ``group``. Frames of one
+        cell or movie belong to one group; intervals are over groups.
+    progress, cancel : optional
+        See :mod:`napari_virtualstain.progress`.
+
+    Returns
+    -------
+    DataFrame
+        ``frame``, ``name`` and ``group`` if given, the scores of :data:`COLUMNS`,
+        ``foreground_fraction``, ``flicker_reference``, ``data_range``, and
+        ``predicted_constant``, ``reference_constant``: correlations with a constant
+        do not exist and are NaN, not 0.
+
+    Raises
+    ------
+    InputError
+        Unlike shapes, no frames, images smaller than 11 x 11, NaN or infinity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> truth = np.random.default_rng(0).integers(0, 255, (2, 32, 32), dtype=np.uint8)
+    >>> evaluate(truth, truth)[["frame", "pearson", "ssim", "psnr"]].round(6)
+       frame  pearson  ssim  psnr
+    0      0      1.0   1.0   inf
+    1      1      1.0   1.0   inf
+    """
+    check_positive(pixel_size_um, "pixel size", "µm")
+    pairs = _Pairs(predicted, reference)
+    ranges = find_ranges(reference, data_range)
+    labels = {"name": names, "group": groups}
+    for column, values in labels.items():
+        if values is not None and len(values) != len(pairs):
+            raise InputError(
+                f"{len(values)} {column}s were given for {len(pairs)} frames: expected one each."
+            )
+    reporter = Reporter(len(pairs), "frame", "evaluating", progress, cancel)
+    rows, means = [], []
+    for index, (first, second) in enumerate(pairs):
+        reporter.check()
+        given = {column: values[index] for column, values in labels.items() if values is not None}
+        rows.append({"frame": index, **given, **_scores(first, second, ranges, pixel_size_um)})
+        means.append((first.mean(), second.mean()))
+        reporter.advance()
+    return _with_flicker(pd.DataFrame(rows), np.asarray(means), pairs.is_movie)
+
+
+def find_ranges(reference: Any, data_range: float | Range | None = None) -> Ranges:
+    """Return the ranges that :func:`evaluate` uses for this reference.
+
+    Parameters
+    ----------
+    reference : array or sequence of arrays
+    data_range : float or (float, float), optional
+        See :func:`evaluate`. With one number, the histograms span the reference's 0.1
+        to 99.9 percentiles, or (0, 255) for an 8-bit reference.
+
+    Raises
+    ------
+    InputError
+        The range is not positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> find_ranges(np.zeros((4, 4), np.uint8))
+    Ranges(data_range=255.0, histogram=(0.0, 255.0))
+    """
+    if isinstance(data_range, tuple | list):
+        low, high = map(float, data_range)
+        return Ranges(_positive_range(high - low), (low, high))
+    frames = list(_frames(reference))
+    eight_bit = all(np.asarray(frame[:1]).dtype == np.uint8 for frame in frames)
+    if eight_bit:
+        span = 255.0 if data_range is None else float(data_range)
+        return Ranges(_positive_range(span), (0.0, 255.0))
+    histogram = reference_range(_sample(frames))
+    if data_range is not None:
+        return Ranges(_positive_range(float(data_range)), histogram)
+    extremes = [(float(image.min()), float(image.max())) for image in map(np.asarray, frames)]
+    span = max(high for _, high in extremes) - min(low for low, _ in extremes)
+    # a constant reference has no range; 1 keeps PSNR and SSIM defined
+    return Ranges(span if span > 0 else 1.0, histogram)
+
+
+def _positive_range(span: float) -> float:
+    return check_positive(span, "data range", "intensity units") or 1.0
+
+
+def _sample(frames: Sequence[Any], pixels: int = 2_000_000) -> Image:
+    """Return pixels of all frames, thinned evenly so that they fit in memory."""
+    step = max(1, sum(int(np.prod(frame.shape)) for frame in frames) // pixels)
+    return np.concatenate([np.asarray(frame).ravel()[::step] for frame in frames]).astype(float)
+
+
+def _frames(images: Any) -> Iterator[Any]:
+    """Yield (Y, X) arrays, lazy ones still lazy."""
+    if isinstance(images, list | tuple) and all(np.ndim(image) >= 2 for image in images):
+        for image in images:
+            yield from _frames(image)
+        return
+    array = images if hasattr(images, "shape") else np.asarray(images)
+    if hasattr(images, "axes") and hasattr(images, "data"):  # an io.Stack
+        array = images.data
+    if len(array.shape) < 2:
+        raise InputError(f"The image has shape {array.shape}: expected (Y, X) or (…, Y, X).")
+    for index in np.ndindex(*array.shape[:-2]):
+        yield array[index]
+
+
+class _Pairs:
+    """Frames of two image series side by side, read one pair at a time."""
+
+    def __init__(self, predicted: Any, reference: Any) -> None:
+        self.predicted, self.reference = list(_frames(predicted)), list(_frames(reference))
+        shapes = [[tuple(map(int, frame.shape)) for frame in side] for side in self.sides]
+        if shapes[0] != shapes[1] or not shapes[0]:
+            raise InputError(
+                f"The predicted images have {_shape_text(shapes[0])} and the reference "
+                f"{_shape_text(shapes[1])}: expected the same. Crop, or select the frames and "
+                "the channel that both have."
+            )
+        self.is_movie = not isinstance(reference, list | tuple) and len(shapes[0]) > 2
+
+    @property
+    def sides(self) -> tuple[list[Any], list[Any]]:
+        return self.predicted, self.reference
+
+    def __len__(self) -> int:
+        return len(self.predicted)
+
+    def __iter__(self) -> Iterator[tuple[Image, Image]]:
+        for index, (first, second) in enumerate(zip(*self.sides, strict=True)):
+            try:
+                yield as_pair(np.asarray(first), np.asarray(second))
+            except InputError as error:
+                raise InputError(f"Frame {index}: {error}") from error
+
+
+def _shape_text(shapes: list[tuple[int, ...]]) -> str:
+    if not shapes:
+        return "no frames"
+    size = " x ".join(map(str, shapes[0])) if len(set(shapes)) == 1 else "various"
+    return f"{len(shapes)} frame{'s' * (len(shapes) != 1)} of {size} pixels"
+
+
+def _scores(
+    predicted: Image, reference: Image, ranges: Ranges, pixel_size_um: float
+) -> dict[str, Any]:
+    span, bins = ranges.data_range, ranges.histogram
+    curve = fourier_ring_correlation(predicted, reference, pixel_size_um=pixel_size_um)
+    return {
+        "pearson": pearson(predicted, reference),
+        "bandpass_pearson": bandpass_pearson(predicted, reference, pixel_size_um=pixel_size_um),
+        "ssim": ssim(predicted, reference, data_range=span),
+        "psnr": psnr(predicted, reference, data_range=span),
+        "kl": kl_divergence(predicted, reference, value_range=bins),
+        "js": js_divergence(predicted, reference, value_range=bins),
+        "nrmse": nrmse(predicted, reference),
+        "mask_iou": mask_iou(predicted, reference),
+        **foreground_scores(predicted, reference, data_range=span),
+        **frc_summary(curve),
+        "data_range": span,
+        "predicted_constant": is_constant(predicted),
+        "reference_constant": is_constant(reference),
+    }
+
+
+def _with_flicker(table: pd.DataFrame, means: Image, is_movie: bool) -> pd.DataFrame:
+    """Return the table with flicker, NaN where frames do not follow each other."""
+    for column, side in (("flicker", 0), ("flicker_reference", 1)):
+        table[column] = flicker_of_means(means[:, side]) if is_movie else np.nan
+    return table
