@@ -1,1 +1,22 @@
 """Reading and writing images, lazily and atomically."""
+
+from __future__ import annotations
+
+from .image import write_image
+from .opening import open_stack
+from .output import atomic_path, check_output
+from .plane_writer import PlaneWriter, open_plane_writer
+from .stack import Stack
+from .tables import write_table, write_text_atomically
+
+__all__ = [
+    "PlaneWriter",
+    "Stack",
+    "atomic_path",
+    "check_output",
+    "open_plane_writer",
+    "open_stack",
+    "write_image",
+    "write_table",
+    "write_text_atomically",
+]

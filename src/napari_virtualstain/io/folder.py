@@ -1,0 +1,148 @@
+"""A folder, or a glob, of single frames as one movie."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import AxesError, ImageFileError
+from .pictures import picture_size, read_picture
+from .sniff import KNOWN, file_kind
+from .source import Source
+from .tiff import read_tiff
+
+SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+
+
+def natural_key(name: str) -> list[tuple[int, int | str]]:
+    """Return a sort key by which ``t2`` comes before ``t10``.
+
+    Examples
+    --------
+    >>> sorted(["t10.tif", "t2.tif"], key=natural_key)
+    ['t2.tif', 't10.tif']
+    """
+    parts = re.split(r"(\d+)", name.casefold())
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts if part]
+
+
+def frames_in(folder: Path) -> list[Path]:
+    """Return the image files of a folder in natural order.
+
+    Raises
+    ------
+    ImageFileError
+        There is none.
+    """
+    found = [
+        entry
+        for entry in folder.iterdir()
+        if entry.suffix.lower() in SUFFIXES and not entry.name.startswith(".") and entry.is_file()
+    ]
+    if not found:
+        raise ImageFileError(
+            f"The folder {folder} holds no frames: expected files ending in "
+            f"{', '.join(SUFFIXES)}. Give a folder of frames or one of: {KNOWN}."
+        )
+    return sorted(found, key=lambda path: natural_key(path.name))
+
+
+def frames_matching(pattern: str) -> list[Path]:
+    """Return the files that a glob matches in natural order.
+
+    Raises
+    ------
+    ImageFileError
+        There is none.
+    """
+    found = [Path(name) for name in glob.glob(pattern, recursive=True)]
+    if not found:
+        raise ImageFileError(f"No file matches {pattern!r}. Check the folder and the pattern.")
+    return sorted(found, key=lambda path: natural_key(str(path)))
+
+
+def read_frames(paths: Sequence[Path], folder: Path) -> Source:
+    """Return frames of one file each as a movie; only headers are read now.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        In the order of time.
+    folder : Path
+        What the user gave, for messages and the name.
+
+    Raises
+    ------
+    ImageFileError
+        Sizes or pixel types differ; the message names the first frame that does.
+    AxesError
+        A file holds more than one frame.
+    """
+    first = _read_one(paths[0])
+    readers = [_FrameReader(path) for path in paths]
+    expected = _header(paths[0])
+    for path in paths[1:]:
+        if (found := _header(path)) != expected:
+            raise ImageFileError(
+                f"The frames of {folder} differ: {paths[0].name} is {_text(expected)}, "
+                f"{path.name} is {_text(found)}. Expected frames of one size and pixel type; "
+                "move the others to a folder of their own."
+            )
+    return replace(
+        first,
+        path=folder,
+        shape=(len(paths), *first.shape),
+        axes="tyx",
+        read=_FramesReader(tuple(readers)),
+    )
+
+
+def _read_one(path: Path) -> Source:
+    kind = file_kind(path)
+    if kind not in ("tiff", "png", "jpeg"):
+        raise ImageFileError(
+            f"{path} is a {kind} file: expected a TIFF, PNG or JPEG frame. Open it by itself."
+        )
+    source = read_tiff(path) if kind == "tiff" else read_picture(path)
+    if any(length != 1 for length in source.shape[:-2]):
+        raise AxesError(
+            f"{path} holds {int(np.prod(source.shape[:-2]))} planes: expected one frame a file. "
+            "Open the file by itself instead of its folder."
+        )
+    return replace(source, shape=source.shape[-2:], axes="yx")
+
+
+def _header(path: Path) -> tuple[tuple[int, ...], str]:
+    """Return size and pixel type without decoding the pixels."""
+    if file_kind(path) == "tiff":
+        source = _read_one(path)
+        return source.shape, str(source.dtype)
+    return picture_size(path)
+
+
+def _text(header: tuple[tuple[int, ...], str]) -> str:
+    (height, width), pixel = header
+    return f"{height} × {width} px {pixel}"
+
+
+@dataclass(frozen=True, slots=True)
+class _FrameReader:
+    path: Path
+
+    def __call__(self) -> np.ndarray:
+        return np.asarray(_read_one(self.path).read(0))
+
+
+@dataclass(frozen=True, slots=True)
+class _FramesReader:
+    frames: tuple[Any, ...]
+
+    def __call__(self, index: int) -> np.ndarray:
+        frame: np.ndarray = self.frames[index]()
+        return frame

@@ -1,0 +1,152 @@
+"""Output that is either whole or not there.
+
+Everything is written under another name in the same folder and renamed when complete:
+a reader never sees half a file, and a failure leaves what was there before.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..errors import OutputError, OutputExistsError
+
+PARTIAL_SUFFIX = ".partial"
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full. Free some space or choose another disk",
+    errno.EDQUOT: "your disk quota is used up. Free some space or choose another disk",
+    errno.EROFS: "the disk is read-only. Choose another folder",
+    errno.EACCES: "you may not write there. Choose another folder or change its permissions",
+    errno.EPERM: "you may not write there. Choose another folder or change its permissions",
+    errno.ENAMETOOLONG: "the name is too long. Choose a shorter one",
+    errno.ENOTDIR: "a part of the path is a file, not a folder. Choose another path",
+    errno.EISDIR: "there is a folder of that name. Choose another name",
+}
+
+
+def check_output(path: str | Path, *, overwrite: bool) -> Path:
+    """Return `path` after making sure that it may be written, before any work starts.
+
+    Its folder is made if need be.
+
+    Parameters
+    ----------
+    path : str or Path
+        File or OME-Zarr folder to be written.
+    overwrite : bool
+        Whether an existing one may be replaced.
+
+    Raises
+    ------
+    OutputExistsError
+        It is there and `overwrite` is False.
+    OutputError
+        The folder cannot be made or written, or the name is impossible.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> check_output(Path(tempfile.mkdtemp()) / "new" / "out.csv", overwrite=False).name
+    'out.csv'
+    """
+    path = Path(path)
+    with translated_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not overwrite:
+            raise OutputExistsError(
+                f"{path} exists already. Choose another name, or allow overwriting it (--overwrite)."
+            )
+        # os.access says yes to root on a read-only disk; only writing tells
+        probe = path.with_name(f".{uuid.uuid4().hex[:8]}{PARTIAL_SUFFIX}")
+        probe.touch()
+        probe.unlink()
+        path.with_name(path.name + PARTIAL_SUFFIX).exists()  # raises when too long
+    return path
+
+
+@contextmanager
+def translated_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's errors into :class:`OutputError` with advice."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        raise output_error(path, error) from error
+    except ValueError as error:
+        if "null byte" in str(error) or "null character" in str(error):
+            raise OutputError(f"{str(path)!r} is no usable name: {error}.") from error
+        raise
+
+
+def output_error(path: Path, error: OSError) -> OutputError:
+    """Return the :class:`OutputError` that says why `path` cannot be written."""
+    reason = _REASONS.get(error.errno or 0, f"{error.strerror or error}. Choose another path")
+    shown = str(path) if len(str(path)) < 300 else f"{str(path)[:120]}…"
+    return OutputError(f"{shown} cannot be written: {reason}.")
+
+
+@contextmanager
+def atomic_path(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Yield a path to write to; it becomes `path` if the block ends without an error."""
+    check_output(path, overwrite=overwrite)
+    temporary = path.with_name(f".{uuid.uuid4().hex[:8]}{PARTIAL_SUFFIX}")
+    try:
+        with translated_errors(path):
+            yield temporary
+            move_into_place(temporary, path, overwrite=overwrite)
+    finally:
+        remove(temporary)
+
+
+def move_into_place(temporary: Path, path: Path, *, overwrite: bool) -> None:
+    """Rename a complete file or folder to its final name, replacing what may be replaced."""
+    if path.exists() and not overwrite:
+        raise OutputExistsError(
+            f"{path} appeared while it was being written; the new result was not put in its place."
+        )
+    if not path.is_dir():
+        if temporary.is_dir() and path.exists():
+            path.unlink()
+        os.replace(temporary, path)
+        return
+    # a folder cannot be replaced in one step: move the old one aside first
+    old = path.with_name(f".{uuid.uuid4().hex[:8]}.old")
+    os.replace(path, old)
+    try:
+        os.replace(temporary, path)
+    except OSError:
+        os.replace(old, path)
+        raise
+    remove(old)
+
+
+def remove(path: Path) -> None:
+    """Delete a file or folder if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def check_free_space(path: Path, nbytes: int) -> None:
+    """Refuse to start what cannot fit on the disk of `path`.
+
+    Raises
+    ------
+    OutputError
+        Fewer than `nbytes` bytes are free.
+    """
+    free = shutil.disk_usage(path.parent).free
+    if nbytes > free:
+        raise OutputError(
+            f"{path} needs {nbytes / 1e6:,.0f} MB but the disk has {free / 1e6:,.0f} MB free. "
+            "Free some space or choose another disk."
+        )

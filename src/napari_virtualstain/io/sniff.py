@@ -1,0 +1,71 @@
+"""What a file is by its content; names lie."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from ..errors import ImageFileError
+
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_DELTAVISION = (b"\xa0\xc0", b"\xc0\xa0")  # -16224 at byte 96, either byte order
+_FOREIGN = {
+    b"\xda\xce\xbe\x0a": "a Nikon ND2 file",
+    b"ZISRAWFILE": "a Zeiss CZI file",
+    b"\x70\x00\x00\x00": "a Leica LIF file",
+    b"\x89HDF": "an HDF5 or Imaris file",
+    b"\x93NUMPY": "a NumPy array",
+    b"GIF8": "a GIF picture",
+    b"BM": "a BMP picture",
+    b"RIFF": "an AVI or WebP file",
+    b"PK\x03\x04": "a ZIP archive",
+    b"%PDF": "a PDF document",
+}
+KNOWN = "TIFF, OME-TIFF, DeltaVision .dv, OME-Zarr, PNG, JPEG, or a folder of frames"
+
+
+def file_kind(path: Path) -> str:
+    """Return ``tiff``, ``png``, ``jpeg`` or ``deltavision`` from the first bytes of a file.
+
+    Raises
+    ------
+    ImageFileError
+        Empty, unreadable or of another format.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(1024)
+    except OSError as error:
+        raise ImageFileError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if not head:
+        raise ImageFileError(f"{path} is empty (0 bytes). Copy it again from its source.")
+    if head[:4] in _TIFF:
+        return "tiff"
+    if head[:8] == b"\x89PNG\r\n\x1a\n":
+        return "png"
+    if head[:3] == b"\xff\xd8\xff":
+        return "jpeg"
+    if head[96:98] in _DELTAVISION:
+        return "deltavision"
+    raise ImageFileError(f"{path} is {_foreign_name(head)}: expected {KNOWN}. {_ADVICE}")
+
+
+_ADVICE = "Convert it to OME-TIFF, for instance with Fiji (File > Save As > OME-TIFF)."
+
+
+def _foreign_name(head: bytes) -> str:
+    if head[4:8] == b"ftyp":
+        return "an MP4 video"
+    names = (name for mark, name in _FOREIGN.items() if head.startswith(mark))
+    return next(names, "of a format that is not known here, or truncated")
+
+
+def missing_file_error(path: Path) -> ImageFileError:
+    """Return the error for a path that is not there, with the likeliest name meant."""
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return ImageFileError(f"{path} does not exist, nor does its folder. Check the path.")
+    close = difflib.get_close_matches(path.name, names, n=1)
+    hint = f"Did you mean {close[0]!r}?" if close else "Check the path."
+    return ImageFileError(f"{path} does not exist. {hint}")

@@ -1,0 +1,184 @@
+"""TIFF, BigTIFF, OME-TIFF and ImageJ hyperstacks, one plane at a time.
+
+The places of all planes are looked up once when the file is opened; a plane is then
+read by seeking there, in whatever thread or process asks, with no open handle kept.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from ..errors import ImageFileError, VirtualStainError
+from .source import Facts, Source, grey_plane, kept_dtype
+from .tiff_metadata import read_facts
+
+
+def read_tiff(path: Path) -> Source:
+    """Return the first image series of a TIFF file.
+
+    Raises
+    ------
+    ImageFileError
+        Truncated, damaged, or of a layout that is not supported.
+    InputError
+        Colour.
+    """
+    with _tifffile_log() as messages:
+        try:
+            with tifffile.TiffFile(path) as file:
+                return _read_series(path, file, messages)
+        except (VirtualStainError, MemoryError):
+            raise
+        except Exception as error:  # tifffile raises a dozen kinds on damaged files
+            raise _damaged(path, str(error)) from error
+
+
+def _read_series(path: Path, file: tifffile.TiffFile, messages: list[str]) -> Source:
+    series = file.series[0]
+    reader, samples = _plane_reader(path, file, series)
+    if any("invalid page offset" in message for message in messages):
+        raise _damaged(path, "frames are missing at its end")
+    facts = Facts()
+    read_facts(file, facts)
+    if len(file.series) > 1:
+        facts.notes.append(f"The file holds {len(file.series)} images; the first is used.")
+    axes, shape = series.axes.lower(), tuple(series.shape)
+    if samples:
+        at = axes.index("s")
+        axes, shape = axes[:at] + axes[at + 1 :], shape[:at] + shape[at + 1 :]
+        grey_plane(reader(0), path)
+        reader = _GreyReader(reader, path)
+    known = set(axes) <= set("tczyx")
+    return Source(
+        path=path,
+        shape=shape,
+        dtype=kept_dtype(series.dtype, path),
+        read=reader,
+        axes=axes if known else None,
+        **facts.as_fields(),
+    )
+
+
+def _plane_reader(path: Path, file: Any, series: Any) -> tuple[Any, int]:
+    """Return the reader of planes and the number of samples of a colour pixel (0: grey)."""
+    axes, shape = series.axes.upper(), tuple(series.shape)
+    samples = shape[axes.index("S")] if "S" in axes else 0
+    inner = axes[-3:] if samples else axes[-2:]
+    if inner not in ("YX", "YXS", "SYX"):
+        raise ImageFileError(
+            f"{path} stores its axes as {axes!r}: expected y and x last. "
+            "Save it as OME-TIFF with Fiji."
+        )
+    plane_shape, count = shape[-len(inner) :], int(np.prod(shape[: -len(inner)], dtype=int))
+    size = path.stat().st_size
+    if series.dataoffset is not None and not _is_multi_file(series):
+        nbytes = int(np.prod(plane_shape)) * series.dtype.itemsize
+        end = series.dataoffset + count * nbytes
+        if end > size:
+            raise _damaged(path, f"{end} bytes expected, {size} found")
+        dtype = series.dtype.newbyteorder(file.byteorder)
+        return _RawReader(path, series.dataoffset, dtype, plane_shape), samples
+    pages = list(series)
+    if len(pages) != count:
+        raise ImageFileError(
+            f"{path} holds {len(pages)} pages for {count} planes (axes {axes!r}): this layout "
+            "is not supported. Save it as OME-TIFF with Fiji."
+        )
+    places = tuple(_place(path, page) for page in pages)
+    return _PageReader(places, plane_shape), samples
+
+
+def _is_multi_file(series: Any) -> bool:
+    return bool(getattr(series, "is_multifile", False))
+
+
+def _place(path: Path, page: Any) -> tuple[Path, int]:
+    """Return file and offset of a page after checking that its data is all there."""
+    if page is None:
+        raise _damaged(path, "the metadata names planes that are not in the file")
+    handle = page.parent.filehandle
+    ends = (o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False))
+    if (end := max(ends, default=0)) > handle.size:
+        raise _damaged(path, f"{end} bytes expected, {handle.size} found")
+    return Path(handle.path), page.offset
+
+
+@dataclass(frozen=True, slots=True)
+class _RawReader:
+    """Reads planes that lie uncompressed one after the other."""
+
+    path: Path
+    offset: int
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+    def __call__(self, index: int) -> np.ndarray:
+        count = int(np.prod(self.shape))
+        offset = self.offset + index * count * self.dtype.itemsize
+        plane = np.fromfile(self.path, self.dtype, count, offset=offset)
+        return _samples_last(plane.reshape(self.shape))
+
+
+@dataclass(frozen=True, slots=True)
+class _PageReader:
+    """Reads planes that are pages of their own, compressed or tiled."""
+
+    places: tuple[tuple[Path, int], ...]
+    shape: tuple[int, ...]
+
+    def __call__(self, index: int) -> np.ndarray:
+        path, offset = self.places[index]
+        with tifffile.TiffFile(path) as file:
+            file.filehandle.seek(offset)
+            page = tifffile.TiffPage(file, index=0)
+            return _samples_last(page.asarray(maxworkers=1).reshape(self.shape))
+
+
+def _samples_last(plane: np.ndarray) -> np.ndarray:
+    is_planar = plane.ndim == 3 and plane.shape[0] < plane.shape[-1]
+    return np.moveaxis(plane, 0, -1) if is_planar else plane
+
+
+@dataclass(frozen=True, slots=True)
+class _GreyReader:
+    """Reduces colour pixels whose samples are equal, and refuses others."""
+
+    read: Any
+    path: Path
+
+    def __call__(self, index: int) -> np.ndarray:
+        return grey_plane(self.read(index), self.path)
+
+
+def _damaged(path: Path, reason: str) -> ImageFileError:
+    return ImageFileError(
+        f"{path} is truncated or damaged: {reason}. Expected a complete TIFF file; "
+        "copy it again from its source."
+    )
+
+
+@contextmanager
+def _tifffile_log() -> Iterator[list[str]]:
+    """Collect what tifffile logs: it reports a broken chain of frames there only."""
+    messages: list[str] = []
+
+    class Collect(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            messages.append(record.getMessage())
+
+    logger, handler = logging.getLogger("tifffile"), Collect()
+    propagate, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield messages
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagate

@@ -1,0 +1,116 @@
+"""Pixel size, frame interval and channel names from the dialects of TIFF."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+from .source import Facts
+from .units import micrometres, seconds
+
+if TYPE_CHECKING:
+    import tifffile
+
+
+def read_facts(file: tifffile.TiffFile, facts: Facts) -> None:
+    """Fill `facts` from OME-XML, ImageJ's description or the resolution tags."""
+    if file.ome_metadata:
+        _from_ome(file.ome_metadata, facts)
+    elif file.imagej_metadata:
+        _from_imagej(file.imagej_metadata, _resolution(file), facts)
+    else:
+        _from_resolution(file, facts)
+
+
+def _from_ome(xml: str, facts: Facts) -> None:
+    try:
+        root = ElementTree.fromstring(xml)
+    except ElementTree.ParseError:
+        facts.notes.append("The OME-XML of the file is damaged; its metadata was ignored.")
+        return
+    pixels = root.find(".//{*}Image/{*}Pixels")
+    if pixels is None:
+        return
+    y_um, x_um, z_um = (_ome_length(pixels, axis) for axis in "YXZ")
+    facts.set_pixel_size(y_um, x_um)
+    facts.set_z_step(z_um)
+    facts.set_frame_interval(_ome_interval(pixels))
+    names = [channel.get("Name") or "" for channel in pixels.findall("{*}Channel")]
+    facts.channel_names = tuple(names) if any(names) else ()
+
+
+def _ome_length(pixels: Any, axis: str) -> float | None:
+    value = _number(pixels.get(f"PhysicalSize{axis}"))
+    unit = pixels.get(f"PhysicalSize{axis}Unit", "µm")
+    return None if value is None else micrometres(value, unit)
+
+
+def _ome_interval(pixels: Any) -> float | None:
+    value = _number(pixels.get("TimeIncrement"))
+    if value is not None:
+        return seconds(value, pixels.get("TimeIncrementUnit", "s"))
+    times = {}
+    for plane in pixels.findall("{*}Plane"):
+        if (plane.get("TheC"), plane.get("TheZ")) == ("0", "0"):
+            delta = _number(plane.get("DeltaT"))
+            if delta is not None:
+                unit = plane.get("DeltaTUnit", "s")
+                times[int(plane.get("TheT", 0))] = seconds(delta, unit)
+    known = [times[t] for t in sorted(times)]
+    return median_step([time for time in known if time is not None])
+
+
+def median_step(times_s: list[float]) -> float | None:
+    """Return the median of the positive steps between frame times, None without any."""
+    steps = [b - a for a, b in itertools.pairwise(times_s) if b > a]
+    return statistics.median(steps) if steps else None
+
+
+def _from_imagej(metadata: dict[str, Any], size: tuple[float | None, ...], facts: Facts) -> None:
+    unit = str(metadata.get("unit") or "")
+    y_um, x_um = (None if s is None else micrometres(s, unit) for s in size[:2])
+    facts.set_pixel_size(y_um, x_um)
+    spacing = _number(metadata.get("spacing"))
+    facts.set_z_step(None if spacing is None else micrometres(spacing, unit))
+    interval = _number(metadata.get("finterval"))
+    if interval is not None:
+        facts.set_frame_interval(seconds(interval, str(metadata.get("tunit") or "s")))
+    labels = metadata.get("Labels")
+    channels = int(metadata.get("channels") or 1)
+    if isinstance(labels, list) and len(labels) == channels > 1:
+        facts.channel_names = tuple(str(label) for label in labels)
+
+
+def _from_resolution(file: tifffile.TiffFile, facts: Facts) -> None:
+    """Use the resolution tags unless they are the dots per inch of a printer or screen."""
+    unit = file.pages[0].tags.get("ResolutionUnit")
+    name = {2: "inch", 3: "cm"}.get(int(unit.value) if unit is not None else 2)
+    if name is None:
+        return
+    sizes = [None if s is None else micrometres(s, name) for s in _resolution(file)]
+    # every office program writes 72 to 1200 dots per inch; that is no statement on the
+    # microscope and not worth a word to the user
+    if all(size is not None and size < 20 for size in sizes):
+        facts.set_pixel_size(*sizes)
+
+
+def _resolution(file: tifffile.TiffFile) -> tuple[float | None, float | None]:
+    """Return units per pixel in y and x, None where the tag is absent or zero."""
+    tags = file.pages[0].tags
+    return _per_pixel(tags.get("YResolution")), _per_pixel(tags.get("XResolution"))
+
+
+def _per_pixel(tag: Any) -> float | None:
+    if tag is None:
+        return None
+    pixels, units = tag.value
+    return units / pixels if pixels and units else None
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
