@@ -60,7 +60,7 @@ def check_output(path: str | Path, *, overwrite: bool) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not overwrite:
             raise OutputExistsError(
-                f"{path} exists already. Choose another name, or allow overwriting it (--overwrite)."
+                f"{path} exists already. Choose another name, or allow replacing it (--overwrite)."
             )
         # os.access says yes to root on a read-only disk; only writing tells
         probe = path.with_name(f".{uuid.uuid4().hex[:8]}{PARTIAL_SUFFIX}")
