@@ -1,0 +1,177 @@
+"""Small form controls that the docks share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QWheelEvent
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QWidget,
+)
+
+
+def _wheel(widget: Any, event: QWheelEvent | None, base: type) -> None:
+    """Let a scrolling form scroll: the wheel changes a number only where it has the focus."""
+    if event is None:
+        return
+    if widget.hasFocus():
+        base.wheelEvent(widget, event)  # type: ignore[attr-defined]
+    else:
+        event.ignore()
+
+
+class IntegerBox(QSpinBox):
+    """An integer field that a passing mouse wheel leaves alone."""
+
+    def __init__(
+        self, value: int, minimum: int, maximum: int, *, suffix: str = "", special: str = ""
+    ) -> None:
+        super().__init__()
+        self.setRange(minimum, maximum)
+        self.setSuffix(suffix)
+        self.setSpecialValueText(special)
+        self.setValue(value)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:
+        """Scroll the form unless the field has the focus."""
+        _wheel(self, event, QSpinBox)
+
+
+class NumberBox(QDoubleSpinBox):
+    """A number field that a passing mouse wheel leaves alone."""
+
+    def __init__(
+        self,
+        value: float,
+        minimum: float,
+        maximum: float,
+        *,
+        step: float = 0.1,
+        decimals: int = 2,
+        suffix: str = "",
+        special: str = "",
+    ) -> None:
+        super().__init__()
+        self.setDecimals(decimals)
+        self.setRange(minimum, maximum)
+        self.setSingleStep(step)
+        self.setSuffix(suffix)
+        self.setSpecialValueText(special)
+        self.setValue(value)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:
+        """Scroll the form unless the field has the focus."""
+        _wheel(self, event, QDoubleSpinBox)
+
+
+class Choice(QComboBox):
+    """A drop-down of (text, value) pairs that a passing mouse wheel leaves alone."""
+
+    def __init__(self, options: Iterable[tuple[str, Any]] = ()) -> None:
+        super().__init__()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        # A long model or layer name must not push the dock wider than the screen.
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(10)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        for text, value in options:
+            self.addItem(text, value)
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:
+        """Scroll the form unless the field has the focus."""
+        _wheel(self, event, QComboBox)
+
+    @property
+    def value(self) -> Any:
+        """The value behind the chosen text."""
+        return self.currentData()
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        index = next((i for i in range(self.count()) if self.itemData(i) == value), -1)
+        if index < 0:
+            raise ValueError(f"{value!r} is not among the choices")
+        self.setCurrentIndex(index)
+
+
+def add_row(
+    form: QFormLayout, text: str, field: QWidget, tooltip: str, *, name: str = ""
+) -> QLabel:
+    """Add a labelled `field` to `form`; label and field share the tooltip."""
+    label = QLabel(text)
+    label.setBuddy(field)
+    label.setToolTip(tooltip)
+    field.setToolTip(tooltip)
+    field.setAccessibleName(text)
+    if name:
+        field.setObjectName(name)
+    form.addRow(label, field)
+    return label
+
+
+def new_form() -> QFormLayout:
+    """Return a form layout that stays narrow: long rows wrap."""
+    form = QFormLayout()
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.DontWrapRows)
+    form.setHorizontalSpacing(8)
+    form.setVerticalSpacing(6)
+    return form
+
+
+def check_box(text: str, tooltip: str, *, checked: bool = False, name: str = "") -> QCheckBox:
+    """Return a check box with a tooltip."""
+    box = QCheckBox(text)
+    box.setToolTip(tooltip)
+    box.setChecked(checked)
+    if name:
+        box.setObjectName(name)
+    return box
+
+
+def button(text: str, tooltip: str, slot: Callable[[], Any], *, name: str = "") -> QPushButton:
+    """Return a push button that calls `slot`."""
+    made = QPushButton(text)
+    made.setToolTip(tooltip)
+    made.setAutoDefault(False)
+    # clicked carries `checked`, which slots such as cancel() must not receive
+    made.clicked.connect(lambda _checked=False: slot())
+    if name:
+        made.setObjectName(name)
+    return made
+
+
+def in_row(*widgets: QWidget, stretch: int = 0) -> QWidget:
+    """Return the widgets side by side; the one at `stretch` takes the room that is left."""
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(4)
+    for index, widget in enumerate(widgets):
+        layout.addWidget(widget, 1 if index == stretch else 0)
+    row.setFocusProxy(widgets[0])
+    return row
+
+
+def note(text: str = "", *, name: str = "") -> QLabel:
+    """Return a label for sentences: it wraps and can be copied from."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    if name:
+        label.setObjectName(name)
+    return label

@@ -1,0 +1,172 @@
+"""The drop-down of models with the card of the chosen one; knows no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QFileSystemWatcher, Signal
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QWidget
+
+from ..errors import VirtualStainError
+from .controls import Choice, add_row, button, in_row, note
+
+
+class ModelChoice(QWidget):
+    """Models of one kind: shipped, own, and opened or dropped from a file.
+
+    Parameters
+    ----------
+    kind : {"generator", "segmenter"}
+        Which models are offered.
+    form : QFormLayout
+        Receives the rows.
+    """
+
+    changed = Signal()
+
+    def __init__(self, kind: str, form: QFormLayout) -> None:
+        super().__init__()
+        self.kind = kind
+        self._opened: list[Path] = []
+        self._cards: dict[str, Any] = {}
+        self.combo = Choice()
+        self.setAcceptDrops(True)
+        more = button(
+            "…", "Open a model file (.safetensors); it can also be dropped here", self._browse
+        )
+        more.setMaximumWidth(32)
+        more.setAccessibleName("Open a model file")
+        row = in_row(self.combo, more)
+        add_row(form, "Model", row, f"The {kind}; own models are listed as soon as they are saved")
+        self.combo.setObjectName("model")
+        self.combo.setToolTip(row.toolTip())
+        self.card_note = note(name="model_card")
+        form.addRow(self.card_note)
+        self.combo.currentIndexChanged.connect(self._on_chosen)
+        self._watcher = QFileSystemWatcher(self)
+        self._watcher.directoryChanged.connect(lambda _folder: self.refresh())
+        self.refresh()
+
+    @property
+    def value(self) -> str | None:
+        """Path of the chosen model, or the name of an add-on's; None when there is none."""
+        chosen = self.combo.currentData()
+        return str(chosen) if chosen else None
+
+    @value.setter
+    def value(self, name_or_path: str) -> None:
+        for index in range(self.combo.count()):
+            data = self.combo.itemData(index)
+            if data and name_or_path in (data, self.combo.itemText(index), Path(data).stem):
+                self.combo.setCurrentIndex(index)
+                return
+        self.open_file(Path(name_or_path))
+
+    @property
+    def card(self) -> Any:
+        """The card of the chosen model, or None."""
+        return self._cards.get(self.value or "")
+
+    def refresh(self) -> None:
+        """List the models of the moment and keep the choice."""
+        from ..models import default_model, list_models, user_model_folder
+
+        before = self.value
+        entries = [(entry.name, entry.path, entry.card) for entry in list_models(self.kind)]
+        opened = [path for path in self._opened if path.exists()]
+        entries.extend((path.stem, path, self._read(path)) for path in opened)
+        try:
+            preferred = default_model(self.kind)
+        except VirtualStainError:
+            preferred = ""
+        blocked = self.combo.blockSignals(True)
+        self.combo.clear()
+        self._cards = {}
+        wanted = 0
+        for index, (name, path, card) in enumerate(entries):
+            self.combo.addItem(name, str(path))
+            self._cards[str(path)] = card
+            if str(path) == before or (before is None and name == preferred):
+                wanted = index
+        if not entries:
+            self.combo.addItem("no model installed", None)
+        self.combo.setEnabled(bool(entries))
+        self.combo.setCurrentIndex(wanted)
+        self.combo.blockSignals(blocked)
+        folder = user_model_folder()
+        if folder.is_dir() and str(folder) not in self._watcher.directories():
+            self._watcher.addPath(str(folder))
+        self._on_chosen()
+
+    def open_file(self, path: Path) -> None:
+        """Add the model file at `path` and choose it; a bad file is explained in the card."""
+        try:
+            card = self._read(path)
+            if card.kind != self.kind:
+                self.card_note.setText(f"{path.name} is a {card.kind}, not a {self.kind}.")
+                return
+        except VirtualStainError as error:
+            self.card_note.setText(str(error))
+            return
+        if path not in self._opened:
+            self._opened.append(path)
+        self.refresh()
+        self.combo.setCurrentIndex(self.combo.findData(str(path)))
+
+    def why_not(self) -> str | None:
+        """Return why no model can be used, None when one can."""
+        if self.value is None:
+            return f"No {self.kind} is installed. Open a model file with the button … beside Model."
+        return None
+
+    def dragEnterEvent(self, event: Any) -> None:
+        """Accept model files."""
+        urls = event.mimeData().urls()
+        if any(url.toLocalFile().endswith(".safetensors") for url in urls):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: Any) -> None:
+        """Open the model file that was dropped."""
+        for url in event.mimeData().urls():
+            if url.toLocalFile().endswith(".safetensors"):
+                self.open_file(Path(url.toLocalFile()))
+        event.acceptProposedAction()
+
+    @staticmethod
+    def _read(path: Path) -> Any:
+        from ..models import read_card
+
+        return read_card(path)
+
+    def _browse(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(
+            self.combo.window(), "Open model", "", "Models (*.safetensors)"
+        )
+        if path:
+            self.open_file(Path(path))
+
+    def _on_chosen(self, *_: Any) -> None:
+        self.card_note.setText(card_text(self.card) if self.card is not None else "")
+        self.changed.emit()
+
+
+def card_text(card: Any) -> str:
+    """Return what a user wants to know of a model: data, pixel size, scores."""
+    lines = [card.description] if card.description else []
+    facts = []
+    if card.pixel_size_um:
+        facts.append(f"{card.pixel_size_um * 1000:.0f} nm/px")
+    trained = card.data.get("name") or card.data.get("description")
+    if trained:
+        facts.append(f"trained on {trained}")
+    scores = [
+        f"{name.replace('_', ' ')} {value:.2f}"
+        for name, value in card.scores.items()
+        if isinstance(value, int | float)
+    ]
+    if scores:
+        facts.append("held out: " + ", ".join(scores[:4]))
+    if facts:
+        lines.append("; ".join(facts))
+    return "\n".join(lines)

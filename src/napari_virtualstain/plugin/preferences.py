@@ -1,0 +1,53 @@
+"""What the user set under Preferences > Virtual staining, once for all docks.
+
+napari 0.9 and newer show and store these; with an older napari, or when the plugin is
+used without its manifest, the defaults hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+PLUGIN = "napari-virtualstain"
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """Preferences of the plugin.
+
+    Attributes
+    ----------
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    threads : int
+        Processor threads that a step may use; 0 leaves one core to the viewer.
+    cache_folder : pathlib.Path
+        Where large results live while napari runs.
+    memory_limit_gib : float
+        Largest result that is held in memory.
+    """
+
+    device: str = "auto"
+    threads: int = 0
+    cache_folder: Path = Path()
+    memory_limit_gib: float = 1.0
+
+
+def preferences() -> Preferences:
+    """Return the preferences of the moment."""
+    default = user_cache_path(PLUGIN)
+    try:
+        from napari.settings import get_plugin_settings
+
+        computing = get_plugin_settings(PLUGIN).computing
+        return Preferences(
+            device=str(computing.device),
+            threads=int(computing.threads),
+            cache_folder=Path(computing.cache_folder) if computing.cache_folder else default,
+            memory_limit_gib=float(computing.memory_limit_gib),
+        )
+    except (ImportError, KeyError, AttributeError):
+        return Preferences(cache_folder=default)

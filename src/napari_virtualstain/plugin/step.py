@@ -1,0 +1,233 @@
+"""The dock that each step of the pipeline is built on.
+
+A form that scrolls, and below it, always on screen, the run and cancel buttons, a bar
+and one line that says what is going on. One function, :meth:`StepWidget.render`, sets
+every enabled, visible and text from the state, so that the two never disagree.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ..progress import Progress
+from .cleanup import Cleanup
+from .controls import note
+from .jobs import JobRunner, JobState, Outcome, Work, error_text
+from .layer_choice import LayerChoice
+
+
+class StepWidget(QWidget):
+    """Base of the docks.
+
+    Subclasses fill :attr:`form`, answer :meth:`why_not`, return their work from
+    :meth:`prepare` and take its results in :meth:`on_items` and :meth:`on_result`.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        Injected by napari.
+    """
+
+    state_changed = Signal(object)
+    title = "Step"
+    run_text = "Run"
+    run_tooltip = "Run this step (Ctrl+Enter while the dock has the focus)"
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.cleanup = Cleanup()
+        self._choices: list[LayerChoice] = []
+        self._closed = False
+        self.runner = JobRunner(self)
+        self._build()
+        self._connect()
+
+    def why_not(self) -> str | None:
+        """Return why the step cannot run now, as advice; None when it can."""
+        return None
+
+    def prepare(self) -> Work:
+        """Return the work, with all that it needs copied from the widgets.
+
+        The worker never sees a widget, the viewer or a layer.
+        """
+        raise NotImplementedError
+
+    def on_items(self, items: list[Any]) -> None:
+        """Show partial results."""
+
+    def on_result(self, value: Any) -> str | None:
+        """Show the result; the text returned becomes the status line."""
+        return None
+
+    def on_end(self, outcome: Outcome) -> None:
+        """Do what must follow success, failure and cancelling alike."""
+
+    @property
+    def state(self) -> JobState:
+        """What the dock is doing: idle, running, cancelling, done or failed."""
+        return self.runner.state
+
+    def run(self) -> None:
+        """Start the step, as the run button does."""
+        if self.state.is_active:
+            return
+        if (reason := self.why_not()) is not None:
+            self.say(reason)
+            return
+        try:
+            work = self.prepare()
+        except Exception as error:  # shown in the dock, where the user looks
+            self.say(error_text(error))
+            return
+        self.say(f"{self.title}: starting")
+        self.runner.start(work, self.title)
+
+    def cancel(self) -> None:
+        """Stop the step, as the cancel button does; what is finished stays."""
+        self.runner.cancel()
+
+    def say(self, text: str) -> None:
+        """Show `text` in the status line."""
+        self.status_label.setText(text)
+
+    def add_choice(self, choice: LayerChoice) -> LayerChoice:
+        """Keep a layer drop-down in step with the viewer."""
+        self._choices.append(choice)
+        choice.chosen.connect(lambda _layer: self.render())
+        return choice
+
+    def reset_choices(self, event: Any = None) -> None:
+        """Follow the viewer's layers; napari calls this for docked widgets too."""
+        if self._closed:
+            return
+        for choice in self._choices:
+            choice.refresh()
+        self.render()
+
+    def render(self) -> None:
+        """Set every button and bar from the state."""
+        state, reason = self.state, self.why_not()
+        self.run_button.setEnabled(not state.is_active and reason is None)
+        self.run_button.setToolTip(reason or self.run_tooltip)
+        self.cancel_button.setEnabled(state is JobState.RUNNING)
+        self.cancel_button.setText("Cancelling…" if state is JobState.CANCELLING else "Cancel")
+        self.cancel_button.setToolTip(
+            "Stop; what is finished is kept (Esc)" if state.is_active else "Nothing is running"
+        )
+        self.bar.setVisible(state.is_active)
+        if state is JobState.IDLE and reason is not None:
+            self.say(reason)
+
+    def event(self, event: Any) -> bool:
+        """Tear down when the dock is removed, which tells a widget nothing else."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.tear_down()
+        return bool(super().event(event))
+
+    def keyPressEvent(self, event: Any) -> None:
+        """Run with Ctrl+Enter, cancel with Esc."""
+        key, held = event.key(), event.modifiers()
+        if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and (
+            held & Qt.KeyboardModifier.ControlModifier
+        ):
+            self.run()
+        elif key == Qt.Key.Key_Escape and self.state.is_active:
+            self.cancel()
+        else:
+            super().keyPressEvent(event)
+
+    def tear_down(self) -> None:
+        """Stop the job and let go of the viewer; may be called twice."""
+        if not self._closed:
+            self._closed = True
+            self.runner.abandon()
+            self.cleanup.run()
+
+    def _build(self) -> None:
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(6, 6, 6, 6)
+        outer.setSpacing(6)
+        self.body = QWidget()
+        self.form = QVBoxLayout(self.body)
+        self.form.setContentsMargins(0, 0, 0, 0)
+        self.form.setSpacing(6)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(self.body)
+        outer.addWidget(area, 1)
+        self.bar = QProgressBar()
+        self.bar.setObjectName("progress_bar")
+        self.bar.setTextVisible(False)
+        self.bar.setMaximumHeight(8)
+        self.status_label = note(name="status_label")
+        self.run_button = QPushButton(self.run_text)
+        self.run_button.setObjectName("run_button")
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.setObjectName("cancel_button")
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.run_button, 1)
+        buttons.addWidget(self.cancel_button, 0)
+        outer.addWidget(self.bar)
+        outer.addWidget(self.status_label)
+        outer.addLayout(buttons)
+        self.setMinimumWidth(280)
+
+    def _connect(self) -> None:
+        self.run_button.clicked.connect(lambda _checked=False: self.run())
+        self.cancel_button.clicked.connect(lambda _checked=False: self.cancel())
+        self.runner.state_changed.connect(self._on_state)
+        self.runner.progressed.connect(self._on_progress)
+        self.runner.produced.connect(self.on_items)
+        self.runner.conclude = self._conclude
+        events = self.viewer.layers.events
+        for emitter in (events.inserted, events.removed, events.reordered):
+            self.cleanup.connect(emitter, self.reset_choices)
+        if hasattr(events, "renamed"):  # napari 0.7 and newer
+            self.cleanup.connect(events.renamed, self.reset_choices)
+        # The window's death leaves no time for slots of this widget: see Cleanup.
+        self.cleanup.add(self.runner.canceller())
+        self.destroyed.connect(self.cleanup.run)
+
+    def _on_state(self, state: JobState) -> None:
+        self.render()
+        self.state_changed.emit(state)
+
+    def _on_progress(self, progress: Progress) -> None:
+        if self.state is JobState.RUNNING:
+            self.say(str(progress))
+        fraction = progress.fraction
+        self.bar.setRange(0, 0 if fraction is None else 1000)
+        if fraction is not None:
+            self.bar.setValue(round(1000 * fraction))
+
+    def _conclude(self, outcome: Outcome) -> Outcome:
+        if outcome.error is None:
+            try:
+                self.say(self.on_result(outcome.value) or f"{self.title}: done")
+            except Exception as error:  # a result that cannot be shown is a failure too
+                outcome = Outcome(error=error)
+        if outcome.cancelled:
+            self.say("Cancelled. What was finished by then has been kept.")
+        elif outcome.error is not None:
+            text = error_text(outcome.error)
+            self.say(text)
+            if outcome.expected:
+                show_error(f"{self.title}: {text}")
+        self.on_end(outcome)
+        return outcome

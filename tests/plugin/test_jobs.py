@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from napari_virtualstain.errors import InputError
+from napari_virtualstain.plugin.jobs import JobContext, JobRunner, JobState, perform
+from napari_virtualstain.progress import Progress, Reporter
+
+
+@pytest.fixture
+def runner(qtbot: Any) -> Iterator[JobRunner]:
+    made = JobRunner()
+    yield made
+    made.abandon()
+
+
+def _ended(qtbot: Any, runner: JobRunner) -> None:
+    qtbot.waitUntil(lambda: not runner.state.is_active, timeout=5000)
+
+
+def test_a_function_returns_its_value(qtbot: Any, runner: JobRunner) -> None:
+    outcomes, states = [], []
+    runner.conclude = lambda outcome: outcomes.append(outcome) or outcome
+    runner.state_changed.connect(states.append)
+    runner.start(lambda context: 42)
+    _ended(qtbot, runner)
+    assert [o.value for o in outcomes] == [42]
+    assert states == [JobState.RUNNING, JobState.DONE]
+
+
+def test_the_work_runs_in_another_thread_and_the_results_arrive_in_this_one(
+    qtbot: Any, runner: JobRunner
+) -> None:
+    seen: list[Any] = []
+
+    def work(context: JobContext) -> Iterator[int]:
+        for _ in range(3):
+            yield threading.get_ident()
+
+    runner.produced.connect(
+        lambda items: seen.extend((item, threading.get_ident()) for item in items)
+    )
+    runner.start(work)
+    _ended(qtbot, runner)
+    assert len(seen) == 3
+    assert all(there != here == threading.get_ident() for there, here in seen)
+
+
+@pytest.mark.parametrize("as_generator", [True, False])
+@pytest.mark.parametrize("error", [RuntimeError("CUDA out of memory"), ValueError("shapes")])
+def test_no_error_is_lost(
+    qtbot: Any, runner: JobRunner, as_generator: bool, error: Exception
+) -> None:
+    """superqt drops a RuntimeError of a generator worker: no signal, running for ever."""
+
+    def generator(context: JobContext) -> Iterator[int]:
+        yield 1
+        raise error
+
+    def function(context: JobContext) -> int:
+        raise error
+
+    outcomes = []
+    runner.conclude = lambda outcome: outcomes.append(outcome) or outcome
+    with qtbot.captureExceptions():
+        runner.start(generator if as_generator else function)
+        _ended(qtbot, runner)
+    assert runner.state is JobState.FAILED
+    assert outcomes[0].error is error
+
+
+def test_cancelling_stops_within_a_second_and_closes_the_generator(
+    qtbot: Any, runner: JobRunner
+) -> None:
+    closed = threading.Event()
+
+    def work(context: JobContext) -> Iterator[int]:
+        reporter = Reporter(10_000, "tile", "staining", context.progress, context.cancel)
+        try:
+            while True:
+                time.sleep(0.01)
+                reporter.advance()
+                yield reporter.done
+        finally:
+            closed.set()
+
+    runner.start(work)
+    qtbot.wait(150)
+    start = time.perf_counter()
+    runner.cancel()
+    assert runner.state is JobState.CANCELLING
+    _ended(qtbot, runner)
+    assert time.perf_counter() - start < 1
+    assert runner.state is JobState.IDLE
+    assert closed.is_set()
+
+
+def test_a_generator_that_never_looks_at_the_token_is_stopped_between_items(
+    qtbot: Any, runner: JobRunner
+) -> None:
+    def work(context: JobContext) -> Iterator[int]:
+        while True:
+            time.sleep(0.01)
+            yield 0
+
+    runner.start(work)
+    qtbot.wait(50)
+    runner.cancel()
+    _ended(qtbot, runner)
+    assert runner.state is JobState.IDLE
+
+
+def test_progress_is_throttled_and_the_last_word_counts(qtbot: Any, runner: JobRunner) -> None:
+    seen: list[Progress] = []
+    runner.progressed.connect(seen.append)
+
+    def work(context: JobContext) -> None:
+        start = time.perf_counter()
+        for done in range(1, 5001):
+            context.progress(Progress(done, 5000))
+            if done % 500 == 0:
+                time.sleep(0.05)
+        context.emit(time.perf_counter() - start)
+
+    runner.start(work)
+    _ended(qtbot, runner)
+    assert 1 <= len(seen) < 30
+    assert seen[-1].done == 5000
+
+
+def test_an_abandoned_job_ends_without_a_word(qtbot: Any, runner: JobRunner) -> None:
+    ended = threading.Event()
+    outcomes: list[Any] = []
+    runner.conclude = lambda outcome: outcomes.append(outcome) or outcome
+
+    def work(context: JobContext) -> None:
+        while not context.cancel.cancelled:
+            time.sleep(0.01)
+        ended.set()
+
+    runner.start(work)
+    qtbot.wait(50)
+    runner.abandon()
+    assert ended.wait(1)
+    qtbot.wait(200)
+    assert outcomes == []
+    runner.start(lambda context: 1)
+    _ended(qtbot, runner)
+    assert runner.state is JobState.DONE
+
+
+def test_two_jobs_at_once_leave_the_warning_filters_alone(qtbot: Any) -> None:
+    """superqt's workers swap warnings.showwarning and restore it in the wrong order."""
+    import warnings
+
+    before = (list(warnings.filters), warnings.showwarning)
+    runners = [JobRunner(), JobRunner()]
+    for runner, seconds in zip(runners, (0.05, 0.15), strict=True):
+        runner.start(lambda context, s=seconds: time.sleep(s))
+    for runner in runners:
+        _ended(qtbot, runner)
+    assert (list(warnings.filters), warnings.showwarning) == before
+
+
+def test_a_second_start_is_refused_while_the_first_runs(qtbot: Any, runner: JobRunner) -> None:
+    runner.start(lambda context: time.sleep(0.1))
+    with pytest.raises(RuntimeError, match="still running"):
+        runner.start(lambda context: None)
+    _ended(qtbot, runner)
+
+
+def test_the_result_that_cannot_be_shown_is_a_failure(qtbot: Any, runner: JobRunner) -> None:
+    from dataclasses import replace
+
+    runner.conclude = lambda outcome: replace(outcome, error=InputError("no room"))
+    runner.start(lambda context: 1)
+    _ended(qtbot, runner)
+    assert runner.state is JobState.FAILED
+
+
+def test_perform_returns_the_value_of_a_generator() -> None:
+    def work(context: JobContext) -> Iterator[str]:
+        yield "a"
+        yield "b"
+        return "c"
+
+    context = JobContext()
+    assert perform(work, context).value == "c"
+    assert context.take() == ["a", "b"]
+
+
+def test_states_compare_with_their_names() -> None:
+    names: Callable[[], list[str]] = lambda: [str(state) for state in JobState]  # noqa: E731
+    assert names() == ["idle", "running", "cancelling", "done", "failed"]
+    assert JobState.DONE == "done"

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.layers import Image, Labels, Shapes, Tracks
+
+from napari_virtualstain.plugin.layers import (
+    axes_of,
+    base_name,
+    geometry_of,
+    layer_name,
+    sampling_of,
+    shifted,
+)
+
+CASES = [
+    ((6, 8), (0.08, 0.08), ("um", "um"), ("y", "x"), (3.0, 4.0)),
+    ((3, 6, 8), (2.0, 0.08, 0.08), ("s", "um", "um"), ("t", "y", "x"), (0.0, 5.0, 1.0)),
+    ((2, 3, 6, 8), (2, 0.3, 0.1, 0.1), ("s", "um", "um", "um"), ("t", "z", "y", "x"), (0, 0, 1, 2)),
+]
+
+
+@pytest.mark.parametrize(("shape", "scale", "units", "labels", "translate"), CASES)
+@pytest.mark.parametrize("kind", [Image, Labels])
+def test_a_new_layer_lies_exactly_on_its_source(
+    kind: Any, shape: Any, scale: Any, units: Any, labels: Any, translate: Any
+) -> None:
+    source = Image(
+        np.zeros(shape), scale=scale, units=units, axis_labels=labels, translate=translate
+    )
+    made = kind(np.zeros(shape, np.int32), **geometry_of(source))
+    assert tuple(made.axis_labels) == labels
+    assert [str(u) for u in made.units] == [str(u) for u in source.units]
+    point = np.arange(len(shape)) + 0.5
+    np.testing.assert_allclose(made.data_to_world(point), source.data_to_world(point))
+
+
+@pytest.mark.parametrize(("shape", "scale", "units", "labels", "translate"), CASES[1:])
+def test_tracks_and_shapes_lie_on_their_source_too(
+    shape: Any, scale: Any, units: Any, labels: Any, translate: Any
+) -> None:
+    source = Image(
+        np.zeros(shape), scale=scale, units=units, axis_labels=labels, translate=translate
+    )
+    point = np.ones(len(shape))
+    for made in (
+        Tracks(np.array([[1, 0, *point[1:]], [1, 1, *point[1:]]]), **geometry_of(source)),
+        Shapes([np.stack([point, point + 1])], shape_type="line", **geometry_of(source)),
+    ):
+        assert [str(u) for u in made.units] == [str(u) for u in source.units]
+        np.testing.assert_allclose(made.data_to_world(point), source.data_to_world(point))
+
+
+def test_a_rotated_source_keeps_its_part_in_place() -> None:
+    source = Image(np.zeros((4, 20, 30)), scale=(2, 0.5, 0.5), rotate=30, translate=(0, 7, -3))
+    offset = (1, 5, 6)
+    part = Image(np.zeros((2, 4, 4)), **shifted(geometry_of(source), offset))
+    np.testing.assert_allclose(part.data_to_world((0, 0, 0)), source.data_to_world(offset))
+    np.testing.assert_allclose(
+        part.data_to_world((1, 2, 3)), source.data_to_world(np.add(offset, (1, 2, 3)))
+    )
+
+
+def test_sampling_is_read_in_micrometres_and_seconds_whatever_the_unit() -> None:
+    layer = Image(np.zeros((3, 6, 8)), scale=(50, 80, 80), units=("ms", "nm", "nm"))
+    assert sampling_of(layer).pixel_size_um == pytest.approx(0.08)
+    assert sampling_of(layer).frame_interval_s == pytest.approx(0.05)
+
+
+def test_pixels_are_no_physical_unit() -> None:
+    layer = Image(np.zeros((3, 6, 8)), scale=(1, 0.08, 0.08))
+    assert sampling_of(layer).pixel_size_um is None
+    assert sampling_of(layer).frame_interval_s is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "ndim", "axes"),
+    [
+        (("t", "y", "x"), 3, "tyx"),
+        (("Time", "Row", "Column"), 3, "tyx"),
+        (("z", "y", "x"), 3, "zyx"),
+        (None, 3, "tyx"),
+        (None, 2, "yx"),
+        (None, 4, "tzyx"),
+    ],
+)
+def test_axes_come_from_the_labels_or_else_from_the_dimensions(
+    labels: Any, ndim: int, axes: str
+) -> None:
+    settings = {"axis_labels": labels} if labels else {}
+    assert axes_of(Image(np.zeros((2,) * (ndim - 2) + (6, 8)), **settings)) == axes
+
+
+def test_names_follow_the_source_through_all_steps() -> None:
+    assert layer_name("movie", "fluorescence") == "movie [fluorescence]"
+    assert layer_name("movie [fluorescence] [1]", "mitochondria") == "movie [mitochondria]"
+    assert layer_name("movie [mitochondria]", "tracks") == "movie [tracks]"
+    assert base_name("plain [1]") == "plain [1]"

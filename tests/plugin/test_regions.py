@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from napari.layers import Image, Shapes
+
+from napari_virtualstain.errors import InputError
+from napari_virtualstain.plugin.regions import (
+    bounding_box,
+    frame_range,
+    outward,
+    visible_frame,
+    whole,
+)
+
+
+@given(st.integers(1, 9), st.integers(1, 4), st.data())
+def test_outward_visits_everything_once_and_never_comes_nearer_again(
+    frames: int, planes: int, data: Any
+) -> None:
+    centre = (data.draw(st.integers(0, frames - 1)), data.draw(st.integers(0, planes - 1)))
+    visited = list(outward((frames, planes), centre))
+    assert sorted(visited) == sorted(np.ndindex(frames, planes))
+    distances = [abs(t - centre[0]) + abs(z - centre[1]) for t, z in visited]
+    assert distances == sorted(distances)
+    assert visited[0] == centre
+
+
+def test_outward_of_a_single_plane_is_that_plane() -> None:
+    assert list(outward((), ())) == [()]
+
+
+def test_the_visible_frame_follows_scale_and_translation(viewer_model: Any) -> None:
+    layer = viewer_model.add_image(np.zeros((10, 6, 8)), scale=(2.5, 1, 1), translate=(5.0, 0, 0))
+    viewer_model.dims.set_point(0, 5.0 + 2.5 * 7)
+    assert visible_frame(viewer_model, layer).slices[0] == slice(7, 8)
+
+
+def test_a_frame_range_names_the_frames_that_exist() -> None:
+    layer = Image(np.zeros((10, 6, 8)), name="movie")
+    assert frame_range(layer, 2, 4).shape == (3, 6, 8)
+    with pytest.raises(InputError, match="has frames 0 to 9"):
+        frame_range(layer, 2, 10)
+    with pytest.raises(InputError, match="no time axis"):
+        frame_range(Image(np.zeros((6, 8))), 0, 0)
+
+
+def test_shapes_in_micrometres_select_the_right_pixels() -> None:
+    layer = Image(np.zeros((4, 60, 80)), scale=(2, 0.1, 0.1), translate=(0, 1, 2))
+    world = np.array([[0, 2.0, 3.0], [0, 2.0, 4.0], [0, 3.0, 4.0], [0, 3.0, 3.0]])
+    for shapes in (
+        Shapes([world]),
+        Shapes(
+            [np.array([layer.world_to_data(point) for point in world])],
+            scale=layer.scale,
+            translate=layer.translate,
+        ),
+        Shapes([world[:, 1:]]),
+    ):
+        region = bounding_box(layer, shapes)
+        assert region.slices == (slice(0, 4), slice(10, 21), slice(10, 21))
+
+
+def test_shapes_beside_the_image_and_none_at_all_are_explained() -> None:
+    layer = Image(np.zeros((60, 80)))
+    beside = Shapes([np.array([[100.0, 100], [100, 110], [110, 110], [110, 100]])])
+    with pytest.raises(InputError, match="outside the image"):
+        bounding_box(layer, beside)
+    with pytest.raises(InputError, match="is empty"):
+        bounding_box(layer, Shapes(ndim=2))
+
+
+def test_the_whole_is_everything() -> None:
+    assert whole((4, 5)).shape == (4, 5)
+    assert whole((4, 5)).offset == (0, 0)
