@@ -1,0 +1,1 @@
+"""A generator, a segmenter and a tracker for napari-virtualstain."""
