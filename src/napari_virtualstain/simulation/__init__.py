@@ -1,1 +1,18 @@
-"""Correlative movies of mitochondria with exact truth."""
+"""Simulated correlative movies of mitochondria, with truth."""
+
+from __future__ import annotations
+
+from .config import Camera, Cell, Microscope, Mitochondria, Motion, SceneConfig
+from .scene import Scene
+from .simulate import simulate
+
+__all__ = [
+    "Camera",
+    "Cell",
+    "Microscope",
+    "Mitochondria",
+    "Motion",
+    "Scene",
+    "SceneConfig",
+    "simulate",
+]
