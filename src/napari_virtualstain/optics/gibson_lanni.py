@@ -154,9 +154,9 @@ class GibsonLanni:
         # A spline at 60 samples an Airy unit is exact to 1e-7 and far cheaper than
         # one integral for each of the many radii of a large kernel.
         step = self.wavelength_um / self.na / 60
-        knots = np.arange(0.0, radius.max() + 4 * step, step)
+        knots = np.arange(0.0, radius.max() + 12 * step, step)
         value = self.intensity(knots, depth_um=depth_um, focus_um=focus_um)
-        spline = CubicSpline(knots, value, bc_type=((1, 0.0), (1, 0.0)))
+        spline = CubicSpline(knots, value, bc_type="clamped")
         return np.asarray(spline(radius))
 
     @property

@@ -122,16 +122,16 @@ class Lineage:
             return
         distance = _end(other, approach.second_tail) - _end(one, approach.first_tail)
         gap = float(np.linalg.norm(distance))
-        approach.contact = approach.contact + 1 if gap < CONTACT_UM else 0
         if approach.contact >= 2 and free:
             self._join(frame, one, other, approach, tubules)
             self.approach = None
             return
-        wanted = max(gap - 0.8 * CONTACT_UM, 0.0)
-        push = 0.5 * distance / max(gap, 1e-9) * min(wanted, 0.4)
+        push = min(max(gap - 0.5 * CONTACT_UM, 0.0), 0.4)
+        approach.contact = approach.contact + 1 if gap - push < CONTACT_UM else 0
+        half = 0.5 * push * distance / max(gap, 1e-9)
         for tubule, sign in ((one, 1.0), (other, -1.0)):
-            tubule.centre += sign * push
-            tubule.home += sign * push
+            tubule.centre += sign * half
+            tubule.home += sign * half
             tubule.velocity[:] = tubule.run_velocity[:] = 0.0
             tubule.run_left_s = 0.0
 

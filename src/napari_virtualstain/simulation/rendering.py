@@ -120,7 +120,10 @@ def _filtered(
     pixel_size_um: float,
 ) -> Image:
     """Return the sum over slices of the points in each, filtered by its transfer."""
-    volume, used = _splat(np.concatenate(places), np.concatenate(weights), tables, pixel_size_um)
+    # The empty start makes an empty field no special case.
+    everywhere = np.concatenate([np.empty((0, 3)), *places])
+    strength = np.concatenate([np.empty(0), *weights])
+    volume, used = _splat(everywhere, strength, tables, pixel_size_um)
     spectrum = np.zeros(transfer.shape[1:], dtype=np.complex64)
     for slice_index in used:
         spectrum += fft.rfft2(volume[slice_index]) * transfer[slice_index]

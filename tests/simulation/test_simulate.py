@@ -1,0 +1,172 @@
+"""The simulated movie: shapes, truth that agrees with itself, identical for a seed."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from napari_virtualstain.errors import CancelledError, InputError, OutputExistsError
+from napari_virtualstain.io import open_stack
+from napari_virtualstain.progress import CancelToken, Progress
+from napari_virtualstain.simulation import Motion, Scene, SceneConfig, simulate
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    """A lively movie: many events in a small field."""
+    motion = Motion(fission_rate_per_min=1.0, fusion_rate_per_min=1.0)
+    return simulate(frames=16, size=128, count=20, seed=1, config=SceneConfig(motion=motion))
+
+
+def test_arrays_have_the_shape_and_type_of_a_camera(scene: Scene) -> None:
+    assert scene.bright_field.shape == scene.fluorescence.shape == scene.labels.shape
+    assert scene.labels.shape == (16, 128, 128)
+    assert scene.bright_field.dtype == scene.fluorescence.dtype == np.uint16
+    assert scene.labels.dtype == np.int32
+    assert 0 < scene.fluorescence.min() < scene.fluorescence.max() < 65535
+
+
+def test_the_same_seed_gives_the_same_movie_bit_for_bit() -> None:
+    one, two = (simulate(frames=3, size=64, count=6, seed=5) for _ in range(2))
+    for name in ("bright_field", "fluorescence", "expected_fluorescence", "labels"):
+        assert getattr(one, name).tobytes() == getattr(two, name).tobytes()
+    assert one.tracks.equals(two.tracks)
+    assert one.events.equals(two.events)
+    other = simulate(frames=3, size=64, count=6, seed=6)
+    assert not np.array_equal(other.labels, one.labels)
+
+
+def test_a_shorter_movie_is_the_beginning_of_a_longer_one() -> None:
+    short, long = (simulate(frames=n, size=64, count=6, seed=5) for n in (2, 4))
+    assert np.array_equal(short.fluorescence, long.fluorescence[:2])
+    assert np.array_equal(short.labels, long.labels[:2])
+
+
+def test_each_label_is_a_row_of_the_track_table(scene: Scene) -> None:
+    for frame, labels in enumerate(scene.labels):
+        rows = scene.tracks[scene.tracks["frame"] == frame]
+        assert sorted(rows["track_id"]) == np.unique(labels[labels > 0]).tolist()
+        assert (rows["track_id"] == rows["label"]).all()
+        for row in rows.itertuples():
+            pixels = np.argwhere(labels == row.label)
+            np.testing.assert_allclose(pixels.mean(axis=0), [row.y_px, row.x_px])
+            np.testing.assert_allclose(len(pixels) * 0.08**2, row.area_um2)
+    np.testing.assert_allclose(scene.tracks["y_um"], scene.tracks["y_px"] * 0.08)
+
+
+def test_mitochondria_are_brighter_than_their_surroundings(scene: Scene) -> None:
+    inside, outside = scene.fluorescence[scene.in_focus], scene.fluorescence[~scene.in_focus]
+    assert np.median(inside) > 1.2 * np.median(outside)
+
+
+def test_events_are_spaced_and_their_tracks_begin_and_end_there(scene: Scene) -> None:
+    events = scene.events
+    assert set(events["kind"]) == {"fission", "fusion"}
+    assert (np.diff(events["frame"]) >= 3).all()
+    first = scene.tracks.groupby("track_id")["frame"].min()
+    last = scene.tracks.groupby("track_id")["frame"].max()
+    for event in events.itertuples():
+        parents = [int(value) for value in event.parents.split(";")]
+        children = [int(value) for value in event.children.split(";")]
+        shape = (len(parents), len(children))
+        assert shape == {"fission": (1, 2), "fusion": (2, 1)}[event.kind]
+        assert all(last[parent] == event.frame - 1 for parent in parents)
+        assert all(first[child] == event.frame for child in children)
+        rows = scene.tracks[scene.tracks["track_id"].isin(children)]
+        assert rows["parent"].isin(parents).all()
+        near = rows[rows["frame"] == event.frame]
+        distance = np.hypot(near["y_um"] - event.y_um, near["x_um"] - event.x_um)
+        assert (distance < 3.0).all()
+    assert sorted(scene.graph) == sorted(
+        int(child) for text in events["children"] for child in text.split(";")
+    )
+
+
+def test_the_ends_that_fuse_had_touched_before(scene: Scene) -> None:
+    fusions = scene.events[scene.events["kind"] == "fusion"]
+    for event in fusions.itertuples():
+        before = scene.labels[event.frame - 1]
+        one, two = (np.argwhere(before == int(value)) for value in event.parents.split(";"))
+        gap = np.sqrt(((one[:, None] - two[None]) ** 2).sum(-1)).min() * 0.08
+        assert gap < 0.4
+
+
+def test_mitochondria_move_but_do_not_teleport(scene: Scene) -> None:
+    steps = scene.tracks.groupby("track_id")[["y_um", "x_um"]].diff().dropna()
+    step = np.hypot(steps["y_um"], steps["x_um"])
+    assert 0.02 < step.median() < 0.4
+    assert step.quantile(0.99) < 2.0
+
+
+@pytest.mark.parametrize("count", [0, 1, 60])
+def test_the_count_is_what_is_in_focus_in_the_field(count: int) -> None:
+    labels = simulate(frames=1, count=count, seed=2).labels
+    seen = len(np.unique(labels)) - 1
+    # Neighbours reach in over the border, and a neighbour can cover one.
+    assert count * 0.85 <= seen <= count * 1.35 + 2
+
+
+def test_density_is_mitochondria_per_100_um2() -> None:
+    by_density = simulate(frames=1, size=100, density=12.5, seed=4)
+    by_count = simulate(frames=1, size=100, count=8, seed=4)
+    assert np.array_equal(by_density.labels, by_count.labels)
+
+
+def test_rectangles_and_other_pixels_are_welcome() -> None:
+    scene = simulate(frames=1, size=(48, 90), count=4, pixel_size_um=0.11, frame_interval_s=0.5)
+    assert scene.labels.shape == (1, 48, 90)
+    assert (scene.pixel_size_um, scene.frame_interval_s) == (0.11, 0.5)
+
+
+def test_bleaching_dims_the_movie() -> None:
+    config = SceneConfig()
+    fast = dataclasses.replace(
+        config, mitochondria=dataclasses.replace(config.mitochondria, bleaching_s=10.0)
+    )
+    scene = simulate(frames=4, size=64, count=6, frame_interval_s=5.0, config=fast)
+    light = scene.expected_fluorescence.mean(axis=(1, 2)) - config.camera.background
+    np.testing.assert_allclose(light[1:] / light[:-1], np.exp(-0.5), rtol=0.2)
+
+
+def test_progress_is_told_and_cancelling_stops() -> None:
+    told: list[Progress] = []
+    simulate(frames=3, size=32, count=1, progress=told.append)
+    assert [(p.done, p.total) for p in told] == [(1, 3), (2, 3), (3, 3)]
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(CancelledError):
+        simulate(frames=3, size=32, count=1, cancel=token)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"frames": 0}, "frames is 0"),
+        ({"size": 8}, "size is 8"),
+        ({"size": (64, 64, 64)}, "height, width"),
+        ({"count": -1}, "count is -1"),
+        ({"density": float("nan")}, "density nan"),
+        ({"seed": -3}, "seed is -3"),
+        ({"pixel_size_um": 0}, "pixel size is 0"),
+        ({"frame_interval_s": float("inf")}, "frame interval is inf"),
+    ],
+)
+def test_impossible_settings_are_named(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        simulate(**settings)  # type: ignore[arg-type]
+
+
+def test_a_saved_scene_reads_back(scene: Scene, tmp_path) -> None:
+    folder = scene.save(tmp_path / "scene µm")
+    names = {"bright_field.ome.tif", "fluorescence.ome.tif", "labels.ome.tif"}
+    names |= {"tracks.csv", "events.csv", "scene.json"}
+    assert {path.name for path in folder.iterdir()} == names
+    stack = open_stack(folder / "labels.ome.tif")
+    assert np.array_equal(np.asarray(stack.data), scene.labels)
+    assert stack.pixel_size_um == pytest.approx(0.08)
+    assert stack.frame_interval_s == pytest.approx(2.0)
+    with pytest.raises(OutputExistsError):
+        scene.save(folder)
+    scene.save(folder, overwrite=True)
