@@ -1,0 +1,138 @@
+"""Masks in, tracks out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..axes import check_positive
+from ..errors import AxesError, InputError
+from ..progress import CancelToken, ProgressCallback, Reporter
+from .config import TrackingConfig
+from .linking import link
+from .tracks import Tracks
+
+
+def track(
+    labels: Any,
+    *,
+    intensity: Any | None = None,
+    pixel_size_um: float = 1.0,
+    frame_interval_s: float = 1.0,
+    config: TrackingConfig | None = None,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> Tracks:
+    """Return the tracks of labelled objects.
+
+    Parameters
+    ----------
+    labels : array of int, shape (T, Y, X)
+        One value an object in each frame, 0 outside; numpy or dask. A value need not
+        mean the same object in another frame.
+    intensity : array of shape (T, Y, X), optional
+        Fluorescence; its mean tells objects apart.
+    pixel_size_um, frame_interval_s : float
+        Scale of the movie.
+    config : TrackingConfig, optional
+        Settings.
+    progress, cancel : callable, CancelToken
+        See :mod:`napari_virtualstain.progress`.
+
+    Returns
+    -------
+    Tracks
+
+    Raises
+    ------
+    AxesError
+        The labels do not have the three axes t, y, x.
+    InputError
+        The labels are no whole numbers, or a setting is impossible.
+
+    Examples
+    --------
+    >>> movie = np.zeros((2, 8, 8), int)
+    >>> movie[0, 2:4, 2:4] = 1
+    >>> movie[1, 2:4, 3:5] = 7
+    >>> track(movie).table.track_id.tolist()
+    [1, 1]
+    """
+    check_positive(pixel_size_um, "pixel size", "µm")
+    check_labels(labels, intensity)
+    report = Reporter(len(labels), "frame", "measuring", progress, cancel)
+    measured = []
+    for frame in range(len(labels)):
+        image = None if intensity is None else np.asarray(intensity[frame])
+        measured.append(measure_plane(np.asarray(labels[frame]), image, frame, pixel_size_um))
+        report.advance()
+    table = pd.concat(measured, ignore_index=True) if measured else empty_detections()
+    return link(
+        table,
+        frame_interval_s=frame_interval_s,
+        pixel_size_um=pixel_size_um,
+        config=config or TrackingConfig(),
+        progress=progress,
+        cancel=cancel,
+    )
+
+
+def empty_detections() -> pd.DataFrame:
+    """Return a table of detections without rows."""
+    return pd.DataFrame({name: pd.Series(dtype=float) for name in ("frame", "y_um", "x_um")})
+
+
+def check_labels(labels: Any, intensity: Any | None = None) -> None:
+    """Raise a clear error unless `labels` is (T, Y, X) of whole numbers."""
+    shape = tuple(getattr(labels, "shape", ()))
+    if len(shape) != 3:
+        hint = (
+            "a (T, Z, Y, X) movie must be projected along z first"
+            if len(shape) == 4
+            else ("one frame needs a leading time axis, labels[None]")
+        )
+        raise AxesError(f"Labels have the shape {shape}: expected three axes t, y, x; {hint}.")
+    if not np.issubdtype(labels.dtype, np.integer) and labels.dtype != bool:
+        raise InputError(
+            f"Labels are {labels.dtype}: expected whole numbers, one value an object and 0 outside."
+        )
+    if intensity is not None and tuple(intensity.shape) != shape:
+        raise InputError(
+            f"The intensity has the shape {tuple(intensity.shape)}, the labels {shape}: expected "
+            "the same shape. Give the movie that the labels were made of."
+        )
+
+
+def measure_plane(
+    plane: NDArray[Any], image: NDArray[Any] | None, frame: int, pixel_size_um: float
+) -> pd.DataFrame:
+    """Return the detections of one labelled frame, shape (Y, X)."""
+    values, compact = np.unique(plane, return_inverse=True)
+    compact = compact.reshape(plane.shape)
+    inside = values != 0
+    if not inside.any():
+        return empty_detections()
+    index = np.flatnonzero(inside)
+    counts = np.bincount(compact.ravel(), minlength=len(values))[index]
+    rows, columns = np.indices(plane.shape)
+    y = np.bincount(compact.ravel(), rows.ravel(), len(values))[index] / counts
+    x = np.bincount(compact.ravel(), columns.ravel(), len(values))[index] / counts
+    boxes = ndimage.find_objects(compact + 1, len(values))
+    size = np.array([[s.stop - s.start for s in boxes[i]] for i in index], float)
+    table = {
+        "frame": np.full(len(index), frame),
+        "y_um": y * pixel_size_um,
+        "x_um": x * pixel_size_um,
+        "label": values[index].astype(np.int64),
+        "area_um2": counts * pixel_size_um**2,
+        "height_um": size[:, 0] * pixel_size_um,
+        "width_um": size[:, 1] * pixel_size_um,
+    }
+    if image is not None:
+        sums = np.bincount(compact.ravel(), np.asarray(image, float).ravel(), len(values))[index]
+        table["intensity"] = sums / counts
+    return pd.DataFrame(table)

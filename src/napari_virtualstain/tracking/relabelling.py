@@ -1,0 +1,68 @@
+"""Label images in which an object keeps its value through the movie."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..errors import AxesError
+
+
+def relabel(labels: Any, table: pd.DataFrame) -> Any:
+    """Return `labels` with each value replaced by its track, plane by plane.
+
+    Parameters
+    ----------
+    labels : array of int, shape (T, Y, X)
+        Numpy, or dask for a lazy result.
+    table : DataFrame
+        ``track_id frame label`` of the objects seen.
+
+    Returns
+    -------
+    array of int32, shape (T, Y, X)
+    """
+    if getattr(labels, "ndim", 0) != 3:
+        raise AxesError(
+            f"Labels have the shape {getattr(labels, 'shape', None)}: expected three axes t, y, x."
+        )
+    keys = _keys(table)
+    if isinstance(labels, np.ndarray):
+        planes = [_plane(plane, keys.get(t)) for t, plane in enumerate(labels)]
+        return np.stack(planes) if planes else np.zeros(labels.shape, np.int32)
+    return _lazily(labels, keys)
+
+
+def _keys(table: pd.DataFrame) -> dict[int, tuple[NDArray[np.int64], NDArray[np.int32]]]:
+    """Return of each frame the sorted labels and their tracks."""
+    seen = table.loc[~table.interpolated & (table.label > 0), ["frame", "label", "track_id"]]
+    ordered = seen.sort_values(["frame", "label"])
+    return {
+        int(str(frame)): (part.label.to_numpy(np.int64), part.track_id.to_numpy(np.int32))
+        for frame, part in ordered.groupby("frame")
+    }
+
+
+def _plane(
+    plane: NDArray[Any], key: tuple[NDArray[np.int64], NDArray[np.int32]] | None
+) -> NDArray[np.int32]:
+    if key is None:
+        return np.zeros(plane.shape, np.int32)
+    values, tracks = key
+    where = np.searchsorted(values, plane).clip(0, len(values) - 1)
+    return np.where(values[where] == plane, tracks[where], 0).astype(np.int32)
+
+
+def _lazily(labels: Any, keys: dict[int, tuple[NDArray[np.int64], NDArray[np.int32]]]) -> Any:
+    import dask.array as da
+
+    planes = da.asarray(labels).rechunk({0: 1})
+
+    def block(values: NDArray[Any], block_info: Any = None) -> NDArray[np.int32]:
+        first = block_info[0]["array-location"][0][0] if block_info else 0
+        return np.stack([_plane(plane, keys.get(first + t)) for t, plane in enumerate(values)])
+
+    return planes.map_blocks(block, dtype=np.int32, meta=np.zeros((0, 0, 0), np.int32))

@@ -1,0 +1,133 @@
+"""Identities of detections: properties of `link` and its answers to bad input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import napari_virtualstain as vs
+from napari_virtualstain.errors import AxesError, InputError
+
+
+def walkers(
+    count: int = 20, frames: int = 30, size: float = 100.0, step: float = 0.5, seed: int = 0
+) -> pd.DataFrame:
+    """Return exact tracks ``frame y_um x_um track`` of random walks."""
+    rng = np.random.default_rng(seed)
+    place = rng.uniform(0, size, (count, 2)) + rng.normal(0, step, (frames, count, 2)).cumsum(0)
+    frame, track = np.indices((frames, count))
+    return pd.DataFrame(
+        {
+            "frame": frame.ravel(),
+            "y_um": place[..., 0].ravel(),
+            "x_um": place[..., 1].ravel(),
+            "track": track.ravel(),
+        }
+    )
+
+
+def names_of(truth: pd.DataFrame, tracks: vs.Tracks) -> pd.Series:
+    """Return for each truth track the tracks that its rows got."""
+    merged = truth.merge(tracks.table, on=["frame", "y_um", "x_um"])
+    assert len(merged) == len(truth)
+    return merged.groupby("track").track_id.unique()
+
+
+@pytest.mark.parametrize("mode", ["extended", "paper"])
+def test_sparse_walkers_keep_their_identity(mode: str) -> None:
+    truth = walkers()
+    tracks = vs.link(truth.drop(columns="track"), mode=mode)
+    assert (names_of(truth, tracks).map(len) == 1).all()
+    assert len(tracks) == 20
+
+
+@pytest.mark.parametrize("mode", ["extended", "paper"])
+def test_the_order_of_rows_changes_nothing(mode: str) -> None:
+    truth = walkers(seed=1)
+    one = vs.link(truth, mode=mode).table
+    other = vs.link(truth.sample(frac=1, random_state=3), mode=mode).table
+    keys = ["frame", "y_um", "x_um"]
+    both = one.merge(other, on=keys)
+    assert len(both) == len(one)
+    assert both.groupby("track_id_x").track_id_y.nunique().eq(1).all()
+
+
+def test_the_unit_of_length_changes_nothing() -> None:
+    truth = walkers(size=30, seed=2)
+    scaled = truth.assign(y_um=truth.y_um * 1000, x_um=truth.x_um * 1000)
+    assert np.array_equal(vs.link(truth).table.track_id, vs.link(scaled).table.track_id)
+
+
+def test_a_missing_frame_is_filled_and_marked() -> None:
+    seen = pd.DataFrame({"frame": [0, 1, 2, 4, 5], "y_um": 0.0, "x_um": [0, 1, 2, 4, 5.0]})
+    table = vs.link(seen).table
+    assert table.track_id.nunique() == 1
+    filled = table[table.interpolated]
+    assert filled.frame.tolist() == [3]
+    assert filled.x_um.iloc[0] == pytest.approx(3.0, abs=0.3)
+    assert filled.label.tolist() == [0]
+
+
+def test_a_gap_longer_than_allowed_ends_the_track() -> None:
+    seen = pd.DataFrame({"frame": [0, 1, 2, 7, 8, 9], "y_um": 0.0, "x_um": 0.0})
+    assert len(vs.link(seen, max_gap=3)) == 2
+    assert len(vs.link(seen, max_gap=4)) == 1
+
+
+def test_the_search_radius_is_kept() -> None:
+    seen = pd.DataFrame({"frame": [0, 1, 2, 3], "y_um": 0.0, "x_um": [0.0, 1.0, 2.0, 12.0]})
+    table = vs.link(seen, search_radius_um=3.0).table
+    step = table.groupby("track_id").x_um.diff().abs().max()
+    assert step <= 3.0
+
+
+def test_no_detections_give_no_tracks() -> None:
+    tracks = vs.link(pd.DataFrame({"frame": [], "y_um": [], "x_um": []}))
+    assert len(tracks) == 0
+    assert tracks.to_napari()[0].shape == (0, 4)
+
+
+def test_one_frame_gives_a_track_for_each_detection() -> None:
+    tracks = vs.link(pd.DataFrame({"frame": 0, "y_um": [1.0, 1.0, 4.0], "x_um": [2.0, 2.0, 5.0]}))
+    assert len(tracks) == 3
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"frame": [0, 1], "y_um": [0, np.nan], "x_um": [0, 0]}, "rows 1"),
+        ({"frame": [0, 1], "y_um": [0, np.inf], "x_um": [0, 0]}, "no finite number"),
+        ({"frame": [0, 1.5], "y_um": [0, 1], "x_um": [0, 0]}, "fractions"),
+        ({"frame": [0], "x": [1], "y": [2]}, "y_um, x_um"),
+        ({"frame": [0], "y_um": ["a"], "x_um": [2]}, "no finite number"),
+    ],
+)
+def test_unusable_detections_are_named(table: dict[str, list[float]], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        vs.link(pd.DataFrame(table))
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"search_radius_um": -1.0},
+        {"search_radius_um": np.nan},
+        {"max_gap": -1},
+        {"max_gap": 1.5},
+        {"frame_interval_s": 0.0},
+        {"mode": "magic"},
+    ],
+)
+def test_impossible_settings_are_named(setting: dict[str, object]) -> None:
+    with pytest.raises(InputError, match="expected"):
+        vs.link(walkers(2, 2), **setting)
+
+
+def test_three_dimensional_labels_are_named() -> None:
+    with pytest.raises(AxesError, match="projected along z"):
+        vs.track(np.zeros((2, 3, 8, 8), int))
+    with pytest.raises(AxesError, match="leading time axis"):
+        vs.track(np.zeros((8, 8), int))
+    with pytest.raises(InputError, match="whole numbers"):
+        vs.track(np.zeros((2, 8, 8)))
