@@ -11,11 +11,12 @@ from napari_virtualstain.errors import AxesError, InputError
 
 
 def walkers(
-    count: int = 20, frames: int = 30, size: float = 100.0, step: float = 0.5, seed: int = 0
+    count: int = 20, frames: int = 30, spacing: float = 20.0, step: float = 0.5, seed: int = 0
 ) -> pd.DataFrame:
-    """Return exact tracks ``frame y_um x_um track`` of random walks."""
+    """Return exact tracks ``frame y_um x_um track`` of random walks that begin on a grid."""
     rng = np.random.default_rng(seed)
-    place = rng.uniform(0, size, (count, 2)) + rng.normal(0, step, (frames, count, 2)).cumsum(0)
+    begin = spacing * np.stack(np.divmod(np.arange(count), 5), axis=-1)
+    place = begin + rng.normal(0, step, (frames, count, 2)).cumsum(0)
     frame, track = np.indices((frames, count))
     return pd.DataFrame(
         {
@@ -54,7 +55,7 @@ def test_the_order_of_rows_changes_nothing(mode: str) -> None:
 
 
 def test_the_unit_of_length_changes_nothing() -> None:
-    truth = walkers(size=30, seed=2)
+    truth = walkers(spacing=4, seed=2)
     scaled = truth.assign(y_um=truth.y_um * 1000, x_um=truth.x_um * 1000)
     assert np.array_equal(vs.link(truth).table.track_id, vs.link(scaled).table.track_id)
 

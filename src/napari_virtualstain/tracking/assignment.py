@@ -7,6 +7,8 @@ at once; what is left is solved by connected component with Hungarian assignment
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_matrix, csr_matrix
@@ -88,7 +90,7 @@ def _assign_sparse(rows: IntArray, columns: IntArray, gains: FloatArray) -> IntA
     if n * m <= _LARGEST_DENSE_BLOCK**2:
         dense = np.zeros((n, m))
         dense[r, c] = gains
-        i, j = linear_sum_assignment(dense)
+        pairs: Any = linear_sum_assignment(dense)
     else:
         # a private empty column for each row makes a full matching exist; the shift keeps
         # every weight positive, as explicit zeros would count as no edge
@@ -97,9 +99,9 @@ def _assign_sparse(rows: IntArray, columns: IntArray, gains: FloatArray) -> IntA
         all_rows = np.concatenate([r, np.arange(n)])
         all_columns = np.concatenate([c, m + np.arange(n)])
         graph = coo_matrix((weights, (all_rows, all_columns)), shape=(n, m + n)).tocsr()
-        i, j = min_weight_full_bipartite_matching(graph)
-        keep = j < m
-        i, j = i[keep], j[keep]
+        pairs = min_weight_full_bipartite_matching(graph)
+    i, j = (np.asarray(side, np.int64) for side in pairs)
+    i, j = i[j < m], j[j < m]
     where = csr_matrix((np.arange(1, len(r) + 1), (r, c)), shape=(n, m))
     found = np.asarray(where[i, j]).ravel().astype(np.int64)
     return found[found > 0] - 1

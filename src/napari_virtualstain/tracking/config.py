@@ -40,9 +40,9 @@ class TrackingConfig(BaseModel):
 
     mode: Literal["extended", "paper"] = "extended"
     linker: Literal["kalman", "trackpy"] = "kalman"
-    search_radius_um: float | None = Field(None, gt=0, allow_inf_nan=False)
-    max_gap: int = Field(3, ge=0)
-    min_length: int | None = Field(None, ge=1)
-    gate_probability: float = Field(0.9997, gt=0, lt=1)
+    search_radius_um: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    max_gap: int = Field(default=3, ge=0)
+    min_length: int | None = Field(default=None, ge=1)
+    gate_probability: float = Field(default=0.9997, gt=0, lt=1)
     fission_fusion: bool = True
     fill_gaps: bool = True

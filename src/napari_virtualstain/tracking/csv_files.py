@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from ..errors import ImageFileError, InputError, OutputError, OutputExistsError
 from .tracks import EVENT_COLUMNS, Tracks
 
+# pandas 3.1 reads floats exactly by itself and warns when asked to
+_EXACT: dict[str, Any] = {} if pd.__version__ >= "3.1" else {"float_precision": "round_trip"}
 _EXTRA = ("parents", "pixel_size_um", "frame_interval_s")
 
 
@@ -83,7 +86,7 @@ def _constant(table: pd.DataFrame, name: str) -> float:
 
 def _read(path: Path, kinds: dict[str, type]) -> pd.DataFrame:
     try:
-        return pd.read_csv(path, dtype=kinds, float_precision="round_trip")
+        return pd.read_csv(path, dtype=kinds, **_EXACT)
     except FileNotFoundError as error:
         raise ImageFileError(f"There is no file {path}. Check the name and the folder.") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -76,10 +77,8 @@ class Detections:
     def slices(self) -> list[tuple[int, slice]]:
         """Return (frame, slice into the arrays) of each frame that has detections."""
         numbers, starts = np.unique(self.frame, return_index=True)
-        stops = [*starts[1:], len(self.frame)]
-        return [
-            (int(n), slice(int(a), int(b))) for n, a, b in zip(numbers, starts, stops, strict=True)
-        ]
+        bounds = [*starts.tolist(), len(self.frame)]
+        return [(int(n), slice(a, b)) for n, (a, b) in zip(numbers, pairwise(bounds), strict=True)]
 
 
 def read_detections(table: pd.DataFrame) -> Detections:

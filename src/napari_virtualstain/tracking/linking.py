@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 
 from ..axes import check_positive
+from ..errors import InputError
 from ..progress import CancelToken, ProgressCallback, Reporter
 from .config import TrackingConfig
 from .detections import Detections, IntArray, check_search_radius, check_whole, read_detections
 from .extended import MixtureFollower
 from .noise import first_model, typical_step_um
 from .online import Follower, OnlineLinker
-from .paper import BoxFollower, box_noise, boxes
+from .paper import BoxFollower, BoxNoise, box_noise, boxes
 from .tracks import Tracks
 
 
@@ -74,8 +75,6 @@ def link(
 
 
 def _settings(mode: str, search_radius_um: float | None, max_gap: int) -> TrackingConfig:
-    from ..errors import InputError
-
     if mode not in ("extended", "paper"):
         raise InputError(f"The mode is {mode!r}: expected 'extended' or 'paper'.")
     return TrackingConfig(
@@ -109,7 +108,7 @@ def link_detections(
     return names
 
 
-def _paper_noise(detections: Detections, config: TrackingConfig):  # type: ignore[no-untyped-def]
+def _paper_noise(detections: Detections, config: TrackingConfig) -> BoxNoise:
     step = typical_step_um(detections) or (config.search_radius_um or 1.0) / 4
     area = float(np.median(boxes(detections)[:, 2])) if len(detections) else 1.0
     return box_noise(step, 0.3 * step, area)

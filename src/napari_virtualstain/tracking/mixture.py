@@ -120,7 +120,7 @@ class MixtureState:
     @property
     def expected(self) -> FloatArray:
         """Mean position, shape (N, 2)."""
-        return np.einsum("nk,nka->na", self.weight, self.place)
+        return np.asarray(np.einsum("nk,nka->na", self.weight, self.place))
 
 
 def start(position_um: FloatArray, mixture: MotionMixture) -> MixtureState:

@@ -7,6 +7,8 @@ neighbours of consecutive frames, then the weights of the motions from a first l
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.spatial import cKDTree
 
@@ -45,7 +47,7 @@ def typical_step_um(detections: Detections) -> float:
     parts = detections.slices()
     steps = []
     stride = max(1, len(parts) // _FRAMES_LOOKED_AT)
-    for (_, a), (_, b) in list(zip(parts[:-1], parts[1:], strict=True))[::stride]:
+    for (_, a), (_, b) in list(pairwise(parts))[::stride]:
         steps.append(_mutual_steps(detections.position_um[a], detections.position_um[b]))
     found = np.concatenate(steps) if steps else np.zeros(0)
     return float(np.median(found) / _MEDIAN_OF_RAYLEIGH) if len(found) else 0.0
@@ -53,8 +55,8 @@ def typical_step_um(detections: Detections) -> float:
 
 def _mutual_steps(before: FloatArray, after: FloatArray) -> FloatArray:
     """Return the distances of points that are each other's nearest."""
-    distance, forth = cKDTree(after).query(before)
-    _, back = cKDTree(before).query(after)
+    distance, forth = map(np.asarray, cKDTree(after).query(before))
+    back = np.asarray(cKDTree(before).query(after)[1])
     return np.asarray(distance[back[forth] == np.arange(len(before))])
 
 

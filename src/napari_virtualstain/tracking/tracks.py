@@ -112,7 +112,7 @@ class Tracks:
     def __iter__(self) -> Iterator[tuple[int, pd.DataFrame]]:
         """Iterate over (track_id, rows of this track)."""
         for name, rows in self.table.groupby("track_id", sort=True):
-            yield int(name), rows
+            yield int(str(name)), rows
 
     def to_napari(
         self, *, pixels: bool = True
