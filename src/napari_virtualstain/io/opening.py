@@ -172,8 +172,10 @@ def _letters(source: Source, asked: str | None) -> tuple[str, tuple[str, ...]]:
             f"{source.path} has shape {shape} and does not say what its axes mean. Give them, "
             "for instance axes='tcyx' (--axes tcyx): t time, c channel, z plane, y row, x column."
         )
+    if not long:
+        return _spread("yx", long, len(shape)), ()
     note = f"The file does not name its axes; its {shape[long[0]]} planes are taken as time."
-    return _spread("tyx" if long else "yx", long, len(shape)), (note,) if long else ()
+    return _spread("tyx", long, len(shape)), (note,)
 
 
 def _spread(letters: str, long: list[int], ndim: int) -> str:

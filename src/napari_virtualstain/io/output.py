@@ -56,6 +56,8 @@ def check_output(path: str | Path, *, overwrite: bool) -> Path:
     'out.csv'
     """
     path = Path(path)
+    if "\0" in str(path):
+        raise OutputError(f"{str(path)!r} is no usable name: it holds a null character.")
     with translated_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not overwrite:
@@ -79,10 +81,6 @@ def translated_errors(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise output_error(path, error) from error
-    except ValueError as error:
-        if "null byte" in str(error) or "null character" in str(error):
-            raise OutputError(f"{str(path)!r} is no usable name: {error}.") from error
-        raise
 
 
 def output_error(path: Path, error: OSError) -> OutputError:

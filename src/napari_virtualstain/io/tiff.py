@@ -44,8 +44,8 @@ def read_tiff(path: Path) -> Source:
 def _read_series(path: Path, file: tifffile.TiffFile, messages: list[str]) -> Source:
     series = file.series[0]
     reader, samples = _plane_reader(path, file, series)
-    if any("invalid page offset" in message for message in messages):
-        raise _damaged(path, "frames are missing at its end")
+    if any(_tells_of_truncation(message) for message in messages):
+        raise _damaged(path, "its end is missing")
     facts = Facts()
     read_facts(file, facts)
     if len(file.series) > 1:
@@ -94,6 +94,13 @@ def _plane_reader(path: Path, file: Any, series: Any) -> tuple[Any, int]:
         )
     places = tuple(_place(path, page) for page in pages)
     return _PageReader(places, plane_shape), samples
+
+
+def _tells_of_truncation(message: str) -> bool:
+    """Return whether a log line says that the file ends before a frame or its description."""
+    if "invalid page offset" in message:
+        return True
+    return "invalid value offset" in message and "TiffTag 270 " in message
 
 
 def _is_multi_file(series: Any) -> bool:
