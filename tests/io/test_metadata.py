@@ -60,7 +60,10 @@ def test_ome_units(tmp_path: Path, unit: str, value: float) -> None:
 
 
 def test_ome_frame_times_give_the_interval(tmp_path: Path) -> None:
-    metadata = {"axes": "TYX", "Plane": {"DeltaT": [0.0, 2.0, 4.5, 6.5, 9.0], "DeltaTUnit": ["s"] * 5}}
+    metadata = {
+        "axes": "TYX",
+        "Plane": {"DeltaT": [0.0, 2.0, 4.5, 6.5, 9.0], "DeltaTUnit": ["s"] * 5},
+    }
     tifffile.imwrite(tmp_path / "m.ome.tif", MOVIE, metadata=metadata)
     assert open_stack(tmp_path / "m.ome.tif").frame_interval_s == pytest.approx(2.25)
 

@@ -52,7 +52,9 @@ def test_pixel_types_in_both_byte_orders_come_back_native(
 ) -> None:
     frames = (MOVIE % 100).astype(dtype)
     path = tmp_path / "movie.tif"
-    tifffile.imwrite(path, frames, byteorder=byteorder, compression=compression, photometric="minisblack")
+    tifffile.imwrite(
+        path, frames, byteorder=byteorder, compression=compression, photometric="minisblack"
+    )
     stack = open_stack(path)
     assert stack.dtype == np.dtype(dtype)
     assert stack.dtype.isnative

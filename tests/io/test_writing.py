@@ -239,9 +239,12 @@ def test_a_full_device_refuses_a_table() -> None:
         pytest.skip("/dev/full exists on Linux only")
     from napari_virtualstain.io.output import translated_errors
 
-    with pytest.raises(OutputError, match="the disk is full"), translated_errors(Path("t.csv")):
-        with open("/dev/full", "w") as file:
-            file.write("x" * 100_000)
+    with (
+        pytest.raises(OutputError, match="the disk is full"),
+        translated_errors(Path("t.csv")),
+        open("/dev/full", "w") as file,
+    ):
+        file.write("x" * 100_000)
 
 
 @pytest.mark.parametrize(
