@@ -11,7 +11,7 @@ SHELL := /bin/bash
 VENV ?= .venv
 OUT ?= demo-output
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 EXTRAS := all,distributed,export,geff
 
 help:  ## show this list

@@ -6,7 +6,9 @@ from .baselines import BASELINES, baselines, compare
 from .distributions import histogram, intensity_confusion, js_divergence, kl_divergence
 from .evaluation import COLUMNS, evaluate, find_ranges
 from .foreground import flicker, foreground_scores, mask_iou, otsu_mask
+from .identity import event_scores, identity_scores
 from .intervals import Interval, bootstrap_interval, summarise
+from .objects import boundary_f1, evaluate_labels, match_objects, object_scores
 from .similarity import band_pass, bandpass_pearson, nrmse, pearson, psnr, ssim, ssim_map
 from .spectrum import fourier_ring_correlation, frc_summary
 
@@ -18,19 +20,25 @@ __all__ = [
     "bandpass_pearson",
     "baselines",
     "bootstrap_interval",
+    "boundary_f1",
     "compare",
     "evaluate",
+    "evaluate_labels",
+    "event_scores",
     "find_ranges",
     "flicker",
     "foreground_scores",
     "fourier_ring_correlation",
     "frc_summary",
     "histogram",
+    "identity_scores",
     "intensity_confusion",
     "js_divergence",
     "kl_divergence",
     "mask_iou",
+    "match_objects",
     "nrmse",
+    "object_scores",
     "otsu_mask",
     "pearson",
     "psnr",

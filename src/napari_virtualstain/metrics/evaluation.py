@@ -18,7 +18,7 @@ from ..progress import CancelToken, ProgressCallback, Reporter
 from .distributions import Range, js_divergence, kl_divergence, reference_range
 from .foreground import flicker_of_means, foreground_scores, mask_iou
 from .pairing import Image, as_pair, is_constant
-from .similarity import bandpass_pearson, nrmse, pearson, psnr, ssim
+from .similarity import SSIM_WINDOW, bandpass_pearson, nrmse, pearson, psnr, ssim
 from .spectrum import fourier_ring_correlation, frc_summary
 
 COLUMNS = {
@@ -208,6 +208,12 @@ class _Pairs:
                 f"The predicted images have {_shape_text(shapes[0])} and the reference "
                 f"{_shape_text(shapes[1])}: expected the same. Crop, or select the frames and "
                 "the channel that both have."
+            )
+        small = [shape for shape in shapes[0] if min(shape) < SSIM_WINDOW]
+        if small:
+            raise InputError(
+                f"The images have frames of {small[0]} pixels: expected at least {SSIM_WINDOW} x "
+                f"{SSIM_WINDOW}, the window of SSIM. Colour images: give one channel."
             )
         self.is_movie = not isinstance(reference, list | tuple) and len(shapes[0]) > 2
 
