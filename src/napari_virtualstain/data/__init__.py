@@ -1,5 +1,84 @@
-"""Correlative pairs, normalisation, crops and splits."""
+"""Correlative pairs, normalisation, crops and splits.
 
+Everything here is numpy, but :class:`CropBatches` and :class:`TensorBatch`, which bring
+torch along when they are first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from .augmentation import Augmentation
+from .correlative_pairs import CorrelativePairs, Region
+from .foreground import foreground_mask, in_focus, sampling_weights, sharpness, window_fractions
+from .grouping import group_of, guess_groups
+from .inspection import Inspection, inspect_pairs
+from .leakage import Overlap, find_overlaps, merge_groups
+from .name_matching import NameMatch, match_names
 from .normalisation import FittedNormalisation, Normalisation, NormalisationKind
+from .pairing import match_pairs
+from .registration import (
+    Shift,
+    correct_shifts,
+    measure_shift,
+    measure_shifts,
+    registration_notes,
+    shift_map,
+)
+from .sampler import CropBatch, CropSampler, PreparedPair, fit_maps
+from .splits import Split, split_pairs
+from .statistics import ImageStatistics, deviations, image_statistics, summarise_statistics
 
-__all__ = ["FittedNormalisation", "Normalisation", "NormalisationKind"]
+__all__ = [
+    "Augmentation",
+    "CorrelativePairs",
+    "CropBatch",
+    "CropBatches",
+    "CropSampler",
+    "FittedNormalisation",
+    "ImageStatistics",
+    "Inspection",
+    "NameMatch",
+    "Normalisation",
+    "NormalisationKind",
+    "Overlap",
+    "PreparedPair",
+    "Region",
+    "Shift",
+    "Split",
+    "TensorBatch",
+    "correct_shifts",
+    "deviations",
+    "find_overlaps",
+    "fit_maps",
+    "foreground_mask",
+    "group_of",
+    "guess_groups",
+    "image_statistics",
+    "in_focus",
+    "inspect_pairs",
+    "match_names",
+    "match_pairs",
+    "measure_shift",
+    "measure_shifts",
+    "merge_groups",
+    "registration_notes",
+    "sampling_weights",
+    "sharpness",
+    "shift_map",
+    "split_pairs",
+    "summarise_statistics",
+    "window_fractions",
+]
+
+if TYPE_CHECKING:
+    from .dataset import CropBatches, TensorBatch
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("CropBatches", "TensorBatch"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(".dataset", __name__), name)
+    globals()[name] = value
+    return value

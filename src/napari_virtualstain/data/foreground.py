@@ -1,0 +1,130 @@
+"""How much of an image is foreground, and how sharp it is.
+
+The paper leaves out crops with less than 20 % mitochondria; the authors' code counts
+pixels above the frame's mean plus one standard deviation and asks for 14 %.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+
+def foreground_mask(fluorescence: ArrayLike) -> NDArray[np.bool_]:
+    """Return the pixels brighter than the frame's mean plus one standard deviation.
+
+    Parameters
+    ----------
+    fluorescence : array of shape (Y, X)
+        A whole frame: the threshold is the frame's, not the crop's.
+
+    Examples
+    --------
+    >>> foreground_mask([[0, 0, 0], [0, 9, 0]]).sum()
+    np.int64(1)
+    """
+    image = np.asarray(fluorescence, dtype=np.float64)
+    return image > np.nanmean(image) + np.nanstd(image)
+
+
+def window_fractions(mask: NDArray[np.bool_], size: int) -> NDArray[np.float32]:
+    """Return the foreground fraction of every square window, by its corner.
+
+    Parameters
+    ----------
+    mask : ndarray of shape (Y, X)
+        Foreground.
+    size : int
+        Side of the window, pixels.
+
+    Returns
+    -------
+    ndarray of shape (Y - size + 1, X - size + 1)
+
+    Examples
+    --------
+    >>> window_fractions(np.eye(3, dtype=bool), 2).tolist()
+    [[0.5, 0.25], [0.25, 0.5]]
+    """
+    total = np.zeros((mask.shape[0] + 1, mask.shape[1] + 1), np.int64)
+    total[1:, 1:] = mask.cumsum(0).cumsum(1)
+    counts = (
+        total[size:, size:] - total[:-size, size:] - total[size:, :-size] + total[:-size, :-size]
+    )
+    return (counts / size**2).astype(np.float32)
+
+
+def sharpness(fluorescence: ArrayLike) -> float:
+    """Return how much of an image's contrast is fine, 0 (out of focus) to 1.
+
+    The ratio of the variance between Gaussian scales of 1 and 3 pixels to the variance
+    below 1 pixel's scale: noise is left out of both, and gain and offset cancel.
+
+    Parameters
+    ----------
+    fluorescence : array of shape (Y, X)
+
+    Examples
+    --------
+    >>> image = np.random.default_rng(0).normal(size=(64, 64))
+    >>> sharpness(image) > sharpness(ndimage.gaussian_filter(image, 4))
+    True
+    """
+    image = np.asarray(fluorescence, dtype=np.float64)
+    smooth = ndimage.gaussian_filter(image, 1, mode="mirror")
+    variance = float(smooth.var())
+    if variance <= 0:
+        return 0.0
+    fine = smooth - ndimage.gaussian_filter(image, 3, mode="mirror")
+    return min(1.0, float(fine.var()) / variance)
+
+
+def in_focus(sharpnesses: ArrayLike, groups: ArrayLike) -> NDArray[np.bool_]:
+    """Return which frames are largely in focus, compared within their group.
+
+    A frame counts as out of focus when its sharpness is below half of the 90th
+    percentile of its group's.
+
+    Parameters
+    ----------
+    sharpnesses : array of shape (N,)
+        Of :func:`sharpness`.
+    groups : array of shape (N,)
+        Group of each frame.
+
+    Examples
+    --------
+    >>> in_focus([0.4, 0.1, 0.38], ["a", "a", "a"]).tolist()
+    [True, False, True]
+    """
+    values, names = np.asarray(sharpnesses, float), np.asarray(groups)
+    result = np.ones(values.shape, bool)
+    for name in np.unique(names):
+        member = names == name
+        result[member] = values[member] >= 0.5 * np.percentile(values[member], 90)
+    return result
+
+
+def sampling_weights(
+    focused: NDArray[np.bool_], out_of_focus_share: float | None
+) -> NDArray[np.float64]:
+    """Return the probability with which each frame is drawn.
+
+    Parameters
+    ----------
+    focused : ndarray of shape (N,)
+        Of :func:`in_focus`.
+    out_of_focus_share : float or None
+        Wanted share of draws from frames out of focus; None leaves them as they are.
+
+    Examples
+    --------
+    >>> sampling_weights(np.array([True, True, False]), 0.2).round(2).tolist()
+    [0.4, 0.4, 0.2]
+    """
+    count = len(focused)
+    if out_of_focus_share is None or focused.all() or not focused.any():
+        return np.full(count, 1 / count)
+    share = np.where(focused, 1 - out_of_focus_share, out_of_focus_share)
+    return share / np.where(focused, focused.sum(), (~focused).sum())

@@ -1,0 +1,75 @@
+"""Which images belong to one cell or movie, judged by their names.
+
+Frames of one cell resemble each other even minutes apart (Pearson 0.75 to 0.85 between
+fluorescence frames of the published sample), so a score on a cell that also trained
+says nothing about new cells. Everything that is split is therefore split by group.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ..errors import InputError
+from .name_matching import stem
+
+# Words that say where in a movie or stack an image was taken, not which cell it shows
+_PLACE = re.compile(
+    r"(?:t|time|frame|f|z|plane|slice|crop|tile|patch|roi|img|image|im)\d+", re.IGNORECASE
+)
+
+
+def group_of(name: str, pattern: str | re.Pattern[str]) -> str:
+    r"""Return the group of a name: the pattern's first group, or its whole match.
+
+    Raises
+    ------
+    InputError
+        The pattern is no regular expression, or does not match.
+
+    Examples
+    --------
+    >>> group_of("H9C2_TL_009_t001_z005_3.png", r"TL_\d+")
+    'TL_009'
+    """
+    try:
+        match = re.search(pattern, name)
+    except re.error as error:
+        raise InputError(
+            f"{pattern!r} is not a regular expression ({error}). An example: 'cell_\\d+'."
+        ) from error
+    if match is None:
+        raise InputError(
+            f"The grouping pattern {str(pattern)!r} does not match {name!r}. Give a regular "
+            "expression that finds the cell or movie in every name, for instance 'cell_\\d+'."
+        )
+    return next((group for group in match.groups() if group), match[0])
+
+
+def guess_groups(names: Sequence[str]) -> tuple[str, ...]:
+    """Return a group for each name, with time, plane and crop numbers left out.
+
+    The guess errs towards few groups: a cell that counts as two would let a score
+    be measured on a cell that trained.
+
+    Examples
+    --------
+    >>> guess_groups(["c1_t001_z05_3.png", "c1_t025_z05_7.png", "c2_t001_z05_1.png"])
+    ('c1', 'c1', 'c2')
+    """
+    stems = [stem(name) for name in names]
+    guesses = tuple(_without_places(name) for name in stems)
+    # Names that are only numbers carry no cell: then all are one group
+    return tuple(guess or "all" for guess in guesses)
+
+
+def _without_places(name: str) -> str:
+    words = re.split(r"[_\-. ]+", name)
+    separators = re.findall(r"[_\-. ]+", name)
+    # one bare number at the end counts crops or frames
+    if words[-1].isdigit():
+        words.pop()
+    while words and _PLACE.fullmatch(words[-1]):
+        words.pop()
+    between = [*separators[: max(0, len(words) - 1)], ""]
+    return "".join(word + gap for word, gap in zip(words, between, strict=False))

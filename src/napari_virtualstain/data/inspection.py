@@ -1,0 +1,198 @@
+"""Looking at the pairs before any training starts, and saying what is wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .correlative_pairs import CorrelativePairs, check_shapes
+from .foreground import foreground_mask, window_fractions
+
+_SATURATED_WARNING = 0.001
+_SATURATED_STOP = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found in the pairs.
+
+    Attributes
+    ----------
+    pairs : CorrelativePairs
+        The usable ones.
+    warnings : tuple of str
+        For the user.
+    foreground : dict
+        Quantiles of the foreground fraction of crops, and the share that passes.
+    """
+
+    pairs: CorrelativePairs
+    warnings: tuple[str, ...]
+    foreground: dict[str, Any]
+
+
+def inspect_pairs(
+    pairs: CorrelativePairs,
+    *,
+    crop_size: int = 256,
+    min_foreground: float = 0.0,
+    bad_pairs: Literal["stop", "drop"] = "stop",
+) -> Inspection:
+    """Return the usable pairs with warnings, or say why they cannot train.
+
+    Parameters
+    ----------
+    pairs : CorrelativePairs
+        Of :func:`match_pairs`.
+    crop_size : int
+        Side of the training crops, pixels; for the foreground statistics.
+    min_foreground : float
+        Smallest foreground fraction of a crop.
+    bad_pairs : {"stop", "drop"}
+        Whether constant, empty or saturated pairs stop everything or are left out.
+
+    Raises
+    ------
+    InputError
+        Fewer than two pairs, unlike sizes, mixed bit depths, constant, empty or saturated
+        images, images too small, or no crop with enough foreground.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).normal(size=(3, 64, 64))
+    >>> len(inspect_pairs(CorrelativePairs.from_arrays(images, images)).pairs)
+    3
+    """
+    if not len(pairs):
+        raise InputError(
+            "There are no pairs to train on. Give bright-field and fluorescence images."
+        )
+    check_shapes(pairs)
+    _check_bit_depth(pairs)
+    _check_size(pairs)
+    kept, warnings = _without_bad(pairs, bad_pairs)
+    if len(kept) < 2:
+        raise InputError(
+            f"Only {len(kept)} usable pair is there; training needs at least two, one of them to "
+            "judge by. Add pairs, best of other cells."
+        )
+    warnings += _saturation_warnings(kept)
+    foreground = _foreground(kept, crop_size, min_foreground)
+    return Inspection(kept, tuple(warnings), foreground)
+
+
+def _check_bit_depth(pairs: CorrelativePairs) -> None:
+    for what, images in (
+        ("bright-field", pairs.bright_field),
+        ("fluorescence", pairs.fluorescence),
+    ):
+        kinds = Counter(str(image.dtype) for image in images)
+        if len(kinds) > 1:
+            listing = ", ".join(f"{count} of {kind}" for kind, count in kinds.most_common())
+            raise InputError(
+                f"The {what} images mix number types ({listing}). Their grey values do not mean "
+                "the same: convert them to one type, from one acquisition, and train again."
+            )
+
+
+def _check_size(pairs: CorrelativePairs) -> None:
+    for name, image in zip(pairs.names, pairs.fluorescence, strict=True):
+        if min(image.shape) < 16:
+            raise InputError(
+                f"Pair {name!r} is {image.shape[0]} x {image.shape[1]} pixels; at least 16 x 16 are "
+                "needed, and 256 x 256 are recommended."
+            )
+
+
+def _without_bad(
+    pairs: CorrelativePairs, bad_pairs: Literal["stop", "drop"]
+) -> tuple[CorrelativePairs, list[str]]:
+    problems = {
+        index: problem
+        for index in range(len(pairs))
+        if (problem := _problem(pairs.bright_field[index], pairs.fluorescence[index]))
+    }
+    if not problems:
+        return pairs, []
+    listing = "; ".join(
+        f"{pairs.names[index]!r}: {problem}" for index, problem in list(problems.items())[:5]
+    )
+    more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
+    text = f"{len(problems)} of {len(pairs)} pairs cannot train ({listing}{more})"
+    if bad_pairs == "stop" or len(problems) == len(pairs):
+        raise InputError(
+            f"{text}. Remove or replace them, or ask for bad pairs to be left out "
+            "(bad_pairs='drop')."
+        )
+    kept = pairs.subset(i for i in range(len(pairs)) if i not in problems)
+    return kept, [f"{text}; they are left out."]
+
+
+def _problem(inputs: NDArray[np.generic], target: NDArray[np.generic]) -> str:
+    for what, image in (("bright-field", inputs), ("fluorescence", target)):
+        values = np.asarray(image)
+        if values.dtype.kind == "c" or values.dtype.kind not in "biuf":
+            return f"the {what} image holds {values.dtype} values instead of grey values"
+        finite = np.isfinite(values)
+        if not finite.all():
+            return f"the {what} image has {int((~finite).sum())} NaN or infinite pixels"
+        if values.min() == values.max():
+            return f"the {what} image is constant ({values.flat[0]})"
+        saturated = _saturated_share(values)
+        if saturated > _SATURATED_STOP:
+            return f"{saturated:.0%} of the {what} image are saturated"
+    return ""
+
+
+def _saturated_share(image: NDArray[np.generic]) -> float:
+    """Return the share of pixels at the ceiling: the type's maximum, or a shared plateau."""
+    if image.dtype.kind not in "iu":
+        return 0.0
+    top = image.max()
+    share = float((image == top).mean())
+    if top == np.iinfo(image.dtype).max or int(top) in (1023, 4095, 16383):
+        return share
+    return 0.0
+
+
+def _saturation_warnings(pairs: CorrelativePairs) -> list[str]:
+    shares = [_saturated_share(image) for image in pairs.fluorescence]
+    affected = [s for s in shares if s > _SATURATED_WARNING]
+    if not affected:
+        return []
+    return [
+        f"{len(affected)} fluorescence images are saturated in up to {max(affected):.1%} of their "
+        "pixels: brightness above that is lost to the model."
+    ]
+
+
+def _foreground(pairs: CorrelativePairs, crop_size: int, least: float) -> dict[str, Any]:
+    fractions = _crop_fractions(pairs.fluorescence, crop_size)
+    passing = float((fractions >= least).mean())
+    if passing == 0:
+        raise InputError(
+            f"No crop of {crop_size} px has {least:.0%} foreground (pixels above the frame's mean "
+            f"plus one standard deviation); the best has {fractions.max():.0%}. Lower the "
+            "threshold, or give frames with labelled structures."
+        )
+    quantiles = np.quantile(fractions, [0.05, 0.25, 0.5, 0.75, 0.95])
+    return {
+        "threshold": least,
+        "passing_share": round(passing, 4),
+        "quantiles_5_25_50_75_95": [round(float(q), 4) for q in quantiles],
+    }
+
+
+def _crop_fractions(images: Sequence[NDArray[np.generic]], crop_size: int) -> NDArray[np.float32]:
+    parts = []
+    for image in images:
+        size = min(crop_size, *image.shape)
+        step = max(1, size // 4)
+        parts.append(window_fractions(foreground_mask(image), size)[::step, ::step].ravel())
+    return np.concatenate(parts)

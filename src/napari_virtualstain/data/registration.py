@@ -1,0 +1,262 @@
+"""Whether the two images of a pair lie on each other, and bringing them there.
+
+Bright-field and fluorescence look different, so grey values cannot be correlated.
+What they share is where structure is: the local contrast of the bright-field image
+follows the brightness of the fluorescence. One crop is too weak for a sure answer
+(the peak drowns in its own noise), so the correlation is summed over all pairs of a
+group, and the answer comes with its significance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import fft, ndimage
+
+from .correlative_pairs import CorrelativePairs
+
+_FloatImage = NDArray[np.float64]
+SIGNIFICANT = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Where the fluorescence lies with respect to the bright-field image.
+
+    Attributes
+    ----------
+    dy, dx : float
+        Pixels by which the fluorescence is displaced.
+    significance : float
+        Height of the correlation peak over its surroundings, in standard deviations.
+    pairs : int
+        Number of pairs that were summed.
+    """
+
+    dy: float
+    dx: float
+    significance: float
+    pairs: int
+
+    @property
+    def distance(self) -> float:
+        """Length of the shift, pixels."""
+        return float(np.hypot(self.dy, self.dx))
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the peak stands out of its own noise."""
+        return self.significance >= SIGNIFICANT
+
+
+def measure_shift(
+    bright_field: Sequence[ArrayLike], fluorescence: Sequence[ArrayLike], *, search_px: int = 16
+) -> Shift:
+    """Return the shift that all pairs have in common, to a fraction of a pixel.
+
+    Parameters
+    ----------
+    bright_field, fluorescence : sequences of array of shape (Y, X)
+        Pairs; each pair of one size.
+    search_px : int
+        Largest shift looked for along each axis.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> scene = ndimage.gaussian_filter(rng.normal(size=(96, 96)), 2)
+    >>> bright = [scene[8:-8, 8:-8]]
+    >>> moved = [scene[5:-11, 8:-8] ** 2]
+    >>> shift = measure_shift(bright, moved)
+    >>> round(shift.dy), round(shift.dx)
+    (3, 0)
+    """
+    total = np.zeros((2 * search_px + 1,) * 2)
+    used = 0
+    for inputs, target in zip(bright_field, fluorescence, strict=True):
+        correlation = _correlation(
+            np.asarray(inputs, np.float64), np.asarray(target, np.float64), search_px
+        )
+        if correlation is not None:
+            total += correlation
+            used += 1
+    return _peak(total, search_px, used)
+
+
+def measure_shifts(pairs: CorrelativePairs, *, search_px: int = 16) -> dict[str, Shift]:
+    """Return the shift of each group of pairs.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).normal(size=(2, 64, 64))
+    >>> sorted(measure_shifts(CorrelativePairs.from_arrays(images, images, groups=["a", "b"])))
+    ['a', 'b']
+    """
+    shifts = {}
+    for group in pairs.group_names:
+        members = pairs.of_groups([group])
+        centre = members.planes // 2
+        inputs = [image[centre] for image in members.bright_field]
+        shifts[group] = measure_shift(inputs, members.fluorescence, search_px=search_px)
+    return shifts
+
+
+def shift_map(
+    bright_field: Sequence[ArrayLike],
+    fluorescence: Sequence[ArrayLike],
+    *,
+    blocks: int = 4,
+    search_px: int = 12,
+) -> list[list[Shift]]:
+    """Return the shift of each part of the field, summed over the pairs.
+
+    Blocks that differ from each other mean a rotation, a different magnification, or
+    structures that moved between the exposures.
+
+    Parameters
+    ----------
+    bright_field, fluorescence : sequences of array of shape (Y, X)
+        All of one size.
+    blocks : int
+        Number of blocks along each axis.
+    search_px : int
+        Largest shift looked for.
+    """
+    height, width = np.asarray(fluorescence[0]).shape
+    rows = np.linspace(0, height, blocks + 1).astype(int)
+    columns = np.linspace(0, width, blocks + 1).astype(int)
+
+    def part(images: Sequence[ArrayLike], i: int, j: int) -> list[NDArray[np.generic]]:
+        block = np.s_[rows[i] : rows[i + 1], columns[j] : columns[j + 1]]
+        return [np.asarray(image)[block] for image in images]
+
+    return [
+        [
+            measure_shift(part(bright_field, i, j), part(fluorescence, i, j), search_px=search_px)
+            for j in range(blocks)
+        ]
+        for i in range(blocks)
+    ]
+
+
+def registration_notes(shifts: dict[str, Shift], *, tolerance_px: float = 2.0) -> tuple[str, ...]:
+    """Return a warning for each group whose images lie certainly apart.
+
+    Examples
+    --------
+    >>> registration_notes({"a": Shift(5.0, 0.0, 20.0, 3)})[0][:34]
+    'Group a: the fluorescence lies 5.0'
+    """
+    return tuple(
+        f"Group {group}: the fluorescence lies {shift.distance:.1f} px from the bright-field image "
+        f"(dy {shift.dy:+.1f}, dx {shift.dx:+.1f}). Register the channels, or ask for correction; "
+        "if only some frames are displaced, the mitochondria moved between the exposures."
+        for group, shift in shifts.items()
+        if shift.is_certain and shift.distance > tolerance_px
+    )
+
+
+def correct_shifts(
+    pairs: CorrelativePairs, shifts: dict[str, Shift], *, smallest_px: float = 0.5
+) -> CorrelativePairs:
+    """Return the pairs with the fluorescence moved back, and the rims cut off.
+
+    Parameters
+    ----------
+    pairs : CorrelativePairs
+        Unchanged.
+    shifts : dict of str to Shift
+        Of :func:`measure_shifts`; uncertain and smaller ones are left alone.
+    smallest_px : float
+        Shifts below it are not worth the interpolation.
+    """
+    inputs, targets, notes = [], [], []
+    for image, target, group in zip(
+        pairs.bright_field, pairs.fluorescence, pairs.groups, strict=True
+    ):
+        shift = shifts.get(group)
+        if shift is None or not shift.is_certain or shift.distance < smallest_px:
+            inputs.append(image)
+            targets.append(target)
+            continue
+        moved, valid = _moved_back(target, shift)
+        inputs.append(image[:, valid[0], valid[1]])
+        targets.append(moved[valid])
+    for group, shift in shifts.items():
+        if shift.is_certain and shift.distance >= smallest_px:
+            notes.append(
+                f"Group {group}: fluorescence moved by dy {-shift.dy:+.2f}, dx {-shift.dx:+.2f} px."
+            )
+    moved_pairs = replace(pairs, bright_field=tuple(inputs), fluorescence=tuple(targets))
+    return moved_pairs.with_notes(*notes)
+
+
+def _moved_back(
+    target: NDArray[np.generic], shift: Shift
+) -> tuple[NDArray[np.generic], tuple[slice, slice]]:
+    """Return the target moved by minus the shift, and the part that is not invented."""
+    moved = ndimage.shift(
+        np.asarray(target, np.float64), (-shift.dy, -shift.dx), order=3, mode="nearest"
+    )
+    if target.dtype.kind in "iu":
+        limits = np.iinfo(target.dtype)
+        moved = np.clip(np.round(moved), limits.min, limits.max)
+    valid = tuple(
+        slice(int(np.ceil(max(0.0, -d))), n - int(np.ceil(max(0.0, d))))
+        for d, n in zip((shift.dy, shift.dx), target.shape, strict=True)
+    )
+    return moved.astype(target.dtype), (valid[0], valid[1])
+
+
+def _correlation(inputs: _FloatImage, target: _FloatImage, search_px: int) -> _FloatImage | None:
+    """Return the normalised correlation at each shift up to `search_px`, or None."""
+    if min(inputs.shape) <= 2 * search_px or not (inputs.std() > 0 and target.std() > 0):
+        return None
+    structure = _band(np.sqrt(_local_variance(inputs)))
+    brightness = _band(target)
+    shape = [fft.next_fast_len(n + 2 * search_px, real=True) for n in inputs.shape]
+    product = np.conj(fft.rfft2(structure, shape)) * fft.rfft2(brightness, shape)
+    correlation = fft.irfft2(product, shape) / inputs.size
+    return np.roll(correlation, (search_px, search_px), (0, 1))[
+        : 2 * search_px + 1, : 2 * search_px + 1
+    ]
+
+
+def _local_variance(image: _FloatImage) -> _FloatImage:
+    mean = ndimage.gaussian_filter(image, 2, mode="mirror")
+    return np.maximum(ndimage.gaussian_filter((image - mean) ** 2, 2, mode="mirror"), 0)
+
+
+def _band(image: _FloatImage) -> _FloatImage:
+    """Return the image between Gaussian scales 1 and 8 px, mean 0 and standard deviation 1."""
+    band = ndimage.gaussian_filter(image, 1, mode="mirror")
+    band -= ndimage.gaussian_filter(image, 8, mode="mirror")
+    band -= band.mean()
+    deviation = band.std()
+    return band / deviation if deviation > 0 else band
+
+
+def _peak(correlation: _FloatImage, search_px: int, pairs: int) -> Shift:
+    if not pairs or not correlation.std() > 0:
+        return Shift(0.0, 0.0, 0.0, pairs)
+    y, x = (int(i) for i in np.unravel_index(np.argmax(correlation), correlation.shape))
+    around = np.ones(correlation.shape, bool)
+    around[max(0, y - 6) : y + 7, max(0, x - 6) : x + 7] = False
+    elsewhere = correlation[around] if around.any() else correlation.ravel()
+    spread = float(elsewhere.std()) or 1.0
+    significance = float((correlation[y, x] - elsewhere.mean()) / spread)
+    dy = y - search_px + _vertex(correlation[:, x], y)
+    dx = x - search_px + _vertex(correlation[y], x)
+    return Shift(float(dy), float(dx), significance, pairs)
+
+
+def _vertex(values: _FloatImage, index: int) -> float:
+    """Return the sub-pixel offset of the parabola through the maximum and its neighbours."""
+    if not 0 < index < len(values) - 1:
+        return 0.0
+    before, at, after = values[index - 1 : index + 2]
+    curvature = before - 2 * at + after
+    return float(0.5 * (before - after) / curvature) if curvature < 0 else 0.0

@@ -1,0 +1,208 @@
+"""Drawing training crops: normalised input, target and weight map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .correlative_pairs import CorrelativePairs
+from .foreground import foreground_mask, in_focus, sampling_weights, sharpness, window_fractions
+from .normalisation import FittedNormalisation, Normalisation
+
+FloatImage = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPair:
+    """One pair with what is computed once a frame.
+
+    Attributes
+    ----------
+    bright_field : ndarray of shape (P, Y, X)
+        As acquired.
+    fluorescence : ndarray of shape (Y, X)
+        As acquired.
+    weight : ndarray of shape (Y, X), float16, or None
+        Weight map of the loss.
+    input_map, target_map : FittedNormalisation
+        Of the frame's movie, or of the frame.
+    """
+
+    bright_field: NDArray[np.generic]
+    fluorescence: NDArray[np.generic]
+    weight: NDArray[np.float16] | None
+    input_map: FittedNormalisation
+    target_map: FittedNormalisation
+
+    def normalised(self, y: slice = slice(None), x: slice = slice(None)) -> tuple[
+        FloatImage, FloatImage, FloatImage
+    ]:
+        """Return input (P, Y, X), target (Y, X) and weight (Y, X) of a part of the frame."""
+        target = self.target_map.apply(self.fluorescence[y, x])
+        weight = (
+            np.ones_like(target) if self.weight is None else self.weight[y, x].astype(np.float32)
+        )
+        return self.input_map.apply(self.bright_field[:, y, x]), target, weight
+
+
+def fit_maps(
+    images: Sequence[NDArray[np.generic]], movies: Sequence[str], rule: Normalisation
+) -> list[FittedNormalisation]:
+    """Return the normalisation of each image: one a movie, or one a frame by the rule's scope.
+
+    Examples
+    --------
+    >>> images = [np.full((4, 4), v) + np.eye(4) for v in (0.0, 10.0)]
+    >>> maps = fit_maps(images, ["a", "a"], Normalisation(kind="mean_sd"))
+    >>> maps[0] == maps[1]
+    True
+    """
+    keys = list(movies) if rule.scope == "movie" else [str(i) for i in range(len(images))]
+    members: dict[str, list[NDArray[np.generic]]] = {}
+    for key, image in zip(keys, images, strict=True):
+        members.setdefault(key, []).append(image)
+    fitted = {key: rule.fit(frames) for key, frames in members.items()}
+    return [fitted[key] for key in keys]
+
+
+@dataclass(frozen=True, slots=True)
+class CropBatch:
+    """Crops of one training step.
+
+    Attributes
+    ----------
+    inputs : ndarray of shape (N, P, S, S), float32
+        Normalised bright-field.
+    targets, weights : ndarray of shape (N, S, S), float32
+        Normalised fluorescence and weight map.
+    pairs : tuple of int
+        From which pair each crop is.
+    """
+
+    inputs: FloatImage
+    targets: FloatImage
+    weights: FloatImage
+    pairs: tuple[int, ...]
+
+
+class CropSampler:
+    """Draws random crops that have enough foreground.
+
+    Parameters
+    ----------
+    pairs : CorrelativePairs
+        The training pairs.
+    prepared : sequence of PreparedPair
+        The same, prepared.
+    crop_size : int
+        Side of a crop, pixels; smaller frames are mirrored at their borders.
+    min_foreground : float
+        Smallest share of pixels above the frame's mean plus one standard deviation.
+    out_of_focus_share : float, optional
+        Share of crops from frames out of focus; as they come when not given.
+    balance_groups : bool
+        Whether every group is drawn equally often, however many frames it has.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).normal(size=(2, 32, 32))
+    >>> pairs = CorrelativePairs.from_arrays(images, images)
+    >>> one = FittedNormalisation()
+    >>> prepared = [PreparedPair(b, f, None, one, one)
+    ...             for b, f in zip(pairs.bright_field, pairs.fluorescence)]
+    >>> CropSampler(pairs, prepared, 16).draw(np.random.default_rng(0), 3).inputs.shape
+    (3, 1, 16, 16)
+    """
+
+    def __init__(
+        self,
+        pairs: CorrelativePairs,
+        prepared: Sequence[PreparedPair],
+        crop_size: int,
+        *,
+        min_foreground: float = 0.0,
+        out_of_focus_share: float | None = None,
+        balance_groups: bool = False,
+    ) -> None:
+        self.crop_size = crop_size
+        self._prepared = [_enlarged(pair, crop_size) for pair in prepared]
+        self._places = [
+            _places(pair.fluorescence, crop_size, min_foreground) for pair in self._prepared
+        ]
+        passing = np.array([len(places) > 0 for places in self._places])
+        if not passing.any():
+            raise InputError(
+                f"No crop of {crop_size} px has {min_foreground:.0%} foreground. Lower the "
+                "threshold, or give frames with labelled structures."
+            )
+        scores = [sharpness(pair.fluorescence) for pair in prepared]
+        self.in_focus = in_focus(scores, list(pairs.groups))
+        weights = sampling_weights(self.in_focus, out_of_focus_share) * passing
+        if balance_groups:
+            groups = np.asarray(pairs.groups)
+            for group in set(pairs.groups):
+                weights[groups == group] /= max(weights[groups == group].sum(), 1e-12)
+        self._cumulative = np.cumsum(weights / weights.sum())
+        self.reached = self._reached()
+
+    def draw(self, rng: np.random.Generator, count: int) -> CropBatch:
+        """Return `count` random crops; equal generators give equal crops."""
+        indices = np.searchsorted(self._cumulative, rng.random(count), side="right")
+        indices = np.minimum(indices, len(self._prepared) - 1)
+        crops = [self._crop(int(index), rng) for index in indices]
+        return CropBatch(
+            inputs=np.stack([crop[0] for crop in crops]),
+            targets=np.stack([crop[1] for crop in crops]),
+            weights=np.stack([crop[2] for crop in crops]),
+            pairs=tuple(int(index) for index in indices),
+        )
+
+    def _crop(
+        self, index: int, rng: np.random.Generator
+    ) -> tuple[FloatImage, FloatImage, FloatImage]:
+        pair, places = self._prepared[index], self._places[index]
+        columns = pair.fluorescence.shape[1] - self.crop_size + 1
+        y, x = divmod(int(places[rng.integers(len(places))]), columns)
+        return pair.normalised(slice(y, y + self.crop_size), slice(x, x + self.crop_size))
+
+    def _reached(self) -> dict[str, float]:
+        """Return what the filters left: shares of frames, of crop positions, and in focus."""
+        positions = sum(
+            (p.fluorescence.shape[0] - self.crop_size + 1)
+            * (p.fluorescence.shape[1] - self.crop_size + 1)
+            for p in self._prepared
+        )
+        drawn = np.diff(self._cumulative, prepend=0.0)
+        return {
+            "frames_with_foreground": float(np.mean([len(p) > 0 for p in self._places])),
+            "crop_positions": float(sum(len(p) for p in self._places) / positions),
+            "out_of_focus_draws": float(drawn[~self.in_focus].sum()),
+        }
+
+
+def _places(fluorescence: NDArray[np.generic], size: int, least: float) -> NDArray[np.int32]:
+    """Return the corners, as flat indices, of the crops with enough foreground."""
+    shape = (fluorescence.shape[0] - size + 1, fluorescence.shape[1] - size + 1)
+    if least <= 0:
+        return np.arange(shape[0] * shape[1], dtype=np.int32)
+    fractions = window_fractions(foreground_mask(fluorescence), size)
+    return np.flatnonzero(fractions >= least).astype(np.int32)
+
+
+def _enlarged(pair: PreparedPair, size: int) -> PreparedPair:
+    """Return the pair with mirrored borders if it is smaller than a crop."""
+    missing = [max(0, size - n) for n in pair.fluorescence.shape]
+    if not any(missing):
+        return pair
+    margins = [(m // 2, m - m // 2) for m in missing]
+    return PreparedPair(
+        bright_field=np.pad(pair.bright_field, [(0, 0), *margins], mode="symmetric"),
+        fluorescence=np.pad(pair.fluorescence, margins, mode="symmetric"),
+        weight=None if pair.weight is None else np.pad(pair.weight, margins, mode="symmetric"),
+        input_map=pair.input_map,
+        target_map=pair.target_map,
+    )

@@ -1,0 +1,224 @@
+"""Splitting pairs into training and validation, by group and never by image."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from .correlative_pairs import CorrelativePairs
+from .leakage import Overlap, find_overlaps, merge_groups
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Which pairs train and which judge.
+
+    Attributes
+    ----------
+    train, validation : tuple of int
+        Indices of pairs.
+    train_groups, validation_groups : tuple of str
+        Their groups.
+    independent : bool
+        Whether no validation group trains. A score of a split that is not independent
+        says nothing about new cells.
+    overlaps : tuple of Overlap
+        Pixels that both sides share.
+    notes : tuple of str
+        For the report and the user.
+    """
+
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    train_groups: tuple[str, ...]
+    validation_groups: tuple[str, ...]
+    independent: bool = True
+    overlaps: tuple[Overlap, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def describe(self) -> dict[str, Any]:
+        """Return the split as plain values for a model card."""
+        return {
+            "train_groups": list(self.train_groups),
+            "validation_groups": list(self.validation_groups),
+            "train_pairs": len(self.train),
+            "validation_pairs": len(self.validation),
+            "independent": self.independent,
+            "shared_pixels": [
+                {"pairs": [o.first, o.second], "share": round(o.share, 4)} for o in self.overlaps
+            ],
+            "notes": list(self.notes),
+        }
+
+
+def split_pairs(
+    pairs: CorrelativePairs,
+    *,
+    validation_groups: Sequence[str] | None = None,
+    fraction: float = 0.2,
+    allow_leakage: bool = False,
+    seed: int = 0,
+) -> Split:
+    """Return a split in which no group is on both sides.
+
+    Parameters
+    ----------
+    pairs : CorrelativePairs
+        At least two.
+    validation_groups : sequence of str, optional
+        Groups to hold out; an empty sequence holds out none. Without it, whole groups are
+        held out until `fraction` of the pairs is reached.
+    fraction : float
+        Wanted share of held-out pairs when the groups are chosen here.
+    allow_leakage : bool
+        Whether a split with shared pixels is accepted; it is then marked as not independent.
+    seed : int
+        For the choice of groups.
+
+    Raises
+    ------
+    InputError
+        A group is unknown, nothing would be left to train on, or the two sides share pixels.
+
+    Notes
+    -----
+    With a single group nothing independent can be held out. The last fifth of its pairs
+    is then used to follow the training, and the split says that it is not independent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).normal(size=(4, 16, 16))
+    >>> pairs = CorrelativePairs.from_arrays(images, images, groups=["a", "a", "b", "b"])
+    >>> split_pairs(pairs, validation_groups=["b"]).train
+    (0, 1)
+    """
+    if len(pairs) < 2:
+        raise InputError(
+            f"Training needs at least two pairs, one of them to judge by; {len(pairs)} was given. "
+            "Add pairs of other cells, or cut regions from the one image (they will not be "
+            "independent)."
+        )
+    overlaps = find_overlaps(pairs.fluorescence)
+    if validation_groups is not None:
+        return _with_given_groups(pairs, validation_groups, overlaps, allow_leakage)
+    merged = merge_groups(pairs.groups, overlaps)
+    notes = _merging_notes(pairs.groups, merged)
+    names = sorted(set(merged))
+    if len(names) == 1:
+        return _within_one_group(pairs, fraction, overlaps, notes)
+    held_out = _chosen_groups(merged, fraction, seed)
+    split = _split(pairs, [g in held_out for g in merged], notes)
+    return split
+
+
+def _with_given_groups(
+    pairs: CorrelativePairs,
+    validation_groups: Sequence[str],
+    overlaps: Sequence[Overlap],
+    allow_leakage: bool,
+) -> Split:
+    unknown = sorted(set(validation_groups) - set(pairs.groups))
+    if unknown:
+        raise InputError(
+            f"There is no group {unknown[0]!r}. Groups of these pairs: "
+            f"{', '.join(pairs.group_names)}. They come from the file names; a grouping pattern "
+            "changes them."
+        )
+    held_out = [group in set(validation_groups) for group in pairs.groups]
+    if all(held_out):
+        raise InputError("All groups are held out for validation: leave at least one to train on.")
+    crossing = [o for o in overlaps if held_out[o.first] != held_out[o.second]]
+    if crossing and not allow_leakage:
+        raise InputError(_leak_message(pairs, crossing))
+    notes = [_leak_message(pairs, crossing)] if crossing else []
+    return _split(pairs, held_out, notes, crossing)
+
+
+def _split(
+    pairs: CorrelativePairs,
+    held_out: Sequence[bool],
+    notes: Sequence[str],
+    crossing: Sequence[Overlap] = (),
+) -> Split:
+    train = tuple(i for i, out in enumerate(held_out) if not out)
+    validation = tuple(i for i, out in enumerate(held_out) if out)
+    return Split(
+        train=train,
+        validation=validation,
+        train_groups=tuple(sorted({pairs.groups[i] for i in train})),
+        validation_groups=tuple(sorted({pairs.groups[i] for i in validation})),
+        independent=not crossing,
+        overlaps=tuple(crossing),
+        notes=tuple(notes),
+    )
+
+
+def _chosen_groups(groups: Sequence[str], fraction: float, seed: int) -> set[str]:
+    """Return whole groups, in random order, that together come closest to `fraction`."""
+    counts = Counter(groups)
+    names = sorted(counts)
+    order = [names[i] for i in np.random.default_rng(seed).permutation(len(names))]
+    wanted = fraction * len(groups)
+    chosen: set[str] = set()
+    held = 0
+    for name in order:
+        left = len(groups) - held - counts[name]
+        nearer = abs(held + counts[name] - wanted) < abs(held - wanted)
+        if left > 0 and (nearer or not chosen) and len(chosen) + 1 < len(names):
+            # the first group may be larger than wanted, unless a smaller one is there
+            if not chosen and counts[name] > 2 * wanted and min(counts.values()) < counts[name]:
+                continue
+            chosen.add(name)
+            held += counts[name]
+    return chosen or {min(names, key=lambda name: (counts[name], name))}
+
+
+def _within_one_group(
+    pairs: CorrelativePairs, fraction: float, overlaps: Sequence[Overlap], notes: Sequence[str]
+) -> Split:
+    count = len(pairs)
+    first = count - max(1, min(count - 1, round(fraction * count)))
+    held_out = [index >= first for index in range(count)]
+    crossing = [o for o in overlaps if held_out[o.first] != held_out[o.second]]
+    text = (
+        f"All {count} pairs count as one cell or movie, so nothing independent is held out: the "
+        f"last {count - first} follow the training, and no score for new cells can be given. "
+        "Add another cell, or give a grouping pattern if there are several."
+    )
+    split = _split(pairs, held_out, [*notes, text], crossing)
+    return Split(
+        split.train,
+        split.validation,
+        split.train_groups,
+        split.validation_groups,
+        independent=False,
+        overlaps=split.overlaps,
+        notes=split.notes,
+    )
+
+
+def _merging_notes(groups: Sequence[str], merged: Sequence[str]) -> list[str]:
+    joined: dict[str, set[str]] = {}
+    for group, root in zip(groups, merged, strict=True):
+        joined.setdefault(root, set()).add(group)
+    return [
+        f"Groups {', '.join(sorted(names))} share pixels and are kept on one side of the split."
+        for names in joined.values()
+        if len(names) > 1
+    ]
+
+
+def _leak_message(pairs: CorrelativePairs, crossing: Sequence[Overlap]) -> str:
+    worst = max(crossing, key=lambda overlap: overlap.share)
+    what = "is identical to" if worst.share == 1 else f"shares {worst.share:.0%} of its pixels with"
+    return (
+        f"{len(crossing)} validation images share pixels with training images; for instance "
+        f"{pairs.names[worst.second]!r} {what} {pairs.names[worst.first]!r}. A score on them "
+        "would measure memory. Hold out whole cells or movies, or allow leakage on purpose."
+    )
