@@ -127,4 +127,5 @@ def sampling_weights(
     if out_of_focus_share is None or focused.all() or not focused.any():
         return np.full(count, 1 / count)
     share = np.where(focused, 1 - out_of_focus_share, out_of_focus_share)
-    return share / np.where(focused, focused.sum(), (~focused).sum())
+    weights: NDArray[np.float64] = share / np.where(focused, focused.sum(), (~focused).sum())
+    return weights

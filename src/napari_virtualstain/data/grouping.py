@@ -64,12 +64,14 @@ def guess_groups(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _without_places(name: str) -> str:
-    words = re.split(r"[_\-. ]+", name)
-    separators = re.findall(r"[_\-. ]+", name)
+    folder, slash, file = name.rpartition("/")
+    words = re.split(r"[_\-. ]+", file)
+    separators = re.findall(r"[_\-. ]+", file)
     # one bare number at the end counts crops or frames
     if words[-1].isdigit():
         words.pop()
     while words and _PLACE.fullmatch(words[-1]):
         words.pop()
     between = [*separators[: max(0, len(words) - 1)], ""]
-    return "".join(word + gap for word, gap in zip(words, between, strict=False))
+    kept = "".join(word + gap for word, gap in zip(words, between, strict=False))
+    return folder + slash + kept if kept else folder

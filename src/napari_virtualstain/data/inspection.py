@@ -105,8 +105,8 @@ def _check_size(pairs: CorrelativePairs) -> None:
     for name, image in zip(pairs.names, pairs.fluorescence, strict=True):
         if min(image.shape) < 16:
             raise InputError(
-                f"Pair {name!r} is {image.shape[0]} x {image.shape[1]} pixels; at least 16 x 16 are "
-                "needed, and 256 x 256 are recommended."
+                f"Pair {name!r} is {image.shape[0]} x {image.shape[1]} pixels; at least 16 x 16 "
+                "are needed, and 256 x 256 are recommended."
             )
 
 
@@ -156,7 +156,7 @@ def _saturated_share(image: NDArray[np.generic]) -> float:
         return 0.0
     top = image.max()
     share = float((image == top).mean())
-    if top == np.iinfo(image.dtype).max or int(top) in (1023, 4095, 16383):
+    if top == np.iinfo(image.dtype.str).max or int(top) in (1023, 4095, 16383):
         return share
     return 0.0
 

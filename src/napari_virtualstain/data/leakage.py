@@ -152,7 +152,8 @@ def _window_hashes(image: NDArray[np.generic]) -> NDArray[np.uint64]:
     for k in range(_WINDOW):
         hashes += rows[k : k + height] * powers_y[k]
     # the low bits of a polynomial hash are weak: mix the high ones down
-    return hashes ^ (hashes >> np.uint64(29))
+    mixed: NDArray[np.uint64] = hashes ^ (hashes >> np.uint64(29))
+    return mixed
 
 
 def _powers(base: int) -> NDArray[np.uint64]:

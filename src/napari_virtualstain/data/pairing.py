@@ -272,7 +272,7 @@ class _Opener:
     ) -> NDArray[np.generic]:
         """Return the planes around `index` along the plane axis, (P, Y, X)."""
         if self.planes == 1:
-            return images[index][None]
+            return np.stack([images[index]])
         if self.plane_axis not in axes:
             raise InputError(
                 f"{self.planes} planes along {self.plane_axis} were asked for, but the images have "

@@ -202,7 +202,7 @@ def _moved_back(
         np.asarray(target, np.float64), (-shift.dy, -shift.dx), order=3, mode="nearest"
     )
     if target.dtype.kind in "iu":
-        limits = np.iinfo(target.dtype)
+        limits = np.iinfo(target.dtype.str)
         moved = np.clip(np.round(moved), limits.min, limits.max)
     valid = tuple(
         slice(int(np.ceil(max(0.0, -d))), n - int(np.ceil(max(0.0, d))))

@@ -38,9 +38,9 @@ class PreparedPair:
     input_map: FittedNormalisation
     target_map: FittedNormalisation
 
-    def normalised(self, y: slice = slice(None), x: slice = slice(None)) -> tuple[
-        FloatImage, FloatImage, FloatImage
-    ]:
+    def normalised(
+        self, y: slice = slice(None), x: slice = slice(None)
+    ) -> tuple[FloatImage, FloatImage, FloatImage]:
         """Return input (P, Y, X), target (Y, X) and weight (Y, X) of a part of the frame."""
         target = self.target_map.apply(self.fluorescence[y, x])
         weight = (

@@ -1,0 +1,85 @@
+"""Bad pairs are named before anything trains."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_virtualstain.data import CorrelativePairs, inspect_pairs
+from napari_virtualstain.errors import InputError
+
+
+def _images(count: int = 4, dtype: str = "uint8") -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 200, (64, 64)).astype(dtype) for _ in range(count)]
+
+
+def _pairs(inputs: list[np.ndarray], targets: list[np.ndarray]) -> CorrelativePairs:
+    return CorrelativePairs.from_arrays(inputs, targets)
+
+
+def test_good_pairs_pass_without_a_word() -> None:
+    found = inspect_pairs(_pairs(_images(), _images()), crop_size=32)
+    assert found.warnings == ()
+    assert found.foreground["passing_share"] == 1
+
+
+@pytest.mark.parametrize("value", [0, 7, 255])
+@pytest.mark.parametrize("side", [0, 1])
+def test_constant_images_stop_or_are_dropped(value: int, side: int) -> None:
+    both = [_images(), _images()]
+    both[side][2] = np.full((64, 64), value, np.uint8)
+    pairs = _pairs(*both)
+    with pytest.raises(InputError, match=r"'2'.*constant"):
+        inspect_pairs(pairs)
+    found = inspect_pairs(pairs, bad_pairs="drop")
+    assert found.pairs.names == ("0", "1", "3")
+    assert "left out" in found.warnings[0]
+
+
+def test_all_targets_empty() -> None:
+    empty = [np.zeros((64, 64), np.uint8)] * 4
+    with pytest.raises(InputError, match="4 of 4 pairs cannot train"):
+        inspect_pairs(_pairs(_images(), empty), bad_pairs="drop")
+
+
+def test_saturation_warns_and_then_stops() -> None:
+    targets = _images()
+    targets[1][:4, :20] = 255
+    found = inspect_pairs(_pairs(_images(), targets))
+    assert "saturated in up to 2.0%" in found.warnings[0]
+    targets[1][:32] = 255
+    with pytest.raises(InputError, match="saturated"):
+        inspect_pairs(_pairs(_images(), targets))
+
+
+def test_mixed_bit_depths_are_refused() -> None:
+    targets = _images(2) + _images(2, "uint16")
+    with pytest.raises(InputError, match=r"fluorescence images mix.*uint16"):
+        inspect_pairs(_pairs(_images(), targets))
+
+
+def test_one_pair_is_not_enough() -> None:
+    with pytest.raises(InputError, match="at least two"):
+        inspect_pairs(_pairs(_images(1), _images(1)))
+    with pytest.raises(InputError, match="no pairs"):
+        inspect_pairs(_pairs(_images(1), _images(1)).subset([]))
+
+
+def test_no_foreground_anywhere_says_how_much_there_is() -> None:
+    targets = [image.copy() for image in _images(4, "uint16")]
+    with pytest.raises(InputError, match=r"No crop of 32 px has 90% foreground.*best has"):
+        inspect_pairs(_pairs(_images(), targets), crop_size=32, min_foreground=0.9)
+
+
+def test_nan_is_named() -> None:
+    targets = [image.astype(np.float32) for image in _images()]
+    targets[3][0, 0] = np.nan
+    with pytest.raises(InputError, match="1 NaN"):
+        inspect_pairs(_pairs(_images(), targets))
+
+
+def test_tiny_images_are_refused() -> None:
+    small = [np.eye(8), np.eye(8)]
+    with pytest.raises(InputError, match="at least 16 x 16"):
+        inspect_pairs(_pairs(small, small))

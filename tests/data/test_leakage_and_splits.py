@@ -1,0 +1,138 @@
+"""Splits by group, and pixels that are on both sides."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_virtualstain.data import (
+    CorrelativePairs,
+    find_overlaps,
+    match_pairs,
+    merge_groups,
+    split_pairs,
+)
+from napari_virtualstain.errors import InputError
+
+
+def _frame(seed: int, shape=(160, 160), dtype="uint8") -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 60, shape).astype(dtype)
+
+
+@given(
+    y=st.integers(0, 60), x=st.integers(0, 60), v=st.integers(0, 60), u=st.integers(0, 60),
+    dtype=st.sampled_from(["uint8", "uint16", "float32", ">u2", "int32"]),
+)  # fmt: skip
+@settings(max_examples=40, deadline=None)
+def test_overlapping_crops_are_found_with_their_offset(
+    y: int, x: int, v: int, u: int, dtype: str
+) -> None:
+    frame = _frame(0, dtype=dtype)
+    found = find_overlaps([frame[y : y + 96, x : x + 96], frame[v : v + 96, u : u + 96]])
+    share = (96 - abs(y - v)) * (96 - abs(x - u)) / 96**2
+    assert share > 0.1  # 36 px at least in both directions: enough for an anchor
+    assert [(o.offset_yx, o.share) for o in found] == [((v - y, u - x), pytest.approx(share))]
+
+
+def test_unlike_images_do_not_overlap() -> None:
+    assert find_overlaps([_frame(seed) for seed in range(8)]) == []
+
+
+def test_flat_corners_are_no_overlap() -> None:
+    images = [_frame(seed) for seed in range(3)]
+    for image in images:
+        image[:80] = 0
+    assert find_overlaps(images) == []
+
+
+def test_equal_windows_in_different_images_do_not_fool_it() -> None:
+    first, second = _frame(0), _frame(1)
+    second[40:72, 40:72] = first[10:42, 10:42]
+    assert find_overlaps([first, second]) == []
+
+
+def test_hundreds_of_crops_take_seconds() -> None:
+    frame = _frame(0, (1024, 1024))
+    rng = np.random.default_rng(1)
+    corners = rng.integers(0, 768, (100, 2))
+    start = time.process_time()
+    found = find_overlaps([frame[y : y + 256, x : x + 256] for y, x in corners])
+    assert time.process_time() - start < 20
+    expected = {
+        (i, j)
+        for i in range(100)
+        for j in range(i + 1, 100)
+        if (np.abs(corners[i] - corners[j]) < 256 - 40).all()
+    }
+    assert expected <= {(o.first, o.second) for o in found}
+
+
+def test_merging_is_transitive_and_ignores_order() -> None:
+    crops = [_frame(0)[:96], _frame(0)[32:128], _frame(0)[64:160], _frame(1)[:96]]
+    overlaps = find_overlaps(crops)
+    merged = merge_groups(["d", "b", "c", "a"], overlaps)
+    assert merged[0] == merged[1] == merged[2] != merged[3]
+
+
+def _pairs(groups: list[str]) -> CorrelativePairs:
+    images = np.random.default_rng(0).normal(size=(len(groups), 32, 32))
+    return CorrelativePairs.from_arrays(images, images, groups=groups)
+
+
+@given(
+    groups=st.lists(st.sampled_from("abcdef"), min_size=2, max_size=30),
+    fraction=st.floats(0.05, 0.6),
+    seed=st.integers(0, 5),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_group_is_ever_on_both_sides(groups: list[str], fraction: float, seed: int) -> None:
+    split = split_pairs(_pairs(groups), fraction=fraction, seed=seed)
+    assert sorted(split.train + split.validation) == list(range(len(groups)))
+    assert split.train
+    assert split.validation
+    if len(set(groups)) > 1:
+        assert split.independent
+        assert not set(split.train_groups) & set(split.validation_groups)
+    else:
+        assert not split.independent
+        assert "no score for new cells" in split.notes[-1]
+
+
+def test_given_groups_are_held_out_and_unknown_ones_refused() -> None:
+    pairs = _pairs(["a", "b", "b", "c"])
+    assert split_pairs(pairs, validation_groups=["b"]).validation == (1, 2)
+    with pytest.raises(InputError, match=r"no group 'z'.*a, b, c"):
+        split_pairs(pairs, validation_groups=["z"])
+    with pytest.raises(InputError, match="All groups are held out"):
+        split_pairs(pairs, validation_groups=["a", "b", "c"])
+
+
+def test_shared_pixels_across_the_split_are_refused_unless_asked_for() -> None:
+    frame = _frame(0)
+    images = [frame[:96], frame[40:136], _frame(1)[:96]]
+    pairs = CorrelativePairs.from_arrays(images, images, groups=["a", "b", "c"])
+    with pytest.raises(InputError, match="share pixels"):
+        split_pairs(pairs, validation_groups=["b"])
+    split = split_pairs(pairs, validation_groups=["b"], allow_leakage=True)
+    assert not split.independent
+    assert split.describe()["shared_pixels"][0]["share"] == pytest.approx(56 / 96, abs=1e-3)
+    chosen = split_pairs(pairs)  # without a wish, a and b stay on one side
+    assert chosen.independent
+    assert any("share pixels" in note for note in chosen.notes)
+
+
+def test_one_pair_cannot_be_split() -> None:
+    with pytest.raises(InputError, match="at least two pairs"):
+        split_pairs(_pairs(["a"]))
+
+
+def test_published_sample_leaks_within_cells_and_not_between_them(real_data) -> None:
+    folder = real_data("h9c2_pairs")
+    pairs = match_pairs(folder / "bright_field", folder / "fluorescence")
+    overlaps = find_overlaps(pairs.fluorescence)
+    assert len(overlaps) > 50  # random crops of one frame
+    assert merge_groups(pairs.groups, overlaps) == pairs.groups

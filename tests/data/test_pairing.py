@@ -1,0 +1,157 @@
+"""Pairs from folders, patterns, lists and stacks, and every way they can be wrong."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_virtualstain.data import CorrelativePairs, Region, match_pairs
+from napari_virtualstain.errors import InputError
+from napari_virtualstain.progress import CancelledError, CancelToken
+
+
+def _write(folder: Path, names: list[str], seed: int, shape=(24, 32), dtype="uint8") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    for name in names:
+        tifffile.imwrite(folder / name, rng.integers(0, 200, shape).astype(dtype))
+    return folder
+
+
+def test_folders_are_paired_by_name_and_grouped(tmp_path: Path) -> None:
+    names = [f"c{c}_t{t:03d}.tif" for c in (1, 2) for t in range(3)]
+    bf = _write(tmp_path / "bf", names, 0)
+    fl = _write(tmp_path / "fl", names, 1)
+    pairs = match_pairs(bf, fl, pixel_size_um=0.08)
+    assert len(pairs) == 6
+    assert pairs.group_names == ("c1", "c2")
+    assert pairs.pixel_size_um == 0.08
+    for name, image in zip(pairs.names, pairs.fluorescence, strict=True):
+        np.testing.assert_array_equal(image, tifffile.imread(fl / f"{name}.tif"))
+    assert "6 pairs matched" in pairs.notes[0]
+    by_pattern = match_pairs(str(bf / "*_t00*.tif"), str(fl / "*.tif"), group_by=r"t\d+")
+    assert by_pattern.group_names == ("t000", "t001", "t002")
+
+
+def test_folders_of_folders_tell_cells_apart(tmp_path: Path) -> None:
+    for cell in ("a", "b"):
+        _write(tmp_path / "bf" / cell, ["001.tif", "002.tif"], 0)
+        _write(tmp_path / "fl" / cell, ["001.tif", "002.tif"], 1)
+    pairs = match_pairs(tmp_path / "bf", tmp_path / "fl")
+    assert len(pairs) == 4
+    assert len(pairs.group_names) == 2
+
+
+def test_csv_lists_pairs_and_groups(tmp_path: Path) -> None:
+    _write(tmp_path, ["x.tif", "y.tif", "p.tif", "q.tif"], 3)
+    with (tmp_path / "list.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerows([["bright_field", "fluorescence", "group"]])
+        writer.writerows([["x.tif", "q.tif", "one"], ["y.tif", "p.tif", "two"]])
+    pairs = match_pairs(tmp_path / "list.csv")
+    assert pairs.groups == ("one", "two")
+    np.testing.assert_array_equal(pairs.fluorescence[0], tifffile.imread(tmp_path / "q.tif"))
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "bright_field,fluorescence\nno.tif,no.tif\n"])
+def test_bad_csv_says_what_is_expected(tmp_path: Path, text: str) -> None:
+    (tmp_path / "list.csv").write_text(text)
+    with pytest.raises(InputError, match=r"bright_field|no file"):
+        match_pairs(tmp_path / "list.csv")
+
+
+def test_two_channel_stack_gives_one_pair_a_plane(tmp_path: Path) -> None:
+    data = np.random.default_rng(0).integers(0, 99, (3, 2, 24, 32)).astype("uint16")
+    path = tmp_path / "movie.ome.tif"
+    tifffile.imwrite(path, data, metadata={"axes": "TCYX"})
+    pairs = match_pairs(path)
+    assert len(pairs) == 3
+    assert pairs.names[1] == "movie_t001"
+    assert len(set(pairs.groups)) == len(set(pairs.movies)) == 1
+    np.testing.assert_array_equal(pairs.bright_field[2][0], data[2, 0])
+    np.testing.assert_array_equal(pairs.fluorescence[2], data[2, 1])
+    swapped = match_pairs(path, bright_field_channel=1, fluorescence_channel=0)
+    np.testing.assert_array_equal(swapped.fluorescence[2], data[2, 0])
+
+
+def test_neighbouring_planes_are_read_and_repeat_at_the_ends(tmp_path: Path) -> None:
+    data = np.arange(5)[:, None, None] + np.zeros((5, 20, 20))
+    for name in ("bf", "fl"):
+        tifffile.imwrite(
+            tmp_path / f"{name}.ome.tif", data.astype("uint8"), metadata={"axes": "ZYX"}
+        )
+    files = (tmp_path / "bf.ome.tif", tmp_path / "fl.ome.tif")
+    pairs = match_pairs(*files, planes=3, plane_axis="z", plane_step=2)
+    assert [[int(p[0, 0]) for p in stack] for stack in pairs.bright_field] == [
+        [0, 0, 2], [0, 1, 3], [0, 2, 4], [1, 3, 4], [2, 4, 4],
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="planes along t"):
+        match_pairs(*files, planes=3)
+
+
+def test_unlike_counts_stop_unless_ignoring_is_asked_for(tmp_path: Path) -> None:
+    bf = _write(tmp_path / "bf", ["a.tif", "b.tif", "c.tif"], 0)
+    fl = _write(tmp_path / "fl", ["a.tif", "b.tif"], 1)
+    with pytest.raises(InputError, match=r"without partner: c\.tif"):
+        match_pairs(bf, fl)
+    pairs = match_pairs(bf, fl, unmatched="ignore")
+    assert len(pairs) == 2
+    assert "c.tif" in pairs.notes[0]
+
+
+def test_unlike_sizes_name_both(tmp_path: Path) -> None:
+    bf = _write(tmp_path / "bf", ["a.tif"], 0, (24, 32))
+    fl = _write(tmp_path / "fl", ["a.tif"], 1, (24, 30))
+    with pytest.raises(InputError, match=r"24 x 32 pixels.*24 x 30 pixels"):
+        match_pairs(bf, fl)
+
+
+def test_nothing_in_common_and_nothing_there(tmp_path: Path) -> None:
+    bf = _write(tmp_path / "bf", ["a.tif", "b.tif"], 0)
+    fl = _write(tmp_path / "fl", ["x.tif", "y.tif"], 0)
+    with pytest.raises(InputError, match="No names match"):
+        match_pairs(bf, fl)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="No bright-field image was found"):
+        match_pairs(tmp_path / "empty", fl)
+    with pytest.raises(InputError, match="one channel"):
+        match_pairs(bf)
+
+
+def test_reading_can_be_cancelled(tmp_path: Path) -> None:
+    bf = _write(tmp_path / "bf", ["a.tif", "b.tif"], 0)
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(CancelledError):
+        match_pairs(bf, bf, cancel=token)
+
+
+def test_regions_cut_both_images_alike() -> None:
+    images = np.random.default_rng(0).normal(size=(2, 20, 30))
+    pairs = CorrelativePairs.from_arrays(images, images)
+    parts = pairs.within([Region(2, 3, 12, 20), Region(0, 0, 5, 5, pair=1)])
+    assert [image.shape for image in parts.fluorescence] == [(10, 17), (10, 17), (5, 5)]
+    np.testing.assert_array_equal(parts.bright_field[1][0], parts.fluorescence[1])
+    with pytest.raises(InputError, match="does not lie inside"):
+        pairs.within([Region(0, 0, 21, 5)])
+
+
+def test_arrays_must_agree() -> None:
+    with pytest.raises(InputError, match="2 bright-field and 3 fluorescence"):
+        CorrelativePairs.from_arrays(np.zeros((2, 8, 8)), np.zeros((3, 8, 8)))
+    with pytest.raises(InputError, match="same field at the same size"):
+        CorrelativePairs.from_arrays(np.zeros((2, 8, 8)), np.zeros((2, 8, 9)))
+    stacks = CorrelativePairs.from_arrays(np.zeros((2, 3, 8, 8)), np.zeros((2, 8, 8)))
+    assert stacks.planes == 3
+
+
+def test_real_pairs_fall_into_the_five_known_positions(real_data) -> None:
+    folder = real_data("h9c2_pairs")
+    pairs = match_pairs(folder / "bright_field", folder / "fluorescence")
+    counts = {group[-6:]: pairs.groups.count(group) for group in pairs.group_names}
+    assert len(pairs) == 111
+    assert sorted(counts.values()) == [8, 17, 17, 18, 51]

@@ -1,0 +1,90 @@
+"""Registration: a known shift comes back, noise is not taken for one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_virtualstain.data import (
+    CorrelativePairs,
+    correct_shifts,
+    measure_shift,
+    measure_shifts,
+    registration_notes,
+    shift_map,
+)
+
+
+def _scene(seed: int, dy: float, dx: float, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
+    """Return a bright-field image of granules and their fluorescence, displaced."""
+    rng = np.random.default_rng(seed)
+    dots = np.zeros((size + 32,) * 2)
+    dots[tuple(rng.integers(0, size + 32, (2, 150)))] = rng.uniform(0.5, 1, 150)
+    fluorescence = ndimage.shift(ndimage.gaussian_filter(dots, 2), (dy, dx), order=3) * 4000
+    sharp = ndimage.gaussian_filter(dots, 1)
+    bright = 1 - 3 * ndimage.laplace(sharp) + 0.02 * rng.normal(size=dots.shape)
+    inside = np.s_[16:-16, 16:-16]
+    return bright[inside], rng.poisson(np.clip(fluorescence[inside], 0, None) + 20).astype(float)
+
+
+@pytest.mark.parametrize(("dy", "dx"), [(0, 0), (3, -2), (-5.5, 1.25), (0.5, 7)])
+def test_known_shift_is_found_to_a_fraction_of_a_pixel(dy: float, dx: float) -> None:
+    scenes = [_scene(seed, dy, dx) for seed in range(4)]
+    shift = measure_shift([s[0] for s in scenes], [s[1] for s in scenes])
+    assert shift.is_certain
+    assert (shift.dy, shift.dx) == pytest.approx((dy, dx), abs=0.4)
+
+
+def test_unrelated_images_give_no_certain_shift() -> None:
+    rng = np.random.default_rng(0)
+    shift = measure_shift(rng.normal(size=(4, 96, 96)), rng.normal(size=(4, 96, 96)))
+    assert not shift.is_certain
+    assert registration_notes({"a": shift}) == ()
+
+
+def test_correction_brings_the_pair_together_and_cuts_the_rim() -> None:
+    scenes = [_scene(seed, 4, -3) for seed in range(4)]
+    pairs = CorrelativePairs.from_arrays([s[0] for s in scenes], [s[1] for s in scenes])
+    shifts = measure_shifts(pairs)
+    assert "5.0 px" in registration_notes(shifts)[0]
+    corrected = correct_shifts(pairs, shifts)
+    after = measure_shifts(corrected)["all"]
+    assert after.distance < 0.5
+    height, width = corrected.fluorescence[0].shape
+    assert 122 <= height <= 124
+    assert 123 <= width <= 125
+    assert "moved by" in corrected.notes[-1]
+
+
+def test_small_shift_is_left_alone() -> None:
+    scenes = [_scene(seed, 0, 0) for seed in range(3)]
+    pairs = CorrelativePairs.from_arrays([s[0] for s in scenes], [s[1] for s in scenes])
+    corrected = correct_shifts(pairs, measure_shifts(pairs))
+    assert corrected.fluorescence[0] is pairs.fluorescence[0]
+
+
+def test_moved_half_shows_in_the_map() -> None:
+    scenes = [_scene(seed, 0, 0, 192) for seed in range(6)]
+    moved = [_scene(seed, 6, 0, 192) for seed in range(6)]
+    mixed = [np.hstack([a[1][:, :96], b[1][:, 96:]]) for a, b in zip(scenes, moved, strict=True)]
+    rows = shift_map([s[0] for s in scenes], mixed, blocks=2)
+    assert all(row[0].dy == pytest.approx(0, abs=1) for row in rows)
+    assert all(row[1].dy == pytest.approx(6, abs=1) for row in rows)
+
+
+def test_constant_images_are_no_evidence() -> None:
+    shift = measure_shift([np.ones((64, 64))], [np.ones((64, 64))])
+    assert shift.pairs == 0
+    assert not shift.is_certain
+
+
+def test_real_pairs_are_registered_to_two_pixels(real_data) -> None:
+    from napari_virtualstain.data import match_pairs
+
+    folder = real_data("h9c2_pairs")
+    pairs = match_pairs(folder / "bright_field", folder / "fluorescence")
+    shifts = measure_shifts(pairs)
+    certain = [shift for shift in shifts.values() if shift.is_certain]
+    assert certain
+    assert all(shift.distance <= 3 for shift in certain)
