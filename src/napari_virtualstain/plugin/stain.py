@@ -1,0 +1,202 @@
+"""The dock `Virtual staining`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .controls import Choice, IntegerBox, NumberBox, add_row, new_form, note
+from .jobs import JobContext, Outcome, Work
+from .layer_choice import LayerChoice
+from .layers import (
+    axes_of,
+    geometry_of,
+    has_layer,
+    layer_name,
+    provenance,
+    sampling_of,
+    shifted,
+)
+from .model_choice import ModelChoice
+from .preferences import preferences
+from .region_choice import RegionChoice
+from .regions import Region, visible_index
+from .stain_job import PlaneDone, Started, StainRequest, stain_job
+from .step import StepWidget
+
+
+def is_movie(layer: Any) -> bool:
+    """Whether a layer is a grey image with nothing but t, z, y and x."""
+    return (
+        type(layer).__name__ == "Image"
+        and not layer.rgb
+        and not layer.multiscale
+        and layer.ndim >= 2
+        and "c" not in axes_of(layer)
+    )
+
+
+class StainWidget(StepWidget):
+    """Adds the virtual fluorescence of a bright-field layer, the visible frame first."""
+
+    title = "Virtual staining"
+    run_text = "Stain"
+    run_tooltip = "Add a layer of virtual fluorescence, the visible frame first"
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        self._request: StainRequest | None = None
+        self._geometry: dict[str, Any] = {}
+        self._layer: Any = None
+        form = new_form()
+        self.source = self.add_choice(
+            LayerChoice(
+                napari_viewer, is_movie, role="bright_field", nothing="load a bright-field movie"
+            )
+        )
+        add_row(form, "Bright-field", self.source, "The layer to stain", name="source")
+        self.model = ModelChoice("generator", form)
+        self.pixel_size = NumberBox(0.08, 0.001, 100, step=0.005, decimals=4, suffix=" µm")
+        add_row(
+            form, "Pixel size", self.pixel_size, "Micrometres a pixel of the layer", name="pixel_size"
+        )
+        self.pixel_note = note(name="pixel_note")
+        form.addRow(self.pixel_note)
+        self.region = RegionChoice(napari_viewer, form)
+        self.add_choice(self.region.shapes)
+        self.device = Choice(
+            [
+                ("as in Preferences", None),
+                ("automatic", "auto"),
+                ("processor", "cpu"),
+                ("graphics card", "cuda"),
+                ("Apple graphics", "mps"),
+            ]
+        )
+        add_row(form, "Device", self.device, "Where the network runs", name="device")
+        self.tile = IntegerBox(0, 0, 8192, suffix=" px", special="automatic")
+        self.tile.setSingleStep(64)
+        add_row(
+            form,
+            "Tile",
+            self.tile,
+            "Edge of the tiles; smaller ones need less memory and give the same result",
+            name="tile",
+        )
+        self.form.addLayout(form)
+        self.form.addStretch(1)
+        self.source.chosen.connect(self._on_source)
+        self.model.changed.connect(self._on_source)
+        for widget in (self.region.kind,):
+            widget.currentIndexChanged.connect(lambda _index: self._refresh_state())
+        for box in (self.region.first, self.region.last):
+            box.valueChanged.connect(lambda _value: self._refresh_state())
+        self._on_source()
+
+    def why_not(self) -> str | None:
+        """Return why nothing can be stained now."""
+        if self.source.value is None:
+            return "Load a bright-field movie first (dock Load time-lapse, or drop a file)."
+        return self.model.why_not() or self.region.why_not()
+
+    def prepare(self) -> Work:
+        """Return the work of staining the chosen region."""
+        layer = self.source.value
+        region = self.region.region_of(layer)
+        chosen = preferences()
+        device = self.device.value or chosen.device
+        request = StainRequest(
+            data=layer.data,
+            axes=axes_of(layer),
+            region=region,
+            centre=visible_index(self.viewer, layer),
+            model=str(self.model.value),
+            pixel_size_um=self.pixel_size.value(),
+            device=None if device == "auto" else device,
+            tile=self.tile.value() or None,
+            preferences=chosen,
+        )
+        self._request = request
+        self._geometry = shifted(geometry_of(layer), region.offset)
+        self._name = layer.name
+        self._layer = None
+
+        def work(context: JobContext) -> Any:
+            return stain_job(request, context)
+
+        return work
+
+    def on_items(self, items: list[Any]) -> None:
+        """Add the layer at the start, then show the planes as they come."""
+        indices = []
+        for item in items:
+            if isinstance(item, Started):
+                self._add_layer(item)
+            elif isinstance(item, PlaneDone) and self._layer is not None:
+                indices.append(item.index)
+                if item.limits is not None:
+                    self._layer.contrast_limits = item.limits
+        if indices and self._layer is not None:
+            if not has_layer(self.viewer, self._layer):
+                self._layer = None
+                self.cancel()
+            elif visible_index(self.viewer, self._layer) in indices:
+                self._layer.refresh(extent=False, highlight=False)
+
+    def on_result(self, value: Any) -> str:
+        """Report the end."""
+        return f"Stained {self._name}."
+
+    def on_end(self, outcome: Outcome) -> None:
+        """Draw the last state of the layer."""
+        if self._layer is not None and has_layer(self.viewer, self._layer):
+            self._layer.refresh(extent=False, highlight=False)
+        self._layer, self._request = None, None
+
+    def _add_layer(self, started: Started) -> None:
+        request = self._request
+        if request is None:  # the dock was closed meanwhile
+            return
+        region: Region = request.region
+        settings = {
+            "model": started.model_name,
+            "sha256": started.model_sha256,
+            "settings": {
+                "model": request.model,
+                "pixel_size_um": request.pixel_size_um,
+                "device": request.device,
+                "tile": request.tile,
+                "offset": region.offset,
+                "shape": region.shape,
+            },
+        }
+        self._layer = self.viewer.add_image(
+            started.result,
+            name=layer_name(self._name, "fluorescence"),
+            colormap="green",
+            blending="additive",
+            contrast_limits=(0.0, 1.0),
+            metadata=provenance("stain", self._name, **settings),
+            **self._geometry,
+        )
+
+    def _on_source(self, *_: Any) -> None:
+        layer, card = self.source.value, self.model.card
+        self.region.follow(layer)
+        stated = sampling_of(layer).pixel_size_um if layer is not None else None
+        assumed = card.pixel_size_um if card is not None else None
+        if stated:
+            self.pixel_size.setValue(stated)
+            self.pixel_note.setText("")
+        elif layer is not None:
+            self.pixel_size.setValue(assumed or 0.08)
+            self.pixel_note.setText(
+                "The layer does not state its pixel size; the model's is assumed. Correct it here."
+            )
+        self.pixel_note.setVisible(bool(self.pixel_note.text()))
+        self._refresh_state()
+
+    def _refresh_state(self) -> None:
+        self.runner.reset()
+        self.render()
+        if self.state.value == "idle" and self.why_not() is None:
+            self.say("Ready to stain.")

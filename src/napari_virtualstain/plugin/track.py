@@ -1,0 +1,240 @@
+"""The dock `Track mitochondria`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .controls import Choice, IntegerBox, NumberBox, add_row, check_box, new_form, note
+from .jobs import JobContext, Work
+from .layer_choice import LayerChoice
+from .layers import axes_of, geometry_of, layer_name, provenance, sampling_of
+from .stain import is_movie
+from .step import StepWidget
+from .track_job import TrackRequest, TrackResult, track_job
+
+COLOUR_BY = {
+    "identity": ("track_id", "hsv"),
+    "speed": ("speed_um_per_s", "viridis"),
+    "quality": ("quality", "cividis"),
+    "length": ("length_frames", "viridis"),
+}
+
+
+def is_label_movie(layer: Any) -> bool:
+    """Whether a layer holds labels of a time-lapse of planes."""
+    return type(layer).__name__ == "Labels" and layer.ndim == 3 and axes_of(layer) == "tyx"
+
+
+class TrackWidget(StepWidget):
+    """Follows each mitochondrion of a Labels layer through the movie."""
+
+    title = "Track mitochondria"
+    run_text = "Track"
+    run_tooltip = "Add a Tracks layer, with fission and fusion, and labels that keep their number"
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        form = new_form()
+        self.source = self.add_choice(
+            LayerChoice(
+                napari_viewer, is_label_movie, role="mitochondria", nothing="segment a movie first"
+            )
+        )
+        add_row(form, "Labels", self.source, "One number a mitochondrion", name="source")
+        self.intensity = self.add_choice(
+            LayerChoice(napari_viewer, self._fits_labels, role="fluorescence", optional=True)
+        )
+        add_row(
+            form,
+            "Intensity",
+            self.intensity,
+            "Fluorescence, real or virtual; helps to tell neighbours apart",
+            name="intensity",
+        )
+        self.pixel_size = NumberBox(0.08, 0.001, 100, step=0.005, decimals=4, suffix=" µm")
+        add_row(form, "Pixel size", self.pixel_size, "Micrometres a pixel", name="pixel_size")
+        self.interval = NumberBox(1, 0.0001, 1e6, step=0.5, decimals=3, suffix=" s")
+        add_row(form, "Interval", self.interval, "Seconds from frame to frame", name="interval")
+        self.sampling_note = note(name="sampling_note")
+        form.addRow(self.sampling_note)
+        self.radius = NumberBox(
+            0, 0, 1000, step=0.1, decimals=2, suffix=" µm", special="from the movie"
+        )
+        add_row(
+            form,
+            "Farthest step",
+            self.radius,
+            "How far a mitochondrion goes at most from frame to frame",
+            name="search_radius",
+        )
+        self.gap = NumberBox(6, 0, 1e6, step=1, decimals=2, suffix=" s")
+        add_row(
+            form,
+            "Longest gap",
+            self.gap,
+            "How long a mitochondrion may be out of sight and still keep its number",
+            name="max_gap",
+        )
+        self.shortest = NumberBox(
+            0, 0, 1e6, step=1, decimals=2, suffix=" s", special="from the movie"
+        )
+        add_row(
+            form,
+            "Shortest track",
+            self.shortest,
+            "Tracks seen for a shorter time are left out as false alarms",
+            name="min_length",
+        )
+        self.mode = Choice(
+            [("extended", "extended"), ("as in the paper", "paper"), ("trackpy", "trackpy")]
+        )
+        add_row(
+            form,
+            "Method",
+            self.mode,
+            "extended: masks, appearance, fission and fusion. As in the paper: Kalman filter and "
+            "Hungarian assignment alone. trackpy: Crocker and Grier's linker.",
+            name="method",
+        )
+        self.colour = Choice([(text, text) for text in COLOUR_BY])
+        add_row(form, "Colour by", self.colour, "What the tracks' colour means", name="colour")
+        self.events_box = check_box(
+            "Fission and fusion", "Join tracks that split and merge", checked=True, name="events"
+        )
+        self.relabel_box = check_box(
+            "Labels that keep their number",
+            "Add a Labels layer in which one mitochondrion keeps its number and colour in time",
+            checked=True,
+            name="relabel",
+        )
+        self.form.addLayout(form)
+        self.form.addWidget(self.events_box)
+        self.form.addWidget(self.relabel_box)
+        self.form.addStretch(1)
+        self.source.chosen.connect(self._on_source)
+        self.mode.currentIndexChanged.connect(self._on_mode)
+        self.colour.currentIndexChanged.connect(self._recolour)
+        self._tracks_layer: Any = None
+        self._on_source()
+
+    def why_not(self) -> str | None:
+        """Return why nothing can be tracked now."""
+        layer = self.source.value
+        if layer is None:
+            return "Segment a movie first (dock Segment mitochondria), or load labels (t, y, x)."
+        return None
+
+    def _fits_labels(self, layer: Any) -> bool:
+        labels = self.source.value
+        return is_movie(layer) and labels is not None and layer.data.shape == labels.data.shape
+
+    def settings(self) -> dict[str, Any]:
+        """Return the tracker's settings, times turned into frames."""
+        interval = self.interval.value()
+        mode = self.mode.value
+        return {
+            "mode": "paper" if mode == "paper" else "extended",
+            "linker": "trackpy" if mode == "trackpy" else "kalman",
+            "search_radius_um": self.radius.value() or None,
+            "max_gap": round(self.gap.value() / interval),
+            "min_length": max(1, round(self.shortest.value() / interval))
+            if self.shortest.value()
+            else None,
+            "fission_fusion": self.events_box.isChecked(),
+        }
+
+    def prepare(self) -> Work:
+        """Return the work of tracking the chosen labels."""
+        layer, intensity = self.source.value, self.intensity.value
+        request = TrackRequest(
+            labels=layer.data,
+            intensity=intensity.data if intensity is not None else None,
+            pixel_size_um=self.pixel_size.value(),
+            frame_interval_s=self.interval.value(),
+            settings=self.settings(),
+            relabel=self.relabel_box.isChecked(),
+        )
+        self._source_name, self._geometry = layer.name, geometry_of(layer)
+
+        def work(context: JobContext) -> TrackResult:
+            return track_job(request, context)
+
+        return work
+
+    def on_result(self, value: TrackResult) -> str:
+        """Add the Tracks layer and the labels that keep their number."""
+        if not len(value.data):
+            return "No track was found. Lower the shortest track, or check the labels."
+        metadata = provenance("track", self._source_name, settings=self.settings())
+        name = layer_name(self._source_name, "tracks")
+        if value.labels is not None:
+            self.viewer.add_labels(
+                np.asarray(value.labels),
+                name=layer_name(self._source_name, "tracked"),
+                metadata=metadata,
+                opacity=0.5,
+                **self._geometry,
+            )
+        column, colormap = COLOUR_BY[self.colour.value]
+        layer = self.viewer.add_tracks(
+            value.data,
+            features=value.features,
+            graph=value.graph,
+            name=name,
+            metadata={**metadata, "tracks": value.tracks},
+            tail_length=min(30, int(value.data[:, 1].max()) + 1),
+            tail_width=3,
+            blending="translucent",
+            color_by=column,
+            colormap=colormap,
+            **self._geometry,
+        )
+        self._tracks_layer = layer
+        events = value.tracks.events
+        counts = [
+            f"{int((events['kind'] == kind).sum())} {kind}s" for kind in ("fission", "fusion")
+        ]
+        return f"{len(value.tracks)} tracks, " + ", ".join(counts) + "."
+
+    def _on_source(self, *_: Any) -> None:
+        layer = self.source.value
+        self.intensity.refresh()
+        unknown = []
+        if layer is not None:
+            stated = sampling_of(layer)
+            if stated.pixel_size_um:
+                self.pixel_size.setValue(stated.pixel_size_um)
+            else:
+                unknown.append("pixel size")
+            if stated.frame_interval_s:
+                self.interval.setValue(stated.frame_interval_s)
+            else:
+                unknown.append("frame interval")
+            self.gap.setValue(3 * self.interval.value())
+        text = f"The layer does not state its {' and '.join(unknown)}. Correct it here."
+        self.sampling_note.setText(text if unknown else "")
+        self.sampling_note.setVisible(bool(unknown))
+        self._ready()
+
+    def _on_mode(self, *_: Any) -> None:
+        self.events_box.setEnabled(self.mode.value == "extended")
+        self.events_box.setToolTip(
+            "Join tracks that split and merge"
+            if self.mode.value == "extended"
+            else "Only the extended method looks for fission and fusion"
+        )
+
+    def _recolour(self, *_: Any) -> None:
+        layer = self._tracks_layer
+        if layer is not None and any(layer is other for other in self.viewer.layers):
+            column, colormap = COLOUR_BY[self.colour.value]
+            layer.color_by = column
+            layer.colormap = colormap
+
+    def _ready(self) -> None:
+        self.runner.reset()
+        self.render()
+        if self.state.value == "idle" and self.why_not() is None:
+            self.say("Ready to track.")

@@ -1,0 +1,107 @@
+"""The work of the dock `Track mitochondria`, without Qt and without the viewer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .jobs import JobContext
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRequest:
+    """Everything that the thread needs, copied from the dock in the GUI thread.
+
+    Attributes
+    ----------
+    labels : array of int, (T, Y, X)
+        One number a mitochondrion, frame by frame.
+    intensity : array or None, (T, Y, X)
+        Fluorescence, which helps to tell neighbours apart.
+    pixel_size_um, frame_interval_s : float
+        Sampling.
+    settings : dict
+        Fields of ``TrackingConfig``.
+    tracker : str or None
+        Name of an add-on's tracker, None for the own one.
+    relabel : bool
+        Whether to return labels whose values are the track numbers.
+    """
+
+    labels: Any
+    intensity: Any
+    pixel_size_um: float
+    frame_interval_s: float
+    settings: dict[str, Any]
+    tracker: str | None = None
+    relabel: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TrackResult:
+    """What the dock shows.
+
+    Attributes
+    ----------
+    tracks : Tracks
+        The core's result.
+    data : ndarray, (N, 4)
+        Columns track_id, t, y, x in pixels.
+    features : DataFrame
+        One row a row of `data`: what tracks can be coloured by.
+    graph : dict
+        Parents of each track.
+    labels : ndarray or None
+        Labels whose values are track numbers.
+    """
+
+    tracks: Any
+    data: np.ndarray
+    features: pd.DataFrame
+    graph: dict[int, list[int]]
+    labels: Any
+
+
+def track_job(request: TrackRequest, context: JobContext) -> TrackResult:
+    """Return the tracks of the request with their features."""
+    from ..tracking import TrackingConfig, track
+
+    tracks = track(
+        request.labels,
+        intensity=request.intensity,
+        pixel_size_um=request.pixel_size_um,
+        frame_interval_s=request.frame_interval_s,
+        config=TrackingConfig(**request.settings),
+        progress=context.progress,
+        cancel=context.cancel,
+    )
+    data, properties, graph = tracks.to_napari()
+    features = track_features(data, properties, request.pixel_size_um, request.frame_interval_s)
+    labels = np.asarray(tracks.relabel(request.labels)) if request.relabel else None
+    return TrackResult(tracks, data, features, graph, labels)
+
+
+def track_features(
+    data: np.ndarray,
+    properties: dict[str, np.ndarray],
+    pixel_size_um: float,
+    frame_interval_s: float,
+) -> pd.DataFrame:
+    """Return the features of a Tracks layer: the table's columns, speed and length.
+
+    Speed is the distance from the row before, in micrometres a second; the first row of
+    a track has that of the second. Length is the number of frames of the whole track.
+    """
+    features = pd.DataFrame(properties)
+    rows = pd.DataFrame(data, columns=["track_id", "t", "y", "x"])
+    steps = rows.groupby("track_id")[["t", "y", "x"]].diff()
+    seconds = steps["t"] * frame_interval_s
+    distance_um = np.hypot(steps["y"], steps["x"]) * pixel_size_um
+    speed = (distance_um / seconds).groupby(rows["track_id"]).bfill().fillna(0.0)
+    features["speed_um_per_s"] = speed.to_numpy()
+    features["length_frames"] = rows.groupby("track_id")["t"].transform("size").to_numpy()
+    features["track_id"] = rows["track_id"].astype(int).to_numpy()
+    return features
