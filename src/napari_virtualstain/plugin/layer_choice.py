@@ -17,10 +17,10 @@ from .layers import has_layer, unwrap
 ROLE_WORDS = {
     "bright_field": (
         ("bright", "brightfield", "bf", "transmi", "phase", "dic"),
-        ("fluor", "gfp", "mcherry", "truth", "label", "confidence"),
+        ("fluor", "gfp", "mcherry", "truth", "label", "uncertainty"),
     ),
-    "fluorescence": (("[fluorescence]", "fluor", "gfp", "mcherry"), ("bright", "confidence")),
-    "true_fluorescence": (("fluor", "gfp", "mcherry"), ("[", "bright", "confidence")),
+    "fluorescence": (("[fluorescence]", "fluor", "gfp", "mcherry"), ("bright", "uncertainty")),
+    "true_fluorescence": (("fluor", "gfp", "mcherry"), ("[", "bright", "uncertainty")),
     "mitochondria": (("[mitochondria]", "mito"), ("tracked", "truth")),
     "tracks": (("[tracks]",), ("truth",)),
 }

@@ -17,7 +17,7 @@ from ..axes import ORDER
 
 SUFFIXES = {
     "fluorescence": "fluorescence",
-    "confidence": "confidence",
+    "uncertainty": "uncertainty",
     "mitochondria": "mitochondria",
     "tracks": "tracks",
     "tracked": "tracked mitochondria",

@@ -9,6 +9,7 @@ from qtpy.QtCore import QFileSystemWatcher, Signal
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QWidget
 
 from ..errors import VirtualStainError
+from .addons import ADDON, addon_names
 from .controls import Choice, add_row, button, in_row, note
 
 
@@ -73,9 +74,12 @@ class ModelChoice(QWidget):
         from ..models import default_model, list_models, user_model_folder
 
         before = self.value
-        entries = [(entry.name, entry.path, entry.card) for entry in list_models(self.kind)]
+        entries: list[tuple[str, Any, Any]] = [
+            (entry.name, entry.path, entry.card) for entry in list_models(self.kind)
+        ]
         opened = [path for path in self._opened if path.exists()]
         entries.extend((path.stem, path, self._read(path)) for path in opened)
+        entries.extend((name, ADDON + name, None) for name in addon_names(self.kind))
         try:
             preferred = default_model(self.kind)
         except VirtualStainError:
@@ -104,10 +108,10 @@ class ModelChoice(QWidget):
         try:
             card = self._read(path)
             if card.kind != self.kind:
-                self.card_note.setText(f"{path.name} is a {card.kind}, not a {self.kind}.")
+                self._tell(f"{path.name} is a {card.kind}, not a {self.kind}.")
                 return
         except VirtualStainError as error:
-            self.card_note.setText(str(error))
+            self._tell(str(error))
             return
         if path not in self._opened:
             self._opened.append(path)
@@ -133,6 +137,10 @@ class ModelChoice(QWidget):
                 self.open_file(Path(url.toLocalFile()))
         event.acceptProposedAction()
 
+    def _tell(self, text: str) -> None:
+        self.card_note.setText(text)
+        self.card_note.setVisible(bool(text))
+
     @staticmethod
     def _read(path: Path) -> Any:
         from ..models import read_card
@@ -147,7 +155,10 @@ class ModelChoice(QWidget):
             self.open_file(Path(path))
 
     def _on_chosen(self, *_: Any) -> None:
-        self.card_note.setText(card_text(self.card) if self.card is not None else "")
+        text = card_text(self.card) if self.card is not None else ""
+        if (self.value or "").startswith(ADDON):
+            text = "Added by another package."
+        self._tell(text)
         self.changed.emit()
 
 

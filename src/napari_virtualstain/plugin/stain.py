@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .controls import Choice, IntegerBox, NumberBox, add_row, new_form, note
+from .controls import Choice, IntegerBox, NumberBox, add_row, check_box, new_form, note
 from .jobs import JobContext, Outcome, Work
 from .layer_choice import LayerChoice
 from .layers import (
@@ -19,8 +19,8 @@ from .layers import (
 from .model_choice import ModelChoice
 from .preferences import preferences
 from .region_choice import RegionChoice
-from .regions import Region, visible_index
-from .stain_job import PlaneDone, Started, StainRequest, stain_job
+from .regions import visible_index
+from .stain_job import PlanesDone, Started, StainRequest, stain_job
 from .step import StepWidget
 
 
@@ -47,6 +47,7 @@ class StainWidget(StepWidget):
         self._request: StainRequest | None = None
         self._geometry: dict[str, Any] = {}
         self._layer: Any = None
+        self._error_layer: Any = None
         form = new_form()
         self.source = self.add_choice(
             LayerChoice(
@@ -82,7 +83,13 @@ class StainWidget(StepWidget):
             "Edge of the tiles; smaller ones need less memory and give the same result",
             name="tile",
         )
+        self.uncertainty_box = check_box(
+            "Uncertainty layer",
+            "Also add the error that is to be expected of each pixel; takes up to eight times as long",
+            name="uncertainty",
+        )
         self.form.addLayout(form)
+        self.form.addWidget(self.uncertainty_box)
         self.form.addStretch(1)
         self.source.chosen.connect(self._on_source)
         self.model.changed.connect(self._on_source)
@@ -113,6 +120,7 @@ class StainWidget(StepWidget):
             pixel_size_um=self.pixel_size.value(),
             device=None if device == "auto" else device,
             tile=self.tile.value() or None,
+            uncertainty=self.uncertainty_box.isChecked(),
             preferences=chosen,
         )
         self._request = request
@@ -126,37 +134,45 @@ class StainWidget(StepWidget):
         return work
 
     def on_items(self, items: list[Any]) -> None:
-        """Add the layer at the start, then show the planes as they come."""
-        indices = []
+        """Add the layers at the start, then show the planes as they come."""
+        finished: list[tuple[int, ...]] = []
         for item in items:
             if isinstance(item, Started):
-                self._add_layer(item)
-            elif isinstance(item, PlaneDone) and self._layer is not None:
-                indices.append(item.index)
-                if item.limits is not None:
-                    self._layer.contrast_limits = item.limits
-        if indices and self._layer is not None:
+                self._add_layers(item)
+            elif isinstance(item, PlanesDone):
+                finished.extend(item.indices)
+                self._set_limits(item)
+        if finished and self._layer is not None:
             if not has_layer(self.viewer, self._layer):
-                self._layer = None
+                self._layer = self._error_layer = None
                 self.cancel()
-            elif visible_index(self.viewer, self._layer) in indices:
-                self._layer.refresh(extent=False, highlight=False)
+            elif visible_index(self.viewer, self._layer) in finished:
+                self._refresh_layers()
 
     def on_result(self, value: Any) -> str:
         """Report the end."""
         return f"Stained {self._name}."
 
     def on_end(self, outcome: Outcome) -> None:
-        """Draw the last state of the layer."""
-        if self._layer is not None and has_layer(self.viewer, self._layer):
-            self._layer.refresh(extent=False, highlight=False)
-        self._layer, self._request = None, None
+        """Draw the last state of the layers."""
+        self._refresh_layers()
+        self._layer = self._error_layer = self._request = None
 
-    def _add_layer(self, started: Started) -> None:
+    def _refresh_layers(self) -> None:
+        for layer in (self._layer, self._error_layer):
+            if layer is not None and has_layer(self.viewer, layer):
+                layer.refresh(extent=False, highlight=False)
+
+    def _set_limits(self, done: PlanesDone) -> None:
+        if done.limits is not None and self._layer is not None:
+            self._layer.contrast_limits = done.limits
+        if done.uncertainty_limits is not None and self._error_layer is not None:
+            self._error_layer.contrast_limits = (0.0, done.uncertainty_limits[1])
+
+    def _add_layers(self, started: Started) -> None:
         request = self._request
         if request is None:  # the dock was closed meanwhile
             return
-        region: Region = request.region
         settings = {
             "model": started.model_name,
             "sha256": started.model_sha256,
@@ -165,18 +181,29 @@ class StainWidget(StepWidget):
                 "pixel_size_um": request.pixel_size_um,
                 "device": request.device,
                 "tile": request.tile,
-                "offset": region.offset,
-                "shape": region.shape,
+                "offset": request.region.offset,
+                "shape": request.region.shape,
             },
         }
+        common = {
+            "contrast_limits": (0.0, 1.0),
+            "metadata": provenance("stain", self._name, **settings),
+            **self._geometry,
+        }
+        if started.uncertainty is not None:
+            self._error_layer = self.viewer.add_image(
+                started.uncertainty,
+                name=layer_name(self._name, "uncertainty"),
+                colormap="magma",
+                visible=False,
+                **common,
+            )
         self._layer = self.viewer.add_image(
-            started.result,
+            started.fluorescence,
             name=layer_name(self._name, "fluorescence"),
             colormap="green",
             blending="additive",
-            contrast_limits=(0.0, 1.0),
-            metadata=provenance("stain", self._name, **settings),
-            **self._geometry,
+            **common,
         )
 
     def _on_source(self, *_: Any) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import dask.array as da
 import numpy as np
 
-from ..progress import Reporter
+from ..progress import CancelToken, Reporter
+from .addons import ADDON
 from .jobs import JobContext
+from .movie import Movie
 from .preferences import Preferences
 from .regions import Region, outward
 from .results import allocate
+
+_GRID = 32  # a multiple of every network's stride, so that a window falls on its grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +35,15 @@ class StainRequest:
     centre : tuple of int
         The visible plane, as an index into the leading axes of `data`.
     model : str
-        Name or path.
+        Name or path, or an add-on's name behind ``addon:``.
     pixel_size_um : float or None
         Of the data.
     device : str or None
         None lets the engine choose.
     tile : int or None
         None lets the engine choose.
+    uncertainty : bool
+        Whether to return the expected error as well.
     preferences : Preferences
         Where large results go.
     """
@@ -50,90 +56,192 @@ class StainRequest:
     pixel_size_um: float | None
     device: str | None
     tile: int | None
+    uncertainty: bool
     preferences: Preferences
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The result array exists; planes will be written into it.
+    """The result arrays exist; planes will be written into them.
 
     Attributes
     ----------
-    result : ndarray
+    fluorescence : ndarray
         Zeros where no plane was written yet.
+    uncertainty : ndarray or None
+        Likewise, the expected error.
     model_name, model_sha256 : str
         For the layer's metadata.
     """
 
-    result: np.ndarray
+    fluorescence: np.ndarray
+    uncertainty: np.ndarray | None
     model_name: str
     model_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
-class PlaneDone:
-    """One plane of the result is final.
+class PlanesDone:
+    """Some planes of the result are final.
 
     Attributes
     ----------
-    index : tuple of int
-        Index into the leading axes of the result.
-    limits : tuple of float or None
-        Display limits, with the first plane only.
+    indices : tuple
+        Indices into the leading axes of the result.
+    limits, uncertainty_limits : tuple of float or None
+        Display limits, with the first planes only.
     """
 
-    index: tuple[int, ...]
+    indices: tuple[tuple[int, ...], ...]
     limits: tuple[float, float] | None = None
+    uncertainty_limits: tuple[float, float] | None = None
 
 
-def stain_job(request: StainRequest, context: JobContext) -> Iterator[Started | PlaneDone]:
+class PlaneStainer:
+    """Stains planes of one movie, normalised over the whole movie.
+
+    A region of interest is stained from a window that holds the network's whole view,
+    so that its pixels are those of the whole frame.
+    """
+
+    def __init__(self, request: StainRequest, cancel: CancelToken | None = None) -> None:
+        from ..inference import Stainer, StainingSettings, network_halo
+        from ..models import load_model
+
+        self._cancel = cancel or CancelToken()
+        self.movie = Movie(request.data, request.axes)
+        self.model = load_model(request.model, kind="generator")
+        settings = StainingSettings(device=request.device, tile=request.tile)
+        stainer = Stainer(self.model, settings, pixel_size_um=request.pixel_size_um)
+        self._stainer = stainer.with_uncertainty() if request.uncertainty else stainer
+        self._fitted = stainer.fit(self.movie)
+        halo = network_halo(self.model.network)
+        self.window, self._kept = _window(request, self.model.card.pixel_size_um, halo)
+
+    @property
+    def at_once(self) -> int:
+        """How many planes are worth one call."""
+        return self._stainer.frames_at_once(tuple(p.stop - p.start for p in self.window))
+
+    def stain(self, indices: list[tuple[int, ...]]) -> list[tuple[np.ndarray, np.ndarray | None]]:
+        """Return fluorescence and uncertainty of planes of the movie, cut to the region."""
+        inputs = self.model.card.inputs
+        batch = [self.movie.read(index, self.window, inputs) for index in indices]
+        stained = self._stainer.stain_batch(
+            batch, self._fitted, on_tile=lambda *_: self._cancel.raise_if_cancelled()
+        )
+        return [
+            (p.fluorescence[self._kept], None if p.uncertainty is None else p.uncertainty[self._kept])
+            for p in stained
+        ]
+
+    @property
+    def provenance(self) -> tuple[str, str]:
+        """Name and checksum of the model."""
+        return self.model.name, self.model.sha256
+
+
+class AddonStainer:
+    """The same for a generator that another package added."""
+
+    at_once = 1
+
+    def __init__(self, request: StainRequest, cancel: CancelToken | None = None) -> None:
+        from ..hooks import generators
+
+        self._name = request.model.removeprefix(ADDON)
+        self._generator = generators()[self._name]()
+        self._pixel_size_um = request.pixel_size_um
+        self._slices = request.region.slices[-2:]
+        self.movie = Movie(request.data, request.axes)
+
+    def stain(self, indices: list[tuple[int, ...]]) -> list[tuple[np.ndarray, np.ndarray | None]]:
+        """Return the fluorescence of planes of the movie, cut to the region."""
+        planes = [self.movie.plane(index).astype(np.float32) for index in indices]
+        stained = [self._generator(p, pixel_size_um=self._pixel_size_um) for p in planes]
+        return [(np.asarray(s, np.float32)[self._slices], None) for s in stained]
+
+    @property
+    def provenance(self) -> tuple[str, str]:
+        """Name of the add-on; it has no file."""
+        return self._name, ""
+
+
+def open_stainer(
+    request: StainRequest, cancel: CancelToken | None = None
+) -> PlaneStainer | AddonStainer:
+    """Return what stains the planes of `request`."""
+    made = AddonStainer if request.model.startswith(ADDON) else PlaneStainer
+    return made(request, cancel)
+
+
+def stain_job(request: StainRequest, context: JobContext) -> Iterator[Started | PlanesDone]:
     """Yield the stained planes of the request, the visible one first."""
-    from ..inference import stain
-    from ..models import load_model
-
-    model = load_model(request.model, kind="generator")
-    movie = _planes(request.data)[request.region.slices]
-    lazy = stain(
-        movie,
-        model,
-        pixel_size_um=request.pixel_size_um,
-        device=request.device,
-        tile=request.tile,
-        cancel=context.cancel,
-    )
-    result = allocate(
-        movie.shape,
-        np.float32,
-        folder=request.preferences.cache_folder,
-        memory_limit_gib=request.preferences.memory_limit_gib,
-    )
-    yield Started(result, model.name, model.sha256)
-    leading = movie.shape[:-2]
-    reporter = Reporter(
-        int(np.prod(leading)), "frame", "staining", context.progress, context.cancel
-    )
+    context.progress(_starting())
+    stainer = open_stainer(request, context.cancel)
+    shape = request.region.shape
+    results = [_allocate(shape, request)]
+    if request.uncertainty and isinstance(stainer, PlaneStainer):
+        results.append(_allocate(shape, request))
+    yield Started(results[0], results[1] if len(results) > 1 else None, *stainer.provenance)
+    leading, offset = shape[:-2], request.region.offset
     centre = [
         int(np.clip(c - o, 0, n - 1))
-        for c, o, n in zip(request.centre, request.region.offset, leading, strict=False)
+        for c, o, n in zip(request.centre, offset, leading, strict=False)
     ]
-    limits: tuple[float, float] | None = None
-    for index in outward(leading, centre):
-        context.cancel.raise_if_cancelled()
-        plane = np.asarray(lazy[index].compute(scheduler="synchronous"))
-        result[index] = plane
-        first, limits = limits is None, limits or display_limits(plane)
-        yield PlaneDone(index, limits if first else None)
-        reporter.advance()
+    order = list(outward(leading, centre))
+    reporter = Reporter(len(order), "frame", "staining", context.progress, context.cancel)
+    # the visible plane alone: the user sees it at once
+    batches = [order[:1], *_chunks(order[1:], stainer.at_once if len(order) > 1 else 1)]
+    for number, batch in enumerate(batches):
+        reporter.check()
+        inside = [tuple(i + o for i, o in zip(index, offset, strict=False)) for index in batch]
+        limits: list[tuple[float, float] | None] = [None, None]
+        for index, planes in zip(batch, stainer.stain(inside), strict=True):
+            for place, (result, plane) in enumerate(zip(results, planes, strict=False)):
+                result[index] = plane
+                limits[place] = limits[place] or (display_limits(plane) if number == 0 else None)
+        yield PlanesDone(tuple(batch), limits[0], limits[1])
+        reporter.advance(len(batch))
 
 
 def display_limits(plane: np.ndarray) -> tuple[float, float]:
     """Return display limits of a stained plane: dark background, a few bright pixels clipped."""
-    low, high = np.percentile(plane[np.isfinite(plane)], [1.0, 99.8])
+    finite = plane[np.isfinite(plane)]
+    low, high = np.percentile(finite, [1.0, 99.8]) if finite.size else (0.0, 1.0)
     return float(low), float(high if high > low else low + 1.0)
 
 
-def _planes(data: Any) -> da.Array:
-    """Return `data` as a dask array whose chunks are planes."""
-    lazy = data if isinstance(data, da.Array) else da.asarray(data)
-    chunks = (1,) * (lazy.ndim - 2) + lazy.shape[-2:]
-    return lazy.rechunk(chunks)
+def _starting() -> Any:
+    from ..progress import Progress
+
+    return Progress(0, None, "frame", "loading the model")
+
+
+def _allocate(shape: tuple[int, ...], request: StainRequest) -> np.ndarray:
+    chosen = request.preferences
+    return allocate(
+        shape, np.float32, folder=chosen.cache_folder, memory_limit_gib=chosen.memory_limit_gib
+    )
+
+
+def _chunks(items: list[Any], size: int) -> list[list[Any]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _window(
+    request: StainRequest, model_pixel_um: float | None, halo: int | None
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Return the window of the frame to read, and where the region lies in it."""
+    size = np.shape(request.data)[-2:]
+    windows, kept = [], []
+    ratio = (model_pixel_um or 1.0) / (request.pixel_size_um or model_pixel_um or 1.0)
+    for part, length in zip(request.region.slices[-2:], size, strict=True):
+        start, stop = 0, int(length)
+        if halo is not None:
+            margin = math.ceil((halo + _GRID) * ratio)
+            start = max(0, (part.start - margin) // _GRID * _GRID)
+            stop = min(stop, -(-(part.stop + margin) // _GRID) * _GRID)
+        windows.append(slice(start, stop))
+        kept.append(slice(part.start - start, part.stop - start))
+    return (windows[0], windows[1]), (kept[0], kept[1])

@@ -1,0 +1,28 @@
+"""Generators, segmenters and trackers of other packages, as the docks list them."""
+
+from __future__ import annotations
+
+ADDON = "addon:"
+
+
+def addon_names(kind: str) -> list[str]:
+    """Return the names that other packages add.
+
+    Parameters
+    ----------
+    kind : {"generator", "segmenter", "tracker"}
+        What is asked for.
+
+    Examples
+    --------
+    >>> isinstance(addon_names("tracker"), list)
+    True
+    """
+    from .. import hooks
+
+    found = {
+        "generator": hooks.generators,
+        "segmenter": hooks.segmenters,
+        "tracker": hooks.trackers,
+    }[kind]
+    return sorted(found())

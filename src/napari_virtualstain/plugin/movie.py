@@ -1,0 +1,69 @@
+"""A layer's data read plane by plane, with the neighbours that a model needs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+
+class Movie:
+    """Planes of an array (…, Y, X), numpy or dask, by their index over the leading axes.
+
+    Parameters
+    ----------
+    data : array
+        Lazy arrays are computed one plane at a time in the calling thread.
+    axes : str
+        One letter for each dimension.
+
+    Examples
+    --------
+    >>> movie = Movie(np.arange(12).reshape(3, 2, 2), "tyx")
+    >>> movie.plane((1,)).tolist()
+    [[4, 5], [6, 7]]
+    """
+
+    def __init__(self, data: Any, axes: str) -> None:
+        self._data = data
+        self._axes = axes
+        self.leading: tuple[int, ...] = tuple(int(n) for n in data.shape[:-2])
+
+    def __len__(self) -> int:
+        return math.prod(self.leading)
+
+    def plane(self, index: tuple[int, ...], window: tuple[slice, slice] | None = None) -> np.ndarray:
+        """Return the plane at `index`, or a window of it."""
+        part = self._data[(*index, *(window or (slice(None), slice(None))))]
+        if hasattr(part, "compute"):
+            # the default scheduler would start threads that fight with the network's
+            part = part.compute(scheduler="synchronous")
+        return np.asarray(part)
+
+    def read(self, index: tuple[int, ...], window: tuple[slice, slice], inputs: Any) -> np.ndarray:
+        """Return a window of the plane with its neighbours, (C, Y, X).
+
+        Parameters
+        ----------
+        index : tuple of int
+            The plane.
+        window : tuple of slice
+            Rows and columns.
+        inputs : napari_virtualstain.models.Inputs
+            Which neighbours go with a plane.
+        """
+        axis = self._axes.find(inputs.axis)
+        if inputs.planes == 1 or axis < 0:
+            return np.stack([self.plane(index, window)] * inputs.planes)
+        neighbours = inputs.indices(index[axis], self.leading[axis])
+        planes = [
+            self.plane((*index[:axis], other, *index[axis + 1 :]), window) for other in neighbours
+        ]
+        return np.stack(planes)
+
+    def sample(self, count: int) -> list[np.ndarray]:
+        """Return `count` planes, or all, spread evenly over the movie."""
+        wanted = np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).round())
+        indices = [np.unravel_index(int(flat), self.leading) if self.leading else () for flat in wanted]
+        return [self.plane(tuple(int(i) for i in index)) for index in indices]
