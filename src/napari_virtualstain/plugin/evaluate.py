@@ -32,9 +32,7 @@ class EvaluateWidget(StepWidget):
         super().__init__(napari_viewer)
         form = new_form()
         self.predicted = self.add_choice(
-            LayerChoice(
-                napari_viewer, is_movie, role="fluorescence", nothing="stain a movie first"
-            )
+            LayerChoice(napari_viewer, is_movie, role="fluorescence", nothing="stain a movie first")
         )
         add_row(form, "Virtual", self.predicted, "The stained layer", name="predicted")
         self.reference = self.add_choice(
@@ -42,18 +40,14 @@ class EvaluateWidget(StepWidget):
                 napari_viewer, is_movie, role="true_fluorescence", nothing="load true fluorescence"
             )
         )
-        add_row(
-            form, "True", self.reference, "Fluorescence of the same frames", name="reference"
-        )
+        add_row(form, "True", self.reference, "Fluorescence of the same frames", name="reference")
         self.pixel_size = NumberBox(0.08, 0.001, 100, step=0.005, decimals=4, suffix=" µm")
         add_row(form, "Pixel size", self.pixel_size, "Micrometres a pixel", name="pixel_size")
         self.summary = note(name="summary")
         self.table = FrameTable()
         self.table.setToolTip("One row a frame; double-click or Enter goes to the frame")
         self.table.setAccessibleName("Scores of each frame")
-        self.save_button = button(
-            "Save CSV…", "Save the table", self._save, name="save_button"
-        )
+        self.save_button = button("Save CSV…", "Save the table", self._save, name="save_button")
         self.form.addLayout(form)
         self.form.addWidget(self.summary)
         self.form.addWidget(self.table, 1)

@@ -33,7 +33,9 @@ class Movie:
     def __len__(self) -> int:
         return math.prod(self.leading)
 
-    def plane(self, index: tuple[int, ...], window: tuple[slice, slice] | None = None) -> np.ndarray:
+    def plane(
+        self, index: tuple[int, ...], window: tuple[slice, slice] | None = None
+    ) -> np.ndarray:
         """Return the plane at `index`, or a window of it."""
         part = self._data[(*index, *(window or (slice(None), slice(None))))]
         if hasattr(part, "compute"):
@@ -65,5 +67,7 @@ class Movie:
     def sample(self, count: int) -> list[np.ndarray]:
         """Return `count` planes, or all, spread evenly over the movie."""
         wanted = np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).round())
-        indices = [np.unravel_index(int(flat), self.leading) if self.leading else () for flat in wanted]
+        indices = [
+            np.unravel_index(int(flat), self.leading) if self.leading else () for flat in wanted
+        ]
         return [self.plane(tuple(int(i) for i in index)) for index in indices]

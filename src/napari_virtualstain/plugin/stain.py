@@ -20,7 +20,7 @@ from .model_choice import ModelChoice
 from .preferences import preferences
 from .region_choice import RegionChoice
 from .regions import visible_index
-from .stain_job import PlanesDone, Started, StainRequest, stain_job
+from .stain_job import PlanesDone, StainRequest, Started, stain_job
 from .step import StepWidget
 
 
@@ -58,7 +58,11 @@ class StainWidget(StepWidget):
         self.model = ModelChoice("generator", form)
         self.pixel_size = NumberBox(0.08, 0.001, 100, step=0.005, decimals=4, suffix=" µm")
         add_row(
-            form, "Pixel size", self.pixel_size, "Micrometres a pixel of the layer", name="pixel_size"
+            form,
+            "Pixel size",
+            self.pixel_size,
+            "Micrometres a pixel of the layer",
+            name="pixel_size",
         )
         self.pixel_note = note(name="pixel_note")
         form.addRow(self.pixel_note)
@@ -85,7 +89,7 @@ class StainWidget(StepWidget):
         )
         self.uncertainty_box = check_box(
             "Uncertainty layer",
-            "Also add the error that is to be expected of each pixel; takes up to eight times as long",
+            "Also add the error to be expected of each pixel; takes up to eight times as long",
             name="uncertainty",
         )
         self.form.addLayout(form)

@@ -131,7 +131,10 @@ class PlaneStainer:
             batch, self._fitted, on_tile=lambda *_: self._cancel.raise_if_cancelled()
         )
         return [
-            (p.fluorescence[self._kept], None if p.uncertainty is None else p.uncertainty[self._kept])
+            (
+                p.fluorescence[self._kept],
+                None if p.uncertainty is None else p.uncertainty[self._kept],
+            )
             for p in stained
         ]
 

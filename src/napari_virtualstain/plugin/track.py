@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .controls import Choice, IntegerBox, NumberBox, add_row, check_box, new_form, note
+from .controls import Choice, NumberBox, add_row, check_box, new_form, note
 from .jobs import JobContext, Work
 from .layer_choice import LayerChoice
 from .layers import axes_of, geometry_of, layer_name, provenance, sampling_of

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import functools
+import hashlib
+import http.server
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from napari.layers import Image, Tracks
+
+from napari_virtualstain.errors import InputError
+from napari_virtualstain.io import write_image
+from napari_virtualstain.plugin.download import fetch_h9c2_pairs, registry
+from napari_virtualstain.plugin.layers import axes_of, sampling_of
+from napari_virtualstain.plugin.readers import get_reader
+from napari_virtualstain.plugin.samples import simulated_time_lapse
+from napari_virtualstain.plugin.stack_layers import contrast_limits, role_of
+from napari_virtualstain.plugin.writers import write_tracks
+
+
+def _movie(path: Path, **settings: Any) -> np.ndarray:
+    movie = np.random.default_rng(0).integers(0, 4000, (4, 32, 40)).astype(np.uint16)
+    write_image(path, movie, axes="tyx", pixel_size_um=0.1, frame_interval_s=3.0, **settings)
+    return movie
+
+
+@pytest.mark.parametrize("name", ["movie.ome.tif", "movie.ome.zarr"])
+def test_files_become_lazy_layers_with_their_geometry(tmp_path: Path, name: str) -> None:
+    movie = _movie(tmp_path / name)
+    reader = get_reader(str(tmp_path / name))
+    assert reader is not None
+    [(data, settings, kind)] = reader(str(tmp_path / name))
+    assert kind == "image"
+    assert hasattr(data, "dask")
+    layer = Image(data, **settings)
+    assert axes_of(layer) == "tyx"
+    assert sampling_of(layer).pixel_size_um == pytest.approx(0.1)
+    assert sampling_of(layer).frame_interval_s == pytest.approx(3.0)
+    np.testing.assert_array_equal(np.asarray(layer.data), movie)
+
+
+def test_two_channels_become_two_layers(tmp_path: Path) -> None:
+    data = np.random.default_rng(0).integers(0, 99, (3, 2, 32, 40)).astype(np.uint16)
+    path = tmp_path / "pair.ome.tif"
+    write_image(path, data, axes="tcyx", pixel_size_um=0.1, channel_names=["BF", "mCherry"])
+    reader = get_reader(str(path))
+    assert reader is not None
+    layers = reader(str(path))
+    assert [settings["name"] for _, settings, _ in layers] == ["pair BF", "pair mCherry"]
+    assert layers[1][1]["colormap"] == "green"
+    for channel, (lazy, _, _) in enumerate(layers):
+        np.testing.assert_array_equal(np.asarray(lazy), data[:, channel])
+
+
+def test_what_is_no_time_lapse_is_left_to_others(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert get_reader(str(tmp_path / "empty")) is None
+    assert get_reader(str(tmp_path / "notes.txt")) is None
+
+
+def test_display_limits_read_one_plane_only() -> None:
+    import dask.array as da
+
+    read: list[Any] = []
+
+    def block(block_info: Any = None) -> np.ndarray:
+        read.append(block_info[None]["chunk-location"])
+        return np.full((1, 16, 16), float(block_info[None]["chunk-location"][0]))
+
+    lazy = da.map_blocks(block, chunks=((1,) * 9, (16,), (16,)), dtype=float)
+    contrast_limits(lazy)
+    assert read == [(4, 0, 0)]
+
+
+def test_a_constant_or_empty_plane_has_display_limits() -> None:
+    for plane in (np.zeros((1, 4, 4)), np.full((1, 4, 4), np.nan), np.full((1, 4, 4), 65535)):
+        low, high = contrast_limits(plane)
+        assert low < high
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("Bright field", "bright_field"),
+        ("BF", "bright_field"),
+        ("POL", "bright_field"),
+        ("mCherry-OMP25", "fluorescence"),
+        ("FITC", "fluorescence"),
+        ("channel 0", ""),
+    ],
+)
+def test_roles_are_read_from_channel_names(name: str, role: str) -> None:
+    assert role_of(name) == role
+
+
+def test_tracks_are_written_as_csv_with_physical_positions(tmp_path: Path) -> None:
+    data = np.array([[1, 0, 10, 20], [1, 1, 11, 22], [2, 1, 5, 5], [3, 2, 8, 9]], float)
+    layer = Tracks(
+        data,
+        scale=(2.0, 0.1, 0.1),
+        graph={3: [1, 2]},
+        features={"quality": [0.9, 0.8, 0.7, 0.6]},
+    )
+    path = tmp_path / "tracks.csv"
+    assert write_tracks(str(path), *layer.as_layer_data_tuple()[:2]) == [str(path)]
+    table = pd.read_csv(path, dtype={"parent": str})
+    assert list(table["track_id"]) == [1, 1, 2, 3]
+    np.testing.assert_allclose(table["y_um"], [1.0, 1.1, 0.5, 0.8])
+    assert table["parent"].iloc[-1] == "1;2"
+    np.testing.assert_allclose(table["quality"], [0.9, 0.8, 0.7, 0.6])
+
+
+def test_the_simulated_sample_needs_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_virtualstain.plugin.samples.FRAMES", 2)
+    monkeypatch.setattr("napari_virtualstain.plugin.samples.SIZE", 64)
+    monkeypatch.setattr("napari_virtualstain.plugin.samples.COUNT", 4)
+    layers = simulated_time_lapse()
+    assert [kind for _, _, kind in layers] == ["image", "image", "labels"]
+    assert layers[0][0].shape == (2, 64, 64)
+    assert layers[0][1]["units"] == ("second", "micrometer", "micrometer")
+
+
+class _QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None: ...
+
+
+def test_the_pairs_come_from_a_pinned_place_with_checksums(tmp_path: Path) -> None:
+    """A local folder stands for the repository; the real addresses are only looked at."""
+    source, checksums = tmp_path / "source", {}
+    for folder in ("train_A", "train_B"):
+        (source / folder).mkdir(parents=True)
+        for number in range(2):
+            path = source / folder / f"{number}.png"
+            path.write_bytes(bytes([number]) * 100)
+            checksums[f"{folder}/{number}.png"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    handler = functools.partial(_QuietHandler, directory=str(source))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}/"
+        folder = fetch_h9c2_pairs(tmp_path / "cache", base_url=address, checksums=checksums)
+        (source / "train_A" / "0.png").write_bytes(b"something else")
+        with pytest.raises(InputError, match="hash of downloaded file"):
+            fetch_h9c2_pairs(tmp_path / "other", base_url=address, checksums=checksums)
+        server.shutdown()
+    assert sorted(os.listdir(folder / "bright_field")) == ["0.png", "1.png"]
+
+
+def test_the_list_of_pairs_is_one_held_out_cell() -> None:
+    known = registry()
+    bright = {Path(path).name for path in known if path.startswith("train_A/")}
+    glowing = {Path(path).name for path in known if path.startswith("train_B/")}
+    assert bright == glowing
+    assert len(bright) == 17
+    assert all("TL_012" in name for name in bright)
+    assert all(len(checksum) == 64 for checksum in known.values())
+
+
+def test_without_a_network_the_message_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pooch
+
+    def refuse(*_: Any, **__: Any) -> str:
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr(pooch, "retrieve", refuse)
+    with pytest.raises(InputError, match=r"Connect to the internet.*needs no network"):
+        fetch_h9c2_pairs(tmp_path)

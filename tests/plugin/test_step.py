@@ -1,0 +1,228 @@
+"""What all docks share: states, buttons, teardown. A window is opened where it matters."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.layers import Image
+from qtpy.QtCore import Qt
+
+from napari_virtualstain.errors import InputError
+from napari_virtualstain.plugin.jobs import JobContext, Work
+from napari_virtualstain.plugin.layer_choice import LayerChoice
+from napari_virtualstain.plugin.step import StepWidget
+from napari_virtualstain.progress import Reporter
+
+
+class SlowWidget(StepWidget):
+    """Counts tiles until it is told to stop, then notes that its thread has ended."""
+
+    title = "Slow step"
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        self.ended = threading.Event()
+        self.source = self.add_choice(
+            LayerChoice(napari_viewer, lambda layer: isinstance(layer, Image), role="bright_field")
+        )
+        self.form.addWidget(self.source)
+        self.error: Exception | None = None
+        self.tiles = 10_000
+        self.items: list[int] = []
+        self.render()
+
+    def why_not(self) -> str | None:
+        return None if self.source.value is not None else "Load a movie first."
+
+    def prepare(self) -> Work:
+        error, tiles, ended = self.error, self.tiles, self.ended
+
+        def work(context: JobContext) -> Iterator[int]:
+            reporter = Reporter(tiles, "tile", "counting", context.progress, context.cancel)
+            try:
+                for number in range(tiles):
+                    time.sleep(0.005)
+                    reporter.advance()
+                    yield number
+                if error is not None:
+                    raise error
+            finally:
+                ended.set()
+
+        return work
+
+    def on_items(self, items: list[int]) -> None:
+        self.items.extend(items)
+
+
+@pytest.fixture
+def widget(qtbot: Any, viewer_model: Any) -> SlowWidget:
+    viewer_model.add_image(np.zeros((3, 8, 8)), name="movie")
+    made = SlowWidget(viewer_model)
+    qtbot.addWidget(made)
+    return made
+
+
+def test_the_parts_have_the_names_that_others_rely_on(widget: SlowWidget) -> None:
+    assert widget.run_button.objectName() == "run_button"
+    assert widget.cancel_button.objectName() == "cancel_button"
+    assert widget.status_label.objectName() == "status_label"
+    assert widget.state == "idle"
+
+
+def test_run_and_cancel_through_the_buttons(widget: SlowWidget, qtbot: Any, wait_for: Any) -> None:
+    states: list[str] = []
+    widget.state_changed.connect(states.append)
+    qtbot.mouseClick(widget.run_button, Qt.MouseButton.LeftButton)
+    assert widget.state == "running"
+    assert not widget.run_button.isEnabled()
+    assert widget.cancel_button.isEnabled()
+    qtbot.waitUntil(lambda: "counting: tile" in widget.status_label.text(), timeout=5000)
+    qtbot.mouseClick(widget.cancel_button, Qt.MouseButton.LeftButton)
+    assert widget.state == "cancelling"
+    assert widget.cancel_button.text() == "Cancelling…"
+    wait_for(widget, "idle", timeout_s=1)
+    assert states == ["running", "cancelling", "idle"]
+    assert "Cancelled" in widget.status_label.text()
+    assert widget.items == list(range(len(widget.items)))
+    assert widget.run_button.isEnabled()
+
+
+def test_a_job_that_ends_is_done_and_can_run_again(
+    widget: SlowWidget, qtbot: Any, wait_for: Any
+) -> None:
+    widget.tiles = 5
+    for _ in range(2):
+        widget.run_button.click()
+        wait_for(widget, "done")
+    assert widget.items == [0, 1, 2, 3, 4] * 2
+
+
+def test_an_expected_error_is_told_in_the_dock(
+    widget: SlowWidget, wait_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("napari_virtualstain.plugin.step.show_error", told.append)
+    widget.tiles, widget.error = 2, InputError("The pixel size is -1 µm: correct it.")
+    widget.run_button.click()
+    wait_for(widget, "failed")
+    assert widget.status_label.text() == "The pixel size is -1 µm: correct it."
+    assert told == ["Slow step: The pixel size is -1 µm: correct it."]
+    assert widget.run_button.isEnabled()
+
+
+def test_out_of_memory_comes_with_advice(widget: SlowWidget, qtbot: Any, wait_for: Any) -> None:
+    """torch's out-of-memory error is a RuntimeError, which superqt loses."""
+    widget.tiles, widget.error = 2, RuntimeError("CUDA out of memory. Tried to allocate 9 GiB")
+    with qtbot.captureExceptions():
+        widget.run_button.click()
+        wait_for(widget, "failed")
+    assert "smaller tile" in widget.status_label.text()
+
+
+def test_a_result_that_cannot_be_shown_fails_and_is_told(
+    widget: SlowWidget, wait_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_virtualstain.plugin.step.show_error", lambda text: None)
+
+    def refuse(value: Any) -> str:
+        raise InputError("no room")
+
+    monkeypatch.setattr(widget, "on_result", refuse)
+    widget.tiles = 1
+    widget.run_button.click()
+    wait_for(widget, "failed")
+    assert widget.status_label.text() == "no room"
+
+
+def test_a_disabled_button_says_why(widget: SlowWidget) -> None:
+    widget.viewer.layers.clear()
+    assert not widget.run_button.isEnabled()
+    assert widget.run_button.toolTip() == "Load a movie first."
+    assert widget.status_label.text() == "Load a movie first."
+    widget.viewer.add_image(np.zeros((3, 8, 8)))
+    assert widget.run_button.isEnabled()
+
+
+def test_the_keyboard_runs_and_cancels(widget: SlowWidget, qtbot: Any, wait_for: Any) -> None:
+    qtbot.keyClick(widget, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert widget.state == "running"
+    qtbot.keyClick(widget, Qt.Key.Key_Escape)
+    wait_for(widget, "idle", timeout_s=1)
+
+
+def test_the_source_may_vanish_mid_run(widget: SlowWidget, qtbot: Any, wait_for: Any) -> None:
+    widget.tiles = 40
+    widget.run_button.click()
+    qtbot.wait(50)
+    widget.viewer.layers.clear()
+    wait_for(widget, "done")
+    assert len(widget.items) == 40
+    assert not widget.run_button.isEnabled()
+
+
+def _docked(viewer: Any) -> SlowWidget:
+    viewer.add_image(np.zeros((3, 8, 8)))
+    widget = SlowWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Slow")
+    return widget
+
+
+@pytest.mark.gui
+def test_layers_reach_the_drop_down_of_a_docked_widget(make_napari_viewer: Any) -> None:
+    viewer = make_napari_viewer()
+    widget = _docked(viewer)
+    viewer.layers[0].name = "renamed"
+    assert widget.source.currentText() == "renamed"
+    viewer.layers.clear()
+    assert widget.source.value is None
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("strict", ["0", "1"])
+def test_removing_the_dock_mid_run_stops_the_thread(
+    make_napari_viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch, strict: str
+) -> None:
+    monkeypatch.setenv("NAPARI_ENSURE_PLUGIN_MAIN_THREAD", strict)
+    viewer = make_napari_viewer(strict_qt=True)
+    widget = _docked(viewer)
+    widget.run_button.click()
+    qtbot.wait(50)
+    viewer.window.remove_dock_widget(widget)
+    assert widget.ended.wait(1)
+    assert widget.state == "idle"
+    viewer.add_image(np.zeros((3, 8, 8)))  # napari still calls reset_choices
+    with qtbot.waitSignal(widget.destroyed):
+        widget.deleteLater()
+
+
+@pytest.mark.gui
+def test_closing_the_viewer_mid_run_stops_the_thread(make_napari_viewer: Any, qtbot: Any) -> None:
+    viewer = make_napari_viewer(strict_qt=True)
+    widget = _docked(viewer)
+    ended = widget.ended
+    widget.run_button.click()
+    qtbot.wait(50)
+    del widget
+    viewer.close()
+    assert ended.wait(1)
+
+
+@pytest.mark.gui
+def test_napari_knows_of_the_running_task_and_can_stop_it(
+    make_napari_viewer: Any, qtbot: Any, wait_for: Any
+) -> None:
+    viewer = make_napari_viewer()
+    widget = _docked(viewer)
+    widget.run_button.click()
+    manager = viewer.window._task_status_manager
+    qtbot.waitUntil(manager.is_busy, timeout=2000)
+    assert any("Slow step" in text for text in manager.get_status())
+    manager.cancel_all()
+    wait_for(widget, "idle", timeout_s=1)
+    assert not manager.is_busy()

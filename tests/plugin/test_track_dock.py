@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_virtualstain.plugin.track import TrackWidget
+from napari_virtualstain.plugin.track_job import track_features
+
+SCALE = {"scale": (2.0, 0.1, 0.1), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
+
+
+def _labels() -> np.ndarray:
+    """One disc that goes 3 px a frame and one that stays, numbered anew in each frame."""
+    movie = np.zeros((8, 60, 80), np.int32)
+    for frame in range(8):
+        first, second = (1, 2) if frame % 2 else (2, 1)
+        movie[frame, 10:16, 10 + 3 * frame : 16 + 3 * frame] = first
+        movie[frame, 40:46, 40:46] = second
+    return movie
+
+
+@pytest.fixture
+def widget(qtbot: Any, viewer_model: Any) -> TrackWidget:
+    viewer_model.add_image(_labels().astype(float), name="cell [fluorescence]", **SCALE)
+    viewer_model.add_labels(_labels(), name="cell [mitochondria]", translate=(0, 5, 7), **SCALE)
+    made = TrackWidget(viewer_model)
+    qtbot.addWidget(made)
+    return made
+
+
+def test_defaults_come_from_the_layer(widget: TrackWidget) -> None:
+    assert widget.source.currentText() == "cell [mitochondria]"
+    assert widget.intensity.currentText() == "cell [fluorescence]"
+    assert widget.pixel_size.value() == pytest.approx(0.1)
+    assert widget.interval.value() == pytest.approx(2.0)
+    assert widget.settings()["max_gap"] == 3
+
+
+def test_tracks_keep_geometry_identity_and_features(widget: TrackWidget, wait_for: Any) -> None:
+    widget.run_button.click()
+    wait_for(widget)
+    assert widget.state == "done", widget.status_label.text()
+    layers = widget.viewer.layers
+    tracks, source = layers["cell [tracks]"], layers["cell [mitochondria]"]
+    assert [str(u) for u in tracks.units] == [str(u) for u in source.units]
+    assert tuple(tracks.axis_labels) == ("t", "y", "x")
+    np.testing.assert_allclose(tracks.scale, source.scale)
+    np.testing.assert_allclose(tracks.translate, source.translate)
+    assert len(np.unique(tracks.data[:, 0])) == 2
+    speeds = tracks.features.groupby("track_id")["speed_um_per_s"].median().sort_values()
+    np.testing.assert_allclose(speeds, [0.0, 0.3 / 2.0], atol=0.01)
+    assert set(tracks.features["length_frames"]) == {8}
+    assert tracks.metadata["virtualstain"]["source"] == "cell [mitochondria]"
+    relabelled = layers["cell [tracked mitochondria]"].data
+    for value in np.unique(relabelled[relabelled > 0]):
+        assert all((frame == value).any() for frame in relabelled)
+
+
+def test_colour_by_changes_the_layer_at_once(widget: TrackWidget, wait_for: Any) -> None:
+    widget.run_button.click()
+    wait_for(widget, "done")
+    widget.colour.value = "speed"
+    assert widget.viewer.layers["cell [tracks]"].color_by == "speed_um_per_s"
+
+
+def test_empty_labels_end_in_advice_and_no_layer(
+    qtbot: Any, viewer_model: Any, wait_for: Any
+) -> None:
+    viewer_model.add_labels(np.zeros((4, 20, 20), np.int32), name="nothing", **SCALE)
+    widget = TrackWidget(viewer_model)
+    qtbot.addWidget(widget)
+    widget.run_button.click()
+    wait_for(widget)
+    assert "No track was found" in widget.status_label.text()
+    assert len(viewer_model.layers) == 1
+
+
+def test_speed_is_micrometres_a_second_also_across_a_gap() -> None:
+    data = np.array([[1, 0, 0, 0], [1, 1, 0, 3], [1, 4, 4, 3], [2, 0, 5, 5]], float)
+    features = track_features(data, {}, 0.5, 2.0)
+    np.testing.assert_allclose(features["speed_um_per_s"], [0.75, 0.75, 2 / 6, 0.0])
