@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import ndimage
 
 from ..progress import CancelToken, ProgressCallback
-from .evaluation import _frames, evaluate
+from .evaluation import evaluate, frames_of
 from .pairing import Image, as_image, as_pair
 
 BASELINES = {
@@ -56,11 +56,11 @@ def baselines(
     >>> sorted(trivial), bool(np.allclose(trivial["bright-field"][0], truth))
     (['best constant', 'bright-field', 'bright-field texture'], True)
     """
-    truth = [as_image(np.asarray(frame), "reference") for frame in _frames(reference)]
+    truth = [as_image(np.asarray(frame), "reference") for frame in frames_of(reference)]
     level = math.fsum(frame.sum() for frame in truth) / sum(frame.size for frame in truth)
     trivial = {"best constant": [np.full(frame.shape, level) for frame in truth]}
     if bright_field is not None:
-        raw = [np.asarray(frame) for frame in _frames(bright_field)]
+        raw = [np.asarray(frame) for frame in frames_of(bright_field)]
         images = [as_pair(image, frame)[0] for image, frame in zip(raw, truth, strict=True)]
         trivial["bright-field"] = _fitted(images, truth)
         texture = [_local_sd(image, 0.4 / pixel_size_um) for image in images]
@@ -111,7 +111,7 @@ def compare(
     }
     tables = {"virtual stain": evaluate(predicted, reference, progress=progress, **settings)}
     for name, images in baselines(reference, bright_field, pixel_size_um=pixel_size_um).items():
-        tables[name] = evaluate(images, list(_frames(reference)), **settings)
+        tables[name] = evaluate(images, list(frames_of(reference)), **settings)
     for name, table in tables.items():
         table.insert(0, "method", name)
     return pd.concat(tables.values(), ignore_index=True)

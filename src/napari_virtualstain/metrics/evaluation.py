@@ -18,7 +18,15 @@ from ..progress import CancelToken, ProgressCallback, Reporter
 from .distributions import Range, js_divergence, kl_divergence, reference_range
 from .foreground import flicker_of_means, foreground_scores, mask_iou
 from .pairing import Image, as_pair, is_constant
-from .similarity import SSIM_WINDOW, bandpass_pearson, nrmse, pearson, psnr, ssim
+from .similarity import (
+    SSIM_WINDOW,
+    bandpass_pearson,
+    mean_without_rim,
+    nrmse,
+    pearson,
+    psnr,
+    ssim_map,
+)
 from .spectrum import fourier_ring_correlation, frc_summary
 
 COLUMNS = {
@@ -66,7 +74,7 @@ def evaluate(
     predicted: Any,
     reference: Any,
     *,
-    data_range: float | Range | None = None,
+    data_range: float | Range | Ranges | None = None,
     pixel_size_um: float = 0.08,
     names: Sequence[str] | None = None,
     groups: Sequence[str] | None = None,
@@ -80,7 +88,7 @@ def evaluate(
     predicted, reference : array or sequence of arrays
         Equal shapes (…, Y, X), NumPy or lazy; leading axes are flattened to frames. Or
         two equally long lists of (Y, X) images, which may differ in size.
-    data_range : float or (float, float), optional
+    data_range : float, (float, float) or Ranges, optional
         Largest minus smallest possible intensity, or both. By default (0, 255) for
         8-bit references, else the smallest and largest value of the whole reference.
         The column ``data_range`` states what was used.
@@ -134,7 +142,7 @@ def evaluate(
     return _with_flicker(pd.DataFrame(rows), np.asarray(means), pairs.is_movie)
 
 
-def find_ranges(reference: Any, data_range: float | Range | None = None) -> Ranges:
+def find_ranges(reference: Any, data_range: float | Range | Ranges | None = None) -> Ranges:
     """Return the ranges that :func:`evaluate` uses for this reference.
 
     Parameters
@@ -155,10 +163,12 @@ def find_ranges(reference: Any, data_range: float | Range | None = None) -> Rang
     >>> find_ranges(np.zeros((4, 4), np.uint8))
     Ranges(data_range=255.0, histogram=(0.0, 255.0))
     """
+    if isinstance(data_range, Ranges):
+        return data_range
     if isinstance(data_range, tuple | list):
         low, high = map(float, data_range)
         return Ranges(_positive_range(high - low), (low, high))
-    frames = list(_frames(reference))
+    frames = list(frames_of(reference))
     eight_bit = all(np.asarray(frame[:1]).dtype == np.uint8 for frame in frames)
     if eight_bit:
         span = 255.0 if data_range is None else float(data_range)
@@ -182,11 +192,23 @@ def _sample(frames: Sequence[Any], pixels: int = 2_000_000) -> Image:
     return np.concatenate([np.asarray(frame).ravel()[::step] for frame in frames]).astype(float)
 
 
-def _frames(images: Any) -> Iterator[Any]:
-    """Yield (Y, X) arrays, lazy ones still lazy."""
+def frames_of(images: Any) -> Iterator[Any]:
+    """Yield the (Y, X) frames of an array, a stack or a list; lazy ones stay lazy.
+
+    Raises
+    ------
+    InputError
+        Fewer than two dimensions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [frame.shape for frame in frames_of(np.zeros((2, 3, 4, 5)))][:2]
+    [(4, 5), (4, 5)]
+    """
     if isinstance(images, list | tuple) and all(np.ndim(image) >= 2 for image in images):
         for image in images:
-            yield from _frames(image)
+            yield from frames_of(image)
         return
     array = images if hasattr(images, "shape") else np.asarray(images)
     if hasattr(images, "axes") and hasattr(images, "data"):  # an io.Stack
@@ -201,7 +223,7 @@ class _Pairs:
     """Frames of two image series side by side, read one pair at a time."""
 
     def __init__(self, predicted: Any, reference: Any) -> None:
-        self.predicted, self.reference = list(_frames(predicted)), list(_frames(reference))
+        self.predicted, self.reference = list(frames_of(predicted)), list(frames_of(reference))
         shapes = [[tuple(map(int, frame.shape)) for frame in side] for side in self.sides]
         if shapes[0] != shapes[1] or not shapes[0]:
             raise InputError(
@@ -243,17 +265,18 @@ def _scores(
     predicted: Image, reference: Image, ranges: Ranges, pixel_size_um: float
 ) -> dict[str, Any]:
     span, bins = ranges.data_range, ranges.histogram
+    similarity = ssim_map(predicted, reference, data_range=span)
     curve = fourier_ring_correlation(predicted, reference, pixel_size_um=pixel_size_um)
     return {
         "pearson": pearson(predicted, reference),
         "bandpass_pearson": bandpass_pearson(predicted, reference, pixel_size_um=pixel_size_um),
-        "ssim": ssim(predicted, reference, data_range=span),
+        "ssim": mean_without_rim(similarity),
         "psnr": psnr(predicted, reference, data_range=span),
         "kl": kl_divergence(predicted, reference, value_range=bins),
         "js": js_divergence(predicted, reference, value_range=bins),
         "nrmse": nrmse(predicted, reference),
         "mask_iou": mask_iou(predicted, reference),
-        **foreground_scores(predicted, reference, data_range=span),
+        **foreground_scores(predicted, reference, data_range=span, similarity=similarity),
         **frc_summary(curve),
         "data_range": span,
         "predicted_constant": is_constant(predicted),

@@ -172,8 +172,20 @@ def ssim(predicted: npt.ArrayLike, reference: npt.ArrayLike, *, data_range: floa
     >>> round(ssim(image, image, data_range=1), 6)
     1.0
     """
+    return mean_without_rim(ssim_map(predicted, reference, data_range=data_range))
+
+
+def mean_without_rim(similarity: Image) -> float:
+    """Return the mean of an SSIM map without the 5 pixels where the window sticks out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mean_without_rim(np.pad(np.ones((1, 1)), 5))
+    1.0
+    """
     rim = SSIM_WINDOW // 2
-    return float(ssim_map(predicted, reference, data_range=data_range)[rim:-rim, rim:-rim].mean())
+    return float(similarity[rim:-rim, rim:-rim].mean())
 
 
 def psnr(predicted: npt.ArrayLike, reference: npt.ArrayLike, *, data_range: float) -> float:
