@@ -9,6 +9,7 @@ from napari.layers import Image, Labels, Shapes, Tracks
 from napari_virtualstain.plugin.layers import (
     axes_of,
     base_name,
+    flat_geometry,
     geometry_of,
     layer_name,
     sampling_of,
@@ -98,3 +99,10 @@ def test_names_follow_the_source_through_all_steps() -> None:
     assert layer_name("movie [fluorescence] [1]", "mitochondria") == "movie [mitochondria]"
     assert layer_name("movie [mitochondria]", "tracks") == "movie [tracks]"
     assert base_name("plain [1]") == "plain [1]"
+
+
+@pytest.mark.parametrize("rotate", [0, 25])
+def test_a_single_plane_lies_on_its_frame(rotate: float) -> None:
+    source = Image(np.zeros((4, 20, 30)), scale=(2, 0.5, 0.4), rotate=rotate, translate=(1, 7, -3))
+    plane = Image(np.zeros((20, 30)), **flat_geometry(geometry_of(source)))
+    np.testing.assert_allclose(plane.data_to_world((5, 6)), source.data_to_world((2, 5, 6))[1:])

@@ -19,7 +19,10 @@ ROLE_WORDS = {
         ("bright", "brightfield", "bf", "transmi", "phase", "dic"),
         ("fluor", "gfp", "mcherry", "truth", "label", "uncertainty"),
     ),
-    "fluorescence": (("[fluorescence]", "fluor", "gfp", "mcherry"), ("bright", "uncertainty")),
+    "fluorescence": (
+        ("[fluorescence]", "fluor", "gfp", "mcherry"),
+        ("bright", "uncertainty", "[preview]"),
+    ),
     "true_fluorescence": (("fluor", "gfp", "mcherry"), ("[", "bright", "uncertainty")),
     "mitochondria": (("[mitochondria]", "mito"), ("tracked", "truth")),
     "tracks": (("[tracks]",), ("truth",)),

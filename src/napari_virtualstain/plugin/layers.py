@@ -18,6 +18,7 @@ from ..axes import ORDER
 SUFFIXES = {
     "fluorescence": "fluorescence",
     "uncertainty": "uncertainty",
+    "preview": "preview",
     "mitochondria": "mitochondria",
     "tracks": "tracks",
     "tracked": "tracked mitochondria",
@@ -65,6 +66,18 @@ def shifted(geometry: dict[str, Any], offset: tuple[int, ...]) -> dict[str, Any]
     ).linear_matrix
     moved = np.asarray(geometry["translate"], float) + linear @ np.asarray(offset, float)
     return {**geometry, "translate": tuple(float(value) for value in moved)}
+
+
+def flat_geometry(geometry: dict[str, Any]) -> dict[str, Any]:
+    """Return `geometry` of a single plane: its last two axes."""
+    flat = {key: geometry[key][-2:] for key in ("scale", "translate", "units", "axis_labels")}
+    return {
+        **flat,
+        "rotate": np.asarray(geometry["rotate"])[-2:, -2:],
+        # the upper triangle of the shear matrix, row by row: (y, x) comes last
+        "shear": np.atleast_1d(geometry["shear"])[-1:],
+        "affine": np.asarray(geometry["affine"])[-3:, -3:],
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ def bounding_box(layer: Any, shapes: Any) -> Region:
     rows, columns = _onto(layer, shapes, corners)
     limits = []
     for values, size in zip((rows, columns), layer.data.shape[-2:], strict=True):
-        start, stop = max(0, int(np.floor(values.min()))), min(size, int(np.ceil(values.max())) + 1)
+        start, stop = max(0, round(values.min())), min(size, round(values.max()) + 1)
         if stop - start < 2:
             raise InputError(
                 f"The shapes of {shapes.name!r} lie outside the image {layer.name!r}. "

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from .compare import CompareSlider
 from .controls import Choice, IntegerBox, NumberBox, add_row, check_box, new_form, note
 from .jobs import JobContext, Outcome, Work
 from .layer_choice import LayerChoice
 from .layers import (
     axes_of,
+    find_layer,
     geometry_of,
     has_layer,
     layer_name,
     provenance,
+    provenance_of,
     sampling_of,
     shifted,
 )
 from .model_choice import ModelChoice
 from .preferences import preferences
+from .preview import LivePreview, visible_request
 from .region_choice import RegionChoice
 from .regions import visible_index
 from .stain_job import PlanesDone, StainRequest, Started, stain_job
@@ -92,9 +96,32 @@ class StainWidget(StepWidget):
             "Also add the error to be expected of each pixel; takes up to eight times as long",
             name="uncertainty",
         )
+        self.preview_box = check_box(
+            "Live preview",
+            "Stain the frame that I look at while I scrub, with the settings above",
+            name="preview",
+        )
+        self.true_layer = self.add_choice(
+            LayerChoice(napari_viewer, is_movie, role="true_fluorescence", optional=True)
+        )
+        self.compare = CompareSlider(self._compared)
+        add_row(
+            form, "True", self.true_layer, "True fluorescence to compare with", name="true_layer"
+        )
+        form.addRow("Compare", self.compare)
         self.form.addLayout(form)
         self.form.addWidget(self.uncertainty_box)
+        self.form.addWidget(self.preview_box)
         self.form.addStretch(1)
+        self.preview = LivePreview(napari_viewer, self._visible_request, self.say)
+        self.cleanup.add(self.preview.stop)
+        self.preview_box.toggled.connect(self._on_preview)
+        for changed in (
+            self.pixel_size.valueChanged,
+            self.device.currentIndexChanged,
+            self.tile.valueChanged,
+        ):
+            changed.connect(lambda _value: self.preview.renew())
         self.source.chosen.connect(self._on_source)
         self.model.changed.connect(self._on_source)
         for widget in (self.region.kind,):
@@ -113,19 +140,12 @@ class StainWidget(StepWidget):
         """Return the work of staining the chosen region."""
         layer = self.source.value
         region = self.region.region_of(layer)
-        chosen = preferences()
-        device = self.device.value or chosen.device
         request = StainRequest(
             data=layer.data,
-            axes=axes_of(layer),
             region=region,
             centre=visible_index(self.viewer, layer),
-            model=str(self.model.value),
-            pixel_size_um=self.pixel_size.value(),
-            device=None if device == "auto" else device,
-            tile=self.tile.value() or None,
             uncertainty=self.uncertainty_box.isChecked(),
-            preferences=chosen,
+            **self._settings(layer),
         )
         self._request = request
         self._geometry = shifted(geometry_of(layer), region.offset)
@@ -161,6 +181,48 @@ class StainWidget(StepWidget):
         """Draw the last state of the layers."""
         self._refresh_layers()
         self._layer = self._error_layer = self._request = None
+
+    def reset_choices(self, event: Any = None) -> None:
+        """Follow the viewer's layers, the compare slider too."""
+        super().reset_choices(event)
+        if not self._closed and hasattr(self, "compare"):
+            self.compare.follow()
+
+    def _settings(self, layer: Any) -> dict[str, Any]:
+        chosen = preferences()
+        device = self.device.value or chosen.device
+        return {
+            "axes": axes_of(layer),
+            "model": str(self.model.value),
+            "pixel_size_um": self.pixel_size.value(),
+            "device": None if device == "auto" else device,
+            "tile": self.tile.value() or None,
+            "preferences": chosen,
+        }
+
+    def _visible_request(self) -> tuple[StainRequest, Any] | None:
+        layer = self.source.value
+        if layer is None or self.model.why_not() is not None:
+            return None
+        return visible_request(self.viewer, layer, **self._settings(layer)), layer
+
+    def _on_preview(self, checked: bool) -> None:
+        if checked:
+            self.preview.start()
+        else:
+            self.preview.stop()
+
+    def _compared(self) -> tuple[Any, Any, Any]:
+        source = self.source.value
+        if source is None:
+            return None, None, None
+        made = [
+            layer
+            for layer in self.viewer.layers
+            if provenance_of(layer).get("step") == "stain" and "[uncertainty]" not in layer.name
+        ]
+        virtual = made[-1] if made else find_layer(self.viewer, layer_name(source.name, "preview"))
+        return source, virtual, self.true_layer.value
 
     def _refresh_layers(self) -> None:
         for layer in (self._layer, self._error_layer):
@@ -224,6 +286,8 @@ class StainWidget(StepWidget):
                 "The layer does not state its pixel size; the model's is assumed. Correct it here."
             )
         self.pixel_note.setVisible(bool(self.pixel_note.text()))
+        self.compare.follow()
+        self.preview.renew()
         self._refresh_state()
 
     def _refresh_state(self) -> None:

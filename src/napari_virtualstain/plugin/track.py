@@ -9,7 +9,7 @@ import numpy as np
 from .controls import Choice, NumberBox, add_row, check_box, new_form, note
 from .jobs import JobContext, Work
 from .layer_choice import LayerChoice
-from .layers import axes_of, geometry_of, layer_name, provenance, sampling_of
+from .layers import axes_of, geometry_of, has_layer, layer_name, provenance, sampling_of
 from .stain import is_movie
 from .step import StepWidget
 from .track_job import TrackRequest, TrackResult, track_job
@@ -228,7 +228,7 @@ class TrackWidget(StepWidget):
 
     def _recolour(self, *_: Any) -> None:
         layer = self._tracks_layer
-        if layer is not None and any(layer is other for other in self.viewer.layers):
+        if layer is not None and has_layer(self.viewer, layer):
             column, colormap = COLOUR_BY[self.colour.value]
             layer.color_by = column
             layer.colormap = colormap
