@@ -7,6 +7,7 @@ from .opening import open_stack
 from .output import atomic_path, check_output
 from .plane_writer import PlaneWriter, open_plane_writer
 from .stack import Stack
+from .sniff import missing_file_error
 from .tables import write_table, write_text_atomically
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Stack",
     "atomic_path",
     "check_output",
+    "missing_file_error",
     "open_plane_writer",
     "open_stack",
     "write_image",

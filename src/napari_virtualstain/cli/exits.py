@@ -1,0 +1,128 @@
+"""How a command ends: 0 done, 2 bad input, 130 interrupted, 1 a defect of this program.
+
+Whatever goes wrong is said in one plain line on stderr. A defect's traceback goes to a
+file that the line names.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from .. import __version__
+from ..errors import CancelledError, VirtualStainError
+
+DONE, DEFECT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+class PlainGroup(TyperGroup):
+    """A group of commands whose failures are one line and an exit code."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run a command line; exit with its code unless `standalone_mode` is False."""
+
+        def call() -> Any:
+            return super(PlainGroup, self).main(
+                args=args,
+                prog_name=prog_name or "virtualstain",
+                complete_var=complete_var,
+                standalone_mode=False,
+                **extra,
+            )
+
+        code = exit_code_of(call)
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+
+def exit_code_of(call: Callable[[], Any]) -> int:
+    """Run `call` and return its exit code, having said on stderr what went wrong."""
+    try:
+        result = call()
+        return result if isinstance(result, int) else DONE
+    except (CancelledError, KeyboardInterrupt) as error:
+        complain(f"Interrupted. {one_line(error)}".strip())
+        return INTERRUPTED
+    except VirtualStainError as error:
+        complain(f"Error: {one_line(error)}")
+        return BAD_INPUT
+    except typer.Abort:
+        complain("Aborted.")
+        return DEFECT
+    except BrokenPipeError:  # the reader of our output, such as head, has gone
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - must outlive this function
+        return DONE
+    except MemoryError as error:
+        complain(
+            f"Error: the memory of this machine does not suffice. {one_line(error)} "
+            "Close other programs, or give fewer frames (--frames) or a smaller --tile."
+        )
+        return DEFECT
+    except Exception as error:
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # usage
+            complain(_usage_text(error))
+            return BAD_INPUT
+        complain(_defect_text(error))
+        return DEFECT
+
+
+def complain(text: str) -> None:
+    """Write one line to stderr."""
+    typer.echo(text, err=True)
+
+
+def one_line(error: BaseException) -> str:
+    """Return the message of an error without line breaks."""
+    return " ".join(str(error).split())
+
+
+def _usage_text(error: Any) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "virtualstain"
+    message = " ".join(error.format_message().split())
+    stop = "" if message.endswith((".", "?")) else "."
+    return f"Error: {message}{stop} See: {command} --help"
+
+
+def _defect_text(error: Exception) -> str:
+    """Return a line about an unexpected error, whose traceback it saves."""
+    what = f"{type(error).__name__}: {one_line(error)}"[:300]
+    advice = "This is a defect of virtualstain, not of your data"
+    try:
+        path = _save_traceback(error)
+    except OSError:
+        traceback.print_exception(error)
+        return f"Error: {what}. {advice}; please report the lines above."
+    return f"Error: {what}. {advice}; please report it with the file {path}"
+
+
+def _save_traceback(error: Exception) -> Path:
+    import platformdirs
+
+    folder = Path(platformdirs.user_log_dir("napari-virtualstain", appauthor=False))
+    folder.mkdir(parents=True, exist_ok=True)
+    now = datetime.datetime.now()
+    path = folder / f"virtualstain-{now:%Y%m%d-%H%M%S-%f}.log"
+    head = (
+        f"virtualstain {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+        f"{now.isoformat()}\ncommand: {' '.join(sys.argv)}\n\n"
+    )
+    path.write_text(head + "".join(traceback.format_exception(error)), encoding="utf-8")
+    return path

@@ -1,0 +1,140 @@
+"""``virtualstain models list|info|export``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .jobs import running_job
+from .options import Overwrite
+
+if TYPE_CHECKING:
+    from ..models import ModelCard
+
+models_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Shipped and own models: list them, read their cards, export them.",
+)
+
+
+@models_app.command("list")
+def list_models(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """List the models at hand.
+
+    Example:  virtualstain models list
+    """
+    from ..models import list_models as find_models
+    from ..models import user_model_folder
+
+    entries = find_models()
+    if as_json:
+        typer.echo(json.dumps([_entry(entry) for entry in entries], indent=2))
+        return
+    for entry in entries:
+        if entry.card is None:
+            typer.echo(f"{entry.name:<20} unreadable  {entry.problem}")
+            continue
+        size = f"{entry.card.pixel_size_um:g} µm/px" if entry.card.pixel_size_um else "any pixel"
+        typer.echo(
+            f"{entry.name:<20} {entry.card.kind:<10} {entry.source:<8} {size:<12} "
+            f"{_first_sentence(entry.card.description)}".rstrip()
+        )
+    if not entries:
+        typer.echo("No model is installed.")
+    typer.echo(f"Put own models (.safetensors) into {user_model_folder()}", err=True)
+
+
+def _entry(entry: Any) -> dict[str, Any]:
+    card = None if entry.card is None else entry.card.model_dump(mode="json")
+    return {
+        "name": entry.name,
+        "path": str(entry.path),
+        "source": entry.source,
+        "problem": entry.problem,
+        "card": card,
+    }
+
+
+def _first_sentence(text: str) -> str:
+    return text.split(". ")[0].split("\n")[0][:90]
+
+
+@models_app.command("info")
+def info(
+    model: Annotated[str, typer.Argument(help="Name of a model, or a .safetensors file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the card as JSON.")] = False,
+) -> None:
+    """Show the card of a model: training data, scores with baselines, licence.
+
+    Example:  virtualstain models info mito-h9c2
+    """
+    from ..models import find_model, read_card
+
+    card = read_card(model)
+    if as_json:
+        typer.echo(card.model_dump_json(indent=2))
+        return
+    typer.echo(f"{card.name}: {card.kind}")
+    typer.echo(f"file: {find_model(model)}")
+    for line in _card_lines(card):
+        typer.echo(line)
+
+
+def _card_lines(card: ModelCard) -> list[str]:
+    fields = card.model_dump(mode="json", exclude={"name", "kind", "schema_version"})
+    lines: list[str] = []
+    for name, value in fields.items():
+        if value not in (None, "", {}, []):
+            lines += _lines(name.replace("_", " "), value, "")
+    return lines
+
+
+def _lines(name: str, value: Any, indent: str) -> list[str]:
+    if isinstance(value, dict):
+        inner = [line for key, part in value.items() for line in _lines(key, part, indent + "  ")]
+        return [f"{indent}{name}:", *inner]
+    if isinstance(value, float):
+        value = f"{value:.4g}"
+    elif isinstance(value, list):
+        value = ", ".join(map(str, value[:12])) + (" …" if len(value) > 12 else "")
+    return [f"{indent}{name}: {value}"]
+
+
+@models_app.command("export")
+def export(
+    model: Annotated[str, typer.Argument(help="Name of a model, or a .safetensors file.")],
+    out: Annotated[
+        Path, typer.Option("--output", "-o", help=".onnx file, or BioImage.IO package .zip.")
+    ],
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="onnx or bioimageio; by the name of the output by default."),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Export a model to ONNX or BioImage.IO; needs the extra [export].
+
+    Example:  virtualstain models export mito-h9c2 -o mito-h9c2.onnx
+    """
+    from ..errors import InputError
+    from ..io import check_output
+
+    kind = form or {".onnx": "onnx", ".zip": "bioimageio"}.get(out.suffix.lower(), "")
+    if kind not in ("onnx", "bioimageio"):
+        raise InputError(
+            f"The output {out} with format {form!r} cannot be written: expected a name ending in "
+            ".onnx or .zip, or --format onnx or bioimageio."
+        )
+    with running_job() as job:
+        check_output(out, overwrite=overwrite)
+        from .. import inference
+
+        write = inference.export_onnx if kind == "onnx" else inference.export_bioimageio
+        write(model, out, overwrite=overwrite)
+        job.say(f"{out}: {model} as {kind}")

@@ -1,0 +1,188 @@
+"""``virtualstain track``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ImageFileError, InputError
+from .jobs import Job, running_job
+from .options import Axes, FrameInterval, Overwrite, PixelSize, check_other, open_input
+
+if TYPE_CHECKING:
+    from ..io import Stack
+    from ..tracking import Tracks, TrackingConfig
+
+
+class Linker(StrEnum):
+    """Who links."""
+
+    kalman = "kalman"
+    trackpy = "trackpy"
+
+
+class Mode(StrEnum):
+    """How the Kalman linker links."""
+
+    extended = "extended"
+    paper = "paper"
+
+
+class TrackFormat(StrEnum):
+    """How tracks are written."""
+
+    csv = "csv"
+    trackmate = "trackmate"
+    ctc = "ctc"
+    geff = "geff"
+
+
+def track(
+    input_path: Annotated[
+        str, typer.Argument(metavar="LABELS_OR_CSV", help="Labels image, or CSV of detections.")
+    ],
+    out: Annotated[Path, typer.Option("--output", "-o", help="Tracks to write.")],
+    intensity: Annotated[
+        str | None, typer.Option(help="Fluorescence of the same frames; helps to tell apart.")
+    ] = None,
+    linker: Annotated[Linker, typer.Option(help="Who links.")] = Linker.kalman,
+    mode: Annotated[Mode, typer.Option(help="extended, or eq. 1 as in the paper.")] = Mode.extended,
+    max_gap: Annotated[int, typer.Option(help="Frames an object may be missing.", min=0)] = 3,
+    search_radius_um: Annotated[
+        float | None,
+        typer.Option(
+            "--search-radius-um", help="Farthest step in µm; found from the movie by default."
+        ),
+    ] = None,
+    min_length: Annotated[
+        int | None, typer.Option(help="Detections that make a track; found by default.", min=1)
+    ] = None,
+    labels_out: Annotated[
+        Path | None,
+        typer.Option(help="Also write labels where a mitochondrion keeps its number."),
+    ] = None,
+    form: Annotated[TrackFormat, typer.Option("--format", help="Of the output.")] = TrackFormat.csv,
+    axes: Axes = None,
+    pixel_size_um: PixelSize = None,
+    frame_interval_s: FrameInterval = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Follow labelled mitochondria, or a table of detections, through time.
+
+    A CSV needs the columns frame, y_um, x_um; and may have height_um, width_um,
+    area_um2, intensity.
+
+    Example:  virtualstain track labels.ome.tif -o tracks.csv --intensity virtual.ome.tif
+    """
+    from ..io import check_output
+    from ..pipeline import tracking_config
+
+    config = tracking_config(
+        linker=linker.value,
+        mode=mode.value,
+        max_gap=max_gap,
+        search_radius_um=search_radius_um,
+        min_length=min_length,
+    )
+    with running_job() as job:
+        for path in (out, labels_out):
+            if path is not None:
+                check_other(path, input_path)
+                check_output(path, overwrite=overwrite)
+        if Path(input_path).suffix.lower() == ".csv":
+            if intensity is not None or labels_out is not None:
+                raise InputError(
+                    f"{input_path} is a table of detections: --intensity and --labels-out need "
+                    "a labels image. Leave them out, or give the labels."
+                )
+            tracks = _link_table(Path(input_path), config, frame_interval_s)
+        else:
+            options = {"axes": axes, "pixel_size_um": pixel_size_um}
+            options["frame_interval_s"] = frame_interval_s
+            labels = open_input(input_path, job, **options)
+            tracks = _track_labels(labels, intensity, config, job, options)
+            if labels_out is not None:
+                _write_labels(tracks, labels, labels_out, overwrite, job)
+        _write_tracks(tracks, out, form, overwrite, job)
+
+
+def _link_table(
+    path: Path, config: TrackingConfig, frame_interval_s: float | None
+) -> Tracks:
+    import pandas as pd
+
+    from ..io import missing_file_error
+    from ..tracking import link
+
+    if not path.exists():
+        raise missing_file_error(path)
+    try:
+        detections = pd.read_csv(path)
+    except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors
+        raise ImageFileError(
+            f"{path} is no table of comma-separated values ({error}): expected the columns "
+            "frame, y_um, x_um."
+        ) from error
+    return link(
+        detections,
+        frame_interval_s=frame_interval_s or 1.0,
+        search_radius_um=config.search_radius_um,
+        max_gap=config.max_gap,
+        mode=config.mode,
+    )
+
+
+def _track_labels(
+    labels: Stack, intensity: str | None, config: TrackingConfig, job: Job, options: dict[str, Any]
+) -> Tracks:
+    from ..pipeline import track_stack
+
+    brightness = None if intensity is None else open_input(intensity, job, **options)
+    for name, value in (
+        ("pixel size", labels.pixel_size_um),
+        ("frame interval", labels.frame_interval_s),
+    ):
+        if value is None:
+            unit = "pixels" if name == "pixel size" else "frames"
+            job.note(f"Warning: the {name} is unknown; positions and speeds count in {unit}.")
+    return track_stack(
+        labels, brightness, config=config, progress=job.progress, cancel=job.cancel
+    )
+
+
+def _write_labels(
+    tracks: Tracks, labels: Stack, path: Path, overwrite: bool, job: Job
+) -> None:
+    from ..io import write_image
+
+    write_image(
+        path,
+        tracks.relabel(labels.data),
+        axes=labels.axes,
+        pixel_size_um=labels.pixel_size_um,
+        frame_interval_s=labels.frame_interval_s,
+        overwrite=overwrite,
+        progress=job.progress,
+        cancel=job.cancel,
+    )
+    job.say(f"{path}: labels by track")
+
+
+def _write_tracks(
+    tracks: Tracks, path: Path, form: TrackFormat, overwrite: bool, job: Job
+) -> None:
+    write = {
+        TrackFormat.csv: "to_csv",
+        TrackFormat.trackmate: "to_trackmate",
+        TrackFormat.ctc: "to_ctc",
+        TrackFormat.geff: "to_geff",
+    }[form]
+    getattr(tracks, write)(path, overwrite=overwrite)
+    events = tracks.events
+    kinds = {kind: int((events["kind"] == kind).sum()) for kind in ("fission", "fusion")}
+    job.say(
+        f"{path}: {len(tracks)} tracks, {kinds['fission']} fissions, {kinds['fusion']} fusions"
+    )

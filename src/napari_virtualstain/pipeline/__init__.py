@@ -1,0 +1,46 @@
+"""The steps in a row: stain, segment, track, measure, evaluate a movie, resumably.
+
+The command line and the docks both use this room, so that a settings file saved in
+napari gives the same result when ``virtualstain run --config`` repeats it.
+"""
+
+from __future__ import annotations
+
+from .movie import MovieResult, process_movie
+from .settings import (
+    PipelineSettings,
+    ReadSettings,
+    SegmentSettings,
+    StainSettings,
+    load_settings,
+    save_settings,
+    tracking_config,
+)
+from .stages import (
+    MovieScore,
+    measure_stack,
+    score_movie,
+    segment_stack,
+    stain_stack,
+    track_stack,
+    write_tracks,
+)
+
+__all__ = [
+    "MovieResult",
+    "MovieScore",
+    "PipelineSettings",
+    "ReadSettings",
+    "SegmentSettings",
+    "StainSettings",
+    "load_settings",
+    "measure_stack",
+    "process_movie",
+    "save_settings",
+    "score_movie",
+    "segment_stack",
+    "stain_stack",
+    "track_stack",
+    "tracking_config",
+    "write_tracks",
+]

@@ -1,0 +1,239 @@
+"""One movie through all steps, going on where an interrupted run stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import AxesError
+from ..io import Stack, check_output, open_stack
+from .record import RunRecord, fingerprint
+from .settings import PipelineSettings, save_settings
+from .stages import (
+    measure_stack,
+    score_movie,
+    segment_stack,
+    stain_stack,
+    track_stack,
+    write_tracks,
+)
+
+if TYPE_CHECKING:
+    from ..progress import CancelToken, ProgressCallback
+
+FLUORESCENCE = "virtual_fluorescence.ome.tif"
+LABELS = "labels.ome.tif"
+
+
+@dataclass(slots=True)
+class MovieResult:
+    """What became of one movie.
+
+    Attributes
+    ----------
+    folder : Path
+        Of its results.
+    done : list of str
+        Steps done now.
+    kept : list of str
+        Steps that an earlier run had done already.
+    score : str
+        The main figures against the reference, empty without one.
+    """
+
+    folder: Path
+    done: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    score: str = ""
+
+
+def process_movie(
+    bright_field: Stack,
+    folder: str | Path,
+    settings: PipelineSettings | None = None,
+    *,
+    reference: Stack | None = None,
+    device: str | None = None,
+    tile: int | None = None,
+    overwrite: bool = False,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> MovieResult:
+    """Stain, segment, track and measure a movie into a folder, and score it.
+
+    Writes ``virtual_fluorescence.ome.tif labels.ome.tif tracks.csv events.csv
+    measures.csv settings.json run.json`` and with a reference ``metrics.csv
+    report.html``. What an earlier run with the same input and settings finished is
+    kept; what it began is resumed within the step.
+
+    Parameters
+    ----------
+    bright_field : Stack
+        Axes tyx or yx.
+    folder : str or Path
+        Made if need be.
+    settings : PipelineSettings, optional
+        Defaults if not given. Its `read` part is only written down here.
+    reference : Stack, optional
+        True fluorescence of the same frames.
+    device, tile : optional
+        See :func:`napari_virtualstain.inference.stain`; they do not change the result.
+    overwrite : bool
+        Whether results of another input or other settings may be replaced.
+    progress, cancel : optional
+        See :mod:`napari_virtualstain.progress`. Cancelling keeps what is done.
+
+    Raises
+    ------
+    AxesError
+        z planes or channels.
+    OutputExistsError
+        The folder holds results of another input or other settings.
+    VirtualStainError
+        As the steps.
+    """
+    run = _Run(
+        stack=bright_field,
+        folder=Path(folder),
+        settings=settings or PipelineSettings(),
+        overwrite=overwrite,
+        common={"progress": progress, "cancel": cancel},
+    )
+    run.prepare()
+    run.stain(device=device, tile=tile)
+    run.segment(device=device)
+    run.track()
+    run.measure()
+    if reference is not None:
+        run.evaluate(reference)
+    return run.result
+
+
+@dataclass(slots=True)
+class _Run:
+    stack: Stack
+    folder: Path
+    settings: PipelineSettings
+    overwrite: bool
+    common: dict[str, Any]
+    result: MovieResult = field(init=False)
+    record: RunRecord = field(init=False)
+    mark: str = ""
+
+    def prepare(self) -> None:
+        """Check input and folder, and write the settings down."""
+        if self.stack.axes not in ("yx", "tyx"):
+            raise AxesError(
+                f"{self.stack.name} has axes {self.stack.axes!r}: expected 'tyx', one plane and "
+                "one channel in time. Choose a channel (--channel), or take one plane."
+            )
+        check_output(self.folder / "settings.json", overwrite=True)
+        self.result = MovieResult(self.folder)
+        self.record = RunRecord.of(self.folder, str(self.stack.source))
+        geometry = self.stack.geometry
+        self.mark = fingerprint(str(self.stack.data.name), self.stack.shape, geometry.scale)
+
+    def stain(self, device: str | None, tile: int | None) -> None:
+        """Write the virtual fluorescence."""
+        chosen = self.settings.stain
+        used = _model_facts(chosen.model, "generator")
+        place = {"device": device, "tile": tile}
+
+        def work(resume: bool) -> None:
+            stain_stack(self.stack, self._path(FLUORESCENCE), chosen, resume=resume, **place,
+                        **self._writing)
+
+        self._step("stain", [FLUORESCENCE], [chosen.model_dump(), used], work, used)
+        save_settings(self._path("settings.json"), self.settings, overwrite=True)
+
+    def segment(self, device: str | None) -> None:
+        """Write the labels."""
+        chosen = self.settings.segment
+        used = _model_facts(chosen.model, "segmenter")
+
+        def work(resume: bool) -> None:
+            segment_stack(self._open(FLUORESCENCE), self._path(LABELS), chosen, device=device,
+                          resume=resume, **self._writing)
+
+        self._step("segment", [LABELS], [chosen.model_dump(), used], work, used)
+
+    def track(self) -> None:
+        """Write tracks and events."""
+
+        def work(resume: bool) -> None:
+            tracks = track_stack(self._open(LABELS), self._open(FLUORESCENCE),
+                                 config=self.settings.track, **self.common)
+            write_tracks(tracks, self._path("tracks.csv"), self._path("events.csv"),
+                         overwrite=True)
+
+        names = ["tracks.csv", "events.csv"]
+        self._step("track", names, [self.settings.track.model_dump()], work, {})
+
+    def measure(self) -> None:
+        """Write the measures."""
+        from ..tracking import Tracks
+
+        def work(resume: bool) -> None:
+            measure_stack(self._open(LABELS), self._open(FLUORESCENCE),
+                          self._path("measures.csv"),
+                          tracks=Tracks.from_csv(self._path("tracks.csv")), overwrite=True,
+                          **self.common)
+
+        self._step("measure", ["measures.csv"], [], work, {})
+
+    def evaluate(self, reference: Stack) -> None:
+        """Write the scores."""
+
+        def work(resume: bool) -> None:
+            score = score_movie(self._open(FLUORESCENCE), reference, self.folder,
+                                bright_field=self.stack, overwrite=True, **self.common)
+            facts["score"] = score.sentence
+
+        facts: dict[str, Any] = {}
+        used = [str(reference.data.name), reference.shape]
+        self._step("evaluate", ["metrics.csv", "report.html"], used, work, facts)
+        self.result.score = str(self.record.facts("evaluate").get("score", ""))
+
+    @property
+    def _writing(self) -> dict[str, Any]:
+        return {"overwrite": True, **self.common}
+
+    def _step(
+        self,
+        name: str,
+        outputs: Sequence[str],
+        chosen: Sequence[Any],
+        work: Callable[[bool], None],
+        facts: dict[str, Any],
+    ) -> None:
+        """Do one step unless it is done; its mark depends on all steps before it."""
+        paths = [self._path(output) for output in outputs]
+        self.mark = fingerprint(self.mark, name, *chosen)
+        if self.record.is_done(name, self.mark, paths):
+            self.result.kept.append(name)
+            return
+        self.record.check_free(name, self.mark, paths, self.overwrite)
+        is_resumed = self.record.is_begun(name, self.mark)
+        self.record.begin(name, self.mark)
+        start = time.perf_counter()
+        work(is_resumed)
+        seconds = round(time.perf_counter() - start, 3)
+        self.record.finish(name, self.mark, seconds=seconds, outputs=list(outputs), **facts)
+        self.result.done.append(name)
+
+    def _path(self, name: str) -> Path:
+        return self.folder / name
+
+    def _open(self, name: str) -> Stack:
+        return open_stack(self._path(name))
+
+
+def _model_facts(model: str | None, kind: Any) -> dict[str, Any]:
+    """Return name and checksum of the model that a step uses."""
+    from ..models import default_model, read_card
+
+    name = model or default_model(kind)
+    return {"model": name, "weights_sha256": read_card(name).weights_sha256}

@@ -1,0 +1,99 @@
+"""What of a movie has been done already, with which settings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..errors import OutputExistsError
+from ..io import write_text_atomically
+
+NAME = "run.json"
+
+
+def fingerprint(*parts: Any) -> str:
+    """Return a short name of settings: equal for equal ones.
+
+    Examples
+    --------
+    >>> fingerprint({"a": 1}) == fingerprint({"a": 1}) != fingerprint({"a": 2})
+    True
+    """
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(slots=True)
+class RunRecord:
+    """The steps of one movie that are complete or begun; kept in the movie's folder.
+
+    Attributes
+    ----------
+    folder : Path
+        Of the movie's results.
+    content : dict
+        As it is in the file.
+    """
+
+    folder: Path
+    content: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, folder: Path, source: str) -> RunRecord:
+        """Return the record in `folder`, an empty one where there is none or it is damaged."""
+        try:
+            content = json.loads((folder / NAME).read_text(encoding="utf-8"))
+            steps = content["steps"]
+        except (OSError, ValueError, KeyError, TypeError):
+            steps = {}
+        return cls(folder, {"input": source, "version": __version__, "steps": steps})
+
+    def is_done(self, step: str, mark: str, outputs: list[Path]) -> bool:
+        """Return whether a step is complete with these settings and its files are there."""
+        known = self._step(step)
+        return (
+            known.get("state") == "done"
+            and known.get("fingerprint") == mark
+            and all(path.exists() for path in outputs)
+        )
+
+    def is_begun(self, step: str, mark: str) -> bool:
+        """Return whether an interrupted run began a step with these very settings."""
+        known = self._step(step)
+        return known.get("state") == "begun" and known.get("fingerprint") == mark
+
+    def check_free(self, step: str, mark: str, outputs: list[Path], overwrite: bool) -> None:
+        """Refuse to replace results of other settings unless asked to.
+
+        Raises
+        ------
+        OutputExistsError
+            There are some.
+        """
+        there = [path for path in outputs if path.exists()]
+        if there and not overwrite and not self.is_begun(step, mark):
+            raise OutputExistsError(
+                f"{there[0]} exists already, made from another input or with other settings. "
+                "Choose another folder, or allow replacing it (--overwrite)."
+            )
+
+    def begin(self, step: str, mark: str) -> None:
+        """Note that a step is being done."""
+        self._note(step, {"state": "begun", "fingerprint": mark})
+
+    def finish(self, step: str, mark: str, **facts: Any) -> None:
+        """Note that a step is complete, with facts about it."""
+        self._note(step, {"state": "done", "fingerprint": mark, **facts})
+
+    def _step(self, step: str) -> dict[str, Any]:
+        known = self.content["steps"].get(step)
+        return known if isinstance(known, dict) else {}
+
+    def _note(self, step: str, state: dict[str, Any]) -> None:
+        self.content["steps"][step] = state
+        text = json.dumps(self.content, indent=2, default=str) + "\n"
+        write_text_atomically(self.folder / NAME, text, overwrite=True)

@@ -1,0 +1,258 @@
+"""Each step on stacks and files, with the physical units handed on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import AxesError, InputError
+from ..io import Stack, open_stack, write_table
+from .settings import SegmentSettings, StainSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..progress import CancelToken, ProgressCallback
+    from ..tracking import Tracks, TrackingConfig
+
+
+def stain_stack(
+    stack: Stack,
+    out: Path,
+    settings: StainSettings,
+    *,
+    device: str | None = None,
+    tile: int | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> Stack:
+    """Write the virtual fluorescence of a bright-field stack, and return it.
+
+    Raises
+    ------
+    VirtualStainError
+        As :func:`napari_virtualstain.inference.stain_to_file`.
+    """
+    from ..inference import stain_to_file
+
+    stain_to_file(
+        stack,
+        out,
+        settings.model,
+        frames=settings.frames,
+        device=device,
+        tile=tile,
+        resume=resume,
+        overwrite=overwrite,
+        progress=progress,
+        cancel=cancel,
+    )
+    return open_stack(out)
+
+
+def segment_stack(
+    stack: Stack,
+    out: Path,
+    settings: SegmentSettings,
+    *,
+    device: str | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> Stack:
+    """Write the labels of a fluorescence stack, and return them.
+
+    Raises
+    ------
+    VirtualStainError
+        As :func:`napari_virtualstain.segmentation.segment_to_file`.
+    """
+    from ..segmentation import segment_to_file
+
+    segment_to_file(
+        stack,
+        out,
+        settings.model,
+        threshold=settings.threshold,
+        min_area_um2=settings.min_area_um2,
+        split=settings.split,
+        device=device,
+        resume=resume,
+        overwrite=overwrite,
+        progress=progress,
+        cancel=cancel,
+    )
+    return open_stack(out)
+
+
+def track_stack(
+    labels: Stack,
+    intensity: Stack | None = None,
+    *,
+    config: TrackingConfig | None = None,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> Tracks:
+    """Return the tracks of a labels stack; a single frame counts as a movie of one.
+
+    Raises
+    ------
+    AxesError
+        There are z planes or channels.
+    InputError
+        The labels are no whole numbers, or the intensity has another shape.
+    """
+    from ..tracking import track
+
+    if intensity is not None and intensity.shape != labels.shape:
+        raise InputError(
+            f"The intensity {intensity.name} has shape {intensity.shape}, the labels "
+            f"{labels.name} {labels.shape}: expected the same."
+        )
+    return track(
+        as_movie(labels),
+        intensity=None if intensity is None else as_movie(intensity),
+        pixel_size_um=labels.pixel_size_um or 1.0,
+        frame_interval_s=labels.frame_interval_s or 1.0,
+        config=config,
+        progress=progress,
+        cancel=cancel,
+    )
+
+
+def as_movie(stack: Stack) -> Any:
+    """Return the lazy (T, Y, X) data of a stack, one frame long where it has no time.
+
+    Raises
+    ------
+    AxesError
+        There are z planes or channels.
+    """
+    if stack.axes == "yx":
+        return stack.data[None]
+    if stack.axes != "tyx":
+        raise AxesError(
+            f"{stack.name} has axes {stack.axes!r}: expected 'tyx', one plane and one channel in "
+            "time. Take one plane or a projection, or name the axes (--axes)."
+        )
+    return stack.data
+
+
+def write_tracks(
+    tracks: Tracks, table_path: Path, events_path: Path, *, overwrite: bool = False
+) -> None:
+    """Write tracks and events as two CSV files, the tracks so that they can be read back."""
+    write_table(events_path, tracks.events, overwrite=overwrite)
+    tracks.to_csv(table_path, overwrite=overwrite)
+    beside = table_path.with_name(f"{table_path.stem}.events.csv")
+    if beside.exists():
+        os.replace(beside, events_path)
+
+
+def measure_stack(
+    labels: Stack | Path,
+    intensity: Stack | None,
+    out: Path,
+    *,
+    tracks: Tracks | None = None,
+    overwrite: bool = False,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> pd.DataFrame:
+    """Write the measures of each mitochondrion in each frame as CSV, and return them.
+
+    With `tracks`, a column ``track_id`` says which track each belongs to (-1 for none).
+    """
+    from ..segmentation import measure
+
+    stack = labels if isinstance(labels, Stack) else open_stack(labels)
+    table = measure(
+        as_movie(stack),
+        None if intensity is None else as_movie(intensity),
+        pixel_size_um=stack.pixel_size_um or 1.0,
+        progress=progress,
+        cancel=cancel,
+    )
+    if tracks is not None:
+        seen = tracks.table.loc[tracks.table["label"] > 0, ["frame", "label", "track_id"]]
+        table = table.merge(seen, on=["frame", "label"], how="left")
+        table["track_id"] = table["track_id"].fillna(-1).astype(int)
+    write_table(out, table, overwrite=overwrite)
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class MovieScore:
+    """How good a virtual stain is.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row a frame.
+    sentence : str
+        The main figures for a person.
+    """
+
+    table: pd.DataFrame
+    sentence: str
+
+
+def score_movie(
+    predicted: Stack,
+    reference: Stack,
+    folder: Path,
+    *,
+    bright_field: Stack | None = None,
+    data_range: float | None = None,
+    overwrite: bool = False,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> MovieScore:
+    """Write ``metrics.csv`` and ``report.html`` of a stain into `folder`.
+
+    Parameters
+    ----------
+    predicted, reference, bright_field : Stack
+        Of equal shape; the bright-field adds its own score as a baseline.
+    folder : Path
+        Made if need be.
+    data_range : float, optional
+        See :func:`napari_virtualstain.metrics.evaluate`.
+
+    Raises
+    ------
+    InputError
+        Unlike shapes.
+    """
+    from ..metrics import write_report
+
+    pixel_size_um = predicted.pixel_size_um or reference.pixel_size_um
+    report = write_report(
+        folder,
+        replace(predicted).data,
+        reference.data,
+        None if bright_field is None else bright_field.data,
+        data_range=data_range,
+        pixel_size_um=pixel_size_um or 0.08,
+        overwrite=overwrite,
+        progress=progress,
+        cancel=cancel,
+    )
+    return MovieScore(report, _sentence(report))
+
+
+def _sentence(table: pd.DataFrame) -> str:
+    names = {
+        "pearson": "Pearson",
+        "bandpass_pearson": "band-pass Pearson",
+        "ssim": "SSIM",
+        "psnr": "PSNR",
+        "mask_iou": "mask IoU",
+    }
+    means = [f"{text} {table[name].mean():.3g}" for name, text in names.items() if name in table]
+    return f"mean of {len(table)} frames: {', '.join(means)}"
