@@ -15,7 +15,9 @@ PACKAGE = Path(napari_virtualstain.__file__).parent
 LAYER = {
     **dict.fromkeys(["errors", "progress", "axes", "hooks"], 0),
     **dict.fromkeys(["io", "optics", "simulation", "data", "models", "losses"], 1),
-    **dict.fromkeys(["training", "inference", "segmentation", "tracking", "metrics"], 2),
+    **dict.fromkeys(
+        ["training", "inference", "segmentation", "tracking", "metrics", "pipeline"], 2
+    ),
     "cli": 3,
     "plugin": 3,
 }

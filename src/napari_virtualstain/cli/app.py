@@ -16,8 +16,9 @@ from .segment import segment
 from .simulate import simulate
 from .stain import stain
 from .track import track
-from .train import train
-from .train_segmenter import train_segmenter
+
+# from .train import train
+# from .train_segmenter import train_segmenter
 
 app = typer.Typer(
     name="virtualstain",
@@ -25,7 +26,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="Virtual fluorescence of mitochondria from bright-field movies, segmented and tracked.",
     epilog="Begin with: virtualstain demo   (explains itself in demo/overview.png)",
 )
@@ -47,7 +48,7 @@ def _options(
     pass
 
 
-for _command in (demo, simulate, stain, segment, track, run, train, evaluate):
+for _command in (demo, simulate, stain, segment, track, run, evaluate):
     app.command()(_command)
-app.command("train-segmenter")(train_segmenter)
+# app.command("train-segmenter")(train_segmenter)
 app.add_typer(models_app, name="models")

@@ -33,6 +33,7 @@ class PlainGroup(TyperGroup):
         prog_name: str | None = None,
         complete_var: str | None = None,
         standalone_mode: bool = True,
+        windows_expand_args: bool = True,
         **extra: Any,
     ) -> Any:
         """Run a command line; exit with its code unless `standalone_mode` is False."""
@@ -43,6 +44,7 @@ class PlainGroup(TyperGroup):
                 prog_name=prog_name or "virtualstain",
                 complete_var=complete_var,
                 standalone_mode=False,
+                windows_expand_args=windows_expand_args,
                 **extra,
             )
 
@@ -76,6 +78,9 @@ def exit_code_of(call: Callable[[], Any]) -> int:
         )
         return DEFECT
     except Exception as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            typer.echo(error.format_message())  # type: ignore[attr-defined]
+            return DONE
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # usage
             complain(_usage_text(error))
             return BAD_INPUT

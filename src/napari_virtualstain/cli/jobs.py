@@ -33,7 +33,7 @@ class ProgressLine:
         """Show a :class:`Progress`."""
         if progress.step != self._step:
             self.close()
-            self._step = progress.step
+            self._step, self._last = progress.step, time.monotonic()
         if self._is_terminal:
             self._show_bar(progress)
         else:

@@ -17,9 +17,7 @@ Axes = Annotated[
     str | None,
     typer.Option(help="Axes of the file, one letter each of t c z y x, such as tcyx."),
 ]
-Channel = Annotated[
-    str | None, typer.Option(help="Channel to use, by number from 0 or by name.")
-]
+Channel = Annotated[str | None, typer.Option(help="Channel to use, by number from 0 or by name.")]
 PixelSize = Annotated[
     float | None, typer.Option("--pixel-size-um", help="Pixel size in µm; overrides the file.")
 ]

@@ -38,7 +38,7 @@ def simulate(
     from ..io import check_output
     from ..simulation import simulate as simulate_scene
 
-    names = "bright_field.ome.tif fluorescence.ome.tif labels.ome.tif".split()
+    names = ["bright_field.ome.tif", "fluorescence.ome.tif", "labels.ome.tif"]
     with running_job() as job:
         for name in (*names, "tracks.csv", "events.csv", "scene.json"):
             check_output(out / name, overwrite=overwrite)

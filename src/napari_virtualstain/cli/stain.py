@@ -51,7 +51,6 @@ def stain(
 
     Example:  virtualstain stain movie.ome.tif -o virtual.ome.tif --model mito-h9c2
     """
-    from ..inference import stain_to_file
     from ..io import check_output
 
     with running_job() as job:
@@ -67,6 +66,8 @@ def stain(
             pixel_size_um=pixel_size_um,
             frame_interval_s=frame_interval_s,
         )
+        from ..inference import stain_to_file  # costs seconds: only when the input is fine
+
         options = {} if scheduler is None else {"scheduler": scheduler}
         stain_to_file(
             stack,

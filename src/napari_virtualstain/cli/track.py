@@ -14,7 +14,7 @@ from .options import Axes, FrameInterval, Overwrite, PixelSize, check_other, ope
 
 if TYPE_CHECKING:
     from ..io import Stack
-    from ..tracking import Tracks, TrackingConfig
+    from ..tracking import TrackingConfig, Tracks
 
 
 class Linker(StrEnum):
@@ -100,7 +100,7 @@ def track(
                 )
             tracks = _link_table(Path(input_path), config, frame_interval_s)
         else:
-            options = {"axes": axes, "pixel_size_um": pixel_size_um}
+            options: dict[str, Any] = {"axes": axes, "pixel_size_um": pixel_size_um}
             options["frame_interval_s"] = frame_interval_s
             labels = open_input(input_path, job, **options)
             tracks = _track_labels(labels, intensity, config, job, options)
@@ -109,9 +109,7 @@ def track(
         _write_tracks(tracks, out, form, overwrite, job)
 
 
-def _link_table(
-    path: Path, config: TrackingConfig, frame_interval_s: float | None
-) -> Tracks:
+def _link_table(path: Path, config: TrackingConfig, frame_interval_s: float | None) -> Tracks:
     import pandas as pd
 
     from ..io import missing_file_error
@@ -148,14 +146,10 @@ def _track_labels(
         if value is None:
             unit = "pixels" if name == "pixel size" else "frames"
             job.note(f"Warning: the {name} is unknown; positions and speeds count in {unit}.")
-    return track_stack(
-        labels, brightness, config=config, progress=job.progress, cancel=job.cancel
-    )
+    return track_stack(labels, brightness, config=config, progress=job.progress, cancel=job.cancel)
 
 
-def _write_labels(
-    tracks: Tracks, labels: Stack, path: Path, overwrite: bool, job: Job
-) -> None:
+def _write_labels(tracks: Tracks, labels: Stack, path: Path, overwrite: bool, job: Job) -> None:
     from ..io import write_image
 
     write_image(
@@ -171,9 +165,7 @@ def _write_labels(
     job.say(f"{path}: labels by track")
 
 
-def _write_tracks(
-    tracks: Tracks, path: Path, form: TrackFormat, overwrite: bool, job: Job
-) -> None:
+def _write_tracks(tracks: Tracks, path: Path, form: TrackFormat, overwrite: bool, job: Job) -> None:
     write = {
         TrackFormat.csv: "to_csv",
         TrackFormat.trackmate: "to_trackmate",
@@ -183,6 +175,4 @@ def _write_tracks(
     getattr(tracks, write)(path, overwrite=overwrite)
     events = tracks.events
     kinds = {kind: int((events["kind"] == kind).sum()) for kind in ("fission", "fusion")}
-    job.say(
-        f"{path}: {len(tracks)} tracks, {kinds['fission']} fissions, {kinds['fusion']} fusions"
-    )
+    job.say(f"{path}: {len(tracks)} tracks, {kinds['fission']} fissions, {kinds['fusion']} fusions")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .image import write_image
-from .opening import open_stack
+from .opening import open_stack, plain_name
 from .output import atomic_path, check_output
 from .plane_writer import PlaneWriter, open_plane_writer
-from .stack import Stack
 from .sniff import missing_file_error
+from .stack import Stack
 from .tables import write_table, write_text_atomically
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "missing_file_error",
     "open_plane_writer",
     "open_stack",
+    "plain_name",
     "write_image",
     "write_table",
     "write_text_atomically",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import dask.array as da
 import numpy as np
@@ -145,7 +144,7 @@ def _stack(source: Source, asked: str | None, given: Path) -> Stack:
         frame_interval_s=source.frame_interval_s,
         z_step_um=source.z_step_um,
         channel_names=names if len(names) == count else (),
-        name=_plain_name(given),
+        name=plain_name(given),
         source=given,
         notes=source.notes + notes,
     )
@@ -220,14 +219,18 @@ def _token(source: Source) -> str:
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:24]
 
 
-def _plain_name(path: Path) -> str:
-    """Return the name without image extensions, and of a glob its folder's name."""
+def plain_name(path: str | Path) -> str:
+    """Return what to call an image: its name without extensions, of a glob its folder's.
+
+    Examples
+    --------
+    >>> plain_name("day1/movie.ome.tif"), plain_name("day1/cell_3/*.png")
+    ('movie', 'cell_3')
+    """
+    path = Path(path)
     if any(mark in path.name for mark in "*?["):
         path = path.parent
     name = path.resolve().name if path.name in ("", ".", "..") else path.name
     while (suffix := Path(name).suffix.lower()) in _IMAGE_SUFFIXES and Path(name).stem:
         name = name[: -len(suffix)]
     return name
-
-
-__all__: list[Any] = ["open_stack"]

@@ -13,6 +13,7 @@ from .settings import (
     SegmentSettings,
     StainSettings,
     load_settings,
+    merged_settings,
     save_settings,
     tracking_config,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "StainSettings",
     "load_settings",
     "measure_stack",
+    "merged_settings",
     "process_movie",
     "save_settings",
     "score_movie",

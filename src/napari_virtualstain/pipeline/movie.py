@@ -140,11 +140,17 @@ class _Run:
         """Write the virtual fluorescence."""
         chosen = self.settings.stain
         used = _model_facts(chosen.model, "generator")
-        place = {"device": device, "tile": tile}
+        place: dict[str, Any] = {"device": device, "tile": tile}
 
         def work(resume: bool) -> None:
-            stain_stack(self.stack, self._path(FLUORESCENCE), chosen, resume=resume, **place,
-                        **self._writing)
+            stain_stack(
+                self.stack,
+                self._path(FLUORESCENCE),
+                chosen,
+                resume=resume,
+                **place,
+                **self._writing,
+            )
 
         self._step("stain", [FLUORESCENCE], [chosen.model_dump(), used], work, used)
         save_settings(self._path("settings.json"), self.settings, overwrite=True)
@@ -155,8 +161,14 @@ class _Run:
         used = _model_facts(chosen.model, "segmenter")
 
         def work(resume: bool) -> None:
-            segment_stack(self._open(FLUORESCENCE), self._path(LABELS), chosen, device=device,
-                          resume=resume, **self._writing)
+            segment_stack(
+                self._open(FLUORESCENCE),
+                self._path(LABELS),
+                chosen,
+                device=device,
+                resume=resume,
+                **self._writing,
+            )
 
         self._step("segment", [LABELS], [chosen.model_dump(), used], work, used)
 
@@ -164,10 +176,13 @@ class _Run:
         """Write tracks and events."""
 
         def work(resume: bool) -> None:
-            tracks = track_stack(self._open(LABELS), self._open(FLUORESCENCE),
-                                 config=self.settings.track, **self.common)
-            write_tracks(tracks, self._path("tracks.csv"), self._path("events.csv"),
-                         overwrite=True)
+            tracks = track_stack(
+                self._open(LABELS),
+                self._open(FLUORESCENCE),
+                config=self.settings.track,
+                **self.common,
+            )
+            write_tracks(tracks, self._path("tracks.csv"), self._path("events.csv"), overwrite=True)
 
         names = ["tracks.csv", "events.csv"]
         self._step("track", names, [self.settings.track.model_dump()], work, {})
@@ -177,10 +192,14 @@ class _Run:
         from ..tracking import Tracks
 
         def work(resume: bool) -> None:
-            measure_stack(self._open(LABELS), self._open(FLUORESCENCE),
-                          self._path("measures.csv"),
-                          tracks=Tracks.from_csv(self._path("tracks.csv")), overwrite=True,
-                          **self.common)
+            measure_stack(
+                self._open(LABELS),
+                self._open(FLUORESCENCE),
+                self._path("measures.csv"),
+                tracks=Tracks.from_csv(self._path("tracks.csv")),
+                overwrite=True,
+                **self.common,
+            )
 
         self._step("measure", ["measures.csv"], [], work, {})
 
@@ -188,8 +207,14 @@ class _Run:
         """Write the scores."""
 
         def work(resume: bool) -> None:
-            score = score_movie(self._open(FLUORESCENCE), reference, self.folder,
-                                bright_field=self.stack, overwrite=True, **self.common)
+            score = score_movie(
+                self._open(FLUORESCENCE),
+                reference,
+                self.folder,
+                bright_field=self.stack,
+                overwrite=True,
+                **self.common,
+            )
             facts["score"] = score.sentence
 
         facts: dict[str, Any] = {}
@@ -217,7 +242,7 @@ class _Run:
             return
         self.record.check_free(name, self.mark, paths, self.overwrite)
         is_resumed = self.record.is_begun(name, self.mark)
-        self.record.begin(name, self.mark)
+        self.record.begin(name, self.mark, paths)
         start = time.perf_counter()
         work(is_resumed)
         seconds = round(time.perf_counter() - start, 3)

@@ -53,12 +53,15 @@ class RunRecord:
         return cls(folder, {"input": source, "version": __version__, "steps": steps})
 
     def is_done(self, step: str, mark: str, outputs: list[Path]) -> bool:
-        """Return whether a step is complete with these settings and its files are there."""
+        """Return whether a step is complete with these settings and its files are there.
+
+        Files that were not there when the step began and are there now are complete,
+        for they appear whole: the run was then killed between the last file and its note.
+        """
         known = self._step(step)
+        is_whole = known.get("state") == "done" or known.get("from_nothing") is True
         return (
-            known.get("state") == "done"
-            and known.get("fingerprint") == mark
-            and all(path.exists() for path in outputs)
+            known.get("fingerprint") == mark and is_whole and all(path.exists() for path in outputs)
         )
 
     def is_begun(self, step: str, mark: str) -> bool:
@@ -81,13 +84,21 @@ class RunRecord:
                 "Choose another folder, or allow replacing it (--overwrite)."
             )
 
-    def begin(self, step: str, mark: str) -> None:
+    def begin(self, step: str, mark: str, outputs: list[Path]) -> None:
         """Note that a step is being done."""
-        self._note(step, {"state": "begun", "fingerprint": mark})
+        from_nothing = not any(path.exists() for path in outputs)
+        if self.is_begun(step, mark):
+            from_nothing = from_nothing or self._step(step).get("from_nothing") is True
+        state = {"state": "begun", "fingerprint": mark, "from_nothing": from_nothing}
+        self._note(step, state)
 
     def finish(self, step: str, mark: str, **facts: Any) -> None:
         """Note that a step is complete, with facts about it."""
         self._note(step, {"state": "done", "fingerprint": mark, **facts})
+
+    def facts(self, step: str) -> dict[str, Any]:
+        """Return what is noted about a step, nothing where it was never done."""
+        return dict(self._step(step))
 
     def _step(self, step: str) -> dict[str, Any]:
         known = self.content["steps"].get(step)

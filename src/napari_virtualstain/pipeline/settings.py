@@ -134,9 +134,7 @@ def load_settings(path: str | Path) -> PipelineSettings:
         ) from error
 
 
-def save_settings(
-    path: str | Path, settings: PipelineSettings, *, overwrite: bool = False
-) -> Path:
+def save_settings(path: str | Path, settings: PipelineSettings, *, overwrite: bool = False) -> Path:
     """Write settings as JSON and return the path.
 
     Raises
@@ -178,3 +176,26 @@ def _reasons(error: ValidationError) -> str:
         else:
             reasons.append(f"{where} = {problem['input']!r}: {message}")
     return "; ".join(reasons) + "."
+
+
+def merged_settings(base: PipelineSettings, given: dict[str, dict[str, Any]]) -> PipelineSettings:
+    """Return `base` with what was given, by step and name; None leaves a setting as it is.
+
+    Raises
+    ------
+    InputError
+        A setting is unknown or impossible.
+
+    Examples
+    --------
+    >>> merged_settings(PipelineSettings(), {"segment": {"threshold": 0.3}}).segment.threshold
+    0.3
+    """
+    content = base.model_dump()
+    for step, values in given.items():
+        content[step] |= {name: value for name, value in values.items() if value is not None}
+    content["version"] = __version__
+    try:
+        return PipelineSettings.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"These settings cannot be used: {_reasons(error)}") from error

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..progress import CancelToken, ProgressCallback
-    from ..tracking import Tracks, TrackingConfig
+    from ..tracking import TrackingConfig, Tracks
 
 
 def stain_stack(

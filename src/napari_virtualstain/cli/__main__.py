@@ -1,0 +1,7 @@
+"""``python -m napari_virtualstain.cli``."""
+
+from __future__ import annotations
+
+from . import main
+
+main()
