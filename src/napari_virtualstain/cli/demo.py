@@ -133,7 +133,7 @@ def _report(job: Job, out: Path, result: MovieResult, seconds: float) -> None:
     )
 
 
-_VIEW = '''"""Open this demo in napari: python view_in_napari.py (needs napari-virtualstain[all])."""
+_VIEW = """# Open this demo in napari: python view_in_napari.py (needs napari-virtualstain[all])
 
 from pathlib import Path
 
@@ -157,4 +157,4 @@ labels = show(viewer.add_labels, "labels.ome.tif", opacity=0.4)
 data, properties, graph = vs.Tracks.from_csv(folder / "tracks.csv").to_napari()
 viewer.add_tracks(data, properties=properties, graph=graph, scale=labels.scale, name="tracks")
 napari.run()
-'''
+"""

@@ -58,5 +58,5 @@ def evaluate(
             progress=job.progress,
             cancel=job.cancel,
         )
-        job.say(f"{out}: metrics.csv, report.html")
+        job.say(f"{out}: metrics.csv, summary.csv, report.html")
         job.say(score.sentence)

@@ -112,7 +112,7 @@ _STAIN = {
 
 
 def _stain_rows(means: pd.DataFrame) -> list[dict[str, Any]]:
-    scores: dict[str, dict[str, float]] = means.T.to_dict()
+    scores: dict[Any, Any] = means.T.to_dict()
     ours = scores.pop("virtual stain")
     rows = []
     for name, what in _STAIN.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -213,7 +213,7 @@ def score_movie(
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
 ) -> MovieScore:
-    """Write ``metrics.csv`` and ``report.html`` of a stain into `folder`.
+    """Write ``metrics.csv``, ``summary.csv`` and ``report.html`` of a stain into `folder`.
 
     Parameters
     ----------
@@ -234,25 +234,38 @@ def score_movie(
     pixel_size_um = predicted.pixel_size_um or reference.pixel_size_um
     report = write_report(
         folder,
-        replace(predicted).data,
+        predicted.data,
         reference.data,
-        None if bright_field is None else bright_field.data,
+        bright_field=None if bright_field is None else bright_field.data,
         data_range=data_range,
         pixel_size_um=pixel_size_um or 0.08,
+        title=f"Virtual stain {predicted.name} against {reference.name}",
+        warnings=() if pixel_size_um else ["The pixel size is unknown; 0.08 µm was assumed."],
+        settings={"predicted": str(predicted.source), "reference": str(reference.source)},
         overwrite=overwrite,
         progress=progress,
         cancel=cancel,
     )
-    return MovieScore(report, _sentence(report))
+    return MovieScore(report.table, _sentence(report.summary, len(report.table)))
 
 
-def _sentence(table: pd.DataFrame) -> str:
-    names = {
-        "pearson": "Pearson",
-        "bandpass_pearson": "band-pass Pearson",
-        "ssim": "SSIM",
-        "psnr": "PSNR",
-        "mask_iou": "mask IoU",
-    }
-    means = [f"{text} {table[name].mean():.3g}" for name, text in names.items() if name in table]
-    return f"mean of {len(table)} frames: {', '.join(means)}"
+_HEADLINE = {
+    "bandpass_pearson": "band-pass Pearson",
+    "pearson": "Pearson",
+    "ssim": "SSIM",
+    "psnr": "PSNR",
+    "mask_iou": "mask IoU",
+}
+
+
+def _sentence(summary: pd.DataFrame, frames: int) -> str:
+    """Return the main means with that of the best trivial baseline in brackets."""
+    from ..metrics import BASELINES
+
+    rivals = [name for name in BASELINES if name in summary]
+    parts = []
+    for name, text in _HEADLINE.items():
+        best = summary.loc[name, rivals].astype(float).max()
+        rival = f" (best baseline {best:.3g})" if best == best else ""
+        parts.append(f"{text} {float(summary.loc[name, 'mean']):.3g}{rival}")
+    return f"mean of {frames} frame{'s' * (frames != 1)}: {', '.join(parts)}"
