@@ -1,0 +1,83 @@
+"""Which losses are added up, and with which weights."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+AdversarialKind: TypeAlias = Literal["minimax", "modified_minimax", "least_squares"]
+WeightMapKind: TypeAlias = Literal[
+    "none", "binary", "logit", "gaussian", "psf_convolution", "psf_deconvolution"
+]
+
+
+def _weight(description: str, default: float = 0.0) -> float:
+    value: float = Field(default=default, ge=0, allow_inf_nan=False, description=description)
+    return value
+
+
+class LossConfig(BaseModel):
+    """Weight of each term of the generator's loss; 0 leaves a term out.
+
+    Examples
+    --------
+    >>> LossConfig(l1=0, weighted_l1=50, adversarial=1).has_adversary
+    True
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    l1: float = _weight("Mean absolute error.", 1.0)
+    weighted_l1: float = _weight("Mean absolute error times the weight map: eq. 3 of the paper.")
+    mse: float = _weight("Mean squared error.")
+    laplace: float = _weight(
+        "Negative log likelihood of a Laplace error whose scale the network predicts too."
+    )
+    correlation: float = _weight("1 - Pearson correlation of each crop.")
+    band_pass: float = _weight(
+        "1 - Pearson correlation of each crop between Gaussian scales of 1 and 8 pixels."
+    )
+    gradient: float = _weight("Mean absolute error of the differences between neighbours.")
+    multi_scale: float = _weight("Mean absolute error at half, quarter and eighth size.")
+    threshold_normalised: float = _weight("TN of method G: error after a piecewise linear map.")
+    spotlight: float = _weight("Foreground-masked error and soft Dice, after Spotlight.")
+    adversarial: float = _weight("The discriminator's judgement.")
+    distillation: float = _weight("Mean absolute error to the mean of the teachers.")
+
+    weight_map: WeightMapKind = Field(
+        default="none", description="Weight map of weighted_l1, see Fig. 6 of the paper."
+    )
+    weight_background: float = Field(
+        default=0.0,
+        ge=0,
+        le=50,
+        description="Percentile of the frame subtracted before the weight map; 0 is off.",
+    )
+    weight_iterations: int = Field(
+        default=20, ge=1, le=500, description="Richardson-Lucy iterations of the weight map."
+    )
+    weight_floor: float = Field(
+        default=0.0, ge=0, le=1, description="Smallest weight, so that background is never free."
+    )
+    weight_mean_one: bool = Field(
+        default=False,
+        description="Whether weights are divided by their mean over the batch, so that the map "
+        "redistributes the loss instead of shrinking it.",
+    )
+    adversarial_kind: AdversarialKind = Field(
+        default="modified_minimax", description="Form of the adversarial loss."
+    )
+    spotlight_mse: float = Field(
+        default=0.5, ge=0, le=1, description="Share of the masked error in the Spotlight term."
+    )
+
+    @property
+    def has_adversary(self) -> bool:
+        """Whether a discriminator is trained."""
+        return self.adversarial > 0
+
+    @property
+    def is_heteroscedastic(self) -> bool:
+        """Whether the network must also predict the log scale of its error."""
+        return self.laplace > 0
