@@ -1,0 +1,213 @@
+"""Help, version, start-up, exit codes, and what is said when something goes wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from napari_virtualstain import __version__
+from napari_virtualstain.cli import exits
+from napari_virtualstain.cli.jobs import Job, ProgressLine, running_job
+from napari_virtualstain.errors import CancelledError, InputError, VirtualStainError
+from napari_virtualstain.progress import Progress
+
+from .conftest import Run
+
+COMMANDS = [
+    "demo",
+    "simulate",
+    "stain",
+    "segment",
+    "track",
+    "run",
+    "evaluate",
+    "models",
+    "models list",
+    "models info",
+    "models export",
+]
+
+
+def _shell(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    code = "from napari_virtualstain.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        **options,  # type: ignore[call-overload]
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_with_an_example(run: Run, command: str) -> None:
+    output = run(*command.split(), "--help").output
+    assert "Usage: virtualstain" in output
+    if command != "models":
+        assert f"Example:  virtualstain {command}" in output
+
+
+def test_the_version(run: Run) -> None:
+    assert run("--version").output == f"virtualstain {__version__}\n"
+
+
+def test_without_a_command_it_shows_what_there_is(run: Run) -> None:
+    output = run().output
+    assert all(f"  {command}" in output for command in ("demo", "stain", "segment", "track"))
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "sys.argv = ['virtualstain', 'stain', '--help']\n"
+        "from napari_virtualstain.cli import main\n"
+        "try:\n    main()\nexcept SystemExit: pass\n"
+        "print(*sys.modules, file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    loaded = set(done.stderr.split())
+    assert "typer" in loaded
+    assert not loaded & {"torch", "numpy", "pandas", "dask", "napari", "matplotlib", "scipy"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["stian"], "Error: No such command 'stian'"),
+        (["stain"], "Error: Missing argument"),
+        (["stain", "a.tif"], "Error: Missing option '--output' / '-o'. See: virtualstain stain"),
+        (["stain", "a.tif", "-o", "b.tif", "--tilt", "3"], "Error: No such option"),
+        (["simulate", "out", "--frames", "many"], "'many' is not a valid int"),
+        (["segment", "a.tif", "-o", "b.tif", "--split", "knife"], "'knife' is not one of"),
+    ],
+)
+def test_a_mistyped_command_is_answered_in_one_line(
+    run: Run, arguments: list[str], message: str
+) -> None:
+    result = run(*arguments, code=2)
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert "--help" in result.stderr
+    assert result.stdout == ""
+
+
+def test_it_works_as_a_program_of_its_own(tmp_path: Path) -> None:
+    done = _shell("stain", "no.tif", "-o", "out.ome.tif", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == "Error: no.tif does not exist. Check the path.\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (InputError("The pixel\n size is 0."), 2, "Error: The pixel size is 0."),
+        (VirtualStainError("No."), 2, "Error: No."),
+        (CancelledError("Cancelled."), 130, "Interrupted. Cancelled."),
+        (KeyboardInterrupt(), 130, "Interrupted."),
+        (MemoryError(), 1, "memory of this machine does not suffice"),
+        (BrokenPipeError(), 0, ""),
+    ],
+)
+def test_exit_codes(
+    error: BaseException, code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise error
+
+    stdout = sys.stdout
+    try:
+        assert exits.exit_code_of(fail) == code
+    finally:
+        sys.stdout = stdout
+    captured = capsys.readouterr().err
+    assert words in captured
+    assert captured.count("\n") <= 1
+
+
+def test_a_defect_is_one_line_that_names_the_file_with_the_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+    def fail() -> None:
+        raise ZeroDivisionError("by\nzero")
+
+    assert exits.exit_code_of(fail) == 1
+    line = capsys.readouterr().err
+    assert line.startswith("Error: ZeroDivisionError: by zero. This is a defect of virtualstain")
+    assert line.count("\n") == 1
+    log = Path(line.strip().rpartition("the file ")[2])
+    assert "in fail" in log.read_text()
+    assert __version__ in log.read_text()
+
+
+def test_ctrl_c_asks_the_work_to_stop_and_twice_stops_it() -> None:
+    with running_job() as job:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert job.cancel.cancelled
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_during_a_real_command_is_130_and_leaves_no_torn_output(tmp_path: Path) -> None:
+    code = "from napari_virtualstain.cli import main; main()"
+    arguments = ["simulate", "scene", "--frames", "2000", "--size", "64", "--count", "3"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    while not (tmp_path / "scene").exists() and process.poll() is None:
+        time.sleep(0.05)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert "Stopping after the work in hand" in stderr
+    assert "Interrupted." in stderr
+    assert "Traceback" not in stderr
+    assert list((tmp_path / "scene").iterdir()) == []
+
+
+def test_warnings_of_the_package_are_plain_lines_once(capsys: pytest.CaptureFixture[str]) -> None:
+    import warnings
+
+    class OurWarning(UserWarning):
+        __module__ = "napari_virtualstain.somewhere"
+
+    with running_job():
+        for _ in range(3):
+            warnings.warn("The pixel size\n was assumed.", OurWarning, stacklevel=1)
+        warnings.warn("A library is old.", DeprecationWarning, stacklevel=1)
+    assert capsys.readouterr().err == "Warning: The pixel size was assumed.\n"
+
+
+def test_progress_is_a_line_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ProgressLine()
+    for done in range(1, 4):
+        line(Progress(done, 3, "frame", "staining", elapsed_s=done * 2.0))
+    line.close()
+    assert capsys.readouterr().err == "staining: frame 3/3, 2 s/frame, 0 s left\n"
+
+
+def test_progress_is_a_bar_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    job = Job()
+    job.progress(Progress(1, 4, "frame", "staining", elapsed_s=2.0))
+    job.progress(Progress(4, 4, "frame", "staining", elapsed_s=8.0))
+    job.say("out.tif: written")
+    captured = capsys.readouterr()
+    assert "staining: frame 4/4, 2 s/frame, 0 s left" in captured.err
+    assert "100%" in captured.err
+    assert captured.out == "out.tif: written\n"
