@@ -69,7 +69,8 @@ def exit_code_of(call: Callable[[], Any]) -> int:
         complain("Aborted.")
         return DEFECT
     except BrokenPipeError:  # the reader of our output, such as head, has gone
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - must outlive this function
+        # what is still in the buffer would fail again when Python flushes it at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except MemoryError as error:
         complain(
