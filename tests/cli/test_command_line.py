@@ -127,19 +127,6 @@ def test_exit_codes(
     assert captured.count("\n") <= 1
 
 
-def test_a_reader_that_stops_early_is_no_error() -> None:
-    code = "from napari_virtualstain.cli import main; main()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.close()
-    message = process.stderr.read()
-    process.stderr.close()
-    assert (process.wait(), message) == (0, b"")
-
-
 def test_a_defect_is_one_line_that_names_the_file_with_the_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,7 +7,6 @@ file that the line names.
 from __future__ import annotations
 
 import datetime
-import os
 import platform
 import sys
 import traceback
@@ -68,10 +67,6 @@ def exit_code_of(call: Callable[[], Any]) -> int:
     except typer.Abort:
         complain("Aborted.")
         return DEFECT
-    except BrokenPipeError:  # the reader of our output, such as head, has gone
-        # what is still in the buffer would fail again when Python flushes it at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
     except MemoryError as error:
         complain(
             f"Error: the memory of this machine does not suffice. {one_line(error)} "
