@@ -1,0 +1,214 @@
+"""Instances from what the network says about pairs of pixels.
+
+For each of a few steps (dy, dx) the network gives the probability that a pixel and the
+one that far away belong to the same mitochondrion. Short steps show where two touch;
+long ones reach across a crossing and tell which arm continues which, from brightness,
+focus and direction, which a mask alone cannot tell.
+
+The foreground is first cut into fragments far smaller than a mitochondrion; then the
+two fragments with the highest mean probability are merged, again and again, until no
+pair is left that rather belongs together (average linkage of signed graphs: Bailoni et
+al. 2022, "GASP").
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.segmentation import watershed
+
+Labels = NDArray[np.int32]
+Mask = NDArray[np.bool_]
+Probability = NDArray[np.floating]
+Step = tuple[int, int]
+
+MERGE_ABOVE = 0.5
+
+
+def step_directions(lengths: Sequence[int], directions: Sequence[int]) -> tuple[Step, ...]:
+    """Return steps of each length in that many directions over half a turn.
+
+    Examples
+    --------
+    >>> step_directions([3], [4])
+    ((0, 3), (2, 2), (3, 0), (2, -2))
+    """
+    steps = []
+    for length, count in zip(lengths, directions, strict=True):
+        for index in range(count):
+            angle = np.pi * index / count
+            steps.append((round(length * np.sin(angle)), round(length * np.cos(angle))))
+    return tuple((int(dy), int(dx)) for dy, dx in steps)
+
+
+def merge_fragments(
+    mask: Mask,
+    contact: Probability,
+    same: Probability,
+    steps: Sequence[Step],
+    *,
+    min_area_px: float = 0.0,
+    merge_above: float = MERGE_ABOVE,
+) -> Labels:
+    """Return the instances of `mask`, labels 1..n.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (Y, X)
+        Foreground.
+    contact : ndarray of float, shape (Y, X)
+        Probability that another mitochondrion lies within two pixels.
+    same : ndarray of float, shape (K, Y, X)
+        Probability that a pixel and that at each of the `steps` belong together.
+    steps : sequence of K (dy, dx)
+        In pixels.
+    min_area_px : float
+        Smaller pieces join the neighbour that fits best, where there is one.
+    merge_above : float
+        Mean probability above which two fragments are merged.
+
+    Returns
+    -------
+    ndarray of int32, shape (Y, X)
+        Zero outside `mask`, positive on all of it.
+    """
+    fragments = _fragments(mask, contact, same, steps)
+    graph = _Graph.of(fragments, same, steps, merge_above)
+    graph.merge_while_positive()
+    graph.absorb_small(min_area_px)
+    return graph.labels(fragments)
+
+
+def _shifted(step: Step, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Return the slices of the pixels that have a partner at `step`, and of the partners."""
+    here, there = [], []
+    for move, length in zip(step, shape[-2:], strict=True):
+        here.append(slice(max(0, -move), length - max(0, move)))
+        there.append(slice(max(0, move), length + min(0, move)))
+    return (here[0], here[1]), (there[0], there[1])
+
+
+def _fragments(
+    mask: Mask, contact: Probability, same: Probability, steps: Sequence[Step]
+) -> Labels:
+    """Return small fragments: watershed basins of the doubt about near partners."""
+    doubt = _doubt(mask, contact, same, steps)
+    smooth = np.where(mask, doubt, 9.0)
+    lowest = (smooth == ndimage.minimum_filter(smooth, size=3)) & mask
+    seeds, _ = ndimage.label(lowest, structure=np.ones((3, 3)))
+    return np.asarray(watershed(doubt, seeds, mask=mask, connectivity=2), np.int32)
+
+
+def _doubt(
+    mask: Mask, contact: Probability, same: Probability, steps: Sequence[Step]
+) -> NDArray[np.float64]:
+    shortest = min(np.hypot(*step) for step in steps)
+    total = np.zeros(mask.shape)
+    count = np.full(mask.shape, 1e-6)
+    for probability, step in zip(same, steps, strict=True):
+        if np.hypot(*step) > 1.5 * shortest:
+            continue
+        here, there = _shifted(step, mask.shape)
+        both = (mask[here] & mask[there]).astype(float)
+        apart = (1.0 - probability[here]) * both
+        for side in (here, there):
+            total[side] += apart
+            count[side] += both
+    doubt = total / count + contact
+    return ndimage.gaussian_filter(doubt, 0.7) - 1e-3 * ndimage.distance_transform_edt(mask)
+
+
+class _Graph:
+    """Fragments as nodes, mean signed affinities as edges."""
+
+    def __init__(self, areas: NDArray[np.intp]) -> None:
+        self._parent = list(range(len(areas)))
+        self._area = areas.astype(float).tolist()
+        self._edges: list[dict[int, tuple[float, float]]] = [{} for _ in areas]
+
+    @classmethod
+    def of(
+        cls, fragments: Labels, same: Probability, steps: Sequence[Step], merge_above: float
+    ) -> _Graph:
+        graph = cls(np.bincount(fragments.ravel(), minlength=1))
+        count = len(graph._area)
+        keys, weights = [], []
+        for probability, step in zip(same, steps, strict=True):
+            here, there = _shifted(step, fragments.shape)
+            one, other = fragments[here], fragments[there]
+            pair = (one != other) & (one > 0) & (other > 0)
+            low = np.minimum(one[pair], other[pair]).astype(np.int64)
+            keys.append(low * count + np.maximum(one[pair], other[pair]))
+            weights.append(probability[here][pair].astype(np.float64) - merge_above)
+        if keys:
+            key, inverse = np.unique(np.concatenate(keys), return_inverse=True)
+            total = np.bincount(inverse, np.concatenate(weights), minlength=len(key))
+            number = np.bincount(inverse, minlength=len(key))
+            for k, weight, n in zip(key.tolist(), total.tolist(), number.tolist(), strict=True):
+                one, other = divmod(k, count)
+                graph._edges[one][other] = graph._edges[other][one] = (weight, float(n))
+        return graph
+
+    def merge_while_positive(self) -> None:
+        """Merge the pair of highest mean affinity until no mean is positive."""
+        queue = [
+            (-weight / number, one, other, number)
+            for one, near in enumerate(self._edges)
+            for other, (weight, number) in near.items()
+            if one < other and weight > 0
+        ]
+        heapq.heapify(queue)
+        while queue:
+            mean, one, other, number = heapq.heappop(queue)
+            edge = self._edges[one].get(other)
+            if edge is None or edge[1] != number or -edge[0] / edge[1] != mean:
+                continue
+            for third in self._merge(one, other):
+                weight, number = self._edges[one][third]
+                if weight > 0:
+                    low, high = sorted((one, third))
+                    heapq.heappush(queue, (-weight / number, low, high, number))
+
+    def absorb_small(self, min_area: float) -> None:
+        """Merge nodes below `min_area` with the neighbour that fits best, smallest first."""
+        small = sorted(
+            (area, node)
+            for node, area in enumerate(self._area)
+            if node and self._parent[node] == node and area < min_area
+        )
+        for _, node in small:
+            if self._parent[node] != node or self._area[node] >= min_area:
+                continue
+            near = self._edges[node]
+            if near:
+                self._merge(max(near, key=lambda n: near[n][0] / near[n][1]), node)
+
+    def _merge(self, keep: int, gone: int) -> list[int]:
+        """Merge node `gone` into `keep`; return the nodes whose edge to `keep` changed."""
+        self._parent[gone] = keep
+        self._area[keep] += self._area[gone]
+        moved = self._edges[gone]
+        self._edges[gone] = {}
+        moved.pop(keep)
+        self._edges[keep].pop(gone)
+        for third, (weight, number) in moved.items():
+            del self._edges[third][gone]
+            old_weight, old_number = self._edges[keep].get(third, (0.0, 0.0))
+            edge = (old_weight + weight, old_number + number)
+            self._edges[keep][third] = self._edges[third][keep] = edge
+        return list(moved)
+
+    def _root(self, node: int) -> int:
+        while self._parent[node] != node:
+            node = self._parent[node]
+        return node
+
+    def labels(self, fragments: Labels) -> Labels:
+        roots = np.array([self._root(node) for node in range(len(self._parent))])
+        _, compact = np.unique(roots, return_inverse=True)
+        # node 0 is the background: it has no edges, so its root is 0 and comes first
+        return compact.astype(np.int32)[fragments]

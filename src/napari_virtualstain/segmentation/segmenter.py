@@ -1,0 +1,203 @@
+"""A segmenter: a model with its normalisation, applied to planes of a movie.
+
+The network runs at the pixel size of the image as long as that lies in the range that
+it was trained for, and also when it is not known; outside the range the image is
+brought to the nearer end of it. Thin objects lose more by interpolation than the
+network by another scale.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..axes import check_positive
+from ..data import FittedNormalisation
+from ..errors import InputError, ModelError
+from ..models import default_model, load_model
+from .maps import SegmentationMaps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from ..inference import TiledNetwork
+    from ..models import Model
+
+FOREGROUND, CONTACT = "foreground", "contact"
+_SAMPLED_PLANES = 12
+
+
+class Segmenter:
+    """Turns planes of fluorescence into maps; can be sent to another process.
+
+    Parameters
+    ----------
+    model : Model, str, path or None
+        A segmenter; None is the default one.
+    pixel_size_um : float or None
+        Of the images, micrometres.
+    device : str or None
+        See :func:`napari_virtualstain.inference.resolve_device`.
+    tile : int or None
+        Tile size in pixels; does not change the result.
+    """
+
+    def __init__(
+        self,
+        model: Model | str | Path | None = None,
+        *,
+        pixel_size_um: float | None = None,
+        device: str | None = None,
+        tile: int | None = None,
+    ) -> None:
+        self.model = as_segmenter(model)
+        self.pixel_size_um = check_positive(pixel_size_um, "pixel size", "µm")
+        self._device = device
+        self._tile = tile
+        self._lock = threading.RLock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a lock and a network on a GPU cannot travel; both are made anew there
+        hidden = ("_lock", "network")
+        return {name: value for name, value in self.__dict__.items() if name not in hidden}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.RLock())
+
+    @cached_property
+    def network(self) -> TiledNetwork:
+        """The network on its device."""
+        from ..inference import TiledNetwork
+
+        return TiledNetwork(self.model.network, device=self._device, tile=self._tile)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Whatever of the card's ``segmentation`` part matters here."""
+        return dict(getattr(self.model.card, "segmentation", None) or {})
+
+    def fit(self, planes: Iterable[NDArray[Any]]) -> FittedNormalisation:
+        """Return the normalisation of a movie from a sample of its planes."""
+        finite = [filled(plane) for plane in planes]
+        return self.model.card.normalisation.input.fit(finite)
+
+    def maps(
+        self,
+        plane: NDArray[Any],
+        fitted: FittedNormalisation | None = None,
+        *,
+        on_tile: Callable[[int, int], None] | None = None,
+    ) -> SegmentationMaps:
+        """Return the maps of one plane, shape (Y, X).
+
+        Parameters
+        ----------
+        plane : ndarray, shape (Y, X)
+            Fluorescence in any unit.
+        fitted : FittedNormalisation, optional
+            Of the movie; that of the plane alone if not given.
+        on_tile : callable, optional
+            Called before each tile of the network; may raise to stop.
+        """
+        values = filled(plane)
+        fitted = fitted or self.fit([values])
+        if fitted.constant or not np.ptp(values):
+            return self._nothing(values.shape)
+        from ..inference import resample
+
+        normal = self._compressed(fitted.apply(values))
+        size_um, shape = self._inner_size(values.shape)
+        with self._lock:
+            raw = self.network.predict(resample(normal, shape)[None, None], on_tile=on_tile)[0]
+        probabilities = _sigmoid(raw)
+        inner = probabilities[0]
+        foreground = inner if shape == values.shape else resample(inner, values.shape).clip(0, 1)
+        return SegmentationMaps.compact(
+            foreground,
+            inner,
+            probabilities[1:],
+            self._steps,
+            pixel_size_um=self.pixel_size_um,
+            inner_pixel_size_um=size_um,
+            merge_above=float(self.settings.get("merge_above", 0.5)),
+        )
+
+    @property
+    def _steps(self) -> tuple[tuple[int, int], ...]:
+        return tuple((int(dy), int(dx)) for dy, dx in self.settings.get("steps", ()))
+
+    def _compressed(self, normal: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return normalised intensities on a scale that also shows dim mitochondria."""
+        gain = float(self.settings.get("asinh_gain", 0.0))
+        if gain <= 0:
+            return normal
+        return np.asarray(np.arcsinh(gain * normal) / np.arcsinh(gain), np.float32)
+
+    def _inner_size(self, shape: tuple[int, ...]) -> tuple[float | None, tuple[int, int]]:
+        height, width = shape
+        size = self.pixel_size_um
+        limits = self.settings.get("pixel_size_range_um")
+        if size is None or not limits:
+            return size, (height, width)
+        wanted = float(np.clip(size, *limits))
+        from ..inference import resampled_shape
+
+        return wanted, resampled_shape((height, width), size, wanted)
+
+    def _nothing(self, shape: tuple[int, ...]) -> SegmentationMaps:
+        empty = np.zeros(shape, np.float32)
+        pairs = np.zeros((len(self._steps) and len(self._steps) + 1, *shape), np.float32)
+        return SegmentationMaps.compact(
+            empty, empty, pairs, self._steps, pixel_size_um=self.pixel_size_um
+        )
+
+
+def as_segmenter(model: Model | str | Path | None) -> Model:
+    """Return the model, loaded if need be.
+
+    Raises
+    ------
+    ModelError
+        There is none, or it is no segmenter.
+    """
+    from ..models import Model
+
+    if model is None:
+        model = default_model("segmenter")
+    if not isinstance(model, Model):
+        return load_model(model, kind="segmenter")
+    if model.card.kind != "segmenter":
+        raise ModelError(
+            f"{model.name!r} is a {model.card.kind}, but a segmenter is needed to outline "
+            "mitochondria, for instance 'mito-segment'."
+        )
+    return model
+
+
+def filled(plane: NDArray[Any]) -> NDArray[Any]:
+    """Return `plane` with values that are not finite replaced by the median of the others."""
+    if plane.ndim != 2:
+        raise InputError(f"The plane has shape {plane.shape}: expected (Y, X).")
+    if plane.dtype.kind == "b":
+        return plane.astype(np.uint8)
+    if plane.dtype.kind != "f":
+        return plane
+    finite = np.isfinite(plane)
+    if finite.all():
+        return plane
+    return np.where(finite, plane, np.median(plane[finite]) if finite.any() else 0.0)
+
+
+def sample_indices(count: int) -> list[int]:
+    """Return the planes of which a movie's normalisation is fitted, spread evenly."""
+    wanted = np.linspace(0, count - 1, min(count, _SAMPLED_PLANES)).round()
+    return [int(index) for index in np.unique(wanted)]
+
+
+def _sigmoid(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * values)), np.float32)
