@@ -5,6 +5,7 @@ from __future__ import annotations
 from .config import Camera, Cell, Microscope, Mitochondria, Motion, SceneConfig
 from .scene import Scene
 from .simulate import simulate
+from .stills import Still, simulate_frames
 
 __all__ = [
     "Camera",
@@ -14,5 +15,7 @@ __all__ = [
     "Motion",
     "Scene",
     "SceneConfig",
+    "Still",
     "simulate",
+    "simulate_frames",
 ]

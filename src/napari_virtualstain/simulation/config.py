@@ -75,12 +75,12 @@ class Mitochondria:
     radius_um: tuple[float, float] = (0.14, 0.26)
     height_sd_um: float = 0.2
     in_focus_um: float = 0.5
-    out_of_focus_ratio: float = 2.0
+    out_of_focus_ratio: float = 1.5
     cell_height_um: float = 3.5
     emitters_per_um2: float = 150.0
-    photons_per_um: float = 5000.0
+    photons_per_um: float = 12000.0
     brightness_sd: float = 0.3
-    delta_index: float = 0.035
+    delta_index: float = 0.025
     bleaching_s: float = 300.0
 
 
@@ -164,14 +164,14 @@ class Cell:
     crowding: float = 0.7
     crowd_width_um: float = 4.0
     nucleus_um: tuple[float, float] = (4.0, 7.0)
-    granules_per_um2: float = 1.2
-    granule_radius_um: float = 0.16
-    granule_delta_index: float = 0.03
-    droplets_per_um2: float = 0.05
+    granules_per_um2: float = 2.0
+    granule_radius_um: float = 0.2
+    granule_delta_index: float = 0.02
+    droplets_per_um2: float = 0.04
     texture: float = 0.05
     fibres: int = 4
-    illumination_sd: float = 0.02
-    haze: float = 10.0
+    illumination_sd: float = 0.03
+    haze: float = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +195,8 @@ class Camera:
     offset: float = 100.0
     read_noise: float = 2.0
     gain: float = 1.0
-    background: float = 5.0
-    bright_field_electrons: float = 6000.0
+    background: float = 12.0
+    bright_field_electrons: float = 4000.0
 
 
 @dataclass(frozen=True, slots=True)

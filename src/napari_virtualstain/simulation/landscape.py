@@ -67,13 +67,22 @@ class Landscape:
         rise = 1 / (1 + np.exp(-np.clip((distance + 0.2) / 0.15, -60, 60)))
         return np.asarray(rise * np.exp(-np.maximum(distance, 0) / self.crowd_width_um))
 
-    def density(self, y_um: ArrayLike, x_um: ArrayLike) -> FloatArray:
-        """Return the relative density of organelles in (0, 1]."""
+    def density(self, y_um: ArrayLike, x_um: ArrayLike, *, crowded: bool = False) -> FloatArray:
+        """Return the relative density of mitochondria, or of the `crowded` granules.
+
+        Granules keep nearer to the nucleus than mitochondria do.
+        """
+        share = 1 - (1 - self.crowding) / 4 if crowded else self.crowding
         even = np.where(self.outside_nucleus_um(y_um, x_um) > 0, 1.0, 0.05)
-        return np.asarray((1 - self.crowding) * even + self.crowding * self.crowd(y_um, x_um))
+        return np.asarray((1 - share) * even + share * self.crowd(y_um, x_um))
 
     def places(
-        self, count: int, rng: np.random.Generator, inside: bool | None = None
+        self,
+        count: int,
+        rng: np.random.Generator,
+        inside: bool | None = None,
+        *,
+        crowded: bool = False,
     ) -> FloatArray:
         """Return random places (count, 2) as (y, x), in proportion to the density.
 
@@ -86,7 +95,7 @@ class Landscape:
             draw = rng.uniform(size=(max(64, 4 * count), 3))
             y = low + draw[:, 0] * (height + high - low)
             x = low + draw[:, 1] * (width + high - low)
-            keep = draw[:, 2] < np.maximum(self.density(y, x), 1e-3)
+            keep = draw[:, 2] < np.maximum(self.density(y, x, crowded=crowded), 1e-3)
             if inside is False:
                 keep &= ~self.in_field(y, x)
             chosen = np.concatenate([chosen, np.stack([y[keep], x[keep]], axis=1)])

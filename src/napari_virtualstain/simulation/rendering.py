@@ -145,16 +145,15 @@ def _splat(
     low_y, low_x = y.astype(np.intp), x.astype(np.intp)
     corner = (low_z * height + low_y) * width + low_x
     part_z, part_y, part_x = z - low_z, y - low_y, x - low_x
-    indices, values = [], []
+    total = np.zeros(len(slices) * height * width, dtype=np.float32)
     for step_z, share_z in ((0, 1 - part_z), (height * width, part_z)):
         for step_y, share_y in ((0, 1 - part_y), (width, part_y)):
             both = weights * share_z * share_y
-            indices += [corner + (step_z + step_y), corner + (step_z + step_y + 1)]
-            values += [both * (1 - part_x), both * part_x]
-    size = len(slices) * height * width
-    total = np.bincount(np.concatenate(indices), np.concatenate(values), minlength=size)
+            for step_x, share_x in ((0, 1 - part_x), (1, part_x)):
+                index = corner + (step_z + step_y + step_x)
+                np.add.at(total, index, (both * share_x).astype(np.float32))
     used = np.union1d(low_z, low_z + 1)
-    return total.astype(np.float32).reshape(len(slices), height, width), used
+    return total.reshape(len(slices), height, width), used
 
 
 def _cropped(image: Image, shape: tuple[int, ...], margin: int) -> Image:

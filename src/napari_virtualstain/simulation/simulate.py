@@ -75,7 +75,7 @@ def simulate(
     ((2, 64, 64), dtype('uint16'))
     """
     config = config or SceneConfig()
-    field = _checked_size(size)
+    field = checked_size(size)
     _check(frames, count, seed, density, pixel_size_um, frame_interval_s)
     field_um = (field[0] * pixel_size_um, field[1] * pixel_size_um)
     if density is not None:
@@ -183,7 +183,8 @@ def _event_table(events: list[Event]) -> pd.DataFrame:
     )
 
 
-def _checked_size(size: int | tuple[int, int]) -> tuple[int, int]:
+def checked_size(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Return the size as (height, width) after checking it."""
     pair = (size, size) if isinstance(size, (int, np.integer)) else tuple(size)
     if len(pair) != 2 or any(int(extent) != extent or extent < 16 for extent in pair):
         raise InputError(

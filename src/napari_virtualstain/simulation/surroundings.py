@@ -85,10 +85,10 @@ def draw_surroundings(
     index = np.concatenate(
         [
             cell.granule_delta_index * rng.gamma(2.0, 0.5, granule_count),
-            rng.uniform(0.05, 0.09, droplet_count),
+            rng.uniform(0.02, 0.05, droplet_count),
         ]
     )
-    places = landscape.places(len(radius), rng)
+    places = landscape.places(len(radius), rng, crowded=True)
     height = rng.normal(0.3, 0.7, (len(radius), 1))
     centres = np.concatenate([height, places], axis=1)
     texture, texture_sd = _texture(area, landscape, config, rng)
@@ -112,7 +112,7 @@ def _in_crowd(per_um2: float, area: float, landscape: Landscape, rng: np.random.
         rng.uniform(-landscape.margin_um, extent + landscape.margin_um, 2000)
         for extent in landscape.field_um
     )
-    return int(rng.poisson(per_um2 * area * float(landscape.density(y, x).mean())))
+    return int(rng.poisson(per_um2 * area * float(landscape.density(y, x, crowded=True).mean())))
 
 
 def _balls(count: int, rng: np.random.Generator) -> FloatArray:
@@ -160,12 +160,12 @@ def _fibre(landscape: Landscape, rng: np.random.Generator) -> tuple[FloatArray, 
 
 
 def _nucleus_rim(landscape: Landscape, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-    number = 3000
+    number = 12000
     angle = rng.uniform(0, 2 * math.pi, number)
     height = rng.uniform(-0.5, 2.0, number)
     scale = 1 + 0.03 * np.sin(3 * angle + rng.uniform(0, 6)) - 0.03 * np.abs(height - 0.75)
     places = _on_ellipse(landscape, angle, scale)
-    strength = 0.02 * 0.1 * 2 * math.pi * math.sqrt(math.prod(landscape.axes_um)) * 2.5 / number
+    strength = 0.012 * 0.1 * 2 * math.pi * math.sqrt(math.prod(landscape.axes_um)) * 2.5 / number
     return np.concatenate([height[:, None], places], axis=1), np.full(number, strength)
 
 

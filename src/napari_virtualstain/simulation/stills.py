@@ -1,0 +1,201 @@
+"""Many independent still pairs with varied optics, noise and crowding, for training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..progress import CancelToken, ProgressCallback, Reporter
+from .config import SceneConfig
+from .simulate import checked_size, simulate
+
+_MICROSCOPES = 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Still:
+    """One simulated pair with its truth.
+
+    Attributes
+    ----------
+    bright_field, fluorescence : ndarray of shape (Y, X), uint16
+        Camera counts.
+    expected_fluorescence : ndarray of shape (Y, X), float32
+        Photo-electrons before noise.
+    labels : ndarray of shape (Y, X), int32
+        Mitochondria in focus, 1 to N.
+    pixel_size_um : float
+        Size of a pixel.
+    config : SceneConfig
+        What it was drawn with.
+    """
+
+    bright_field: NDArray[np.uint16]
+    fluorescence: NDArray[np.uint16]
+    expected_fluorescence: NDArray[np.float32]
+    labels: NDArray[np.int32]
+    pixel_size_um: float
+    config: SceneConfig
+
+    @property
+    def in_focus(self) -> NDArray[np.bool_]:
+        """Where a mitochondrion is in focus, shape (Y, X)."""
+        return np.asarray(self.labels > 0)
+
+
+def simulate_frames(
+    number: int,
+    *,
+    size: int | tuple[int, int] = 256,
+    seed: int = 0,
+    start: int = 0,
+    density: tuple[float, float] = (2.0, 16.0),
+    pixel_size_um: float = 0.08,
+    config: SceneConfig | None = None,
+    vary: bool = True,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> Iterator[Still]:
+    """Yield independent pairs, each another cell under another microscope.
+
+    Pair i depends on `seed` and i only, so that workers can share a set by `start`.
+
+    Parameters
+    ----------
+    number : int
+        How many.
+    size : int or (int, int)
+        Pixels along y and x.
+    seed, start : int
+        Of the set, and the index of the first pair.
+    density : (float, float)
+        Fewest and most mitochondria in focus per 100 µm², log-uniform.
+    pixel_size_um : float
+        Size of a pixel.
+    config : SceneConfig, optional
+        The middle of what is varied.
+    vary : bool
+        False keeps `config` as it is; only the cell differs.
+    progress, cancel : callable and CancelToken, optional
+        Told of each pair; looked at before each.
+
+    Yields
+    ------
+    Still
+
+    Examples
+    --------
+    >>> [still.labels.shape for still in simulate_frames(2, size=32)]
+    [(32, 32), (32, 32)]
+    """
+    base = config or SceneConfig()
+    field = checked_size(size)
+    fewest, most = density
+    if number < 0 or start < 0 or seed < 0:
+        raise InputError(
+            f"number, start and seed are {number}, {start}, {seed}: expected at least 0."
+        )
+    if not 0 < fewest <= most or not math.isfinite(most):
+        raise InputError(f"density is {density}: expected two numbers above 0, the lower first.")
+    return _stills(
+        base,
+        field,
+        seed,
+        range(start, start + number),
+        (fewest, most),
+        pixel_size_um,
+        vary,
+        Reporter(number, "pair", "simulating", progress, cancel),
+    )
+
+
+def _stills(
+    base: SceneConfig,
+    field: tuple[int, int],
+    seed: int,
+    indices: range,
+    density: tuple[float, float],
+    pixel_size_um: float,
+    vary: bool,
+    reporter: Reporter,
+) -> Iterator[Still]:
+    for index in indices:
+        reporter.check()
+        rng = np.random.default_rng([seed, index])
+        drawn = varied(base, rng, seed) if vary else base
+        scene = simulate(
+            frames=1,
+            size=field,
+            seed=int(rng.integers(2**31)),
+            density=_log_uniform(rng, *density),
+            pixel_size_um=pixel_size_um,
+            config=drawn,
+        )
+        labels, _ = np.unique(scene.labels[0], return_inverse=True)
+        compact = np.searchsorted(labels, scene.labels[0]).astype(np.int32)
+        yield Still(
+            bright_field=scene.bright_field[0],
+            fluorescence=scene.fluorescence[0],
+            expected_fluorescence=scene.expected_fluorescence[0],
+            labels=compact if labels[0] == 0 else compact + np.int32(1),
+            pixel_size_um=float(pixel_size_um),
+            config=drawn,
+        )
+        reporter.advance()
+
+
+def varied(base: SceneConfig, rng: np.random.Generator, seed: int = 0) -> SceneConfig:
+    """Return `base` with random optics, shapes, surroundings and light.
+
+    Microscopes come from a set of 12 for each `seed`, because their tables take longer
+    than a pair.
+    """
+    optics = np.random.default_rng([seed, 7, int(rng.integers(_MICROSCOPES))])
+    microscope, mito, cell, camera = base.microscope, base.mitochondria, base.cell, base.camera
+    thin, thick = mito.radius_um
+    width = _log_uniform(rng, 0.85, 1.25)
+    return replace(
+        base,
+        microscope=replace(
+            microscope,
+            n_sample=microscope.n_sample + optics.uniform(-0.03, 0.01),
+            emission_um=microscope.emission_um * optics.uniform(0.86, 1.03),
+            focus_depth_um=microscope.focus_depth_um * _log_uniform(optics, 0.4, 2.0),
+            condenser_na=microscope.condenser_na * optics.uniform(0.7, 1.3),
+            bright_field_offset_um=microscope.bright_field_offset_um + optics.normal(0, 0.12),
+        ),
+        mitochondria=replace(
+            mito,
+            persistence_um=mito.persistence_um * _log_uniform(rng, 0.6, 3.0),
+            length_um=(mito.length_um[0], mito.length_um[1] * _log_uniform(rng, 0.4, 1.4)),
+            radius_um=(thin * width, thick * width),
+            out_of_focus_ratio=mito.out_of_focus_ratio * _log_uniform(rng, 0.3, 2.5),
+            photons_per_um=mito.photons_per_um * _log_uniform(rng, 0.3, 2.0),
+            brightness_sd=mito.brightness_sd * rng.uniform(0.5, 1.5),
+            delta_index=mito.delta_index * rng.uniform(0.6, 1.3),
+        ),
+        cell=replace(
+            cell,
+            crowding=float(np.clip(cell.crowding + rng.normal(0, 0.25), 0, 1)),
+            crowd_width_um=cell.crowd_width_um * _log_uniform(rng, 0.5, 2.0),
+            granules_per_um2=cell.granules_per_um2 * _log_uniform(rng, 0.3, 2.5),
+            droplets_per_um2=cell.droplets_per_um2 * _log_uniform(rng, 0.1, 4.0),
+            texture=cell.texture * _log_uniform(rng, 0.4, 2.0),
+            illumination_sd=cell.illumination_sd * _log_uniform(rng, 0.4, 2.0),
+            haze=cell.haze * _log_uniform(rng, 0.2, 3.0),
+        ),
+        camera=replace(
+            camera,
+            background=camera.background * _log_uniform(rng, 0.3, 3.0),
+            bright_field_electrons=camera.bright_field_electrons * _log_uniform(rng, 0.4, 2.0),
+        ),
+    )
+
+
+def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    return float(math.exp(rng.uniform(math.log(low), math.log(high))))
