@@ -1,0 +1,148 @@
+"""Where a network runs, how exactly, and how much memory there is for it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+import torch
+
+from ..errors import DeviceError, InputError
+
+Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+def resolve_device(device: str | torch.device | None = None) -> torch.device:
+    """Return the device to run on.
+
+    Parameters
+    ----------
+    device : str, torch.device or None
+        None or ``"auto"`` takes the best there is: CUDA, then Apple's MPS, then the
+        CPU. ``"gpu"`` takes the best but the CPU. Otherwise torch's own names:
+        ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+
+    Raises
+    ------
+    DeviceError
+        The device is unknown or not there.
+
+    Examples
+    --------
+    >>> resolve_device("cpu")
+    device(type='cpu')
+    """
+    name = "auto" if device is None else str(device).lower()
+    if name in ("auto", "gpu"):
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        if torch.backends.mps.is_available():
+            return torch.device("mps")
+        if name == "auto":
+            return torch.device("cpu")
+        raise DeviceError(_absent(name))
+    try:
+        resolved = torch.device(name)
+    except RuntimeError as error:
+        raise DeviceError(_absent(name)) from error
+    if not _is_there(resolved):
+        raise DeviceError(_absent(name))
+    return resolved
+
+
+def available_devices() -> list[str]:
+    """Return the names of the devices of this machine, best first.
+
+    Examples
+    --------
+    >>> available_devices()[-1]
+    'cpu'
+    """
+    names = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        names.append("mps")
+    return [*names, "cpu"]
+
+
+def _is_there(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return (device.index or 0) < torch.cuda.device_count()
+    if device.type == "mps":
+        return bool(torch.backends.mps.is_available())
+    return device.type == "cpu"
+
+
+def _absent(name: str) -> str:
+    return (
+        f"Device {name!r} is not available. This machine has: {', '.join(available_devices())}. "
+        "Choose one of these, or 'auto'."
+    )
+
+
+def check_precision(precision: str) -> Precision:
+    """Return `precision` if it is one that is known.
+
+    Raises
+    ------
+    InputError
+        It is not.
+    """
+    if precision not in get_args(Precision):
+        raise InputError(
+            f"Precision {precision!r} is unknown: expected one of {', '.join(get_args(Precision))}."
+        )
+    return precision  # type: ignore[return-value]
+
+
+def free_memory(device: torch.device) -> int:
+    """Return the bytes that can still be had on `device`.
+
+    Examples
+    --------
+    >>> free_memory(torch.device("cpu")) > 0
+    True
+    """
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(free + held)
+    amounts = [amount for amount in (_free_of_machine(), _free_of_group()) if amount is not None]
+    # 2 GiB where the system does not say: every machine that runs napari has that
+    return max(0, min(amounts, default=2 * 2**30))
+
+
+def _free_of_machine() -> int | None:
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        import psutil  # type: ignore[import-untyped]
+    except ImportError:
+        return _free_pages()
+    return int(psutil.virtual_memory().available)
+
+
+def _free_pages() -> int | None:
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _free_of_group(folder: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Return what a container or a batch job may still take (cgroup 2), None if all."""
+    try:
+        limit = (folder / "memory.max").read_text(encoding="ascii").strip()
+        used = int((folder / "memory.current").read_text(encoding="ascii"))
+        statistics = (folder / "memory.stat").read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):
+        return None
+    if not limit.isdigit():
+        return None
+    # file cache counts as used but is given up when memory is asked for
+    cache = sum(int(s.split()[1]) for s in statistics if s.startswith("inactive_file "))
+    return int(limit) - used + cache

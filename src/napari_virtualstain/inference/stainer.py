@@ -1,0 +1,293 @@
+"""One model with its settings, ready to stain planes of a movie."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..axes import check_positive
+from ..data import FittedNormalisation
+from ..errors import InputError
+from ..models import Model, default_model, load_model
+from .augmentation import turned, turned_back, ways
+from .cleaning import fill_non_finite
+from .devices import Precision
+from .notices import AssumedPixelSizeWarning, NonFiniteWarning
+from .planes import PlaneSource
+from .predictor import OnTile, TiledNetwork
+from .resampling import resample, resampled_shape
+
+_SAMPLED_FRAMES = 16
+# float16 ends at 65504; a hot pixel this far from the median is not tissue
+_LARGEST_INPUT = 1e4
+
+
+@dataclass(frozen=True, slots=True)
+class StainingSettings:
+    """What a user can choose about staining.
+
+    Attributes
+    ----------
+    device : str or None
+        See :func:`resolve_device`.
+    tile : int or None
+        Tile size in pixels of the model, None to choose from the free memory.
+    precision : {"auto", "float32", "bfloat16", "float16"}
+        Arithmetic; ``auto`` is the fastest that agrees with float32.
+    test_time_augmentation : bool or None
+        Average over the eight turns and flips: eight times the work, a better and less
+        noisy result. None does what the model's card says.
+    """
+
+    device: str | None = None
+    tile: int | None = None
+    precision: Precision = "float32"
+    test_time_augmentation: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StainedPlane:
+    """The result for one plane.
+
+    Attributes
+    ----------
+    fluorescence : ndarray of shape (Y, X), float32
+        In the units of the model's training targets.
+    uncertainty : ndarray of shape (Y, X), float32, or None
+        Standard deviation of the error that is to be expected, in the same units.
+    """
+
+    fluorescence: NDArray[np.float32]
+    uncertainty: NDArray[np.float32] | None = None
+
+
+class Stainer:
+    """Stains planes with one model; can be sent to another process.
+
+    Parameters
+    ----------
+    model : Model, str, path or None
+        None is the default generator.
+    settings : StainingSettings
+        Device, tile size, arithmetic.
+    pixel_size_um : float or None
+        Of the images. None assumes the model's own, with a warning.
+
+    Examples
+    --------
+    >>> from napari_virtualstain.models import ModelCard, build_network
+    >>> card = ModelCard(name="tiny", architecture={"arguments": {"widths": [4, 4]}})
+    >>> model = Model(build_network(card.architecture), card, "", None)
+    >>> stainer = Stainer(model, StainingSettings(device="cpu"))
+    >>> stainer.stain(np.zeros((1, 20, 30)), FittedNormalisation()).fluorescence.shape
+    (20, 30)
+    """
+
+    def __init__(
+        self,
+        model: Any = None,
+        settings: StainingSettings | None = None,
+        *,
+        pixel_size_um: float | None = None,
+    ) -> None:
+        self.model = as_generator(model)
+        self.settings = settings or StainingSettings()
+        self.pixel_size_um = usable_pixel_size(self.model, pixel_size_um)
+        self._lock = threading.RLock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a lock and a network on a GPU cannot travel; both are made anew there
+        hidden = ("_lock", "network")
+        return {name: value for name, value in self.__dict__.items() if name not in hidden}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.RLock())
+
+    @cached_property
+    def network(self) -> TiledNetwork:
+        """The network on its device."""
+        settings = self.settings
+        return TiledNetwork(
+            self.model.network,
+            device=settings.device,
+            tile=settings.tile,
+            precision=settings.precision,
+        )
+
+    @property
+    def averages(self) -> bool:
+        """Whether the eight turns and flips are averaged."""
+        asked = self.settings.test_time_augmentation
+        if asked is not None:
+            return asked
+        card: dict[str, Any] = getattr(self.model.card, "inference", None) or {}
+        return bool(card.get("test_time_augmentation", False))
+
+    @property
+    def knows_uncertainty(self) -> bool:
+        """Whether results have an uncertainty: the model predicts it, or it is the spread."""
+        return bool(self.model.card.predicts_uncertainty) or self.averages
+
+    def with_uncertainty(self) -> Stainer:
+        """Return this stainer, or one that averages, so that results have an uncertainty."""
+        if self.knows_uncertainty:
+            return self
+        settings = replace(self.settings, test_time_augmentation=True)
+        return Stainer(self.model, settings, pixel_size_um=self.pixel_size_um)
+
+    def fit(self, source: PlaneSource) -> FittedNormalisation:
+        """Return the normalisation of a movie, fitted to a sample of its planes."""
+        return self.model.card.normalisation.input.fit(source.sample(_SAMPLED_FRAMES))
+
+    def stain(
+        self,
+        planes: NDArray[Any],
+        fitted: FittedNormalisation,
+        *,
+        on_tile: OnTile | None = None,
+    ) -> StainedPlane:
+        """Return the result for one plane.
+
+        Parameters
+        ----------
+        planes : ndarray of shape (C, Y, X)
+            The plane with the neighbours that the model reads, in units of the camera.
+        fitted : FittedNormalisation
+            Of the movie.
+        on_tile : callable, optional
+            See :meth:`TiledNetwork.predict`.
+        """
+        return self.stain_batch([planes], fitted, on_tile=on_tile)[0]
+
+    def stain_batch(
+        self,
+        batch: list[NDArray[Any]],
+        fitted: FittedNormalisation,
+        *,
+        on_tile: OnTile | None = None,
+    ) -> list[StainedPlane]:
+        """Return the results for planes of one size, see :meth:`stain`."""
+        shape: tuple[int, int] = batch[0].shape[-2:]
+        inner = self._model_shape(shape)
+        inputs = np.stack([resample(self._normalised(planes, fitted), inner) for planes in batch])
+        # the network uses all cores and plans with all free memory: one at a time
+        with self._lock:
+            mean, deviation = self._predict(inputs, on_tile)
+        return [
+            self._in_units(mean[i], None if deviation is None else deviation[i], shape)
+            for i in range(len(batch))
+        ]
+
+    def frames_at_once(self, shape: tuple[int, int]) -> int:
+        """Return how many planes of this size are worth one call of :meth:`stain_batch`."""
+        return self.network.frames_at_once(self._model_shape(shape))
+
+    def _model_shape(self, shape: tuple[int, int]) -> tuple[int, int]:
+        wanted = self.model.card.pixel_size_um
+        if wanted is None or self.pixel_size_um is None:
+            return shape
+        return resampled_shape(shape, self.pixel_size_um, wanted)
+
+    def _normalised(self, planes: NDArray[Any], fitted: FittedNormalisation) -> NDArray[np.float32]:
+        if planes.shape[0] != self.model.card.inputs.planes:
+            raise InputError(
+                f"{planes.shape[0]} planes were given but model {self.model.name!r} reads "
+                f"{self.model.card.inputs.planes}."
+            )
+        if planes.dtype.kind == "f":
+            filled = [fill_non_finite(plane, fitted.offset) for plane in planes]
+            replaced = sum(count for _, count in filled)
+            if replaced:
+                warnings.warn(
+                    f"{replaced} pixels of a frame are NaN or infinite; they were replaced by the "
+                    "mean of their finite neighbours.",
+                    NonFiniteWarning,
+                    stacklevel=2,
+                )
+                planes = np.stack([plane for plane, _ in filled])
+        if self.model.card.normalisation.input.scope == "frame":
+            fitted = self.model.card.normalisation.input.fit(planes)
+        with np.errstate(over="ignore"):
+            return np.clip(fitted.apply(planes), -_LARGEST_INPUT, _LARGEST_INPUT)
+
+    def _predict(
+        self, inputs: NDArray[np.float32], on_tile: OnTile | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Return mean and standard deviation, (N, Y, X), both normalised."""
+        count, total, squares, noise = 0, 0.0, 0.0, 0.0
+        predicts_scale = self.model.card.predicts_uncertainty
+        scale_channel = self.model.card.outputs.index("log_scale") if predicts_scale else 0
+        shift: Any = None
+        for way in ways(self.averages):
+            output = turned_back(self.network.predict(turned(inputs, *way), on_tile=on_tile), *way)
+            mean = output[:, 0]
+            if predicts_scale:
+                # a Laplace distribution of scale b has variance 2 b^2
+                noise = noise + 2.0 * np.exp(2.0 * np.clip(output[:, scale_channel], -20, 20))
+            # sums about the first result: squares of small differences do not cancel
+            shift = mean if shift is None else shift
+            total = total + (mean - shift)
+            squares = squares + (mean - shift) ** 2
+            count += 1
+        average = shift + np.asarray(total, np.float32) / count
+        if not (predicts_scale or count > 1):
+            return average, None
+        spread = squares / count - (total / count) ** 2
+        deviation = np.sqrt(np.maximum(spread, 0.0) + np.asarray(noise) / count)
+        return average, deviation.astype(np.float32)
+
+    def _in_units(
+        self,
+        mean: NDArray[np.float32],
+        deviation: NDArray[np.float32] | None,
+        shape: tuple[int, int],
+    ) -> StainedPlane:
+        output = self.model.card.normalisation.output.typical
+        fluorescence = output.invert(resample(mean, shape))
+        if deviation is None:
+            return StainedPlane(fluorescence)
+        card: dict[str, Any] = getattr(self.model.card, "inference", None) or {}
+        factor = float(card.get("uncertainty_factor", 1.0)) * output.scale
+        # interpolation overshoots beside steep edges, and a deviation is never negative
+        uncertainty = np.maximum(resample(deviation, shape), 0.0) * np.float32(factor)
+        return StainedPlane(fluorescence, uncertainty)
+
+
+def as_generator(model: Any) -> Model:
+    """Return the model meant by a name, a path, a model, or None for the default one.
+
+    Raises
+    ------
+    ModelError
+        There is none, or it is not a generator.
+    """
+    if isinstance(model, Model):
+        if model.card.kind != "generator":
+            from ..errors import ModelError
+
+            raise ModelError(
+                f"{model.name!r} is a {model.card.kind}, but staining needs a generator."
+            )
+        return model
+    return load_model(default_model("generator") if model is None else model, kind="generator")
+
+
+def usable_pixel_size(model: Model, pixel_size_um: float | None) -> float | None:
+    """Return the pixel size to stain with: as given, else the model's, with a warning."""
+    given = check_positive(pixel_size_um, "pixel size", "µm")
+    wanted = model.card.pixel_size_um
+    if given is None and wanted is not None:
+        warnings.warn(
+            f"The pixel size of the image is not known; {wanted:g} µm was assumed, that of model "
+            f"{model.name!r}. Give pixel_size_um.",
+            AssumedPixelSizeWarning,
+            stacklevel=4,
+        )
+        return wanted
+    return given

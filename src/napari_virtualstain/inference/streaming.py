@@ -1,0 +1,231 @@
+"""Staining a movie from file to file in memory that does not grow with its length.
+
+Reading, computing and writing overlap: while the network works on some planes, the
+next are read by one thread and the last are written by another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..axes import check_positive
+from ..data import FittedNormalisation
+from ..errors import AxesError
+from ..io import PlaneWriter, Stack, check_output, open_plane_writer
+from ..progress import CancelToken, ProgressCallback, Reporter
+from .devices import Precision
+from .frames import parse_frames
+from .planes import PlaneSource, as_image, image_axes
+from .stainer import StainedPlane, Stainer, StainingSettings
+
+
+def stain_to_file(
+    image: ArrayLike | Stack,
+    out: str | Path,
+    model: Any = None,
+    *,
+    axes: str | None = None,
+    pixel_size_um: float | None = None,
+    frame_interval_s: float | None = None,
+    frames: str | slice | Sequence[int] | None = None,
+    uncertainty_out: str | Path | None = None,
+    device: str | None = None,
+    tile: int | None = None,
+    precision: Precision = "float32",
+    test_time_augmentation: bool | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> Path:
+    """Stain a movie plane by plane into a file, and return its path.
+
+    Parameters
+    ----------
+    image : array of shape (..., Y, X), or Stack
+        Numpy or dask; a lazy one is read plane by plane.
+    out : str or Path
+        ``.ome.tif``, ``.tif`` or ``.ome.zarr``. It appears when it is complete.
+    model : str, path, Model or None
+        Generator; None is the default one.
+    axes, pixel_size_um, frame_interval_s : optional
+        As the stack says, if not given; see :func:`stain`.
+    frames : str, slice or sequence of int, optional
+        Which along the time axis, see :func:`parse_frames`; only these are written.
+    uncertainty_out : str or Path, optional
+        Where to write the standard deviation of the expected error.
+    device, tile, precision, test_time_augmentation : optional
+        See :func:`stain`.
+    resume : bool
+        Go on where an interrupted run with the same settings stopped.
+    overwrite : bool
+        Whether existing files may be replaced.
+    progress, cancel : optional
+        Told and asked once a plane. Cancelling keeps what is done, for resuming.
+
+    Raises
+    ------
+    InputError, ModelError, DeviceError
+        As :func:`stain`.
+    OutputExistsError, OutputError
+        The output is there already or cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from napari_virtualstain.models import Model, ModelCard, build_network
+    >>> card = ModelCard(name="tiny", architecture={"arguments": {"widths": [4, 4]}})
+    >>> model = Model(build_network(card.architecture), card, "", None)
+    >>> out = Path(tempfile.mkdtemp()) / "stained.ome.tif"
+    >>> stain_to_file(np.zeros((3, 20, 30)), out, model, device="cpu").name
+    'stained.ome.tif'
+    """
+    stack = chosen_frames(as_stack(image, axes, pixel_size_um, frame_interval_s), frames)
+    for path in (out, uncertainty_out):
+        if path is not None:
+            check_output(path, overwrite=overwrite)
+    settings = StainingSettings(device, tile, precision, test_time_augmentation)
+    stainer = Stainer(model, settings, pixel_size_um=stack.pixel_size_um)
+    if uncertainty_out is not None:
+        stainer = stainer.with_uncertainty()
+    source = PlaneSource(stack.data, stack.axes, stainer.model.card.inputs)
+    fitted = stainer.fit(source)
+    note = settings_note(stainer, fitted)
+    with contextlib.ExitStack() as opened:
+        writers = [
+            opened.enter_context(_writer(path, stack, note, resume=resume, overwrite=overwrite))
+            for path in (out, uncertainty_out)
+            if path is not None
+        ]
+        left = [i for i in range(len(source)) if not all(w.is_done(i) for w in writers)]
+        reporter = Reporter(len(source), "frame", "staining", progress, cancel)
+        reporter.done = len(source) - len(left)
+        _run(source, stainer, fitted, writers, left, reporter)
+    return Path(out)
+
+
+def as_stack(
+    image: ArrayLike | Stack,
+    axes: str | None,
+    pixel_size_um: float | None,
+    frame_interval_s: float | None,
+) -> Stack:
+    """Return the image as a stack, with what the caller knows better put in."""
+    array = as_image(image)
+    named = image_axes(image, array.ndim, axes)
+    stack = image if isinstance(image, Stack) else Stack(array, named)
+    return replace(
+        stack,
+        axes=named,
+        pixel_size_um=check_positive(pixel_size_um, "pixel size", "µm") or stack.pixel_size_um,
+        frame_interval_s=check_positive(frame_interval_s, "frame interval", "s")
+        or stack.frame_interval_s,
+    )
+
+
+def chosen_frames(stack: Stack, frames: str | slice | Sequence[int] | None) -> Stack:
+    """Return the stack of some frames.
+
+    Raises
+    ------
+    InputError
+        Not understood, or no such frame.
+    AxesError
+        Frames were chosen of an image without a time axis.
+    """
+    if frames is None:
+        return stack
+    if "t" not in stack.axes:
+        raise AxesError(
+            f"Frames {frames!r} were chosen, but the image (axes {stack.axes!r}) has no time axis. "
+            "Leave the choice out, or name the axes."
+        )
+    axis = stack.axes.index("t")
+    wanted = parse_frames(frames, int(stack.data.shape[axis]))
+    return replace(stack, data=stack.data[(slice(None),) * axis + (wanted,)])
+
+
+def settings_note(stainer: Stainer, fitted: FittedNormalisation) -> str:
+    """Return what must be the same for a resumed run to give the same movie."""
+    return (
+        f"model {stainer.model.sha256} pixel {stainer.pixel_size_um} "
+        f"average {stainer.averages} offset {fitted.offset!r} scale {fitted.scale!r}"
+    )
+
+
+def _writer(
+    path: str | Path, stack: Stack, note: str, *, resume: bool, overwrite: bool
+) -> PlaneWriter:
+    return open_plane_writer(
+        path,
+        shape=stack.shape,
+        dtype=np.float32,
+        axes=stack.axes,
+        pixel_size_um=stack.pixel_size_um,
+        frame_interval_s=stack.frame_interval_s,
+        z_step_um=stack.z_step_um,
+        overwrite=overwrite,
+        resume=resume,
+        settings=note,
+    )
+
+
+def _run(
+    source: PlaneSource,
+    stainer: Stainer,
+    fitted: FittedNormalisation,
+    writers: list[PlaneWriter],
+    indices: list[int],
+    reporter: Reporter,
+) -> None:
+    at_once = stainer.frames_at_once(source.plane_shape)
+    groups = [indices[i : i + at_once] for i in range(0, len(indices), at_once)]
+    with ThreadPoolExecutor(1, "stain-write") as pool:
+        writing: Future[None] | None = None
+        for group, batch in _read_ahead(source, groups):
+            reporter.check()
+            stained = stainer.stain_batch(
+                batch, fitted, on_tile=lambda number, total: reporter.check()
+            )
+            if writing is not None:
+                writing.result()
+            writing = pool.submit(_write, writers, group, stained)
+            reporter.advance(len(group))
+        if writing is not None:
+            writing.result()
+
+
+def _read_ahead(
+    source: PlaneSource, groups: list[list[int]]
+) -> Iterator[tuple[list[int], list[NDArray[Any]]]]:
+    """Yield each group with its planes, while the next group is being read."""
+
+    def read(group: list[int]) -> list[NDArray[Any]]:
+        return [source.read(index) for index in group]
+
+    with ThreadPoolExecutor(1, "stain-read") as pool:
+        coming = deque([(group, pool.submit(read, group)) for group in groups[:1]])
+        for following in [*groups[1:], None]:
+            if not coming:
+                return
+            group, batch = coming.popleft()
+            ready = batch.result()
+            if following is not None:
+                coming.append((following, pool.submit(read, following)))
+            yield group, ready
+
+
+def _write(writers: list[PlaneWriter], group: list[int], stained: list[StainedPlane]) -> None:
+    for index, plane in zip(group, stained, strict=True):
+        writers[0].write(index, plane.fluorescence)
+        if len(writers) > 1 and plane.uncertainty is not None:
+            writers[1].write(index, plane.uncertainty)

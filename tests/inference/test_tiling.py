@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_virtualstain.errors import DeviceError, InputError
+from napari_virtualstain.inference import ReducedResourcesWarning, TiledNetwork
+from napari_virtualstain.inference.tiling import choose_core, plan_tiles
+from napari_virtualstain.models import build_network
+
+from .conftest import randomised
+
+multiples = st.integers(1, 40).map(lambda n: 8 * n)
+
+
+@given(height=multiples, width=multiples, core=st.integers(1, 400), halo=st.integers(0, 9))
+def test_cores_cover_the_frame_once_and_windows_reach_the_halo(
+    height: int, width: int, core: int, halo: int
+) -> None:
+    covered = np.zeros((height, width), int)
+    for tile in plan_tiles((height, width), core, halo=8 * halo, stride=8):
+        covered[tile.core.slices] += 1
+        window, kept = tile.window, tile.core
+        assert window.top == max(0, kept.top - 8 * halo)
+        assert window.bottom == min(height, kept.bottom + 8 * halo)
+        assert window.left == max(0, kept.left - 8 * halo)
+        assert window.right == min(width, kept.right + 8 * halo)
+        assert window.top % 8 == window.left % 8 == 0
+        assert max(kept.shape) <= max(8, core)
+    assert (covered == 1).all()
+
+
+@given(
+    side=st.integers(8, 512).map(lambda n: 8 * n),
+    room=st.floats(1e4, 1e8),
+    lean=st.booleans(),
+)
+def test_the_chosen_tile_fits_whenever_any_tile_does(side: int, room: float, lean: bool) -> None:
+    core = choose_core((side, side), halo=56, stride=8, largest_window=room, lean=lean)
+    windows = [t.window.shape for t in plan_tiles((side, side), core, halo=56, stride=8)]
+    smallest = min(side, 32 + 2 * 56)
+    if smallest**2 <= room:
+        assert max(h * w for h, w in windows) <= room
+
+
+def _frame(height: int, width: int, channels: int = 1) -> np.ndarray:
+    rng = np.random.default_rng(height * 1000 + width)
+    return rng.normal(size=(1, channels, height, width)).astype(np.float32)
+
+
+NETWORKS = {
+    name: randomised(build_network({"name": name, "arguments": {"widths": widths}}))
+    for name, widths in {"compact": (4, 6, 8, 8), "paper": (2, 3, 4, 4)}.items()
+}
+
+
+def _whole(network: torch.nn.Module, frame: np.ndarray) -> np.ndarray:
+    """The plain forward pass of the frame, padded as the engine documents it."""
+    height, width = frame.shape[-2:]
+    low = 32 if network is NETWORKS["paper"] else 16
+    rows, columns = (max(-(-n // 8) * 8, low) - n for n in (height, width))
+    padded = np.pad(frame, [(0, 0), (0, 0), (0, rows), (0, columns)], mode="reflect")
+    with torch.inference_mode():
+        return network(torch.from_numpy(padded)).numpy()[..., :height, :width]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@settings(max_examples=8, deadline=None)
+@given(height=st.integers(1, 300), width=st.integers(1, 300), tile=st.integers(1, 320))
+def test_tiled_equals_the_plain_whole_frame(name: str, height: int, width: int, tile: int) -> None:
+    # smaller tiles only cost time here; the smallest is tried below
+    tile = max(tile, 24 if name == "compact" else 96)
+    frame = _frame(height, width)
+    whole = _whole(NETWORKS[name], frame)
+    tiled = TiledNetwork(NETWORKS[name], device="cpu", tile=tile).predict(frame)
+    assert tiled.shape == whole.shape
+    assert np.abs(tiled - whole).max() <= 1e-5 * np.ptp(whole) + 1e-6
+
+
+def test_the_smallest_tile_is_exact_too() -> None:
+    frame = _frame(70, 60)
+    tiled = TiledNetwork(NETWORKS["compact"], device="cpu", tile=1).predict(frame)
+    np.testing.assert_allclose(tiled, _whole(NETWORKS["compact"], frame), atol=1e-5)
+
+
+def test_a_smaller_halo_would_be_seen() -> None:
+    """The oracle is sharp: eight pixels less of halo and the seams show."""
+    frame = _frame(256, 256)
+    network = TiledNetwork(NETWORKS["compact"], device="cpu", tile=64)
+    network._prepared.halo -= 16
+    whole = _whole(NETWORKS["compact"], frame)
+    assert np.abs(network.predict(frame) - whole).max() > 1e-5 * np.ptp(whole)
+
+
+def test_half_precision_stays_within_one_percent() -> None:
+    frame = _frame(192, 192)
+    whole = _whole(NETWORKS["compact"], frame)
+    fast = TiledNetwork(NETWORKS["compact"], device="cpu", precision="bfloat16").predict(frame)
+    difference = np.abs(fast - whole).max() / np.ptp(whole)
+    assert 0 < difference < 0.02
+
+
+def test_a_network_that_sees_everything_is_run_whole() -> None:
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 2, 3, padding=1), torch.nn.InstanceNorm2d(2), torch.nn.Conv2d(2, 1, 1)
+    ).eval()
+    frame = _frame(90, 70)
+    with torch.inference_mode():
+        whole = network(torch.from_numpy(frame)).numpy()
+    tiled = TiledNetwork(network, device="cpu", tile=16).predict(frame)
+    np.testing.assert_allclose(tiled, whole, atol=1e-5)
+
+
+class _Greedy(torch.nn.Module):
+    """Fails as torch does when a window has more pixels than `room`."""
+
+    halo, stride = 4, 4
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+        self.layer = torch.nn.Conv2d(1, 1, 3, padding=1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        if image.shape[-1] * image.shape[-2] > self.room:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+        return self.layer(image)
+
+
+def test_after_memory_ran_out_smaller_tiles_give_the_same_result() -> None:
+    network = _Greedy(room=60**2)
+    frame = _frame(200, 180)
+    with torch.inference_mode():
+        whole = network.layer(torch.from_numpy(frame)).numpy()
+    engine = TiledNetwork(network, device="cpu")
+    with pytest.warns(ReducedResourcesWarning, match="Memory ran out on cpu"):
+        tiled = engine.predict(frame)
+    np.testing.assert_allclose(tiled, whole, atol=1e-6)
+    engine.predict(frame)  # without another warning: what fitted is remembered
+
+
+def test_no_memory_at_all_is_a_clear_error() -> None:
+    engine = TiledNetwork(_Greedy(room=0 + 16), device="cpu")
+    engine._prepared.__dict__.update(outputs=1, bytes_per_pixel=1)
+    with (
+        pytest.warns(ReducedResourcesWarning),
+        pytest.raises(DeviceError, match="smaller model"),
+    ):
+        engine.predict(_frame(64, 64))
+
+
+def test_another_failure_of_torch_is_not_a_runtime_error() -> None:
+    engine = TiledNetwork(NETWORKS["compact"], device="cpu")
+    with pytest.raises(DeviceError, match="failed on cpu"):
+        engine.predict(_frame(64, 64, channels=2))
+
+
+@pytest.mark.parametrize("tile", [0, -8])
+def test_an_impossible_tile_is_refused(tile: int) -> None:
+    with pytest.raises(InputError, match="tile size"):
+        TiledNetwork(NETWORKS["compact"], tile=tile)
