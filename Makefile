@@ -33,7 +33,7 @@ format: $(VENV)/.dev  ## let ruff put the code in order
 	$(BIN)/ruff format .
 
 docs: $(VENV)/.docs  ## the manual as a web site in site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 benchmarks: $(VENV)/.dev display-libraries  ## the measurements behind the manual's numbers
 	@for script in benchmarks/*.py; do \

@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+HAS_DISPLAY = (
+    not sys.platform.startswith("linux")
+    or os.environ.get("DISPLAY")
+    or os.environ.get("WAYLAND_DISPLAY")
+)
+
+if not HAS_DISPLAY:
+    # Qt aborts the whole run when it finds no screen; this platform needs none
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what opens a window where there is none to be had."""
+    if os.environ.get("QT_QPA_PLATFORM") != "offscreen":
+        return
+    reason = "no display with OpenGL (Qt's offscreen platform has none): run .ci/with-display"
+    for item in items:
+        if item.get_closest_marker("gui"):
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")

@@ -104,7 +104,8 @@ def evaluate(
     -------
     DataFrame
         ``frame``, ``name`` and ``group`` if given, the scores of :data:`COLUMNS`,
-        ``foreground_fraction``, ``flicker_reference``, ``data_range``, and
+        ``foreground_fraction``, ``flicker_reference`` (both flickers only for the frames of
+        one movie), ``data_range``, and
         ``predicted_constant``, ``reference_constant``: correlations with a constant
         do not exist and are NaN, not 0.
 
@@ -139,7 +140,8 @@ def evaluate(
         rows.append({"frame": index, **given, **_scores(first, second, ranges, pixel_size_um)})
         means.append((first.mean(), second.mean()))
         reporter.advance()
-    return _with_flicker(pd.DataFrame(rows), np.asarray(means), pairs.is_movie)
+    one_movie = pairs.is_movie and len(set(groups or ["one"])) == 1
+    return _with_flicker(pd.DataFrame(rows), np.asarray(means), one_movie)
 
 
 def find_ranges(reference: Any, data_range: float | Range | Ranges | None = None) -> Ranges:
