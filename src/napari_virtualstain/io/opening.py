@@ -78,6 +78,7 @@ def open_stack(
     Examples
     --------
     >>> import tempfile, numpy as np
+    >>> from napari_virtualstain.io import write_image
     >>> file = Path(tempfile.mkdtemp()) / "movie.ome.tif"
     >>> movie = np.zeros((3, 32, 32), np.uint16)
     >>> _ = write_image(file, movie, axes="tyx", pixel_size_um=0.08)

@@ -92,7 +92,17 @@ def output_error(path: Path, error: OSError) -> OutputError:
 
 @contextmanager
 def atomic_path(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Yield a path to write to; it becomes `path` if the block ends without an error."""
+    """Yield a path to write to; it becomes `path` if the block ends without an error.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "notes.txt"
+    >>> with atomic_path(file, overwrite=False) as place:
+    ...     _ = place.write_text("whole or not at all")
+    >>> file.read_text()
+    'whole or not at all'
+    """
     check_output(path, overwrite=overwrite)
     temporary = path.with_name(f".{uuid.uuid4().hex[:8]}{PARTIAL_SUFFIX}")
     try:

@@ -61,7 +61,13 @@ def _foreign_name(head: bytes) -> str:
 
 
 def missing_file_error(path: Path) -> ImageFileError:
-    """Return the error for a path that is not there, with the likeliest name meant."""
+    """Return the error for a path that is not there, with the likeliest name meant.
+
+    Examples
+    --------
+    >>> str(missing_file_error(Path("nowhere") / "movie.tif"))
+    'nowhere/movie.tif does not exist, nor does its folder. Check the path.'
+    """
     try:
         names = [entry.name for entry in path.parent.iterdir()]
     except OSError:
