@@ -16,9 +16,8 @@ from .segment import segment
 from .simulate import simulate
 from .stain import stain
 from .track import track
-
-# from .train import train
-# from .train_segmenter import train_segmenter
+from .train import train
+from .train_segmenter import train_segmenter
 
 app = typer.Typer(
     name="virtualstain",
@@ -48,7 +47,7 @@ def _options(
     pass
 
 
-for _command in (demo, simulate, stain, segment, track, run, evaluate):
+for _command in (demo, simulate, stain, segment, track, run, train, evaluate):
     app.command()(_command)
-# app.command("train-segmenter")(train_segmenter)
+app.command("train-segmenter")(train_segmenter)
 app.add_typer(models_app, name="models")

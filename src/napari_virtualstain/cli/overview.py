@@ -108,27 +108,24 @@ def _events(axis: Any, demo: Demo) -> None:
 
 
 def _scores(axis: Any, scores: pd.DataFrame) -> None:
-    places = np.arange(len(scores))[::-1]
-    axis.barh(places + 0.19, scores["score"], 0.36, color=_OURS, label="napari-virtualstain")
+    places = np.arange(len(scores))[::-1] * 1.0
+    axis.barh(places, scores["score"], 0.24, color=_OURS, label="napari-virtualstain")
     axis.barh(
-        places - 0.19, scores["baseline_score"].fillna(0), 0.36, color=_SIMPLE, label="baseline"
+        places - 0.26, scores["baseline_score"].fillna(0), 0.24, color=_SIMPLE, label="baseline"
     )
     rows: list[Any] = list(scores.itertuples())
     for place, row in zip(places, rows, strict=True):
-        axis.text(max(row.score, 0) + 0.01, place + 0.19, f"{row.score:.2f}", va="center")
-        axis.text(
-            max(row.baseline_score, 0) + 0.01,
-            place - 0.19,
-            f"{row.baseline_score:.2f}  {row.baseline}",
-            va="center",
-            fontsize=8,
-            color="#555555",
-        )
-    axis.set_yticks(places, [str(what).replace(": ", ":\n", 1) for what in scores["what"]])
-    axis.set(xlim=(min(0.0, float(scores["score"].min())), 1.15))
+        axis.text(0.0, place + 0.16, row.what, va="bottom", fontsize=10)
+        axis.text(max(row.score, 0) + 0.01, place, f"{row.score:.2f}", va="center", weight="bold")
+        text = f"{row.baseline_score:.2f}  {row.baseline}"
+        where = max(row.baseline_score, 0) + 0.01
+        axis.text(where, place - 0.26, text, va="center", fontsize=8, color="#555555")
+    axis.set_yticks([])
+    axis.set(xlim=(min(0.0, float(scores["score"].min())), 1.12), ylim=(-0.6, len(rows) - 0.4))
+    axis.axvline(1.0, color="#888888", linewidth=0.8, linestyle=":")
     axis.set_title("How good: 1 is perfect", fontsize=13, loc="left")
     axis.legend(loc="lower right", fontsize=9)
-    axis.spines[["top", "right"]].set_visible(False)
+    axis.spines[["top", "right", "left"]].set_visible(False)
 
 
 def _scale_bar(axis: Any, pixel_size_um: float) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import AxesError, ImageFileError
+from .ngff import is_zarr
 from .pictures import picture_size, read_picture
-from .sniff import KNOWN, file_kind
+from .sniff import KNOWN, file_kind, missing_file_error
 from .source import Source
 from .tiff import read_tiff
 
@@ -146,3 +147,35 @@ class _FramesReader:
     def __call__(self, index: int) -> np.ndarray:
         frame: np.ndarray = self.frames[index]()
         return frame
+
+
+def image_paths(given: str | Path) -> list[Path]:
+    """Return the image files that a folder, a glob or one path names, in natural order.
+
+    An OME-Zarr counts as one image.
+
+    Raises
+    ------
+    ImageFileError
+        There is none.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for name in ("t10.tif", "t9.tif", "notes.txt"):
+    ...     (folder / name).touch()
+    >>> [path.name for path in image_paths(folder)]
+    ['t9.tif', 't10.tif']
+    """
+    path = Path(given)
+    if not path.exists():
+        if any(mark in str(given) for mark in "*?["):
+            return frames_matching(str(given))
+        raise missing_file_error(path)
+    if not path.is_dir() or is_zarr(path):
+        return [path]
+    images = [entry for entry in path.iterdir() if is_zarr(entry)]
+    if images:
+        return sorted(images, key=lambda entry: natural_key(entry.name))
+    return frames_in(path)

@@ -1,0 +1,233 @@
+"""``virtualstain train``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import InputError
+from .jobs import Job, running_job
+from .options import Axes, Device, Overwrite, PixelSize, Resume
+
+if TYPE_CHECKING:
+    from ..data import CorrelativePairs, Region
+    from ..training import TrainingConfig, TrainingResult
+
+
+def train(
+    bright_field: Annotated[
+        str, typer.Option(help="Folder, glob or stack of bright-field; or a CSV that lists pairs.")
+    ],
+    out: Annotated[Path, typer.Option("--output", "-o", help="Model, ends in .safetensors.")],
+    fluorescence: Annotated[
+        str | None, typer.Option(help="Folder, glob or stack of the same frames in fluorescence.")
+    ] = None,
+    preset: Annotated[
+        str, typer.Option(help="recommended, or A to H of the paper's Table 1.")
+    ] = "recommended",
+    arch: Annotated[str | None, typer.Option(help="Network: compact, paper or unet.")] = None,
+    epochs: Annotated[
+        float | None, typer.Option(help="How often each pair is drawn on average.", min=0.0)
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps in all, instead of epochs.")] = None,
+    init: Annotated[
+        str | None, typer.Option(help="Model to start from (fine-tuning), by name or file.")
+    ] = None,
+    trainable: Annotated[
+        str | None,
+        typer.Option(help="With --init: all, first_blocks, decoder or head."),
+    ] = None,
+    group_by: Annotated[
+        str | None, typer.Option(help=r"Regular expression of cell or movie in names: 'TL_\d+'.")
+    ] = None,
+    validation_groups: Annotated[
+        list[str] | None, typer.Option(help="Cells or movies held out; several with commas.")
+    ] = None,
+    roi: Annotated[
+        list[str] | None,
+        typer.Option(help="Part of all images in pixels, Y0:Y1,X0:X1; may be repeated."),
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Crops a step.")] = None,
+    crop_size: Annotated[int | None, typer.Option(help="Side of a crop in pixels.")] = None,
+    bright_field_channel: Annotated[
+        str | None, typer.Option(help="Channel of files with several.")
+    ] = None,
+    fluorescence_channel: Annotated[
+        str | None, typer.Option(help="Channel of files with several.")
+    ] = None,
+    axes: Axes = None,
+    pixel_size_um: PixelSize = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything that is random.")] = None,
+    device: Device = None,
+    drop_bad_pairs: Annotated[
+        bool, typer.Option("--drop-bad-pairs", help="Leave out constant, empty, saturated pairs.")
+    ] = False,
+    ignore_unmatched: Annotated[
+        bool, typer.Option("--ignore-unmatched", help="Leave out files without partner.")
+    ] = False,
+    allow_leakage: Annotated[
+        bool,
+        typer.Option("--allow-leakage", help="Score even though the judged cells also trained."),
+    ] = False,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train a generator on correlative pairs of bright-field and fluorescence.
+
+    Cells or movies are held out as a whole to judge it honestly. Writes the model, and
+    beside it history.csv and report/.
+
+    Example:  virtualstain train --bright-field bf/ --fluorescence fl/ -o mine.safetensors
+    """
+    regions = [_region(text) for text in roi or []]
+    groups = [part.strip() for text in validation_groups or [] for part in text.split(",")]
+    with running_job() as job:
+        config = _config(
+            preset,
+            architecture=None if arch is None else {"name": arch, "arguments": {}},
+            epochs=epochs,
+            steps=steps,
+            init=init,
+            trainable=trainable,
+            validation_groups=groups or None,
+            batch_size=batch_size,
+            crop_size=crop_size,
+            seed=seed,
+            device=device,
+            pixel_size_um=pixel_size_um,
+            bad_pairs="drop" if drop_bad_pairs else None,
+            allow_leakage=allow_leakage or None,
+            name=out.stem,
+        )
+        pairs = _pairs(
+            job,
+            bright_field,
+            fluorescence,
+            config,
+            regions,
+            group_by=group_by,
+            bright_field_channel=bright_field_channel,
+            fluorescence_channel=fluorescence_channel,
+            axes=axes,
+            pixel_size_um=pixel_size_um,
+            unmatched="ignore" if ignore_unmatched else "stop",
+        )
+        result = _train(job, pairs, config, out, overwrite=overwrite, resume=resume)
+        _say_result(job, result)
+
+
+def _config(preset_name: str, **given: Any) -> TrainingConfig:
+    """Return the preset with what was given put in."""
+    from ..training import preset
+
+    changes = {name: value for name, value in given.items() if value is not None}
+    if "steps" in changes and "epochs" in changes:
+        raise InputError("Both --steps and --epochs were given: expected one of them.")
+    if "steps" in changes or "epochs" in changes:
+        changes = {"steps": None, "epochs": None} | changes
+    return preset(preset_name).updated(**changes)
+
+
+def _pairs(
+    job: Job,
+    bright_field: str,
+    fluorescence: str | None,
+    config: TrainingConfig,
+    regions: list[Region],
+    **options: Any,
+) -> CorrelativePairs:
+    from ..data import match_pairs
+
+    inputs = config.inputs
+    pairs = match_pairs(
+        bright_field,
+        fluorescence,
+        planes=inputs.planes,
+        plane_axis=inputs.axis,
+        plane_step=inputs.step,
+        progress=job.progress,
+        cancel=job.cancel,
+        **options,
+    )
+    for note in pairs.notes:
+        job.note(f"Note: {note}")
+    return pairs.within(regions)
+
+
+def _train(
+    job: Job,
+    pairs: CorrelativePairs,
+    config: TrainingConfig,
+    out: Path,
+    *,
+    overwrite: bool,
+    resume: bool,
+) -> TrainingResult:
+    """Train with a bar, and with warnings and held-out scores as lines."""
+    from ..progress import Reporter
+    from ..training import (
+        StepFinished,
+        TrainingFinished,
+        TrainingPrepared,
+        TrainingWarning,
+        Validated,
+        train_events,
+    )
+
+    reporter = Reporter(None, "step", "training", job.progress)
+    events = train_events(
+        pairs, config, output=out, overwrite=overwrite, resume=resume, cancel=job.cancel
+    )
+    for event in events:
+        if isinstance(event, TrainingPrepared):
+            reporter.total, reporter.done = event.steps, event.first_step
+            job.note(
+                f"{event.train_pairs} pairs train, {event.validation_pairs} are held out; "
+                f"{event.parameters / 1e6:.2g} million weights on {event.device}"
+            )
+        elif isinstance(event, TrainingWarning):
+            job.note(f"Warning: {event.message}")
+        elif isinstance(event, StepFinished):
+            reporter.advance()
+        elif isinstance(event, Validated):
+            scores = ", ".join(f"{name} {value:.3g}" for name, value in event.scores.items())
+            job.note(f"step {event.step}, held out: {scores}{' (best)' * event.is_best}")
+        elif isinstance(event, TrainingFinished):
+            return event.result
+    raise InputError("This process helped another one, which writes the model.")
+
+
+def _say_result(job: Job, result: TrainingResult) -> None:
+    early = " (stopped early)" if result.stopped_early else ""
+    job.say(f"{result.path}: model after {result.steps} steps{early}")
+    job.say(f"{result.history}: losses and held-out scores over the steps")
+    if result.report is not None:
+        job.say(f"{result.report}: held-out scores beside trivial baselines")
+    if result.scores is None:
+        job.say("No honest score can be given: no cell or movie was held out.")
+        return
+    means = result.scores.groupby("method")[["bandpass_pearson", "pearson", "ssim"]].mean()
+    for method, row in means.iterrows():
+        job.say(
+            f"{method}: band-pass Pearson {row['bandpass_pearson']:.3f}, Pearson "
+            f"{row['pearson']:.3f}, SSIM {row['ssim']:.3f}"
+        )
+
+
+def _region(text: str) -> Region:
+    """Return the region that ``Y0:Y1,X0:X1`` names."""
+    from ..data import Region
+
+    match = re.fullmatch(r"\s*(\d+):(\d+)\s*,\s*(\d+):(\d+)\s*", text)
+    if match is None:
+        raise InputError(
+            f"The region {text!r} cannot be understood: expected Y0:Y1,X0:X1 in pixels, such as "
+            "0:256,100:356."
+        )
+    y0, y1, x0, x1 = map(int, match.groups())
+    if y0 >= y1 or x0 >= x1:
+        raise InputError(f"The region {text!r} is empty: expected Y0 below Y1 and X0 below X1.")
+    return Region(y0, x0, y1, x1)
