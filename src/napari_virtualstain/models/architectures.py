@@ -34,6 +34,7 @@ class UNetArguments(BaseModel):
     dropout: float = Field(default=0.0, ge=0, lt=1)
     replicate: int = Field(default=1, ge=1, le=16)
     output_activation: Literal["none", "relu", "sigmoid"] = "none"
+    narrow_upsampling: bool = False
 
     @field_validator("widths")
     @classmethod

@@ -63,6 +63,10 @@ class UNet(nn.Module):
         three channels, which are one grey plane three times.
     output_activation : {"none", "relu", "sigmoid"}
         Applied to the output.
+    narrow_upsampling : bool
+        A 1x1 convolution brings the coarser level to the channels of the finer one
+        before it is upsampled. Both steps are linear, so little is lost, and the block
+        above, which costs most, has fewer channels to read.
 
     Examples
     --------
@@ -82,6 +86,7 @@ class UNet(nn.Module):
         dropout: float = 0.0,
         replicate: int = 1,
         output_activation: str = "none",
+        narrow_upsampling: bool = False,
     ) -> None:
         super().__init__()
         self.stride = 2 ** (len(widths) - 1)
@@ -95,7 +100,14 @@ class UNet(nn.Module):
         self.down = nn.ModuleList(
             block(before, after) for before, after in pairwise([in_channels * replicate, *widths])
         )
-        self.up = nn.ModuleList(block(below + beside, beside) for beside, below in pairwise(widths))
+        self.narrow = nn.ModuleList(
+            nn.Conv2d(below, beside, 1) if narrow_upsampling else nn.Identity()
+            for beside, below in pairwise(widths)
+        )
+        self.up = nn.ModuleList(
+            block((beside if narrow_upsampling else below) + beside, beside)
+            for beside, below in pairwise(widths)
+        )
         self.head = nn.Conv2d(widths[0], out_channels, 1)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -107,7 +119,7 @@ class UNet(nn.Module):
             skips.append(features)
         for level in range(len(self.up) - 1, -1, -1):
             upsampled = functional.interpolate(
-                features, scale_factor=2, mode="bilinear", align_corners=False
+                self.narrow[level](features), scale_factor=2, mode="bilinear", align_corners=False
             )
             features = self.up[level](torch.cat([skips[level], upsampled], dim=1))
         return self._activate(self.head(features))
