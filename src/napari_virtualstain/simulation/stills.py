@@ -54,7 +54,7 @@ def simulate_frames(
     size: int | tuple[int, int] = 256,
     seed: int = 0,
     start: int = 0,
-    density: tuple[float, float] = (2.0, 16.0),
+    density: tuple[float, float] = (4.0, 18.0),
     pixel_size_um: float = 0.08,
     config: SceneConfig | None = None,
     vary: bool = True,
@@ -158,7 +158,7 @@ def varied(base: SceneConfig, rng: np.random.Generator, seed: int = 0) -> SceneC
     optics = np.random.default_rng([seed, 7, int(rng.integers(_MICROSCOPES))])
     microscope, mito, cell, camera = base.microscope, base.mitochondria, base.cell, base.camera
     thin, thick = mito.radius_um
-    width = _log_uniform(rng, 0.85, 1.25)
+    width = _log_uniform(rng, 0.9, 1.35)
     return replace(
         base,
         microscope=replace(

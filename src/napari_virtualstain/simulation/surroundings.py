@@ -84,12 +84,13 @@ def draw_surroundings(
     )
     index = np.concatenate(
         [
-            cell.granule_delta_index * rng.gamma(2.0, 0.5, granule_count),
+            cell.granule_delta_index * rng.gamma(4.0, 0.25, granule_count),
             rng.uniform(0.02, 0.05, droplet_count),
         ]
     )
     places = landscape.places(len(radius), rng, crowded=True)
-    height = rng.normal(0.3, 0.7, (len(radius), 1))
+    # Most lie about the focal plane, some far above it: they give the soft large spots.
+    height = rng.normal(0.25, np.where(rng.uniform(size=len(radius)) < 0.7, 0.4, 1.8))[:, None]
     centres = np.concatenate([height, places], axis=1)
     texture, texture_sd = _texture(area, landscape, config, rng)
     still, still_weight = _still(landscape, config, rng)
@@ -170,15 +171,15 @@ def _nucleus_rim(landscape: Landscape, rng: np.random.Generator) -> tuple[FloatA
 
 
 def _chromatin(landscape: Landscape, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-    clumps = 60
+    clumps = 250
     centre = _on_ellipse(
         landscape, rng.uniform(0, 2 * math.pi, clumps), 0.9 * np.sqrt(rng.uniform(size=clumps))
     )
-    radius = rng.uniform(0.3, 0.8, clumps)
+    radius = rng.uniform(0.3, 0.6, clumps)
     places = (_balls(clumps, rng) * radius[:, None, None]).reshape(-1, 3)
     places[:, 1:] += np.repeat(centre, BALL_POINTS, axis=0)
     places[:, 0] += np.repeat(rng.normal(0.6, 0.6, clumps), BALL_POINTS)
-    strength = rng.normal(0, 0.006, clumps) * 4 / 3 * math.pi * radius**3 / BALL_POINTS
+    strength = rng.normal(0, 0.002, clumps) * 4 / 3 * math.pi * radius**3 / BALL_POINTS
     return places, np.repeat(strength, BALL_POINTS)
 
 

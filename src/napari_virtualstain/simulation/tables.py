@@ -60,6 +60,7 @@ def tables(microscope: Microscope, pixel_size_um: float, field: tuple[int, int])
     index = np.minimum((frequency * ((_SAMPLES - 1) / cutoff)).astype(np.intp), _SAMPLES - 1)
     # The camera averages over its pixels.
     pixel = np.sinc(along_y * pixel_size_um) * np.sinc(along_x * pixel_size_um)
+    pixel *= np.exp(-2 * (math.pi * microscope.residual_blur_um * frequency) ** 2)
     blur = (fluorescence[:, index] * pixel).astype(np.float32)
     contrast = (phase[:, index] * pixel).astype(np.float32)
     return Tables(SLICES_UM, (height, width), margin, blur, contrast)
