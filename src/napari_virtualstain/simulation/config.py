@@ -85,7 +85,7 @@ class Mitochondria:
     emitters_per_um2: float = 150.0
     photons_per_um: float = 20000.0
     brightness_sd: float = 0.22
-    delta_index: float = 0.025
+    delta_index: float = 0.018
     bleaching_s: float = 300.0
 
 
@@ -171,7 +171,7 @@ class Cell:
     nucleus_um: tuple[float, float] = (4.0, 7.0)
     granules_per_um2: float = 4.5
     granule_radius_um: float = 0.2
-    granule_delta_index: float = 0.018
+    granule_delta_index: float = 0.021
     droplets_per_um2: float = 0.04
     texture: float = 0.05
     fibres: int = 4
