@@ -84,7 +84,7 @@ def test_groups_can_be_balanced() -> None:
     pairs = CorrelativePairs.from_arrays(images, images, groups=["a"] * 9 + ["b"])
     one = FittedNormalisation()
     prepared = [PreparedPair(i[None], i, None, one, one) for i in images]
-    drawn = CropSampler(pairs, prepared, 8, balance_groups=True).draw(np.random.default_rng(0), 400)
+    drawn = CropSampler(pairs, prepared, 8, group_balance=1.0).draw(np.random.default_rng(0), 400)
     assert 0.4 < np.mean(np.array(drawn.pairs) == 9) < 0.6
 
 

@@ -104,8 +104,8 @@ class CropSampler:
         Smallest share of pixels above the frame's mean plus one standard deviation.
     out_of_focus_share : float, optional
         Share of crops from frames out of focus; as they come when not given.
-    balance_groups : bool
-        Whether every group is drawn equally often, however many frames it has.
+    group_balance : float
+        0 draws every frame equally often, 1 every group, 0.5 by the root of its frames.
 
     Examples
     --------
@@ -126,7 +126,7 @@ class CropSampler:
         *,
         min_foreground: float = 0.0,
         out_of_focus_share: float | None = None,
-        balance_groups: bool = False,
+        group_balance: float = 0.0,
     ) -> None:
         self.crop_size = crop_size
         self._prepared = [_enlarged(pair, crop_size) for pair in prepared]
@@ -142,10 +142,10 @@ class CropSampler:
         scores = [sharpness(pair.fluorescence) for pair in prepared]
         self.in_focus = in_focus(scores, list(pairs.groups))
         weights = sampling_weights(self.in_focus, out_of_focus_share) * passing
-        if balance_groups:
-            groups = np.asarray(pairs.groups)
-            for group in set(pairs.groups):
-                weights[groups == group] /= max(weights[groups == group].sum(), 1e-12)
+        groups = np.asarray(pairs.groups)
+        for group in set(pairs.groups):
+            member = groups == group
+            weights[member] /= max(float(weights[member].sum()), 1e-12) ** group_balance
         self._cumulative = np.cumsum(weights / weights.sum())
         self.reached = self._reached()
 

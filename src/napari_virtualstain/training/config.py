@@ -1,0 +1,213 @@
+"""Everything that determines a training, as one value that can be saved and shown."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ..data import Augmentation, Normalisation
+from ..errors import InputError
+from ..losses import LossConfig
+from ..models import Architecture, Inputs, unet_arguments
+
+Monitor: TypeAlias = Literal["bandpass_pearson", "pearson", "loss"]
+
+
+class Optimisation(BaseModel):
+    """How the generator's weights are changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    optimizer: Literal["adam", "adamw", "rmsprop"] = Field(
+        default="adamw", description="Method of the generator; the discriminator has Adam."
+    )
+    learning_rate: float = Field(default=2e-3, gt=0, le=1, description="Largest learning rate.")
+    beta1: float = Field(default=0.9, ge=0, lt=1, description="First moment's decay.")
+    beta2: float = Field(default=0.98, ge=0, lt=1, description="Second moment's decay.")
+    weight_decay: float = Field(default=1e-2, ge=0, description="Decoupled weight decay.")
+    schedule: Literal["constant", "linear_decay", "cosine", "one_cycle"] = Field(
+        default="one_cycle",
+        description="constant; linear_decay: constant for half, then down to 0; cosine: half a "
+        "cosine down; one_cycle: up for a tenth, then half a cosine down.",
+    )
+    gradient_clip: float = Field(
+        default=1.0, ge=0, description="Largest norm of the gradient; 0 is off."
+    )
+    ema_decay: float = Field(
+        default=0.995, ge=0, lt=1, description="Decay of the averaged weights; 0 is off."
+    )
+    discriminator_learning_rate: float = Field(
+        default=2e-5, gt=0, le=1, description="The paper's 2e-5."
+    )
+
+
+class TrainingConfig(BaseModel):
+    """Settings of one training; start from :func:`preset` and change what you need.
+
+    Examples
+    --------
+    >>> TrainingConfig(steps=100).crop_size
+    256
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(
+        default="my-model",
+        pattern=r"^[^/\\\0]{1,100}$",
+        description="Name of the model in lists, and of its file when none is given.",
+    )
+    preset: str = Field(default="", description="The preset that the settings started from.")
+    description: str = Field(default="", description="For the model card.")
+    licence: str = Field(default="", description="Licence of the model, for its card.")
+    data_source: str = Field(default="", description="Where the pairs are from, for the card.")
+    seed: int = Field(default=0, ge=0, description="Of everything that is random.")
+
+    architecture: Architecture = Field(
+        default=Architecture(name="compact"), description="Network of the generator."
+    )
+    inputs: Inputs = Field(default=Inputs(), description="Bright-field planes read.")
+    input_normalisation: Normalisation = Field(
+        default=Normalisation(kind="median_mad"), description="Of the bright-field images."
+    )
+    target_normalisation: Normalisation = Field(
+        default=Normalisation(kind="percentile", low=5, high=99.5),
+        description="Of the fluorescence images.",
+    )
+    loss: LossConfig = Field(
+        default=LossConfig(l1=1.0, correlation=0.5, band_pass=1.0), description="See LossConfig."
+    )
+    augmentation: Augmentation = Field(
+        default=Augmentation(), description="Variation of the crops; see Augmentation."
+    )
+    optimisation: Optimisation = Field(default=Optimisation(), description="See Optimisation.")
+
+    crop_size: int = Field(default=256, ge=16, le=2048, description="Side of a crop, pixels.")
+    batch_size: int = Field(default=8, ge=1, le=1024, description="Crops a step.")
+    steps: int | None = Field(default=None, ge=1, description="Steps in all; or give epochs.")
+    epochs: float | None = Field(
+        default=None, gt=0, description="Times that every training pair is drawn, on average."
+    )
+    min_foreground: float = Field(
+        default=0.0, ge=0, lt=1, description="Smallest share of foreground pixels of a crop."
+    )
+    out_of_focus_share: float | None = Field(
+        default=None, ge=0, le=1, description="Share of crops out of focus; as they come if empty."
+    )
+    group_balance: float = Field(
+        default=0.5, ge=0, le=1, description="0: frames equally often; 1: cells equally often."
+    )
+    correct_registration: bool = Field(
+        default=False, description="Whether certain shifts between the channels are undone."
+    )
+    bad_pairs: Literal["stop", "drop"] = Field(
+        default="stop", description="What to do about constant, empty or saturated pairs."
+    )
+
+    validation_groups: tuple[str, ...] | None = Field(
+        default=None, description="Groups held out; chosen here if empty."
+    )
+    validation_fraction: float = Field(
+        default=0.2, gt=0, lt=1, description="Share of pairs held out when groups are chosen."
+    )
+    allow_leakage: bool = Field(
+        default=False,
+        description="Whether a score is given although the judged cells also trained.",
+    )
+    validate_every: int = Field(default=200, ge=1, description="Steps between validations.")
+    validation_images: int = Field(
+        default=16, ge=1, description="Held-out images looked at while training."
+    )
+    patience: int | None = Field(
+        default=None, ge=1, description="Validations without improvement before stopping early."
+    )
+    monitor: Monitor = Field(
+        default="bandpass_pearson", description="What early stopping looks at."
+    )
+
+    init: str = Field(default="", description="Model to start from: its name or path.")
+    trainable: Literal["all", "first_blocks", "decoder", "head"] = Field(
+        default="all",
+        description="What is trained when starting from a model: everything, the first two blocks "
+        "(another microscope), the decoder (another stain), or the last layer.",
+    )
+    teachers: tuple[str, ...] = Field(
+        default=(), description="Models whose mean output is also a target (distillation)."
+    )
+    discriminator_width: int = Field(
+        default=64, ge=1, le=256, description="Channels of the discriminator's first layer."
+    )
+    discriminator_sees_input: bool = Field(
+        default=False, description="Whether the discriminator sees the bright-field image too."
+    )
+
+    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, mps.")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto", description="Of the convolutions; auto is bfloat16 where it is fast."
+    )
+    workers: int = Field(default=0, ge=0, le=64, description="Processes that prepare batches.")
+    checkpoint_every: int = Field(default=500, ge=1, description="Steps between checkpoints.")
+    log_every: int = Field(default=10, ge=1, description="Steps between lines of history.csv.")
+    pixel_size_um: float | None = Field(
+        default=None, gt=0, description="Micrometres, if the images do not say."
+    )
+    wavelength_um: float = Field(default=0.608, gt=0, description="Of the emission, for the PSF.")
+    numerical_aperture: float = Field(default=1.42, gt=0, le=1.7, description="For the PSF.")
+    psf_size: int = Field(default=5, ge=1, le=65, description="Side of the PSF kernel, pixels.")
+
+    @model_validator(mode="after")
+    def _settings_agree(self) -> TrainingConfig:
+        if self.steps is not None and self.epochs is not None:
+            raise ValueError("give steps or epochs, not both")
+        if self.loss.distillation > 0 and not self.teachers:
+            raise ValueError("a distillation loss needs teachers")
+        if self.trainable != "all" and not self.init:
+            raise ValueError(f"trainable={self.trainable!r} needs init, a model to start from")
+        return self
+
+    def updated(self, **changes: Any) -> TrainingConfig:
+        """Return the settings with some changed, and checked again.
+
+        Raises
+        ------
+        InputError
+            A setting is unknown or out of its range.
+
+        Examples
+        --------
+        >>> TrainingConfig().updated(batch_size=4).batch_size
+        4
+        """
+        try:
+            return TrainingConfig.model_validate({**self.model_dump(), **changes})
+        except ValidationError as error:
+            raise InputError(validation_text(error)) from error
+
+    def step_count(self, pairs: int) -> int:
+        """Return the number of steps for so many training pairs."""
+        if self.steps is not None:
+            return self.steps
+        epochs = self.epochs if self.epochs is not None else 100.0
+        return max(1, round(epochs * pairs / self.batch_size))
+
+    def network_architecture(self) -> dict[str, Any]:
+        """Return the architecture with the channels that inputs and loss ask for."""
+        arguments = {
+            **self.architecture.arguments,
+            "in_channels": self.inputs.planes,
+            "out_channels": 2 if self.loss.is_heteroscedastic else 1,
+        }
+        architecture = {"name": self.architecture.name, "arguments": arguments}
+        if self.architecture.name in ("unet", "paper", "compact"):
+            unet_arguments(architecture)
+        return architecture
+
+
+def validation_text(error: ValidationError) -> str:
+    """Return a pydantic error as one line for the user."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    given = f" (given: {first['input']!r})" if where else ""
+    message = first["msg"].removeprefix("Value error, ")
+    return f"Training setting {where}: {message}{given}." if where else f"Training: {message}."

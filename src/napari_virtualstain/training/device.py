@@ -1,0 +1,77 @@
+"""Where a training runs, and how exactly."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from ..errors import DeviceError
+from .config import TrainingConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """Device and number format of a training.
+
+    Attributes
+    ----------
+    device : torch.device
+        Resolved.
+    bfloat16 : bool
+        Whether convolutions run in bfloat16; weights, losses and averages stay float32.
+    """
+
+    device: torch.device
+    bfloat16: bool
+
+    @property
+    def precision(self) -> str:
+        """``float32`` or ``bfloat16``."""
+        return "bfloat16" if self.bfloat16 else "float32"
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Return the context in which a network is run."""
+        if not self.bfloat16:
+            return nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+
+def compute_for(config: TrainingConfig) -> Compute:
+    """Return the device and number format that the settings ask for.
+
+    Raises
+    ------
+    DeviceError
+        The device is not there.
+    """
+    device = _device(config.device)
+    if config.precision == "auto":
+        return Compute(device, _bfloat16_is_fast(device))
+    return Compute(device, config.precision == "bfloat16")
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", torch.cuda.current_device())
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise DeviceError(
+            f"Device {name!r} is not there ({str(error).splitlines()[0]}). Use 'auto' or 'cpu'."
+        ) from error
+    return device
+
+
+def _bfloat16_is_fast(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    if device.type != "cpu":
+        return False
+    # Without matrix tiles or AVX-512 in bfloat16 the conversion costs more than it saves
+    checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return any(bool(getattr(torch.cpu, name, lambda: False)()) for name in checks)

@@ -1,0 +1,161 @@
+"""What a training says while it runs, for a dock, a progress bar or a log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..models import ModelCard
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPrepared:
+    """Everything is checked, and the first step begins.
+
+    Attributes
+    ----------
+    steps, first_step : int
+        Steps in all, and where a resumed training goes on.
+    train_pairs, validation_pairs : int
+        How many.
+    split : dict
+        The model card's description of the split.
+    parameters : int
+        Weights of the generator.
+    device, precision : str
+        On what, and how exactly.
+    crop_size : int
+        Side of the crops, after fitting it to the frames.
+    reached : dict
+        What the foreground and focus filters left.
+    """
+
+    steps: int
+    first_step: int
+    train_pairs: int
+    validation_pairs: int
+    split: dict[str, Any]
+    parameters: int
+    device: str
+    precision: str
+    crop_size: int
+    reached: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingWarning:
+    """Something that the user should know; the training goes on."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished:
+    """One step is done.
+
+    Attributes
+    ----------
+    step, steps : int
+        Which, of how many; counted from 1.
+    loss : float
+        The generator's whole loss.
+    terms : dict of str to float
+        Its parts before their weights, and ``discriminator``.
+    learning_rate : float
+        Of this step.
+    seconds : float
+        Since the training began.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    terms: dict[str, float]
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One held-out image with what the network makes of it, in the target's units."""
+
+    name: str
+    bright_field: NDArray[np.float32]
+    fluorescence: NDArray[np.float32]
+    virtual: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """The held-out images were looked at.
+
+    Attributes
+    ----------
+    step : int
+        After which step.
+    scores : dict of str to float
+        ``loss``, ``pearson`` and ``bandpass_pearson``.
+    is_best : bool
+        Whether it is the best so far.
+    preview : Preview
+        One of the images.
+    """
+
+    step: int
+    scores: dict[str, float]
+    is_best: bool
+    preview: Preview
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """A finished training.
+
+    Attributes
+    ----------
+    path : Path
+        The model file.
+    card : ModelCard
+        Its card.
+    scores : DataFrame or None
+        One row for each held-out image and method (``virtual stain`` and the trivial baselines);
+        None when no honest score can be given.
+    history : Path
+        CSV of losses and scores over the steps.
+    report : Path or None
+        Page with the held-out scores.
+    steps : int
+        Steps that were made.
+    stopped_early : bool
+        Whether patience ended it.
+    warnings : tuple of str
+        All that were given.
+    """
+
+    path: Path
+    card: ModelCard
+    scores: pd.DataFrame | None
+    history: Path
+    report: Path | None
+    steps: int
+    stopped_early: bool = False
+    warnings: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFinished:
+    """The model is written."""
+
+    result: TrainingResult
+
+
+TrainingEvent: TypeAlias = (
+    TrainingPrepared | TrainingWarning | StepFinished | Validated | TrainingFinished
+)

@@ -1,0 +1,167 @@
+"""Judging a trained network on held-out cells, and writing its card."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from ..losses import LossConfig
+from ..metrics import compare, summarise
+from ..models import Architecture, CardNormalisation, ModelCard
+from ..progress import CancelToken
+from .config import TrainingConfig
+from .device import Compute
+from .preparation import PreparedTraining
+from .validation import predict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SCORES = ("pearson", "bandpass_pearson", "ssim", "psnr", "kl", "nrmse", "mask_iou")
+
+
+class HeldOut:
+    """Held-out images in the target's units: true, virtual, bright-field.
+
+    Virtual images come back to their units by the training set's typical offset and scale, as
+    they will for a user who has no fluorescence at all.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        prepared: PreparedTraining,
+        compute: Compute,
+        cancel: CancelToken | None = None,
+    ) -> None:
+        self.fluorescence: list[NDArray[np.float32]] = []
+        self.bright_field: list[NDArray[np.float32]] = []
+        self.virtual: list[NDArray[np.float32]] = []
+        typical = prepared.typical_maps()[1]
+        centre = prepared.pairs.planes // 2
+        for pair in prepared.validation:
+            if cancel is not None:
+                cancel.raise_if_cancelled()
+            image, _ = predict(network, pair, compute)
+            self.virtual.append(typical.invert(image))
+            self.fluorescence.append(np.asarray(pair.fluorescence, np.float32))
+            self.bright_field.append(np.asarray(pair.bright_field[centre], np.float32))
+        held = prepared.pairs.subset(prepared.split.validation)
+        self.names, self.groups = held.names, held.groups
+        self.data_range = _data_range(held.fluorescence[0].dtype)
+        self.pixel_size_um = prepared.pixel_size_um or 0.08
+
+    def score(self, cancel: CancelToken | None = None) -> pd.DataFrame:
+        """Return one row for each image and method, trivial baselines included."""
+        return compare(
+            self.virtual,
+            self.fluorescence,
+            self.bright_field,
+            data_range=self.data_range,
+            pixel_size_um=self.pixel_size_um,
+            names=self.names,
+            groups=self.groups,
+            cancel=cancel,
+        )
+
+
+def summarised(table: pd.DataFrame) -> dict[str, Any]:
+    """Return mean and interval of each score and method, as plain values for a card."""
+    result: dict[str, Any] = {}
+    for method, rows in table.groupby("method", sort=False):
+        summary = summarise(rows, generator=np.random.default_rng(0))
+        result[str(method)] = {
+            name: {
+                key: _plain(summary.loc[name, key]) for key in ("mean", "low", "high", "median")
+            }
+            for name in _SCORES
+            if name in summary.index
+        }
+    return result
+
+
+def make_card(
+    config: TrainingConfig,
+    prepared: PreparedTraining,
+    architecture: dict[str, Any],
+    scores: dict[str, Any],
+    training: dict[str, Any],
+) -> ModelCard:
+    """Return the complete card of a trained generator."""
+    pairs = prepared.pairs
+    return ModelCard(
+        name=config.name,
+        kind="generator",
+        description=config.description,
+        architecture=Architecture.model_validate(architecture),
+        inputs=config.inputs,
+        outputs=["mean", "log_scale"] if config.loss.is_heteroscedastic else ["mean"],
+        normalisation=_card_normalisation(config, prepared),
+        pixel_size_um=prepared.pixel_size_um,
+        optics={
+            "numerical_aperture": config.numerical_aperture,
+            "wavelength_um": config.wavelength_um,
+            "psf_size": config.psf_size,
+        },
+        loss=_loss(config.loss),
+        training={**training, "settings": config.model_dump(mode="json")},
+        split=prepared.split.describe(),
+        scores=scores,
+        data={
+            "source": config.data_source,
+            "pairs": len(pairs),
+            "groups": {group: pairs.groups.count(group) for group in pairs.group_names},
+            "names": list(pairs.names[:2000]),
+            "number_type": str(pairs.fluorescence[0].dtype),
+            "foreground": prepared.foreground,
+            "reached": prepared.sampler.reached,
+            "notes": list(pairs.notes),
+        },
+        licence=config.licence,
+        versions=_versions(),
+        statistics=prepared.input_statistics(),
+    )
+
+
+def _card_normalisation(config: TrainingConfig, prepared: PreparedTraining) -> CardNormalisation:
+    inputs, targets = prepared.typical_maps()
+    return CardNormalisation(
+        input=config.input_normalisation.model_copy(
+            update={"offset": inputs.offset, "scale": inputs.scale}
+        ),
+        output=config.target_normalisation.model_copy(
+            update={"offset": targets.offset, "scale": targets.scale}
+        ),
+    )
+
+
+def _loss(loss: LossConfig) -> dict[str, Any]:
+    """Return the terms in use and the settings beside them."""
+    values = loss.model_dump(mode="json")
+    return {name: value for name, value in values.items() if value not in (0.0, False)}
+
+
+def _data_range(dtype: np.dtype[Any]) -> float | None:
+    return 255.0 if dtype == np.uint8 else None
+
+
+def _plain(value: Any) -> float | None:
+    number = float(value)
+    return round(number, 5) if np.isfinite(number) else None
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in ("napari-virtualstain", "torch", "numpy"):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            from .. import __version__
+
+            versions[package] = __version__
+    return versions

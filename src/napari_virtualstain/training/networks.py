@@ -1,0 +1,141 @@
+"""The networks of a training: new, or from a model that is fine-tuned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import InputError, ModelError
+from ..models import Discriminator, Model, UNet, build_network, load_model
+from .config import TrainingConfig
+
+
+def generator_for(config: TrainingConfig) -> tuple[nn.Module, dict[str, Any]]:
+    """Return the generator to train, and the architecture for its card.
+
+    Raises
+    ------
+    ModelError, InputError
+        The model to start from is not usable, or has other inputs.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        if not config.init:
+            architecture = config.network_architecture()
+            network = build_network(architecture)
+            _start_alive(network)
+            return network, architecture
+    model = load_model(config.init, kind="generator")
+    if model.card.inputs.planes != config.inputs.planes:
+        raise InputError(
+            f"Model {model.name!r} reads {model.card.inputs.planes} bright-field planes, but "
+            f"{config.inputs.planes} are given. Use as many planes, or train without it."
+        )
+    network = model.network.train()
+    network.requires_grad_(True)
+    _freeze(network, config)
+    return network, model.card.architecture.model_dump()
+
+
+def with_settings_of(config: TrainingConfig) -> TrainingConfig:
+    """Return the settings with normalisation and outputs of the model to start from.
+
+    A fine-tuned network keeps seeing what it has learnt to see.
+    """
+    if not config.init:
+        return config
+    from ..models import read_card
+
+    card = read_card(config.init)
+    wanted = card.normalisation
+    loss = config.loss
+    if loss.is_heteroscedastic and not card.predicts_uncertainty:
+        raise InputError(
+            f"Model {card.name!r} does not predict its uncertainty, which the Laplace loss needs. "
+            "Choose another loss, or train without it."
+        )
+    if card.predicts_uncertainty and not loss.is_heteroscedastic:
+        loss = loss.model_copy(update={"laplace": 1.0, "l1": 0.0})
+    return config.updated(
+        input_normalisation=wanted.input.model_dump(),
+        target_normalisation=wanted.output.model_dump(),
+        inputs=card.inputs.model_dump(),
+        loss=loss.model_dump(),
+    )
+
+
+def discriminator_for(config: TrainingConfig) -> nn.Module | None:
+    """Return the discriminator, or None when no adversarial loss is asked for."""
+    if not config.loss.has_adversary:
+        return None
+    channels = 1 + (config.inputs.planes if config.discriminator_sees_input else 0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed + 1)
+        return Discriminator(channels, width=config.discriminator_width)
+
+
+class Teachers:
+    """Models whose mean output is a target of its own (distillation).
+
+    Parameters
+    ----------
+    names : tuple of str
+        Models with the same inputs and the same normalisation as the training.
+    device : torch.device
+        Where they run.
+    """
+
+    def __init__(self, config: TrainingConfig, device: torch.device) -> None:
+        self._models: list[Model] = [
+            load_model(name, kind="generator") for name in config.teachers
+        ]
+        for model in self._models:
+            if model.card.normalisation.input.kind != config.input_normalisation.kind:
+                raise ModelError(
+                    f"Teacher {model.name!r} normalises its input by "
+                    f"{model.card.normalisation.input.kind}, the training by "
+                    f"{config.input_normalisation.kind}. They must agree."
+                )
+            model.network.to(device)
+
+    def __call__(self, inputs: Tensor) -> Tensor | None:
+        """Return the mean of the teachers' images, (N, 1, Y, X), or None without teachers."""
+        if not self._models:
+            return None
+        with torch.no_grad():
+            return torch.stack([m.network(inputs)[:, :1] for m in self._models]).mean(0)
+
+
+def frozen_modules(network: nn.Module) -> list[nn.Module]:
+    """Return the BatchNorm layers whose weights are frozen; they must not adapt either."""
+    return [
+        module
+        for module in network.modules()
+        if isinstance(module, nn.BatchNorm2d)
+        and not any(p.requires_grad for p in module.parameters())
+    ]
+
+
+def _start_alive(network: nn.Module) -> None:
+    """Lift the bias of a ReLU output, which could otherwise be dead from the start."""
+    if isinstance(network, UNet) and network.output_activation == "relu":
+        nn.init.constant_(network.head.bias, 0.2)  # type: ignore[arg-type]
+
+
+def _freeze(network: nn.Module, config: TrainingConfig) -> None:
+    if config.trainable == "all":
+        return
+    if not isinstance(network, UNet):
+        raise InputError(
+            "Parts can be frozen in U-Nets only; train all of this network (trainable='all')."
+        )
+    network.requires_grad_(False)
+    parts: dict[str, list[nn.Module]] = {
+        "first_blocks": list(network.down[:2]),
+        "decoder": [*network.up, network.head],
+        "head": [network.head],
+    }
+    for part in parts[config.trainable]:
+        part.requires_grad_(True)

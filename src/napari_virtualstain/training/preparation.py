@@ -1,0 +1,210 @@
+"""From pairs to something that can train: checks, split, normalisation, weight maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import (
+    CorrelativePairs,
+    CropSampler,
+    FittedNormalisation,
+    PreparedPair,
+    Split,
+    correct_shifts,
+    fit_maps,
+    image_statistics,
+    inspect_pairs,
+    measure_shifts,
+    registration_notes,
+    split_pairs,
+    summarise_statistics,
+)
+from ..optics import WeightMapCache, gibson_lanni_psf
+from ..progress import CancelToken
+from .config import TrainingConfig
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedTraining:
+    """All that the loop needs of the data.
+
+    Attributes
+    ----------
+    pairs : CorrelativePairs
+        The usable ones.
+    split : Split
+        Into training and validation.
+    train, validation : tuple of PreparedPair
+        In the order of the split.
+    sampler : CropSampler
+        Of the training pairs.
+    pixel_size_um : float or None
+        Micrometres.
+    warnings : tuple of str
+        For the user.
+    foreground : dict
+        Of :func:`inspect_pairs`.
+    """
+
+    pairs: CorrelativePairs
+    split: Split
+    train: tuple[PreparedPair, ...]
+    validation: tuple[PreparedPair, ...]
+    sampler: CropSampler
+    pixel_size_um: float | None
+    warnings: tuple[str, ...]
+    foreground: dict[str, Any]
+
+    @property
+    def crop_size(self) -> int:
+        """Side of the training crops, pixels."""
+        return self.sampler.crop_size
+
+    def input_statistics(self, most: int = 200) -> dict[str, Any]:
+        """Return what the normalised training images look like, for the model card."""
+        step = max(1, len(self.train) // most)
+        centre = self.pairs.planes // 2
+        return summarise_statistics(
+            image_statistics(pair.input_map.apply(pair.bright_field[centre]))
+            for pair in self.train[::step]
+        )
+
+    def typical_maps(self) -> tuple[FittedNormalisation, FittedNormalisation]:
+        """Return the median normalisation of input and target over the training pairs."""
+        return _median([p.input_map for p in self.train]), _median(
+            [p.target_map for p in self.train]
+        )
+
+
+def prepare(
+    pairs: CorrelativePairs,
+    config: TrainingConfig,
+    *,
+    stride: int,
+    cancel: CancelToken | None = None,
+) -> PreparedTraining:
+    """Check the pairs and return everything that is computed once.
+
+    Raises
+    ------
+    InputError
+        The pairs cannot train; the message says why.
+    CancelledError
+        Cancelled.
+    """
+    crop_size = _fitting_crop(pairs, config.crop_size, stride)
+    inspection = inspect_pairs(
+        pairs,
+        crop_size=crop_size,
+        min_foreground=config.min_foreground,
+        bad_pairs=config.bad_pairs,
+    )
+    usable, warnings = inspection.pairs, list(inspection.warnings)
+    split = split_pairs(
+        usable,
+        validation_groups=config.validation_groups,
+        fraction=config.validation_fraction,
+        allow_leakage=config.allow_leakage,
+        seed=config.seed,
+    )
+    usable, notes = _registered(usable, config)
+    warnings += [*notes, *split.notes]
+    if crop_size != config.crop_size:
+        warnings.append(
+            f"Crops of {config.crop_size} px do not fit frames of this size; {crop_size} px are "
+            "used."
+        )
+    prepared = _prepared_pairs(usable, config, cancel)
+    train = tuple(prepared[i] for i in split.train)
+    sampler = CropSampler(
+        usable.subset(split.train),
+        train,
+        crop_size,
+        min_foreground=config.min_foreground,
+        out_of_focus_share=config.out_of_focus_share,
+        group_balance=config.group_balance,
+    )
+    return PreparedTraining(
+        pairs=usable,
+        split=split,
+        train=train,
+        validation=tuple(prepared[i] for i in split.validation),
+        sampler=sampler,
+        pixel_size_um=config.pixel_size_um or usable.pixel_size_um,
+        warnings=tuple(warnings),
+        foreground=inspection.foreground,
+    )
+
+
+def _fitting_crop(pairs: CorrelativePairs, wanted: int, stride: int) -> int:
+    """Return the crop size as a multiple of the stride, not above the smallest frame."""
+    smallest = min((min(image.shape) for image in pairs.fluorescence), default=wanted)
+    size = min(wanted, max(smallest, stride))
+    return max(stride, size // stride * stride)
+
+
+def _registered(
+    pairs: CorrelativePairs, config: TrainingConfig
+) -> tuple[CorrelativePairs, tuple[str, ...]]:
+    shifts = measure_shifts(pairs)
+    if not config.correct_registration:
+        return pairs, registration_notes(shifts)
+    corrected = correct_shifts(pairs, shifts)
+    return corrected, corrected.notes[len(pairs.notes) :]
+
+
+def _prepared_pairs(
+    pairs: CorrelativePairs, config: TrainingConfig, cancel: CancelToken | None
+) -> list[PreparedPair]:
+    input_maps = fit_maps(pairs.bright_field, pairs.movies, config.input_normalisation)
+    target_maps = fit_maps(pairs.fluorescence, pairs.movies, config.target_normalisation)
+    weights = _weight_maps(pairs.fluorescence, config, pairs.pixel_size_um, cancel)
+    return [
+        PreparedPair(*parts)
+        for parts in zip(
+            pairs.bright_field, pairs.fluorescence, weights, input_maps, target_maps, strict=True
+        )
+    ]
+
+
+def _weight_maps(
+    images: Sequence[NDArray[np.generic]],
+    config: TrainingConfig,
+    pixel_size_um: float | None,
+    cancel: CancelToken | None,
+) -> list[NDArray[np.float16] | None]:
+    """Return the weight map of each whole frame, from the cache on disk where it is there."""
+    loss = config.loss
+    if loss.weighted_l1 == 0 or loss.weight_map == "none":
+        return [None] * len(images)
+    settings: dict[str, Any] = {"iterations": loss.weight_iterations}
+    if loss.weight_map.startswith("psf"):
+        settings["psf"] = gibson_lanni_psf(
+            size=config.psf_size,
+            pixel_size_um=config.pixel_size_um or pixel_size_um or 0.08,
+            wavelength_um=config.wavelength_um,
+            na=config.numerical_aperture,
+        )
+    if loss.weight_background:
+        settings |= {
+            "background": "percentile",
+            "background_percentile": loss.weight_background,
+        }
+    cache = WeightMapCache()
+    maps: list[NDArray[np.float16] | None] = []
+    for image in images:
+        if cancel is not None:
+            cancel.raise_if_cancelled()
+        maps.append(cache.get(image, loss.weight_map, **settings).astype(np.float16))
+    return maps
+
+
+def _median(maps: Sequence[FittedNormalisation]) -> FittedNormalisation:
+    return FittedNormalisation(
+        float(np.median([m.offset for m in maps])), float(np.median([m.scale for m in maps]))
+    )

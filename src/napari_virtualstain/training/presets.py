@@ -1,0 +1,151 @@
+"""The methods A to H of Table 1 as data, and ``recommended``, ours.
+
+A dash in the table means "as in A"; here every row is written out. What the paper
+leaves open is decided once, below the table, and is the same for all rows:
+
+* the weights of pixel loss and adversarial loss: 50 and 1 (the authors' recorded run);
+* "Activation" is that of the generator's last layer, the hidden ones being leaky ReLU as
+  section 2.3 says;
+* "modified minimax" (H) is Goodfellow's non-saturating form, without a pixel loss;
+* targets are scaled to [0, 1] a movie, which a sigmoid can reach;
+* learning rate 2e-4, beta1 0.5 and beta2 0.999, constant for half of the training and then
+  linearly down to 0, as in the authors' code; 200 epochs, as in section 4.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..data import Augmentation, Normalisation
+from ..errors import InputError
+from ..losses import LossConfig
+from ..models import Architecture
+from .config import Optimisation, TrainingConfig
+
+PixelLoss = Literal["PSF", "L1", "TN", "Minimax"]
+RECOMMENDED = "recommended"
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One column of Table 1 of the paper."""
+
+    name: str
+    input_channels: int
+    batch_size: int
+    dropout: float
+    optimizer: Literal["adam", "rmsprop"]
+    generator_loss: PixelLoss
+    activation: Literal["relu", "sigmoid"]
+
+
+# name, input channels, batch size, dropout, optimizer, generator loss, activation
+TABLE_1 = (
+    Method("A", 3, 1, 0.0, "adam", "PSF", "relu"),
+    Method("B", 1, 1, 0.5, "adam", "PSF", "relu"),
+    Method("C", 3, 16, 0.5, "rmsprop", "PSF", "sigmoid"),
+    Method("D", 3, 16, 0.5, "adam", "PSF", "relu"),
+    Method("E", 3, 1, 0.0, "adam", "L1", "relu"),
+    Method("F", 3, 16, 0.5, "adam", "L1", "relu"),
+    Method("G", 3, 1, 0.0, "adam", "TN", "relu"),
+    Method("H", 3, 1, 0.0, "adam", "Minimax", "relu"),
+)
+
+_PIXEL_WEIGHT = 50.0
+_LOSSES: dict[PixelLoss, LossConfig] = {
+    "PSF": LossConfig(
+        l1=0, weighted_l1=_PIXEL_WEIGHT, weight_map="psf_deconvolution", adversarial=1
+    ),
+    "L1": LossConfig(l1=_PIXEL_WEIGHT, adversarial=1),
+    "TN": LossConfig(l1=0, threshold_normalised=_PIXEL_WEIGHT, adversarial=1),
+    "Minimax": LossConfig(l1=0, adversarial=1, adversarial_kind="modified_minimax"),
+}
+
+
+def preset_names() -> tuple[str, ...]:
+    """Return the names that :func:`preset` knows, ours first.
+
+    Examples
+    --------
+    >>> preset_names()[:3]
+    ('recommended', 'A', 'B')
+    """
+    return (RECOMMENDED, *(method.name for method in TABLE_1))
+
+
+def preset(name: str = RECOMMENDED) -> TrainingConfig:
+    """Return the settings of a method of Table 1, or ours.
+
+    Parameters
+    ----------
+    name : str
+        ``recommended``, or ``A`` to ``H``.
+
+    Raises
+    ------
+    InputError
+        There is no such preset.
+
+    Examples
+    --------
+    >>> preset("A").loss.weight_map
+    'psf_deconvolution'
+    """
+    if name.lower() == RECOMMENDED:
+        return _recommended()
+    for method in TABLE_1:
+        if method.name == name.upper():
+            return _of_the_paper(method)
+    raise InputError(f"There is no preset {name!r}. Presets: {', '.join(preset_names())}.")
+
+
+def _of_the_paper(method: Method) -> TrainingConfig:
+    arguments = {
+        "replicate": method.input_channels,
+        "dropout": method.dropout,
+        "output_activation": method.activation,
+    }
+    return TrainingConfig(
+        preset=method.name,
+        name=f"method-{method.name}",
+        architecture=Architecture(name="paper", arguments=arguments),
+        input_normalisation=Normalisation(kind="mean_sd"),
+        target_normalisation=Normalisation(kind="percentile", low=0, high=100),
+        loss=_LOSSES[method.generator_loss],
+        augmentation=Augmentation(flips=True),
+        optimisation=Optimisation(
+            optimizer=method.optimizer,
+            learning_rate=2e-4,
+            beta1=0.5,
+            beta2=0.999,
+            weight_decay=0,
+            schedule="linear_decay",
+            gradient_clip=0,
+            ema_decay=0,
+            discriminator_learning_rate=2e-5,
+        ),
+        batch_size=method.batch_size,
+        crop_size=256,
+        min_foreground=0.14,
+        group_balance=0,
+        epochs=200,
+    )
+
+
+def _recommended() -> TrainingConfig:
+    return TrainingConfig(
+        preset=RECOMMENDED,
+        architecture=Architecture(
+            name="unet", arguments={"widths": [24, 64, 128, 256, 256], "convolutions": 2}
+        ),
+        input_normalisation=Normalisation(kind="median_mad"),
+        target_normalisation=Normalisation(kind="percentile", low=5, high=99.5),
+        loss=LossConfig(l1=1.0, correlation=0.5, band_pass=1.0),
+        augmentation=Augmentation.strong(),
+        optimisation=Optimisation(),
+        crop_size=160,
+        batch_size=8,
+        steps=1500,
+        group_balance=0.5,
+    )

@@ -1,0 +1,346 @@
+"""One training from its first step to its model file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+from ..data import CropBatches, TensorBatch
+from ..errors import CancelledError, TrainingError
+from ..metrics import write_report
+from ..models import save_model
+from ..progress import CancelToken
+from .augment import augment
+from .checkpoint import fingerprint, load_checkpoint, save_checkpoint
+from .config import TrainingConfig
+from .device import Compute
+from .events import (
+    Preview,
+    StepFinished,
+    TrainingEvent,
+    TrainingFinished,
+    TrainingPrepared,
+    TrainingResult,
+    TrainingWarning,
+    Validated,
+)
+from .finishing import HeldOut, make_card, summarised
+from .history import History
+from .parallel import Processes, cancelled_anywhere
+from .places import Places
+from .preparation import PreparedTraining
+from .trainer import Trainer
+from .validation import quick_scores, spread_out
+
+_NO_SCORE = (
+    "No score for new cells is given: the held-out images are not independent of those that "
+    "trained. Hold out a cell or movie of its own."
+)
+
+
+class Session:
+    """Runs the steps, validates, writes checkpoints and the model.
+
+    Parameters
+    ----------
+    prepared : PreparedTraining
+        The data.
+    trainer : Trainer
+        The networks.
+    architecture : dict
+        Of the generator, for the card.
+    config : TrainingConfig
+        The settings.
+    places : Places
+        Where to write.
+    cancel : CancelToken, optional
+        Looked at in every layer.
+    """
+
+    def __init__(
+        self,
+        prepared: PreparedTraining,
+        trainer: Trainer,
+        architecture: dict[str, Any],
+        config: TrainingConfig,
+        places: Places,
+        cancel: CancelToken | None,
+    ) -> None:
+        self.prepared, self.trainer, self.architecture = prepared, trainer, architecture
+        self.config, self.places, self.cancel = config, places, cancel
+        self.compute: Compute = trainer.compute
+        self.group: Processes = trainer.group
+        self.history = History(places.history)
+        self.warnings: list[str] = []
+        self._data = fingerprint(prepared.pairs)
+        self._best: dict[str, Any] = {"score": None, "step": 0, "weights": None, "waited": 0}
+        self._seconds_before = 0.0
+        self._start = time.perf_counter()
+
+    def resume(self) -> bool:
+        """Go on from the checkpoint, if there is one."""
+        state = load_checkpoint(self.places.checkpoint, self.config, self._data)
+        if state is None:
+            return False
+        self.trainer.load_state_dict(state["trainer"])
+        self.history.rows = list(state["history"])
+        self._best = state["best"]
+        self._seconds_before = float(state["seconds"])
+        return True
+
+    def run(self) -> Iterator[TrainingEvent]:
+        """Yield what happens until the model is written.
+
+        Raises
+        ------
+        CancelledError
+            Cancelled; a checkpoint holds what was reached.
+        TrainingError
+            The numbers became meaningless; the last good weights are saved.
+        """
+        self._start = time.perf_counter()
+        yield self._prepared_event()
+        for message in self.prepared.warnings:
+            yield self._warn(message)
+        try:
+            yield from self._steps()
+        except CancelledError:
+            self._keep()
+            raise
+        except TrainingError as error:
+            raise self._diverged(error) from error
+        if self.group.is_first:
+            yield from self._finish()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training, earlier parts included."""
+        return self._seconds_before + time.perf_counter() - self._start
+
+    def _prepared_event(self) -> TrainingPrepared:
+        parameters = sum(p.numel() for p in self.trainer.generator.parameters())
+        return TrainingPrepared(
+            steps=self.trainer.steps,
+            first_step=self.trainer.step,
+            train_pairs=len(self.prepared.train),
+            validation_pairs=len(self.prepared.validation),
+            split=self.prepared.split.describe(),
+            parameters=parameters,
+            device=str(self.compute.device),
+            precision=self.compute.precision,
+            crop_size=self.prepared.crop_size,
+            reached=dict(self.prepared.sampler.reached),
+        )
+
+    def _steps(self) -> Iterator[TrainingEvent]:
+        for batch in self._batches():
+            if cancelled_anywhere(self.cancel, self.group, self.compute.device):
+                raise CancelledError("Cancelled. Training can be resumed where it stopped.")
+            rate = self.trainer.learning_rate()
+            losses = self.trainer.train_step(batch)
+            step = self.trainer.step
+            yield self._log(step, losses, rate)
+            last = step == self.trainer.steps
+            if step % self.config.validate_every == 0 or last:
+                yield from self._validate(step)
+            if step % self.config.checkpoint_every == 0 and not last:
+                self._keep()
+            if self._is_exhausted():
+                return
+
+    def _batches(self) -> Iterator[TensorBatch]:
+        first = self.trainer.step
+        batches = CropBatches(
+            self.prepared.sampler, self.config.batch_size, self.trainer.steps, self.config.seed
+        )
+        loader: DataLoader[TensorBatch] = DataLoader(
+            batches,
+            batch_size=None,
+            sampler=range(first, self.trainer.steps),
+            num_workers=self.config.workers,
+        )
+        for step, batch in enumerate(loader, start=first):
+            generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
+            varied = augment(
+                batch.to(self.compute.device), self.config.augmentation, generator
+            )
+            yield varied.part(self.group.rank, self.group.count).to(self.compute.device)
+
+    def _log(self, step: int, losses: dict[str, float], rate: float) -> StepFinished:
+        terms = dict(losses)
+        total = terms.pop("loss")
+        if step % self.config.log_every == 0 or step == 1:
+            self.history.add(
+                step, loss=total, learning_rate=rate, seconds=round(self.seconds, 3), **terms
+            )
+        return StepFinished(step, self.trainer.steps, total, terms, rate, self.seconds)
+
+    def _validate(self, step: int) -> Iterator[TrainingEvent]:
+        chosen = spread_out(len(self.prepared.validation), self.config.validation_images)
+        if not chosen or not self.group.is_first:
+            return
+        pairs = [self.prepared.validation[i] for i in chosen]
+        scores, images = quick_scores(
+            self.trainer.averaged,
+            pairs,
+            self.compute,
+            pixel_size_um=self.prepared.pixel_size_um or 0.08,
+            cancel=self.cancel,
+        )
+        self.history.add(step, **{f"validation_{name}": v for name, v in scores.items()})
+        self.history.write()
+        best = self._note_best(step, scores)
+        middle = len(chosen) // 2
+        yield Validated(step, scores, best, self._preview(chosen[middle], images[middle]))
+        if all(float(image.std()) < 1e-6 for image in images):
+            yield self._warn(
+                f"At step {step} the network answers every image with one constant. If this "
+                "lasts, lower the learning rate or change the loss."
+            )
+
+    def _preview(self, index: int, image: Any) -> Preview:
+        pair = self.prepared.validation[index]
+        height, width = image.shape
+        top = (pair.fluorescence.shape[0] - height) // 2
+        left = (pair.fluorescence.shape[1] - width) // 2
+        part = (slice(top, top + height), slice(left, left + width))
+        centre = len(pair.bright_field) // 2
+        return Preview(
+            name=self.prepared.pairs.names[self.prepared.split.validation[index]],
+            bright_field=pair.bright_field[centre][part].astype("float32"),
+            fluorescence=pair.fluorescence[part].astype("float32"),
+            virtual=self.prepared.typical_maps()[1].invert(image),
+        )
+
+    def _note_best(self, step: int, scores: dict[str, float]) -> bool:
+        monitor = self.config.monitor
+        value = -scores["loss"] if monitor == "loss" else scores[monitor]
+        if self._best["score"] is not None and value <= self._best["score"]:
+            self._best["waited"] += 1
+            return False
+        self._best |= {"score": value, "step": step, "waited": 0}
+        if self.config.patience is not None:
+            self._best["weights"] = deepcopy(self.trainer.averaged.state_dict())
+        return True
+
+    def _is_exhausted(self) -> bool:
+        patience = self.config.patience
+        done = patience is not None and self._best["waited"] >= patience
+        return self.group.agree(done, self.compute.device)
+
+    def _keep(self) -> None:
+        """Write a checkpoint and the history."""
+        if not self.group.is_first:
+            return
+        save_checkpoint(
+            self.places.checkpoint,
+            {
+                "config": self.config.model_dump(mode="json"),
+                "data": self._data,
+                "trainer": self.trainer.state_dict(),
+                "history": self.history.rows,
+                "best": self._best,
+                "seconds": self.seconds,
+            },
+        )
+        self.history.write()
+
+    def _warn(self, message: str) -> TrainingWarning:
+        self.warnings.append(message)
+        return TrainingWarning(message)
+
+    def _finish(self) -> Iterator[TrainingEvent]:
+        early = self.trainer.step < self.trainer.steps
+        if self._best["weights"] is not None:
+            self.trainer.averaged.load_state_dict(self._best["weights"])
+        table, scores, held = None, {}, None
+        if self._may_be_scored():
+            held = HeldOut(self.trainer.averaged, self.prepared, self.compute, self.cancel)
+            table = held.score(self.cancel)
+            scores = {**summarised(table), **self._score_terms()}
+        elif self.prepared.validation:
+            scores = {"refused": _NO_SCORE}
+            yield self._warn(_NO_SCORE)
+        card = make_card(
+            self.config, self.prepared, self.architecture, scores, self._training_notes(early)
+        )
+        path = save_model(self.places.model, self.trainer.averaged, card, overwrite=True)
+        self.history.write()
+        report = self._report(held)
+        self.places.checkpoint.unlink(missing_ok=True)
+        yield TrainingFinished(
+            TrainingResult(
+                path=path,
+                card=card,
+                scores=table,
+                history=self.places.history,
+                report=report,
+                steps=self.trainer.step,
+                stopped_early=early,
+                warnings=tuple(self.warnings),
+            )
+        )
+
+    def _may_be_scored(self) -> bool:
+        independent = self.prepared.split.independent or self.config.allow_leakage
+        return bool(self.prepared.validation) and independent
+
+    def _score_terms(self) -> dict[str, Any]:
+        """Return what a reader must know to trust the scores."""
+        return {
+            "judged_on": list(self.prepared.split.validation_groups),
+            "independent": self.prepared.split.independent,
+            "chosen_on_the_same_images": self._best["weights"] is not None,
+            "images": len(self.prepared.validation),
+        }
+
+    def _training_notes(self, early: bool) -> dict[str, Any]:
+        return {
+            "preset": self.config.preset,
+            "seed": self.config.seed,
+            "steps": self.trainer.step,
+            "steps_planned": self.trainer.steps,
+            "stopped_early": early,
+            "best_step": self._best["step"] if self._best["weights"] is not None else None,
+            "seconds": round(self.seconds, 1),
+            "device": str(self.compute.device),
+            "precision": self.compute.precision,
+            "processes": self.group.count,
+            "crop_size": self.prepared.crop_size,
+            "warnings": list(self.warnings),
+        }
+
+    def _report(self, held: HeldOut | None) -> Any:
+        if held is None:
+            return None
+        write_report(
+            self.places.report,
+            held.virtual,
+            held.fluorescence,
+            bright_field=held.bright_field,
+            data_range=held.data_range,
+            pixel_size_um=held.pixel_size_um,
+            names=held.names,
+            groups=held.groups,
+            title=f"{self.config.name}: held-out cells",
+            warnings=self.warnings,
+            overwrite=True,
+            cancel=self.cancel,
+        )
+        return self.places.report
+
+    def _diverged(self, error: TrainingError) -> TrainingError:
+        """Save the averaged weights, which only good steps have reached, and say so."""
+        if not self.group.is_first or self.trainer.step == 0:
+            return error
+        path = self.places.model.with_name(f"{self.places.model.stem}-last-good.safetensors")
+        notes = {**self._training_notes(True), "stopped": str(error)}
+        card = make_card(self.config, self.prepared, self.architecture, {}, notes)
+        save_model(path, self.trainer.averaged, card, overwrite=True)
+        self.history.write()
+        return TrainingError(f"{error} The last good weights are in {str(path)!r}.")

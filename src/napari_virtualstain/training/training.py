@@ -1,0 +1,182 @@
+"""The two ways to train: to the end, or event by event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..data import CorrelativePairs
+from ..errors import DeviceError, TrainingError
+from ..progress import CancelToken, ProgressCallback, Reporter
+from .config import TrainingConfig
+from .device import compute_for
+from .events import (
+    StepFinished,
+    TrainingEvent,
+    TrainingFinished,
+    TrainingPrepared,
+    TrainingResult,
+)
+from .networks import discriminator_for, generator_for, with_settings_of
+from .parallel import check_batch, processes
+from .places import Places, places_for
+from .preparation import prepare
+from .presets import preset
+from .session import Session
+from .trainer import Trainer
+
+
+def train(
+    pairs: CorrelativePairs,
+    config: TrainingConfig | None = None,
+    *,
+    output: str | Path | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> TrainingResult:
+    """Train a generator and return where it is and how good it is.
+
+    Parameters
+    ----------
+    pairs : CorrelativePairs
+        Of :func:`match_pairs`.
+    config : TrainingConfig, optional
+        The ``recommended`` preset when not given.
+    output : path, optional
+        Model file ending in ``.safetensors``, with ``history.csv`` and ``report/`` beside it.
+        Without it the model goes to the user's models.
+    overwrite : bool
+        Whether existing output may be replaced.
+    resume : bool
+        Whether to go on from a checkpoint, if there is one. On the CPU the result is bit-identical
+        to that of an uninterrupted training.
+    progress, cancel
+        See :mod:`napari_virtualstain.progress`. Cancelling leaves a checkpoint.
+
+    Raises
+    ------
+    InputError
+        The pairs or settings cannot train; said before the first step.
+    OutputExistsError
+        The output is there already.
+    TrainingError
+        The numbers became meaningless, or the checkpoint does not fit.
+    DeviceError
+        The device is absent or its memory does not suffice.
+    CancelledError
+        Cancelled.
+
+    Notes
+    -----
+    With several processes (``torchrun``) only the first writes, and only it returns.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, pathlib
+    >>> images = np.random.default_rng(0).normal(size=(4, 32, 32))
+    >>> pairs = CorrelativePairs.from_arrays(images, images, groups=["a", "a", "b", "b"])
+    >>> config = TrainingConfig(steps=1, batch_size=2, crop_size=32,
+    ...                         architecture={"name": "unet", "arguments": {"widths": [4]}})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     train(pairs, config, output=pathlib.Path(folder) / "m.safetensors").steps
+    1
+    """
+    reporter: Reporter | None = None
+    result: TrainingResult | None = None
+    for event in train_events(
+        pairs, config, output=output, overwrite=overwrite, resume=resume, cancel=cancel
+    ):
+        if isinstance(event, TrainingPrepared):
+            reporter = Reporter(event.steps, "step", "training", progress, done=event.first_step)
+        elif isinstance(event, StepFinished) and reporter is not None:
+            reporter.advance()
+        elif isinstance(event, TrainingFinished):
+            result = event.result
+    if result is None:
+        raise TrainingError("This process helped; the model is written by the first process.")
+    return result
+
+
+def train_events(
+    pairs: CorrelativePairs,
+    config: TrainingConfig | None = None,
+    *,
+    output: str | Path | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    cancel: CancelToken | None = None,
+) -> Iterator[TrainingEvent]:
+    """Yield what happens while a generator is trained, for a live display.
+
+    Parameters
+    ----------
+    pairs, config, output, overwrite, resume, cancel
+        As for :func:`train`.
+
+    Yields
+    ------
+    TrainingPrepared
+        Once, when everything is checked.
+    TrainingWarning
+        Whenever there is something to know.
+    StepFinished
+        After each step.
+    Validated
+        After each look at held-out images, with a preview.
+    TrainingFinished
+        At the end, with the result.
+
+    Raises
+    ------
+    As :func:`train`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one = CorrelativePairs.from_arrays(np.zeros((1, 32, 32)), np.zeros((1, 32, 32)))
+    >>> next(train_events(one))  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    napari_virtualstain.errors.InputError: 1 of 1 pairs cannot train ...
+    """
+    settings = with_settings_of(preset() if config is None else config)
+    places = places_for(settings, output, overwrite=overwrite, resume=resume)
+    try:
+        yield from _session(pairs, settings, places, resume, cancel).run()
+    except RuntimeError as error:
+        # torch raises RuntimeError for memory and shapes alike, and a napari worker loses it
+        raise _translated(error) from error
+
+
+def _session(
+    pairs: CorrelativePairs,
+    config: TrainingConfig,
+    places: Places,
+    resume: bool,
+    cancel: CancelToken | None,
+) -> Session:
+    group = processes()
+    check_batch(config.batch_size, group)
+    compute = compute_for(config)
+    generator, architecture = generator_for(config)
+    prepared = prepare(
+        pairs, config, stride=int(getattr(generator, "stride", 1)), cancel=cancel
+    )
+    steps = config.step_count(len(prepared.train))
+    discriminator = discriminator_for(config)
+    trainer = Trainer(generator, discriminator, config, steps, compute, group, cancel)
+    session = Session(prepared, trainer, architecture, config, places, cancel)
+    if resume:
+        session.resume()
+    return session
+
+
+def _translated(error: RuntimeError) -> Exception:
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if "out of memory" in text.lower() or "can't allocate" in text.lower():
+        return DeviceError(
+            f"The device has not enough memory for this training ({text}). Use a smaller batch, "
+            "smaller crops, or a smaller network."
+        )
+    return TrainingError(f"Training failed: {text}.")

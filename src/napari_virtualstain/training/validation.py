@@ -1,0 +1,105 @@
+"""What a network makes of held-out images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ..data import PreparedPair
+from ..metrics import bandpass_pearson, pearson
+from ..progress import CancelToken
+from .device import Compute
+
+_LARGEST_WHILE_TRAINING = 512
+
+
+def predict(
+    network: nn.Module,
+    pair: PreparedPair,
+    compute: Compute,
+    *,
+    largest: int | None = None,
+) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
+    """Return the network's image of a frame, normalised, and the part that it covers.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        In evaluation mode.
+    pair : PreparedPair
+        The frame.
+    compute : Compute
+        On what.
+    largest : int, optional
+        Only the middle of larger frames is looked at.
+    """
+    part = _middle(pair.fluorescence.shape, largest)
+    inputs = pair.normalised(*part)[0]
+    stride = int(getattr(network, "stride", 1))
+    height, width = inputs.shape[1:]
+    margins = (-height % stride, -width % stride)
+    padded = np.pad(inputs, [(0, 0), (0, margins[0]), (0, margins[1])], mode="symmetric")
+    tensor = torch.from_numpy(padded)[None].to(
+        compute.device, memory_format=torch.channels_last
+    )
+    with torch.no_grad(), compute.autocast():
+        output = network(tensor)[0, 0]
+    return output.float().cpu().numpy()[:height, :width], part
+
+
+def quick_scores(
+    network: nn.Module,
+    pairs: Sequence[PreparedPair],
+    compute: Compute,
+    *,
+    pixel_size_um: float,
+    cancel: CancelToken | None = None,
+) -> tuple[dict[str, float], list[NDArray[np.float32]]]:
+    """Return mean L1, Pearson and band-pass Pearson on held-out frames, and the images."""
+    rows: list[tuple[float, float, float]] = []
+    images = []
+    for pair in pairs:
+        if cancel is not None:
+            cancel.raise_if_cancelled()
+        image, part = predict(network, pair, compute, largest=_LARGEST_WHILE_TRAINING)
+        target = pair.normalised(*part)[1]
+        rows.append(
+            (
+                float(np.abs(image - target).mean()),
+                pearson(image, target),
+                bandpass_pearson(image, target, pixel_size_um=pixel_size_um),
+            )
+        )
+        images.append(image)
+    # a constant image has no correlation: it counts as none
+    means = np.nan_to_num(np.array(rows, dtype=float)).mean(0)
+    names = ("loss", "pearson", "bandpass_pearson")
+    return {name: float(value) for name, value in zip(names, means, strict=True)}, images
+
+
+def spread_out(count: int, most: int) -> list[int]:
+    """Return at most `most` indices out of `count`, evenly spread.
+
+    Examples
+    --------
+    >>> spread_out(10, 3)
+    [0, 4, 9]
+    """
+    if count <= most:
+        return list(range(count))
+    return sorted({int(i) for i in np.linspace(0, count - 1, most)})
+
+
+def _middle(shape: tuple[int, ...], largest: int | None) -> tuple[slice, slice]:
+    def along(size: int) -> slice:
+        if largest is None or size <= largest:
+            return slice(0, size)
+        start = (size - largest) // 2
+        return slice(start, start + largest)
+
+    return along(shape[0]), along(shape[1])
+
