@@ -39,9 +39,7 @@ def augment(batch: TensorBatch, config: Augmentation, generator: torch.Generator
     return TensorBatch(_intensity(moved.inputs, config, generator), moved.targets, moved.weights)
 
 
-def _geometry(
-    batch: TensorBatch, config: Augmentation, generator: torch.Generator
-) -> TensorBatch:
+def _geometry(batch: TensorBatch, config: Augmentation, generator: torch.Generator) -> TensorBatch:
     planes = batch.inputs.shape[1]
     together = torch.cat([batch.inputs, batch.targets, batch.weights], 1)
     if config.flips:

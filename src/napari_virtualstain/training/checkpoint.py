@@ -14,7 +14,16 @@ from ..errors import OutputError, TrainingError
 from .config import TrainingConfig
 
 # What may differ between the parts of one training: it does not change the result
-_FREE = {"device", "workers", "checkpoint_every", "log_every", "name", "description", "licence"}
+_FREE = {
+    "device",
+    "workers",
+    "checkpoint_every",
+    "log_every",
+    "name",
+    "description",
+    "licence",
+    "report",
+}
 
 
 def fingerprint(pairs: CorrelativePairs) -> str:
@@ -70,9 +79,7 @@ def load_checkpoint(
             "start again without resuming."
         ) from error
     now = config.model_dump(mode="json")
-    differing = sorted(
-        key for key in now if key not in _FREE and before.get(key) != now[key]
-    )
+    differing = sorted(key for key in now if key not in _FREE and before.get(key) != now[key])
     if differing:
         key = differing[0]
         raise TrainingError(

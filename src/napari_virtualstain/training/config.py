@@ -55,7 +55,7 @@ class TrainingConfig(BaseModel):
 
     name: str = Field(
         default="my-model",
-        pattern=r"^[^/\\\0]{1,100}$",
+        pattern=r"^[^/\\]{1,100}$",
         description="Name of the model in lists, and of its file when none is given.",
     )
     preset: str = Field(default="", description="The preset that the settings started from.")
@@ -149,6 +149,9 @@ class TrainingConfig(BaseModel):
     workers: int = Field(default=0, ge=0, le=64, description="Processes that prepare batches.")
     checkpoint_every: int = Field(default=500, ge=1, description="Steps between checkpoints.")
     log_every: int = Field(default=10, ge=1, description="Steps between lines of history.csv.")
+    report: bool = Field(
+        default=True, description="Whether a page with the held-out scores is written."
+    )
     pixel_size_um: float | None = Field(
         default=None, gt=0, description="Micrometres, if the images do not say."
     )

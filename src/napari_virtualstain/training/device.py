@@ -69,7 +69,7 @@ def _device(name: str) -> torch.device:
 
 def _bfloat16_is_fast(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     if device.type != "cpu":
         return False
     # Without matrix tiles or AVX-512 in bfloat16 the conversion costs more than it saves

@@ -76,9 +76,7 @@ def summarised(table: pd.DataFrame) -> dict[str, Any]:
     for method, rows in table.groupby("method", sort=False):
         summary = summarise(rows, generator=np.random.default_rng(0))
         result[str(method)] = {
-            name: {
-                key: _plain(summary.loc[name, key]) for key in ("mean", "low", "high", "median")
-            }
+            name: {key: _plain(summary.loc[name, key]) for key in ("mean", "low", "high", "median")}
             for name in _SCORES
             if name in summary.index
         }

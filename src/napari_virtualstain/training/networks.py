@@ -88,9 +88,7 @@ class Teachers:
     """
 
     def __init__(self, config: TrainingConfig, device: torch.device) -> None:
-        self._models: list[Model] = [
-            load_model(name, kind="generator") for name in config.teachers
-        ]
+        self._models: list[Model] = [load_model(name, kind="generator") for name in config.teachers]
         for model in self._models:
             if model.card.normalisation.input.kind != config.input_normalisation.kind:
                 raise ModelError(

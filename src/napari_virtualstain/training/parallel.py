@@ -98,8 +98,6 @@ def check_batch(batch_size: int, group: Processes) -> None:
         )
 
 
-def cancelled_anywhere(
-    cancel: CancelToken | None, group: Processes, device: torch.device
-) -> bool:
+def cancelled_anywhere(cancel: CancelToken | None, group: Processes, device: torch.device) -> bool:
     """Return whether any process was cancelled."""
     return group.agree(cancel is not None and cancel.cancelled, device)

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from ..data import CropBatches, TensorBatch
 from ..errors import CancelledError, TrainingError
 from ..metrics import write_report
-from ..models import save_model
+from ..models import read_card, save_model
 from ..progress import CancelToken
 from .augment import augment
 from .checkpoint import fingerprint, load_checkpoint, save_checkpoint
@@ -78,7 +78,13 @@ class Session:
         self.history = History(places.history)
         self.warnings: list[str] = []
         self._data = fingerprint(prepared.pairs)
-        self._best: dict[str, Any] = {"score": None, "step": 0, "weights": None, "waited": 0}
+        self._best: dict[str, Any] = {
+            "score": None,
+            "step": 0,
+            "weights": None,
+            "waited": 0,
+            "looked": 0,
+        }
         self._seconds_before = 0.0
         self._start = time.perf_counter()
 
@@ -109,7 +115,8 @@ class Session:
             yield self._warn(message)
         try:
             yield from self._steps()
-        except CancelledError:
+        except (CancelledError, GeneratorExit):
+            # both come between whole steps, so the state is one that can be resumed
             self._keep()
             raise
         except TrainingError as error:
@@ -138,6 +145,8 @@ class Session:
         )
 
     def _steps(self) -> Iterator[TrainingEvent]:
+        if self._is_validation_due():
+            yield from self._validate(self.trainer.step)
         for batch in self._batches():
             if cancelled_anywhere(self.cancel, self.group, self.compute.device):
                 raise CancelledError("Cancelled. Training can be resumed where it stopped.")
@@ -145,13 +154,19 @@ class Session:
             losses = self.trainer.train_step(batch)
             step = self.trainer.step
             yield self._log(step, losses, rate)
-            last = step == self.trainer.steps
-            if step % self.config.validate_every == 0 or last:
+            if self._is_validation_due():
                 yield from self._validate(step)
-            if step % self.config.checkpoint_every == 0 and not last:
+            if step % self.config.checkpoint_every == 0 and step < self.trainer.steps:
                 self._keep()
             if self._is_exhausted():
                 return
+
+    def _is_validation_due(self) -> bool:
+        """Whether held-out images are to be looked at now; also after a cancelled look."""
+        step = self.trainer.step
+        if step == 0 or self._best["looked"] == step:
+            return False
+        return step % self.config.validate_every == 0 or step == self.trainer.steps
 
     def _batches(self) -> Iterator[TensorBatch]:
         first = self.trainer.step
@@ -166,9 +181,7 @@ class Session:
         )
         for step, batch in enumerate(loader, start=first):
             generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
-            varied = augment(
-                batch.to(self.compute.device), self.config.augmentation, generator
-            )
+            varied = augment(batch.to(self.compute.device), self.config.augmentation, generator)
             yield varied.part(self.group.rank, self.group.count).to(self.compute.device)
 
     def _log(self, step: int, losses: dict[str, float], rate: float) -> StepFinished:
@@ -218,6 +231,7 @@ class Session:
         )
 
     def _note_best(self, step: int, scores: dict[str, float]) -> bool:
+        self._best["looked"] = step
         monitor = self.config.monitor
         value = -scores["loss"] if monitor == "loss" else scores[monitor]
         if self._best["score"] is not None and value <= self._best["score"]:
@@ -276,7 +290,7 @@ class Session:
         yield TrainingFinished(
             TrainingResult(
                 path=path,
-                card=card,
+                card=read_card(path),
                 scores=table,
                 history=self.places.history,
                 report=report,
@@ -316,7 +330,7 @@ class Session:
         }
 
     def _report(self, held: HeldOut | None) -> Any:
-        if held is None:
+        if held is None or not self.config.report:
             return None
         write_report(
             self.places.report,

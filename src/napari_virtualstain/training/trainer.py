@@ -265,7 +265,9 @@ class Trainer:
         def look_back(module: nn.Module, inputs: Any, output: Tensor) -> None:
             cancel.raise_if_cancelled()
             if output.requires_grad:
-                output.register_hook(lambda gradient: cancel.raise_if_cancelled())
+                output.register_hook(  # type: ignore[no-untyped-call]
+                    lambda gradient: cancel.raise_if_cancelled()
+                )
 
         for network in (self.generator, self.discriminator, self.averaged):
             for module in network.modules() if network is not None else ():

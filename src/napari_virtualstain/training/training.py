@@ -160,9 +160,7 @@ def _session(
     check_batch(config.batch_size, group)
     compute = compute_for(config)
     generator, architecture = generator_for(config)
-    prepared = prepare(
-        pairs, config, stride=int(getattr(generator, "stride", 1)), cancel=cancel
-    )
+    prepared = prepare(pairs, config, stride=int(getattr(generator, "stride", 1)), cancel=cancel)
     steps = config.step_count(len(prepared.train))
     discriminator = discriminator_for(config)
     trainer = Trainer(generator, discriminator, config, steps, compute, group, cancel)

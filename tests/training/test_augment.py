@@ -1,0 +1,82 @@
+"""Variation: alike for input and target, invertible where exact, and seeded."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_virtualstain.data import Augmentation, TensorBatch
+from napari_virtualstain.losses import gaussian_blur
+from napari_virtualstain.training.augment import augment
+
+
+def _batch(count: int = 6, planes: int = 1, size: int = 32) -> TensorBatch:
+    generator = torch.Generator().manual_seed(0)
+    image = gaussian_blur(torch.randn(count, 1, size, size, generator=generator), 2.0) * 5
+    return TensorBatch(image.repeat(1, planes, 1, 1), image.clone(), image.clone())
+
+
+def _generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+GEOMETRY = Augmentation(rotation_deg=30, scale=0.2, shear=0.1, elastic_px=2)
+
+
+@pytest.mark.parametrize("config", [Augmentation(), GEOMETRY])
+def test_geometry_moves_all_images_alike(config: Augmentation) -> None:
+    varied = augment(_batch(planes=3), config, _generator())
+    for plane in range(3):
+        torch.testing.assert_close(varied.inputs[:, plane : plane + 1], varied.targets)
+    torch.testing.assert_close(varied.weights, varied.targets)
+    assert not torch.equal(varied.targets, _batch().targets)
+
+
+def test_flips_and_turns_only_permute_pixels() -> None:
+    batch = _batch(40)
+    varied = augment(batch, Augmentation(), _generator())
+    before = batch.targets.flatten(1).sort(1).values
+    torch.testing.assert_close(varied.targets.flatten(1).sort(1).values, before)
+    turned = {
+        tuple(torch.rot90(batch.targets[0].flip(-1) if flip else batch.targets[0], k, (-2, -1))
+              .flatten().tolist())
+        for k in range(4) for flip in (False, True)
+    }  # fmt: skip
+    assert len(turned) == 8
+
+
+def test_equal_seeds_vary_equally_and_others_do_not() -> None:
+    config = Augmentation.strong()
+    first = augment(_batch(), config, _generator(3)).inputs
+    assert torch.equal(first, augment(_batch(), config, _generator(3)).inputs)
+    assert not torch.equal(first, augment(_batch(), config, _generator(4)).inputs)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"gain": 0.3}, {"offset": 0.3}, {"gamma": 0.3}, {"blur_px": 2}, {"sharpen": 1},
+     {"noise": 0.3}, {"shading": 0.5}],
+)  # fmt: skip
+def test_intensity_changes_the_input_only(change: dict) -> None:
+    config = Augmentation(flips=False, intensity_probability=1, **change)
+    batch = _batch()
+    changed = False
+    for seed in range(4):
+        varied = augment(batch, config, _generator(seed))
+        assert torch.equal(varied.targets, batch.targets)
+        assert torch.isfinite(varied.inputs).all()
+        changed |= not torch.equal(varied.inputs, batch.inputs)
+    assert changed
+
+
+def test_none_is_none() -> None:
+    batch = _batch()
+    assert torch.equal(augment(batch, Augmentation.none(), _generator()).inputs, batch.inputs)
+
+
+def test_gamma_keeps_the_mean() -> None:
+    config = Augmentation(flips=False, gamma=0.5, intensity_probability=1)
+    varied = augment(_batch(), config, _generator()).inputs
+    torch.testing.assert_close(
+        varied.mean((1, 2, 3)), _batch().inputs.mean((1, 2, 3)), atol=1e-4, rtol=1e-4
+    )
