@@ -49,7 +49,8 @@ def test_adversary_may_see_the_input(
 def test_laplace_head_predicts_its_error(output: Path) -> None:
     pairs = make_pairs(12)
     config = TrainingConfig(
-        name="sure", steps=80, batch_size=8, crop_size=32, device="cpu", precision="float32", report=False,
+        name="sure", steps=80, batch_size=8, crop_size=32, device="cpu", precision="float32",
+        report=False,
         architecture={"name": "unet", "arguments": {"widths": [8, 16]}},
         loss={"l1": 0, "laplace": 1}, validation_groups=("cell0",),
     )  # fmt: skip
