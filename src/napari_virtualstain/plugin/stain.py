@@ -28,6 +28,15 @@ from .stain_job import PlanesDone, StainRequest, Started, stain_job
 from .step import StepWidget
 
 
+DEVICES = [
+    ("as in Preferences", None),
+    ("automatic", "auto"),
+    ("processor", "cpu"),
+    ("graphics card", "cuda"),
+    ("Apple graphics", "mps"),
+]
+
+
 def is_movie(layer: Any) -> bool:
     """Whether a layer is a grey image with nothing but t, z, y and x."""
     return (
@@ -72,15 +81,7 @@ class StainWidget(StepWidget):
         form.addRow(self.pixel_note)
         self.region = RegionChoice(napari_viewer, form)
         self.add_choice(self.region.shapes)
-        self.device = Choice(
-            [
-                ("as in Preferences", None),
-                ("automatic", "auto"),
-                ("processor", "cpu"),
-                ("graphics card", "cuda"),
-                ("Apple graphics", "mps"),
-            ]
-        )
+        self.device = Choice(DEVICES)
         add_row(form, "Device", self.device, "Where the network runs", name="device")
         self.tile = IntegerBox(0, 0, 8192, suffix=" px", special="automatic")
         self.tile.setSingleStep(64)

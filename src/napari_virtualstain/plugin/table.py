@@ -81,10 +81,18 @@ class FrameModel(QAbstractTableModel):
         if not 0 <= column < len(self._columns):
             return
         self.layoutAboutToBeChanged.emit()
+        before = self.persistentIndexList()
+        rows = [self.source_row(index.row()) for index in before]
         values = pd.Series(self._columns[column])
         ascending = order == Qt.SortOrder.AscendingOrder
         self._order = values.sort_values(ascending=ascending, kind="stable").index.to_numpy()
         self._place = np.argsort(self._order)
+        # the selection stays with its row and not with its place
+        after = [
+            self.index(self.view_row(row), index.column())
+            for row, index in zip(rows, before, strict=True)
+        ]
+        self.changePersistentIndexList(before, after)
         self.layoutChanged.emit()
 
     def _set(self, frame: pd.DataFrame) -> None:

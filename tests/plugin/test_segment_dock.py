@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_virtualstain.plugin.segment import SegmentWidget
+from napari_virtualstain.segmentation import segment
+
+from .models import save_segmenter
+
+SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "models"))
+    return save_segmenter(tmp_path / "models" / "bright.safetensors")
+
+
+@pytest.fixture
+def movie() -> np.ndarray:
+    """One dim and one bright bar that move, of 10 x 20 pixels."""
+    frames = np.zeros((6, 80, 96), np.float32)
+    for frame in range(6):
+        frames[frame, 10:20, 10 + frame : 30 + frame] = 1.0
+        frames[frame, 50:60, 40 - frame : 60 - frame] = 0.6
+    return frames
+
+
+@pytest.fixture
+def widget(qtbot: Any, viewer_model: Any, movie: np.ndarray) -> SegmentWidget:
+    viewer_model.add_image(movie, name="cell [fluorescence]", translate=(0, 3, 4), **SCALE)
+    made = SegmentWidget(viewer_model)
+    qtbot.addWidget(made)
+    made.model.value = "bright"
+    made.device.value = "cpu"
+    return made
+
+
+@pytest.fixture
+def segmented(widget: SegmentWidget, wait_for: Any) -> SegmentWidget:
+    widget.viewer.dims.set_point(0, 2.0 * 2)
+    widget.run_button.click()
+    wait_for(widget)
+    assert widget.state == "done", widget.status_label.text()
+    return widget
+
+
+def _labels(widget: SegmentWidget) -> Any:
+    return widget.viewer.layers["cell [mitochondria]"]
+
+
+def test_labels_equal_the_engine_and_lie_on_their_source(
+    segmented: SegmentWidget, movie: np.ndarray, models: Path
+) -> None:
+    layer, source = _labels(segmented), segmented.viewer.layers["cell [fluorescence]"]
+    np.testing.assert_array_equal(
+        layer.data, segment(movie, models, pixel_size_um=0.08, device="cpu")
+    )
+    assert len(np.unique(layer.data[0])) == 3
+    np.testing.assert_allclose(layer.translate, source.translate)
+    assert [str(u) for u in layer.units] == [str(u) for u in source.units]
+    assert layer.metadata["virtualstain"]["settings"]["threshold"] == 0.5
+
+
+def test_the_threshold_acts_at_once_without_the_network(
+    segmented: SegmentWidget, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = segmented._session
+    monkeypatch.setattr(session.segmenter._segmenter, "maps", lambda *_, **__: pytest.fail("network"))
+    start = time.perf_counter()
+    segmented.threshold.setValue(0.9)
+    qtbot.waitUntil(lambda: len(np.unique(_labels(segmented).data[2])) == 2, timeout=2000)
+    assert time.perf_counter() - start < 1
+    qtbot.waitUntil(
+        lambda: all(len(np.unique(plane)) == 2 for plane in _labels(segmented).data), timeout=5000
+    )
+    assert _labels(segmented).metadata["virtualstain"]["settings"]["threshold"] == 0.9
+
+
+def test_painted_frames_keep_their_corrections(segmented: SegmentWidget, qtbot: Any) -> None:
+    layer = _labels(segmented)
+    segmented.viewer.dims.set_point(0, 2.0 * 1)
+    layer.brush_size = 4
+    layer.paint((1, 70, 80), 9)
+    segmented.threshold.setValue(0.9)
+    qtbot.waitUntil(lambda: len(np.unique(layer.data[5])) == 2, timeout=5000)
+    qtbot.waitUntil(lambda: not segmented.cutter.state.is_active, timeout=5000)
+    assert layer.data[1, 70, 80] == 9
+    assert (layer.data[1, 50:60, 39:59] > 0).all()
+
+
+def test_the_table_measures_the_visible_frame_and_follows_the_labels(
+    segmented: SegmentWidget, qtbot: Any
+) -> None:
+    table = segmented.table
+    qtbot.waitUntil(lambda: len(table.frame) == 2, timeout=5000)
+    np.testing.assert_allclose(table.frame["area_um2"], 200 * 0.08**2)
+    layer = _labels(segmented)
+    table.selectRow(1)
+    assert layer.selected_label == table.frame["label"].iloc[1]
+    layer.selected_label = int(table.frame["label"].iloc[0])
+    assert table.row == 0
+    assert list(layer.features["index"]) == list(table.frame["label"])
+
+
+def test_the_table_follows_time(segmented: SegmentWidget, qtbot: Any) -> None:
+    """regionprops#17: a table that shows another frame than the viewer."""
+    segmented.viewer.dims.set_point(0, 2.0 * 4)
+    qtbot.waitUntil(lambda: segmented._measured == (4,), timeout=5000)
+    column = segmented.table.frame["x_px"].to_numpy()
+    np.testing.assert_allclose(sorted(column), sorted([23.5, 45.5]), atol=0.51)
+
+
+def test_no_mitochondria_end_in_advice(
+    widget: SegmentWidget, wait_for: Any, viewer_model: Any
+) -> None:
+    widget.source.value = viewer_model.add_image(np.zeros((2, 32, 32)), name="dark", **SCALE)
+    widget.run_button.click()
+    wait_for(widget, "done")
+    assert "No mitochondrion was found" in widget.status_label.text()
+
+
+def test_deleting_the_labels_ends_the_session(segmented: SegmentWidget, qtbot: Any) -> None:
+    segmented.viewer.layers.remove("cell [mitochondria]")
+    segmented.threshold.setValue(0.8)
+    qtbot.wait(200)
+    assert segmented.table.frame.empty or segmented._layer is None

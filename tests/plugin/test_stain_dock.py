@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_virtualstain.inference import stain
+from napari_virtualstain.plugin.stain import StainWidget
+
+from .models import save_generator
+
+SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "models"))
+    return save_generator(tmp_path / "models" / "tiny.safetensors")
+
+
+@pytest.fixture
+def movie() -> np.ndarray:
+    return np.random.default_rng(0).integers(100, 200, (7, 96, 112)).astype(np.uint16)
+
+
+@pytest.fixture
+def widget(qtbot: Any, viewer_model: Any, movie: np.ndarray) -> StainWidget:
+    viewer_model.add_image(movie, name="cell", translate=(0, 3, 4), **SCALE)
+    made = StainWidget(viewer_model)
+    qtbot.addWidget(made)
+    made.model.value = "tiny"
+    made.device.value = "cpu"
+    return made
+
+
+def _run(widget: StainWidget, wait_for: Any) -> Any:
+    widget.run_button.click()
+    wait_for(widget)
+    assert widget.state == "done", widget.status_label.text()
+    return widget.viewer.layers["cell [fluorescence]"]
+
+
+def test_the_whole_movie_equals_the_engine_and_lies_on_its_source(
+    widget: StainWidget, wait_for: Any, movie: np.ndarray, models: Path
+) -> None:
+    layer = _run(widget, wait_for)
+    expected = stain(movie, models, pixel_size_um=0.08, device="cpu")
+    np.testing.assert_allclose(layer.data, expected, atol=1e-4 * np.ptp(expected))
+    source = widget.viewer.layers["cell"]
+    np.testing.assert_allclose(layer.scale, source.scale)
+    np.testing.assert_allclose(layer.translate, source.translate)
+    assert [str(u) for u in layer.units] == [str(u) for u in source.units]
+    assert tuple(layer.axis_labels) == ("t", "y", "x")
+    made = layer.metadata["virtualstain"]
+    assert made["model"] == "tiny"
+    assert len(made["sha256"]) == 64
+    assert made["source"] == "cell"
+    assert layer.contrast_limits[1] > layer.contrast_limits[0]
+
+
+@pytest.mark.parametrize("kind", ["frame", "range", "shapes"])
+def test_a_region_has_the_values_and_the_place_of_the_whole(
+    widget: StainWidget, wait_for: Any, movie: np.ndarray, models: Path, kind: str
+) -> None:
+    whole = stain(movie, models, pixel_size_um=0.08, device="cpu")
+    source = widget.viewer.layers["cell"]
+    parts = {
+        "frame": (slice(5, 6), slice(0, 96), slice(0, 112)),
+        "range": (slice(2, 5), slice(0, 96), slice(0, 112)),
+        "shapes": (slice(0, 7), slice(30, 61), slice(40, 91)),
+    }
+    widget.viewer.dims.set_point(0, 2.0 * 5)
+    if kind == "shapes":
+        box = np.array([[30, 40], [30, 90], [60, 90], [60, 40]]) * 0.08 + (3, 4)
+        widget.viewer.add_shapes([box], name="roi")
+    widget.region.kind.value = kind
+    if kind == "range":
+        widget.region.first.setValue(2)
+        widget.region.last.setValue(4)
+    layer = _run(widget, wait_for)
+    part = parts[kind]
+    np.testing.assert_allclose(layer.data, whole[part], atol=1e-4 * np.ptp(whole))
+    np.testing.assert_allclose(
+        layer.data_to_world((0, 0, 0)), source.data_to_world([s.start for s in part])
+    )
+
+
+def test_the_visible_frame_comes_first_then_its_neighbours(
+    widget: StainWidget, wait_for: Any
+) -> None:
+    order: list[int] = []
+    widget.runner.produced.connect(
+        lambda items: order.extend(
+            index[0] for item in items for index in getattr(item, "indices", ())
+        )
+    )
+    widget.viewer.dims.set_point(0, 2.0 * 3)
+    _run(widget, wait_for)
+    assert order == [3, 4, 2, 5, 1, 6, 0]
+
+
+def test_cancelling_keeps_what_is_finished(
+    widget: StainWidget, qtbot: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_virtualstain.plugin import stain_job
+
+    gate = threading.Event()
+    original = stain_job.PlaneStainer.stain
+
+    def slow(self: Any, indices: Any) -> Any:
+        if indices != [(3,)]:
+            gate.wait(5)
+        return original(self, indices)
+
+    monkeypatch.setattr(stain_job.PlaneStainer, "stain", slow)
+    widget.viewer.dims.set_point(0, 2.0 * 3)
+    widget.run_button.click()
+    qtbot.waitUntil(lambda: "cell [fluorescence]" in widget.viewer.layers, timeout=20000)
+    layer = widget.viewer.layers["cell [fluorescence]"]
+    qtbot.waitUntil(lambda: layer.data[3].any(), timeout=20000)
+    widget.cancel_button.click()
+    gate.set()
+    wait_for(widget, "idle")
+    assert layer.data[3].any()
+    assert not layer.data[0].any()
+
+
+def test_deleting_the_result_mid_run_stops_the_job(
+    widget: StainWidget, qtbot: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_virtualstain.plugin import stain_job
+
+    original = stain_job.PlaneStainer.stain
+    gate = threading.Event()
+
+    def slow(self: Any, indices: Any) -> Any:
+        if indices != [(0,)]:
+            gate.wait(5)
+        return original(self, indices)
+
+    monkeypatch.setattr(stain_job.PlaneStainer, "stain", slow)
+    widget.viewer.dims.set_point(0, 0)
+    widget.run_button.click()
+    qtbot.waitUntil(lambda: "cell [fluorescence]" in widget.viewer.layers, timeout=20000)
+    widget.viewer.layers.remove("cell [fluorescence]")
+    gate.set()
+    wait_for(widget, "idle", "done")
+    assert "cell [fluorescence]" not in widget.viewer.layers
+
+
+def test_a_missing_pixel_size_is_asked_for_in_words(qtbot: Any, viewer_model: Any) -> None:
+    viewer_model.add_image(np.zeros((3, 32, 32)), name="plain")
+    widget = StainWidget(viewer_model)
+    qtbot.addWidget(widget)
+    assert "does not state its pixel size" in widget.pixel_note.text()
+    assert widget.pixel_size.isEnabled()
+
+
+def test_a_foreign_model_file_is_explained_and_not_chosen(
+    widget: StainWidget, tmp_path: Path
+) -> None:
+    before = widget.model.value
+    bad = tmp_path / "bad.safetensors"
+    bad.write_bytes(b"not a model")
+    widget.model.open_file(bad)
+    assert widget.model.value == before
+    assert "bad" in widget.model.card_note.text()
+
+
+def test_a_new_model_is_listed_without_a_restart(
+    widget: StainWidget, models: Path, qtbot: Any
+) -> None:
+    """cellpose#731, #729: users could not find the model that they had just trained."""
+    save_generator(models.parent / "fresh.safetensors")
+    qtbot.waitUntil(lambda: widget.model.combo.findText("fresh") >= 0, timeout=5000)
+    assert widget.model.combo.currentText() == "tiny"
+
+
+def test_uncertainty_becomes_a_layer_of_its_own(widget: StainWidget, wait_for: Any) -> None:
+    widget.uncertainty_box.setChecked(True)
+    layer = _run(widget, wait_for)
+    error = widget.viewer.layers["cell [uncertainty]"]
+    assert error.data.shape == layer.data.shape
+    assert (error.data >= 0).all()
+    assert error.data.any()
+
+
+def test_a_large_result_goes_to_the_cache_folder(
+    widget: StainWidget, wait_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_virtualstain.plugin import stain as module
+    from napari_virtualstain.plugin.preferences import Preferences
+
+    chosen = Preferences(cache_folder=tmp_path / "cache", memory_limit_gib=0.0)
+    monkeypatch.setattr(module, "preferences", lambda: chosen)
+    layer = _run(widget, wait_for)
+    assert isinstance(layer.data, np.memmap)
+    assert list((tmp_path / "cache").rglob("result.npy"))
+    assert layer.data.any()
+
+
+def test_rgb_and_channels_are_not_offered(qtbot: Any, viewer_model: Any) -> None:
+    viewer_model.add_image(np.zeros((8, 8, 3), np.uint8), rgb=True)
+    viewer_model.add_image(np.zeros((2, 8, 8)), axis_labels=("c", "y", "x"))
+    widget = StainWidget(viewer_model)
+    qtbot.addWidget(widget)
+    assert widget.source.value is None
+    assert "Load a bright-field movie" in widget.run_button.toolTip()
+
+
+def test_the_preview_follows_the_slider_and_goes_away(
+    widget: StainWidget, qtbot: Any, movie: np.ndarray, models: Path
+) -> None:
+    whole = stain(movie, models, pixel_size_um=0.08, device="cpu")
+    layers, dims = widget.viewer.layers, widget.viewer.dims
+
+    def shows(frame: int) -> bool:
+        return "cell [preview]" in layers and bool(
+            np.allclose(layers["cell [preview]"].data, whole[frame], atol=1e-4 * np.ptp(whole))
+        )
+
+    dims.set_point(0, 2.0 * 2)
+    widget.preview_box.setChecked(True)
+    qtbot.waitUntil(lambda: shows(2), timeout=20000)
+    for frame in (3, 4, 5, 6):
+        dims.set_point(0, 2.0 * frame)
+    qtbot.waitUntil(lambda: shows(6), timeout=20000)
+    dims.set_point(0, 2.0 * 2)
+    qtbot.waitUntil(lambda: shows(2), timeout=500)
+    assert len(layers) == 2
+    widget.preview_box.setChecked(False)
+    assert list(layers) == [layers["cell"]]
+
+
+def test_the_compare_slider_fades_between_the_layers(widget: StainWidget, wait_for: Any) -> None:
+    assert not widget.compare.isEnabled()
+    virtual = _run(widget, wait_for)
+    source = widget.viewer.layers["cell"]
+    assert widget.compare.slider.maximum() == 100
+    true = widget.viewer.add_image(np.zeros((7, 96, 112)), name="cell mCherry")
+    assert widget.true_layer.value is true
+    for position, opacities in ((150, (0, 0.5, 0.5)), (0, (1, 0, 0)), (100, (0, 1, 0))):
+        widget.compare.slider.setValue(position)
+        shown = [
+            layer.opacity if layer.visible else 0 for layer in (source, virtual, true)
+        ]
+        assert shown == list(opacities)
