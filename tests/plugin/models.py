@@ -33,7 +33,7 @@ def save_segmenter(path: Path) -> Path:
         kind="segmenter",
         architecture={
             "name": "unet",
-            "arguments": {"widths": [2], "kernel": 1, "convolutions": 1, "batch_norm": False},
+            "arguments": {"widths": [2, 2], "convolutions": 1, "batch_norm": False},
         },
         outputs=["foreground"],
         normalisation={"input": {"kind": "percentile", "low": 0.0, "high": 100.0}},
@@ -43,8 +43,8 @@ def save_segmenter(path: Path) -> Path:
     with torch.no_grad():
         for weights in network.parameters():
             weights.zero_()
-        convolution = network.down[0][0]
-        convolution.weight[0] = 1.0
+        network.down[0][0].weight[0, 0, 1, 1] = 1.0
+        network.up[0][0].weight[0, 0, 1, 1] = 1.0
         network.head.weight[0, 0] = 8.0
         network.head.bias[0] = -4.0
     return save_model(path, network, card, overwrite=True)

@@ -71,7 +71,9 @@ def test_the_threshold_acts_at_once_without_the_network(
     segmented: SegmentWidget, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = segmented._session
-    monkeypatch.setattr(session.segmenter._segmenter, "maps", lambda *_, **__: pytest.fail("network"))
+    monkeypatch.setattr(
+        session.segmenter._segmenter, "maps", lambda *_, **__: pytest.fail("network")
+    )
     start = time.perf_counter()
     segmented.threshold.setValue(0.9)
     qtbot.waitUntil(lambda: len(np.unique(_labels(segmented).data[2])) == 2, timeout=2000)

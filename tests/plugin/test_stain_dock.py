@@ -244,7 +244,5 @@ def test_the_compare_slider_fades_between_the_layers(widget: StainWidget, wait_f
     assert widget.true_layer.value is true
     for position, opacities in ((150, (0, 0.5, 0.5)), (0, (1, 0, 0)), (100, (0, 1, 0))):
         widget.compare.slider.setValue(position)
-        shown = [
-            layer.opacity if layer.visible else 0 for layer in (source, virtual, true)
-        ]
+        shown = [layer.opacity if layer.visible else 0 for layer in (source, virtual, true)]
         assert shown == list(opacities)

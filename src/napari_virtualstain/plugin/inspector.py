@@ -181,7 +181,10 @@ class InspectorWidget(StepWidget):
         following = button("Next ▶", "Next risky track (N)", lambda: self.step(1), name="next")
         verdicts = [
             button(
-                text, f"Verdict for the chosen track ({key})", lambda v=text: self.judge(v), name=text
+                text,
+                f"Verdict for the chosen track ({key})",
+                lambda v=text: self.judge(v),
+                name=text,
             )
             for key, text in zip("123", VERDICTS, strict=True)
         ]
@@ -190,7 +193,7 @@ class InspectorWidget(StepWidget):
         for made, signal in ((undo, "canUndoChanged"), (redo, "canRedoChanged")):
             made.setEnabled(False)
             getattr(self.undo_stack, signal).connect(made.setEnabled)
-        save = button("Save CSV…", "Save table and verdicts; kept up to date afterwards", self._save)
+        save = button("Save CSV…", "Save table and verdicts, then keep them up to date", self._save)
         self.form.addWidget(in_row(previous, following))
         self.form.addWidget(in_row(*verdicts))
         self.form.addWidget(in_row(undo, redo, save, stretch=2))

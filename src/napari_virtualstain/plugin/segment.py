@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,6 @@ from .layers import (
     axes_of,
     geometry_of,
     has_layer,
-    layer_name,
-    provenance,
     sampling_of,
     shifted,
 )
@@ -26,6 +25,7 @@ from .preferences import preferences
 from .region_choice import RegionChoice
 from .regions import visible_index
 from .segment_job import Cut, SegmentRequest, Session, Started, cut_job, segment_job
+from .shown import add_labels_layer, as_dict
 from .stain import DEVICES, is_movie
 from .step import StepWidget
 from .table import FrameTable
@@ -49,6 +49,7 @@ class SegmentWidget(StepWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         self._session: Session | None = None
+        self._request: SegmentRequest | None = None
         self._layer: Any = None
         self._painted: set[tuple[int, ...]] = set()
         self._geometry: dict[str, Any] = {}
@@ -62,6 +63,10 @@ class SegmentWidget(StepWidget):
         self.measurer = JobRunner(self)
         self.measurer.conclude = self._after_measuring
         self._add_form(napari_viewer)
+        self._remeasure = QTimer(self)
+        self._remeasure.setSingleShot(True)
+        self._remeasure.setInterval(0)
+        self._remeasure.timeout.connect(self._measure)
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.setInterval(_SETTLE_MS)
@@ -110,8 +115,8 @@ class SegmentWidget(StepWidget):
         self.cutter.abandon()
         self._forget()
         self._geometry = shifted(geometry_of(layer), region.offset)
-        self._name, self._source_layer, cut = layer.name, layer, self.cut
-        self._settings = {"model": request.model, "pixel_size_um": request.pixel_size_um}
+        self._name, cut = layer.name, self.cut
+        self._request = request
 
         def work(context: JobContext) -> Any:
             return segment_job(request, cut, context)
@@ -142,6 +147,7 @@ class SegmentWidget(StepWidget):
         """Stop the threads beside the main one, too."""
         if not self._closed:
             self._settle.stop()
+            self._remeasure.stop()
             self.cutter.abandon()
             self.measurer.abandon()
         super().tear_down()
@@ -189,19 +195,10 @@ class SegmentWidget(StepWidget):
         self.form.addWidget(self.table, 1)
 
     def _add_layer(self, started: Started) -> None:
-        settings = {**self._settings, **_as_dict(self.cut)}
-        self._layer = self.viewer.add_labels(
-            started.labels,
-            name=layer_name(self._name, "mitochondria"),
-            opacity=0.6,
-            metadata=provenance(
-                "segment",
-                self._name,
-                model=started.model_name,
-                sha256=started.model_sha256,
-                settings=settings,
-            ),
-            **self._geometry,
+        if self._request is None:  # the dock was closed meanwhile
+            return
+        self._layer = add_labels_layer(
+            self.viewer, started, self._request, self.cut, self._name, self._geometry
         )
         self._layer.events.paint.connect(self._on_paint)
         self._layer.events.selected_label.connect(self._on_label)
@@ -227,7 +224,7 @@ class SegmentWidget(StepWidget):
             self.cutter.cancel()
             return
         cut, centre, spared = self.cut, self._centre(), frozenset(self._painted)
-        layer.metadata["virtualstain"]["settings"].update(_as_dict(cut))
+        layer.metadata["virtualstain"]["settings"].update(as_dict(cut))
 
         def work(context: JobContext) -> Any:
             return cut_job(session, cut, centre, spared, context)
@@ -274,7 +271,7 @@ class SegmentWidget(StepWidget):
                 self._layer.features = table.rename(columns={"label": "index"})
         if self._pending_measure:
             self._pending_measure = False
-            self._measure()
+            self._remeasure.start()  # the runner is still busy with this job's end
         return outcome
 
     def _on_moved(self, _event: Any = None) -> None:
@@ -286,10 +283,13 @@ class SegmentWidget(StepWidget):
 
     def _on_paint(self, event: Any) -> None:
         """Remember which planes were painted: cutting again must not lose corrections."""
+        shape = event.source.data.shape[:-2]
         for indices, *_ in event.value:
-            leading = [np.unique(axis) for axis in indices[:-2]]
-            for index in np.array(np.meshgrid(*leading)).reshape(len(leading), -1).T:
-                self._painted.add(tuple(int(i) for i in index))
+            painted = [
+                range(*part.indices(size)) if isinstance(part, slice) else np.unique(part).tolist()
+                for part, size in zip(indices[:-2], shape, strict=False)
+            ]
+            self._painted.update(product(*painted))
 
     def _on_label(self, _event: Any = None) -> None:
         if self._layer is None or self.table.frame.empty:
@@ -332,7 +332,3 @@ class SegmentWidget(StepWidget):
         self.render()
         if self.state.value == "idle" and self.why_not() is None:
             self.say("Ready to segment.")
-
-
-def _as_dict(cut: Cut) -> dict[str, Any]:
-    return {"threshold": cut.threshold, "min_area_um2": cut.min_area_um2, "split": cut.split}

@@ -220,8 +220,7 @@ def cut_job(
     """
     leading, offset = session.labels.shape[:-2], session.region.offset
     middle = [
-        int(np.clip(c - o, 0, n - 1))
-        for c, o, n in zip(centre, offset, leading, strict=False)
+        int(np.clip(c - o, 0, n - 1)) for c, o, n in zip(centre, offset, leading, strict=False)
     ]
     order = [index for index in outward(leading, middle) if index not in spared]
     session.segmenter.cancel = context.cancel

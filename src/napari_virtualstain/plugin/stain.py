@@ -14,7 +14,6 @@ from .layers import (
     geometry_of,
     has_layer,
     layer_name,
-    provenance,
     provenance_of,
     sampling_of,
     shifted,
@@ -24,9 +23,9 @@ from .preferences import preferences
 from .preview import LivePreview, visible_request
 from .region_choice import RegionChoice
 from .regions import visible_index
+from .shown import add_stain_layers
 from .stain_job import PlanesDone, StainRequest, Started, stain_job
 from .step import StepWidget
-
 
 DEVICES = [
     ("as in Preferences", None),
@@ -237,41 +236,10 @@ class StainWidget(StepWidget):
             self._error_layer.contrast_limits = (0.0, done.uncertainty_limits[1])
 
     def _add_layers(self, started: Started) -> None:
-        request = self._request
-        if request is None:  # the dock was closed meanwhile
-            return
-        settings = {
-            "model": started.model_name,
-            "sha256": started.model_sha256,
-            "settings": {
-                "model": request.model,
-                "pixel_size_um": request.pixel_size_um,
-                "device": request.device,
-                "tile": request.tile,
-                "offset": request.region.offset,
-                "shape": request.region.shape,
-            },
-        }
-        common = {
-            "contrast_limits": (0.0, 1.0),
-            "metadata": provenance("stain", self._name, **settings),
-            **self._geometry,
-        }
-        if started.uncertainty is not None:
-            self._error_layer = self.viewer.add_image(
-                started.uncertainty,
-                name=layer_name(self._name, "uncertainty"),
-                colormap="magma",
-                visible=False,
-                **common,
+        if self._request is not None:  # None when the dock was closed meanwhile
+            self._layer, self._error_layer = add_stain_layers(
+                self.viewer, started, self._request, self._name, self._geometry
             )
-        self._layer = self.viewer.add_image(
-            started.fluorescence,
-            name=layer_name(self._name, "fluorescence"),
-            colormap="green",
-            blending="additive",
-            **common,
-        )
 
     def _on_source(self, *_: Any) -> None:
         layer, card = self.source.value, self.model.card

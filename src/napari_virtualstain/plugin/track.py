@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .controls import Choice, NumberBox, add_row, check_box, new_form, note
 from .jobs import JobContext, Work
 from .layer_choice import LayerChoice
-from .layers import axes_of, geometry_of, has_layer, layer_name, provenance, sampling_of
+from .layers import axes_of, geometry_of, has_layer, sampling_of
+from .shown import COLOUR_BY, add_track_layers, track_sentence
 from .stain import is_movie
 from .step import StepWidget
 from .track_job import TrackRequest, TrackResult, track_job
-
-COLOUR_BY = {
-    "identity": ("track_id", "hsv"),
-    "speed": ("speed_um_per_s", "viridis"),
-    "quality": ("quality", "cividis"),
-    "length": ("length_frames", "viridis"),
-}
 
 
 def is_label_movie(layer: Any) -> bool:
@@ -117,6 +109,7 @@ class TrackWidget(StepWidget):
         self.mode.currentIndexChanged.connect(self._on_mode)
         self.colour.currentIndexChanged.connect(self._recolour)
         self._tracks_layer: Any = None
+        self._request: TrackRequest | None = None
         self._on_source()
 
     def why_not(self) -> str | None:
@@ -156,6 +149,7 @@ class TrackWidget(StepWidget):
             settings=self.settings(),
             relabel=self.relabel_box.isChecked(),
         )
+        self._request = request
         self._source_name, self._geometry = layer.name, geometry_of(layer)
 
         def work(context: JobContext) -> TrackResult:
@@ -167,36 +161,17 @@ class TrackWidget(StepWidget):
         """Add the Tracks layer and the labels that keep their number."""
         if not len(value.data):
             return "No track was found. Lower the shortest track, or check the labels."
-        metadata = provenance("track", self._source_name, settings=self.settings())
-        name = layer_name(self._source_name, "tracks")
-        if value.labels is not None:
-            self.viewer.add_labels(
-                np.asarray(value.labels),
-                name=layer_name(self._source_name, "tracked"),
-                metadata=metadata,
-                opacity=0.5,
-                **self._geometry,
-            )
-        column, colormap = COLOUR_BY[self.colour.value]
-        layer = self.viewer.add_tracks(
-            value.data,
-            features=value.features,
-            graph=value.graph,
-            name=name,
-            metadata={**metadata, "tracks": value.tracks},
-            tail_length=min(30, int(value.data[:, 1].max()) + 1),
-            tail_width=3,
-            blending="translucent",
-            color_by=column,
-            colormap=colormap,
-            **self._geometry,
+        if self._request is None:
+            return "The dock was closed meanwhile."
+        self._tracks_layer = add_track_layers(
+            self.viewer,
+            value,
+            self._request,
+            self._source_name,
+            self._geometry,
+            self.colour.value,
         )
-        self._tracks_layer = layer
-        events = value.tracks.events
-        counts = [
-            f"{int((events['kind'] == kind).sum())} {kind}s" for kind in ("fission", "fusion")
-        ]
-        return f"{len(value.tracks)} tracks, " + ", ".join(counts) + "."
+        return track_sentence(value.tracks)
 
     def _on_source(self, *_: Any) -> None:
         layer = self.source.value

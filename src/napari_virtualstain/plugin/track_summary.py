@@ -55,9 +55,9 @@ def summarise_tracks(
     distance_um = np.hypot(steps["y_px"], steps["x_px"]) * pixel_size_um
     rows["_step_um"] = distance_um / steps["frame"]
     rows["_speed"] = rows["_step_um"] / frame_interval_s
-    rows["_area_ratio"] = _ratio(groups["area_um2"].shift(), rows["area_um2"]) if (
-        "area_um2" in rows
-    ) else 1.0
+    rows["_area_ratio"] = (
+        _ratio(groups["area_um2"].shift(), rows["area_um2"]) if ("area_um2" in rows) else 1.0
+    )
     by = rows.groupby("track_id")
     table = pd.DataFrame(
         {
@@ -93,7 +93,9 @@ def _ratio(before: Any, after: Any) -> pd.Series:
     return pd.Series(np.maximum(ratio, 1 / ratio)).replace([np.inf], np.nan)
 
 
-def next_risky(table: pd.DataFrame, row: int | None, step: int, *, least: float = 0.15) -> int | None:
+def next_risky(
+    table: pd.DataFrame, row: int | None, step: int, *, least: float = 0.15
+) -> int | None:
     """Return the next row worth a look without a verdict, going round; None if there is none.
 
     Parameters

@@ -75,7 +75,7 @@ class SegmentationMaps:
     ) -> SegmentationMaps:
         """Return maps of dense `pairs`, shape (1 + K, y, x) or (0, y, x)."""
         support = np.flatnonzero(inner > FLOOR)
-        values = pairs.reshape(len(pairs), -1)[:, support]
+        values = pairs.reshape(len(pairs), inner.size)[:, support]
         rounded = np.round(values * _LEVELS).astype(np.uint8)
         return cls(
             foreground,

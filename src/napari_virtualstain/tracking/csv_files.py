@@ -35,7 +35,7 @@ def write_csv(tracks: Tracks, path: str | Path, *, overwrite: bool = False) -> P
     target = Path(path)
     table = tracks.table.copy()
     parents = {child: ";".join(map(str, names)) for child, names in tracks.graph.items()}
-    table["parents"] = table.track_id.map(parents).fillna("")
+    table["parents"] = [parents.get(track, "") for track in table.track_id]
     table["pixel_size_um"] = tracks.pixel_size_um
     table["frame_interval_s"] = tracks.frame_interval_s
     _write(table, target, overwrite)

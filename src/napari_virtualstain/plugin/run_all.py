@@ -1,0 +1,276 @@
+"""The dock `Run all`: stain, segment and track in a row, and settings as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtWidgets import QFileDialog
+
+from ..errors import VirtualStainError
+from .controls import Choice, IntegerBox, NumberBox, add_row, button, in_row, new_form, note
+from .jobs import JobContext, Outcome, Work, error_text
+from .layer_choice import LayerChoice
+from .layers import axes_of, geometry_of, has_layer, sampling_of
+from .model_choice import ModelChoice
+from .preferences import preferences
+from .record import recorded_settings
+from .regions import visible_index, whole
+from .run_all_job import RunAllRequest, StepItem, run_all_job
+from .segment import SPLITS
+from .segment_job import Cut, SegmentRequest
+from .segment_job import Started as SegmentStarted
+from .shown import add_labels_layer, add_stain_layers, add_track_layers, track_sentence
+from .stain import is_movie
+from .stain_job import PlanesDone, StainRequest
+from .stain_job import Started as StainStarted
+from .step import StepWidget
+from .track_job import TrackRequest, TrackResult
+
+
+class RunAllWidget(StepWidget):
+    """Bright-field in; stained, segmented and tracked movie out, with one button."""
+
+    title = "Run all"
+    run_text = "Stain, segment and track"
+    run_tooltip = "Do the three steps in a row; results appear as they come"
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        self._request: RunAllRequest | None = None
+        self._geometry: dict[str, Any] = {}
+        self._name = ""
+        self._layers: dict[str, Any] = {}
+        self._tracks: Any = None
+        self._track_settings: dict[str, Any] = {}
+        self._add_form(napari_viewer)
+        self.source.chosen.connect(self._on_source)
+        for choice in (self.generator, self.segmenter):
+            choice.changed.connect(self._refresh_state)
+        self._on_source()
+
+    def why_not(self) -> str | None:
+        """Return why nothing can run now."""
+        layer = self.source.value
+        if layer is None:
+            return "Load a bright-field movie first (dock Load time-lapse, or drop a file)."
+        if axes_of(layer) != "tyx":
+            return f"{layer.name!r} has axes {axes_of(layer)}; tracking needs a movie (t, y, x)."
+        return self.generator.why_not() or self.segmenter.why_not()
+
+    def track_settings(self) -> dict[str, Any]:
+        """Return the tracker's settings."""
+        return {**self._track_settings, "max_gap": self.max_gap.value()}
+
+    def prepare(self) -> Work:
+        """Return the work of all three steps."""
+        layer, chosen = self.source.value, preferences()
+        common: dict[str, Any] = {
+            "axes": axes_of(layer),
+            "region": whole(layer.data.shape),
+            "centre": visible_index(self.viewer, layer),
+            "pixel_size_um": self.pixel_size.value(),
+            "device": None if chosen.device == "auto" else chosen.device,
+            "preferences": chosen,
+        }
+        request = RunAllRequest(
+            stain=StainRequest(
+                data=layer.data,
+                model=str(self.generator.value),
+                tile=None,
+                uncertainty=False,
+                **common,
+            ),
+            segment=SegmentRequest(data=None, model=str(self.segmenter.value), **common),
+            cut=Cut(self.threshold.value(), self.min_area.value(), self.split.value),
+            track=self.track_settings(),
+            frame_interval_s=self.interval.value(),
+        )
+        self._request, self._layers, self._tracks = request, {}, None
+        self._geometry, self._name = geometry_of(layer), layer.name
+
+        def work(context: JobContext) -> Any:
+            return run_all_job(request, context)
+
+        return work
+
+    def on_items(self, items: list[StepItem]) -> None:
+        """Add each layer when its step begins, and show its planes as they come."""
+        done: dict[str, list[Any]] = {"stain": [], "segment": []}
+        for step in items:
+            if isinstance(step.item, StainStarted | SegmentStarted | TrackResult):
+                self._add(step.item)
+            elif isinstance(step.item, PlanesDone):
+                done["stain"].extend(step.item.indices)
+                if step.item.limits is not None and "stain" in self._layers:
+                    self._layers["stain"].contrast_limits = step.item.limits
+            else:
+                done["segment"].append(step.item)
+        for name, indices in done.items():
+            layer = self._layers.get(name)
+            if layer is None or not indices:
+                continue
+            if not has_layer(self.viewer, layer):
+                self.cancel()
+            elif visible_index(self.viewer, layer) in indices:
+                layer.refresh(extent=False, highlight=False)
+
+    def on_result(self, value: Any) -> str:
+        """Report the end."""
+        if self._tracks is None:
+            return "Stained and segmented; no track was found. Lower the threshold."
+        return track_sentence(self._tracks)
+
+    def on_end(self, outcome: Outcome) -> None:
+        """Draw the last state of the layers."""
+        for layer in self._layers.values():
+            if has_layer(self.viewer, layer):
+                layer.refresh(extent=False, highlight=False)
+
+    def save_settings(self, path: Path) -> None:
+        """Write what was done to the source, for ``virtualstain run --config``.
+
+        Raises
+        ------
+        InputError, OutputError
+            Nothing was done yet, or the file cannot be written.
+        """
+        from ..pipeline import save_settings
+
+        settings = recorded_settings(self.viewer, self.source.value)
+        save_settings(path, settings, overwrite=True)
+        self.say(
+            f"Saved {path.name}. Repeat it with: virtualstain run MOVIE -o RESULTS --config "
+            f"{path.name}"
+        )
+
+    def load_settings(self, path: Path) -> None:
+        """Fill the form from a settings file.
+
+        Raises
+        ------
+        InputError
+            The file is missing or no settings file.
+        """
+        from ..models import default_model
+        from ..pipeline import load_settings
+
+        settings = load_settings(path)
+        self.generator.value = settings.stain.model or default_model("generator")
+        self.segmenter.value = settings.segment.model or default_model("segmenter")
+        self.threshold.setValue(settings.segment.threshold)
+        self.min_area.setValue(settings.segment.min_area_um2)
+        self.split.value = settings.segment.split
+        self.max_gap.setValue(settings.track.max_gap)
+        self._track_settings = settings.track.model_dump()
+        if settings.read.pixel_size_um:
+            self.pixel_size.setValue(settings.read.pixel_size_um)
+        if settings.read.frame_interval_s:
+            self.interval.setValue(settings.read.frame_interval_s)
+        self.say(f"Loaded {path.name}.")
+
+    def _add(self, item: Any) -> None:
+        request = self._request
+        if request is None:
+            return
+        if isinstance(item, StainStarted):
+            self._layers["stain"], _ = add_stain_layers(
+                self.viewer, item, request.stain, self._name, self._geometry
+            )
+        elif isinstance(item, SegmentStarted):
+            self._layers["segment"] = add_labels_layer(
+                self.viewer, item, request.segment, request.cut, self._name, self._geometry
+            )
+        elif len(item.data):
+            self._tracks = item.tracks
+            made = TrackRequest(
+                labels=None,
+                intensity=None,
+                pixel_size_um=self.pixel_size.value(),
+                frame_interval_s=request.frame_interval_s,
+                settings=request.track,
+            )
+            add_track_layers(self.viewer, item, made, self._name, self._geometry)
+
+    def _add_form(self, viewer: Any) -> None:
+        form = new_form()
+        self.source = self.add_choice(
+            LayerChoice(viewer, is_movie, role="bright_field", nothing="load a bright-field movie")
+        )
+        add_row(form, "Bright-field", self.source, "The movie to work on", name="source")
+        self.generator = ModelChoice("generator", form)
+        self.segmenter = ModelChoice("segmenter", form)
+        for choice in (self.generator, self.segmenter):
+            choice.combo.setObjectName(choice.kind)
+        self.pixel_size = NumberBox(0.08, 0.001, 100, step=0.005, decimals=4, suffix=" µm")
+        add_row(form, "Pixel size", self.pixel_size, "Micrometres a pixel", name="pixel_size")
+        self.interval = NumberBox(1, 0.0001, 1e6, step=0.5, decimals=3, suffix=" s")
+        add_row(form, "Interval", self.interval, "Seconds from frame to frame", name="interval")
+        self.sampling_note = note(name="sampling_note")
+        form.addRow(self.sampling_note)
+        self.threshold = NumberBox(0.5, 0.02, 0.98, step=0.02, decimals=2)
+        tooltip = "Probability from which on a pixel belongs to a mitochondrion"
+        add_row(form, "Threshold", self.threshold, tooltip, name="threshold")
+        self.min_area = NumberBox(0.05, 0, 100, step=0.01, decimals=3, suffix=" µm²")
+        add_row(form, "Smallest", self.min_area, "Smaller objects are left out", name="min_area")
+        self.split = Choice(SPLITS)
+        tooltip = "How touching mitochondria are taken apart"
+        add_row(form, "Split", self.split, tooltip, name="split")
+        self.max_gap = IntegerBox(3, 0, 1000, suffix=" frames")
+        tooltip = "How long a mitochondrion may be out of sight and still keep its number"
+        add_row(form, "Longest gap", self.max_gap, tooltip, name="max_gap")
+        save = button(
+            "Save what I did…",
+            "Write the settings of the newest results to a file that 'virtualstain run --config' "
+            "repeats",
+            self._save,
+            name="save_settings",
+        )
+        load = button(
+            "Load…", "Fill the form from a settings file", self._load, name="load_settings"
+        )
+        self.form.addLayout(form)
+        self.form.addWidget(in_row(save, load))
+        self.form.addStretch(1)
+
+    def _save(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Save settings", "settings.json", "Settings (*.json)"
+        )
+        self._try(self.save_settings, path)
+
+    def _load(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Load settings", "", "Settings (*.json)")
+        self._try(self.load_settings, path)
+
+    def _try(self, function: Any, path: str) -> None:
+        if not path:
+            return
+        try:
+            function(Path(path))
+        except (VirtualStainError, OSError) as error:
+            self.say(error_text(error))
+
+    def _on_source(self, *_: Any) -> None:
+        layer = self.source.value
+        unknown = []
+        if layer is not None:
+            stated = sampling_of(layer)
+            for name, field, value in (
+                ("pixel size", self.pixel_size, stated.pixel_size_um),
+                ("frame interval", self.interval, stated.frame_interval_s),
+            ):
+                if value:
+                    field.setValue(value)
+                else:
+                    unknown.append(name)
+        text = f"The layer does not state its {' and '.join(unknown)}. Correct it here."
+        self.sampling_note.setText(text if unknown else "")
+        self.sampling_note.setVisible(bool(unknown))
+        self._refresh_state()
+
+    def _refresh_state(self) -> None:
+        self.runner.reset()
+        self.render()
+        if self.state.value == "idle" and self.why_not() is None:
+            self.say("Ready to run all three steps.")

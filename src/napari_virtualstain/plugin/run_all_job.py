@@ -1,0 +1,83 @@
+"""Stain, segment and track in a row, in one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .jobs import JobContext
+from .segment_job import Cut, SegmentRequest, segment_job
+from .segment_job import Started as SegmentStarted
+from .stain_job import StainRequest, stain_job
+from .stain_job import Started as StainStarted
+from .track_job import TrackRequest, TrackResult, track_job
+
+
+@dataclass(frozen=True, slots=True)
+class StepItem:
+    """A partial result of one step.
+
+    Attributes
+    ----------
+    step : {"stain", "segment", "track"}
+        Whose.
+    item : object
+        What the step's own job yields, or its result for ``track``.
+    """
+
+    step: str
+    item: Any
+
+
+@dataclass(frozen=True, slots=True)
+class RunAllRequest:
+    """All three requests; the later ones get their data from the earlier.
+
+    Attributes
+    ----------
+    stain : StainRequest
+        Complete.
+    segment : SegmentRequest
+        Its data is replaced by the stained movie.
+    cut : Cut
+        How maps become labels.
+    track : dict
+        Fields of ``TrackingConfig``.
+    frame_interval_s : float
+        Of the movie.
+    """
+
+    stain: StainRequest
+    segment: SegmentRequest
+    cut: Cut
+    track: dict[str, Any]
+    frame_interval_s: float
+
+
+def run_all_job(request: RunAllRequest, context: JobContext) -> Iterator[StepItem]:
+    """Yield the partial results of all steps, as they come."""
+    fluorescence: np.ndarray | None = None
+    for stained in stain_job(request.stain, context):
+        if isinstance(stained, StainStarted):
+            fluorescence = stained.fluorescence
+        yield StepItem("stain", stained)
+    labels: np.ndarray | None = None
+    segment = replace(request.segment, data=fluorescence)
+    for segmented in segment_job(segment, request.cut, context):
+        if isinstance(segmented, SegmentStarted):
+            labels = segmented.labels
+        yield StepItem("segment", segmented)
+    result: TrackResult = track_job(
+        TrackRequest(
+            labels=labels,
+            intensity=fluorescence,
+            pixel_size_um=request.stain.pixel_size_um or 1.0,
+            frame_interval_s=request.frame_interval_s,
+            settings=request.track,
+        ),
+        context,
+    )
+    yield StepItem("track", result)

@@ -1,0 +1,156 @@
+"""The daily path as a hand would take it: docks of the plugin menu, buttons, real threads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from npe2 import PluginManifest
+from qtpy.QtCore import Qt
+
+import napari_virtualstain
+from napari_virtualstain.plugin.layers import unwrap
+from napari_virtualstain.plugin.run_all import RunAllWidget
+
+from .models import save_generator, save_segmenter
+
+MANIFEST = Path(napari_virtualstain.__file__).parent / "napari.yaml"
+PLUGIN = "napari-virtualstain"
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "models"
+    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(folder))
+    save_generator(folder / "tiny.safetensors")
+    save_segmenter(folder / "bright.safetensors")
+    return folder
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    from napari_virtualstain import simulate
+    from napari_virtualstain.io import write_image
+
+    scene = simulate(frames=5, size=96, count=6, seed=3)
+    path = tmp_path / "cell bright-field.ome.tif"
+    write_image(
+        path,
+        scene.bright_field,
+        axes="tyx",
+        pixel_size_um=scene.pixel_size_um,
+        frame_interval_s=scene.frame_interval_s,
+    )
+    return path
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("strict", ["0", "1"])
+def test_load_stain_segment_track(
+    make_napari_viewer: Any,
+    npe2pm: Any,
+    qtbot: Any,
+    wait_for: Any,
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    strict: str,
+) -> None:
+    monkeypatch.setenv("NAPARI_ENSURE_PLUGIN_MAIN_THREAD", strict)
+    npe2pm.register(PluginManifest.from_file(MANIFEST))
+    viewer = make_napari_viewer(strict_qt=True)
+
+    def press(display_name: str, prepare: Any = lambda widget: None) -> Any:
+        _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, display_name)
+        prepare(widget)
+        assert widget.run_button.isEnabled(), widget.run_button.toolTip()
+        qtbot.mouseClick(widget.run_button, Qt.MouseButton.LeftButton)
+        wait_for(widget)
+        assert widget.state == "done", widget.status_label.text()
+        return widget
+
+    def choose(kind: str) -> Any:
+        def prepare(widget: Any) -> None:
+            widget.model.value = kind
+            widget.device.value = "cpu"
+
+        return prepare
+
+    widgets = [
+        press("Load time-lapse", lambda widget: setattr(widget, "path", file)),
+        press("Virtual staining", choose("tiny")),
+        press("Segment mitochondria", choose("bright")),
+        press("Track mitochondria"),
+    ]
+    source = viewer.layers["cell bright-field"]
+    made = ["fluorescence", "mitochondria", "tracks", "tracked mitochondria"]
+    for suffix in made:
+        layer = viewer.layers[f"cell bright-field [{suffix}]"]
+        np.testing.assert_allclose(layer.scale, source.scale)
+        np.testing.assert_allclose(layer.translate, source.translate)
+        assert [str(u) for u in layer.units] == [str(u) for u in source.units]
+        assert tuple(layer.axis_labels) == ("t", "y", "x")
+        assert layer.metadata["virtualstain"]["version"] == napari_virtualstain.__version__
+    assert viewer.layers["cell bright-field [fluorescence]"].data.dtype == np.float32
+    assert viewer.layers["cell bright-field [mitochondria]"].data.max() > 0
+    assert not viewer.window._task_status_manager.is_busy()
+    for widget in widgets:
+        viewer.window.remove_dock_widget(widget)
+        with qtbot.waitSignal(widget.destroyed):
+            widget.deleteLater()
+
+
+def test_run_all_and_what_it_saved_repeats_headless(
+    qtbot: Any, viewer_model: Any, wait_for: Any, file: Path, tmp_path: Path, models: Path
+) -> None:
+    from napari_virtualstain.io import open_stack
+    from napari_virtualstain.pipeline import load_settings, process_movie
+    from napari_virtualstain.plugin.readers import read_time_lapse
+
+    [(data, settings, _)] = read_time_lapse(str(file))
+    viewer_model.add_image(data, **settings)
+    widget = RunAllWidget(viewer_model)
+    qtbot.addWidget(widget)
+    widget.generator.value, widget.segmenter.value = "tiny", "bright"
+    widget.threshold.setValue(0.6)
+    widget.max_gap.setValue(2)
+    widget.run_button.click()
+    wait_for(widget)
+    assert widget.state == "done", widget.status_label.text()
+    widget.save_settings(tmp_path / "settings.json")
+
+    saved = load_settings(tmp_path / "settings.json")
+    assert (saved.stain.model, saved.segment.model) == ("tiny", "bright")
+    stack = open_stack(
+        file,
+        pixel_size_um=saved.read.pixel_size_um,
+        frame_interval_s=saved.read.frame_interval_s,
+    )
+    folder = process_movie(stack, tmp_path / "results", saved, device="cpu").folder
+    labels = np.asarray(open_stack(folder / "labels.ome.tif").data)
+    np.testing.assert_array_equal(
+        viewer_model.layers["cell bright-field [mitochondria]"].data, labels
+    )
+    from napari_virtualstain.tracking import Tracks
+
+    repeated = Tracks.from_csv(folder / "tracks.csv").table
+    here = unwrap(viewer_model.layers["cell bright-field [tracks]"]).metadata["tracks"].table
+    np.testing.assert_allclose(repeated["track_id"], here["track_id"])
+    np.testing.assert_allclose(repeated["y_um"], here["y_um"], atol=1e-6)
+
+    widget.threshold.setValue(0.3)
+    widget.load_settings(tmp_path / "settings.json")
+    assert widget.threshold.value() == 0.6
+    assert widget.track_settings()["max_gap"] == 2
+
+
+def test_saving_before_anything_was_done_says_what_to_do(
+    qtbot: Any, viewer_model: Any, tmp_path: Path
+) -> None:
+    viewer_model.add_image(np.zeros((3, 32, 32)), name="cell", axis_labels=("t", "y", "x"))
+    widget = RunAllWidget(viewer_model)
+    qtbot.addWidget(widget)
+    widget._try(widget.save_settings, str(tmp_path / "settings.json"))
+    assert "Nothing was stained" in widget.status_label.text()
+    assert not (tmp_path / "settings.json").exists()
