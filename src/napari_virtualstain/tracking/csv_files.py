@@ -86,7 +86,7 @@ def _constant(table: pd.DataFrame, name: str) -> float:
 
 def _read(path: Path, kinds: dict[str, type]) -> pd.DataFrame:
     try:
-        return pd.read_csv(path, dtype=kinds, **_EXACT)
+        table: pd.DataFrame = pd.read_csv(path, dtype=kinds, **_EXACT)
     except FileNotFoundError as error:
         raise ImageFileError(f"There is no file {path}. Check the name and the folder.") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
@@ -94,6 +94,7 @@ def _read(path: Path, kinds: dict[str, type]) -> pd.DataFrame:
             f"{path} is no table of comma-separated values ({error}). Give a CSV that has the "
             "columns track_id, frame, y_um, x_um."
         ) from error
+    return table
 
 
 def _write(table: pd.DataFrame, path: Path, overwrite: bool) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..axes import check_positive
 from ..errors import AxesError, InputError
@@ -41,6 +40,8 @@ class Detections:
         Area, NaN where it is not known.
     row : ndarray of shape (n,), int64
         Row of the table that each came from.
+    number : ndarray of shape (n,), int64
+        Place in the sorted whole, kept by :meth:`frame_part`.
     """
 
     frame: IntArray
@@ -51,6 +52,7 @@ class Detections:
     label: IntArray
     area_um2: FloatArray
     row: IntArray
+    number: IntArray
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -66,6 +68,7 @@ class Detections:
             label=self.label[part],
             area_um2=self.area_um2[part],
             row=self.row[part],
+            number=self.number[part],
         )
 
     @property
@@ -123,6 +126,7 @@ def read_detections(table: pd.DataFrame) -> Detections:
         label=label.astype(np.int64),
         area_um2=optional.get("area_um2", np.full(len(frame), np.nan)),
         row=order.astype(np.int64),
+        number=np.arange(len(frame)),
     )
 
 
@@ -200,8 +204,3 @@ def check_whole(value: int, name: str, least: int = 0) -> int:
     if isinstance(value, bool) or int(value) != value or value < least:
         raise InputError(f"{name} is {value!r}: expected a whole number of {least} or more.")
     return int(value)
-
-
-def as_float_array(values: ArrayLike | Sequence[float]) -> FloatArray:
-    """Return `values` as float64."""
-    return np.asarray(values, dtype=np.float64)

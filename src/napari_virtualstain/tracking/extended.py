@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import mixture as motions
+from .appearance import Appearance
 from .detections import Detections, FloatArray, IntArray
+from .lookahead import Lookahead, log_evidence
 from .mixture import MotionMixture
 
 
@@ -29,21 +31,36 @@ class LinkModel:
         Log density, per square micrometre, of detections that begin a track.
     log_missed : float
         Log probability that an object is missed in a frame.
+    appearance : Appearance or None
+        How much looks change from frame to frame; None while that is not known.
     """
 
     mixture: MotionMixture
     log_new: float
     log_missed: float
+    appearance: Appearance | None = None
 
 
 class MixtureFollower:
-    """Mixture-of-motions filters of all objects (a ``Follower``)."""
+    """Mixture-of-motions filters of all objects (a ``Follower``).
+
+    Parameters
+    ----------
+    model : LinkModel
+        What is known of the movie.
+    future : Lookahead, optional
+        Of every detection of the movie, from a first linking.
+    """
 
     limit = 0.0
+    cost_to_log = 1.0
 
-    def __init__(self, model: LinkModel) -> None:
+    def __init__(self, model: LinkModel, future: Lookahead | None = None) -> None:
         self.model = model
+        self.future = future
         self.state = motions.start(np.zeros((0, 2)), model.mixture)
+        self.last = np.zeros(0, np.int64)
+        self.looks = np.zeros((0, 0))
 
     def __len__(self) -> int:
         return len(self.state)
@@ -55,8 +72,8 @@ class MixtureFollower:
 
     @property
     def reach_um(self) -> float:
-        """Radius beyond which a link is less likely than a new object."""
-        return 2.0 * self.model.mixture.reach_um
+        """How far from there to look."""
+        return self.model.mixture.reach_um
 
     def advance(self) -> None:
         """Predict one frame ahead."""
@@ -67,9 +84,19 @@ class MixtureFollower:
     ) -> FloatArray:
         """Return minus the log likelihood ratio of each pair."""
         model = self.model
-        likelihood = motions.log_likelihood(
-            self.state, tails, seen.position_um[heads], model.mixture.noise_variance
-        )
+        if self.future is None:
+            noise = model.mixture.noise_variance
+            place = seen.position_um[heads]
+            likelihood = motions.log_likelihood(self.state, tails, place, noise)
+        else:
+            future = self.future.take(seen.number)
+            likelihood = log_evidence(self.state, tails, future, heads, model.mixture)
+        if model.appearance is not None:
+            likelihood += model.appearance.log_ratio(
+                self.looks[tails], seen.features[heads]
+            ) + model.appearance.log_overlap_ratio(
+                self.last, self.state.expected, tails, seen, heads
+            )
         return model.log_new - model.log_missed * missed - likelihood
 
     def correct(self, tails: IntArray, heads: IntArray, seen: Detections) -> None:
@@ -77,12 +104,20 @@ class MixtureFollower:
         before = self.state.take(tails)
         noise = self.model.mixture.noise_variance
         self.state.put(tails, motions.correct(before, seen.position_um[heads], noise))
+        self.last[tails] = seen.number[heads]
+        if len(tails):
+            self.looks[tails] = seen.features[heads]
 
     def add(self, heads: IntArray, seen: Detections) -> None:
         """Begin new objects."""
         born = motions.start(seen.position_um[heads], self.model.mixture)
         self.state = self.state.joined(born)
+        self.last = np.concatenate([self.last, seen.number[heads]])
+        looks = seen.features[heads]
+        known = self.looks if len(self.looks) else np.zeros((0, looks.shape[1]))
+        self.looks = np.concatenate([known, looks])
 
     def keep(self, mask: np.ndarray) -> None:
         """Forget the objects outside `mask`."""
         self.state = self.state.take(mask)
+        self.last, self.looks = self.last[mask], self.looks[mask]

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from ..axes import check_positive
 from ..errors import InputError
 from ..progress import CancelToken, ProgressCallback, Reporter
+from .appearance import learn_appearance
+from .assembling import assemble
+from .confidence import LinkEvidence, quality, reasons
 from .config import TrackingConfig
 from .detections import Detections, IntArray, check_search_radius, check_whole, read_detections
 from .extended import MixtureFollower
-from .noise import first_model, typical_step_um
+from .linked import Linking
+from .lookahead import look_ahead, neighbours_in_track, states_along
+from .noise import first_model, refined_model, typical_step_um
 from .online import Follower, OnlineLinker
+from .overlap import MaskPixels
 from .paper import BoxFollower, BoxNoise, box_noise, boxes
+from .trackpy_linker import link_with_trackpy
 from .tracks import Tracks
 
 
@@ -70,8 +79,9 @@ def link(
     check_positive(frame_interval_s, "frame interval", "s")
     check_positive(pixel_size_um, "pixel size", "µm")
     found = read_detections(detections)
-    names = link_detections(found, settings, progress=progress, cancel=cancel)
-    return _tracks(found, names, settings, pixel_size_um, frame_interval_s)
+    report = Reporter(2 * len(found.slices()), "frame", "linking", progress, cancel)
+    linked = link_detections(found, settings, report=report)
+    return assemble(linked, settings, pixel_size_um, frame_interval_s)
 
 
 def _settings(mode: str, search_radius_um: float | None, max_gap: int) -> TrackingConfig:
@@ -87,77 +97,92 @@ def _settings(mode: str, search_radius_um: float | None, max_gap: int) -> Tracki
 def link_detections(
     detections: Detections,
     config: TrackingConfig,
+    masks: MaskPixels | None = None,
     *,
-    progress: ProgressCallback | None = None,
-    cancel: CancelToken | None = None,
-) -> IntArray:
-    """Return the track number of each detection, from 1, in order of first appearance."""
-    follower: Follower
+    report: Reporter | None = None,
+) -> Linking:
+    """Return the linked detections, in the mode that `config` asks for."""
+    report = report or Reporter(None)
+    if config.linker == "trackpy":
+        return link_with_trackpy(detections, config, masks)
     if config.mode == "paper":
         follower = BoxFollower(_paper_noise(detections, config), config.gate_probability)
-    else:
-        follower = MixtureFollower(first_model(detections, config.search_radius_um))
+        names, first = push_all(follower, detections, config, report)
+        return _judged(detections, names, first, names, first, masks)
+    return _link_extended(detections, config, masks, report)
+
+
+def _link_extended(
+    detections: Detections, config: TrackingConfig, masks: MaskPixels | None, report: Reporter
+) -> Linking:
+    """Link forwards, learn from that, and link again with the future in view."""
+    model = first_model(detections, config.search_radius_um)
+    before, first = push_all(MixtureFollower(model), detections, config, report)
+    if len(detections.slices()) < 3:
+        return _judged(detections, before, first, before, first, masks)
+    model = refined_model(model, detections, before)
+    if detections.features.shape[1] or masks is not None:
+        sure = first.probability > 0.9
+        model = replace(model, appearance=learn_appearance(detections, before, sure, masks))
+    back = states_along(detections, before, model.mixture, backwards=True)
+    follower = MixtureFollower(model, look_ahead(back, model.mixture))
+    names, last = push_all(follower, detections, config, report)
+    return _judged(detections, before, first, names, last, masks)
+
+
+def push_all(
+    follower: Follower, detections: Detections, config: TrackingConfig, report: Reporter
+) -> tuple[IntArray, LinkEvidence]:
+    """Return track numbers and evidence after pushing every frame."""
     linker = OnlineLinker(follower, config.max_gap, config.search_radius_um)
     names = np.zeros(len(detections), np.int64)
-    parts = detections.slices()
-    report = Reporter(len(parts), "frame", "linking", progress, cancel)
+    evidence = LinkEvidence.empty(len(detections))
     step = detections.frame_step
-    for frame, part in parts:
-        names[part] = linker.push(frame // step, detections.frame_part(part)) + 1
+    for frame, part in detections.slices():
+        names[part] = linker.push(frame // step, detections.frame_part(part))
+        if linker.evidence is not None:
+            evidence.probability[part] = linker.evidence.probability
+            evidence.log_ratio[part] = linker.evidence.log_ratio
+            evidence.missed[part] = linker.evidence.missed
         report.advance()
-    return names
+    return names, evidence
+
+
+def _judged(
+    detections: Detections,
+    before: IntArray,
+    first: LinkEvidence,
+    names: IntArray,
+    last: LinkEvidence,
+    masks: MaskPixels | None,
+) -> Linking:
+    """Return the linking with the quality of each link."""
+    previous = neighbours_in_track(names)
+    begins = previous < 0
+    agree = previous == neighbours_in_track(before)
+    good = quality(first, last, agree, begins)
+    if len(detections):
+        good[detections.frame == detections.frame.min()] = 1.0
+    why = reasons(good, last, agree, begins)
+    step = typical_step_um(detections)
+    return Linking(detections, in_order(names), good, why, step, masks)
+
+
+def in_order(names: IntArray) -> IntArray:
+    """Return names from 1 in order of first appearance.
+
+    Examples
+    --------
+    >>> in_order(np.array([7, 3, 7]))
+    array([1, 2, 1])
+    """
+    _, first, inverse = np.unique(names, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(1, len(first) + 1)
+    return rank[inverse] if len(names) else names
 
 
 def _paper_noise(detections: Detections, config: TrackingConfig) -> BoxNoise:
     step = typical_step_um(detections) or (config.search_radius_um or 1.0) / 4
     area = float(np.median(boxes(detections)[:, 2])) if len(detections) else 1.0
     return box_noise(step, 0.3 * step, area)
-
-
-def _tracks(
-    found: Detections,
-    names: IntArray,
-    config: TrackingConfig,
-    pixel_size_um: float,
-    frame_interval_s: float,
-) -> Tracks:
-    table = pd.DataFrame(
-        {
-            "track_id": names,
-            "frame": found.frame,
-            "y_um": found.position_um[:, 0],
-            "x_um": found.position_um[:, 1],
-            "label": found.label,
-            "area_um2": found.area_um2,
-            "interpolated": False,
-        }
-    )
-    length = table.groupby("track_id").track_id.transform("size")
-    least = config.min_length or (2 if len(table) and table.frame.nunique() > 4 else 1)
-    table = table[length >= least]
-    if config.fill_gaps:
-        table = fill_gaps(table)
-    table["track_id"] = table.track_id.rank(method="dense").astype(np.int64)
-    return Tracks.from_table(table, pixel_size_um=pixel_size_um, frame_interval_s=frame_interval_s)
-
-
-def fill_gaps(table: pd.DataFrame) -> pd.DataFrame:
-    """Return `table` with a row for each frame that a track misses, on a straight line."""
-    ordered = table.sort_values(["track_id", "frame"]).reset_index(drop=True)
-    name, frame = ordered.track_id.to_numpy(), ordered.frame.to_numpy()
-    missing = np.where(name[1:] == name[:-1], frame[1:] - frame[:-1] - 1, 0)
-    if not missing.any():
-        return ordered
-    before = np.repeat(np.arange(len(missing)), missing)
-    first = np.repeat(np.cumsum(missing) - missing, missing)
-    step = np.arange(len(before)) - first + 1
-    part = step / (missing[before] + 1)
-    rows = ordered.iloc[before].reset_index(drop=True)
-    for axis in ("y_um", "x_um"):
-        values = ordered[axis].to_numpy()
-        rows[axis] = values[before] * (1 - part) + values[before + 1] * part
-    rows["frame"] = frame[before] + step
-    rows["label"] = 0
-    rows["area_um2"] = np.nan
-    rows["interpolated"] = True
-    return pd.concat([ordered, rows], ignore_index=True)

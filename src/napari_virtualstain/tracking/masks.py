@@ -12,8 +12,11 @@ from scipy import ndimage
 from ..axes import check_positive
 from ..errors import AxesError, InputError
 from ..progress import CancelToken, ProgressCallback, Reporter
+from .assembling import assemble
 from .config import TrackingConfig
-from .linking import link
+from .detections import Detections, read_detections
+from .linking import link_detections
+from .overlap import MaskPixels
 from .tracks import Tracks
 
 
@@ -63,21 +66,36 @@ def track(
     [1, 1]
     """
     check_positive(pixel_size_um, "pixel size", "µm")
+    check_positive(frame_interval_s, "frame interval", "s")
     check_labels(labels, intensity)
-    report = Reporter(len(labels), "frame", "measuring", progress, cancel)
-    measured = []
+    settings = config or TrackingConfig()
+    report = Reporter(3 * len(labels), "frame", "tracking", progress, cancel)
+    measured, pixels = [empty_detections()], []
     for frame in range(len(labels)):
         image = None if intensity is None else np.asarray(intensity[frame])
-        measured.append(measure_plane(np.asarray(labels[frame]), image, frame, pixel_size_um))
+        table, inside = measure_plane(np.asarray(labels[frame]), image, frame, pixel_size_um)
+        measured.append(table)
+        pixels.append(inside)
         report.advance()
-    table = pd.concat(measured, ignore_index=True) if measured else empty_detections()
-    return link(
-        table,
-        frame_interval_s=frame_interval_s,
-        pixel_size_um=pixel_size_um,
-        config=config or TrackingConfig(),
-        progress=progress,
-        cancel=cancel,
+    tables = [table for table in measured if len(table)] or measured[:1]
+    found = read_detections(pd.concat(tables, ignore_index=True))
+    masks = _mask_pixels(found, pixels, pixel_size_um)
+    linked = link_detections(found, settings, masks, report=report)
+    return assemble(linked, settings, pixel_size_um, frame_interval_s)
+
+
+def _mask_pixels(
+    found: Detections, pixels: list[NDArray[np.int32]], pixel_size_um: float
+) -> MaskPixels:
+    """Return the pixels of all objects; each plane gives (object, row, column), sorted."""
+    before, parts = 0, []
+    for plane in pixels:
+        parts.append(plane + np.array([[before, 0, 0]], np.int32))
+        before += int(plane[-1, 0]) + 1 if len(plane) else 0
+    every = np.concatenate(parts) if parts else np.zeros((0, 3), np.int32)
+    begin = np.searchsorted(every[:, 0], np.arange(len(found) + 1))
+    return MaskPixels(
+        begin.astype(np.int64), every[:, 1], every[:, 2], found.position_um, pixel_size_um
     )
 
 
@@ -109,13 +127,25 @@ def check_labels(labels: Any, intensity: Any | None = None) -> None:
 
 def measure_plane(
     plane: NDArray[Any], image: NDArray[Any] | None, frame: int, pixel_size_um: float
-) -> pd.DataFrame:
-    """Return the detections of one labelled frame, shape (Y, X)."""
+) -> tuple[pd.DataFrame, NDArray[np.int32]]:
+    """Return the detections of one labelled frame, and (object, row, column) of their pixels.
+
+    Parameters
+    ----------
+    plane : ndarray of shape (Y, X)
+        Labels; objects are counted in ascending order of their value.
+    image : ndarray of shape (Y, X) or None
+        Intensity.
+    frame : int
+        Number of the frame.
+    pixel_size_um : float
+        Size of a pixel.
+    """
     values, compact = np.unique(plane, return_inverse=True)
     compact = compact.reshape(plane.shape)
     inside = values != 0
     if not inside.any():
-        return empty_detections()
+        return empty_detections(), np.zeros((0, 3), np.int32)
     index = np.flatnonzero(inside)
     counts = np.bincount(compact.ravel(), minlength=len(values))[index]
     rows, columns = np.indices(plane.shape)
@@ -135,4 +165,12 @@ def measure_plane(
     if image is not None:
         sums = np.bincount(compact.ravel(), np.asarray(image, float).ravel(), len(values))[index]
         table["intensity"] = sums / counts
-    return pd.DataFrame(table)
+    return pd.DataFrame(table), _pixels(compact, inside)
+
+
+def _pixels(compact: NDArray[np.int64], inside: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Return (object, row, column) of each pixel of an object, sorted by object."""
+    rows, columns = np.nonzero(inside[compact])
+    owner = (np.cumsum(inside) - 1)[compact[rows, columns]]
+    order = np.argsort(owner, kind="stable")
+    return np.column_stack([owner[order], rows[order], columns[order]]).astype(np.int32)

@@ -34,32 +34,25 @@ class MotionMixture:
         Part of a displacement that carries over to the next frame.
     step_variance : ndarray of shape (K,)
         Variance of the rest, along one axis.
+    displacement_variance : ndarray of shape (K,)
+        Variance of a displacement along one axis before anything is known of the object.
     prior : ndarray of shape (K,)
         How common each motion is.
     transition : ndarray of shape (K, K)
         Probability to go from one motion to another in a frame.
     noise_variance : float
         Variance of a measured position, along one axis.
+    reach_um : float
+        How far from its expected place an object is looked for.
     """
 
     persistence: FloatArray
     step_variance: FloatArray
+    displacement_variance: FloatArray
     prior: FloatArray
     transition: FloatArray
     noise_variance: float
-
-    @property
-    def displacement_variance(self) -> FloatArray:
-        """Variance of a displacement along one axis in the long run, shape (K,)."""
-        return self.step_variance / np.maximum(1.0 - self.persistence**2, 0.05)
-
-    @property
-    def reach_um(self) -> float:
-        """A displacement that one step in a thousand exceeds."""
-        spread = self.displacement_variance + 2 * self.noise_variance
-        radii = np.sqrt(np.geomspace(spread.min(), 40 * spread.max(), 200))
-        exceeded = (self.prior * np.exp(-(radii[:, None] ** 2) / (2 * spread))).sum(axis=1)
-        return float(radii[np.searchsorted(-exceeded, -1e-3).clip(0, len(radii) - 1)])
+    reach_um: float
 
 
 @dataclass(slots=True)
@@ -158,7 +151,7 @@ def correct(state: MixtureState, position_um: FloatArray, noise_variance: float)
     spread = state.var_place + noise_variance
     gain_place, gain_velocity = state.var_place / spread, state.covariance / spread
     missed = position_um[:, None, :] - state.place
-    squared = (missed**2).sum(axis=-1)
+    squared = missed[..., 0] ** 2 + missed[..., 1] ** 2
     logs = np.log(np.maximum(state.weight, 1e-300)) - np.log(spread) - 0.5 * squared / spread
     weight = np.exp(logs - logs.max(axis=1, keepdims=True))
     weight = np.maximum(weight / weight.sum(axis=1, keepdims=True), 1e-6)
@@ -189,6 +182,12 @@ def log_likelihood(
     spread = state.var_place + noise_variance
     constant = np.log(np.maximum(state.weight, 1e-300)) - np.log(2 * np.pi * spread)
     offset = position_um[:, None, :] - state.place[tails]
-    logs = constant[tails] - 0.5 * (offset**2).sum(axis=-1) / spread[tails]
-    top = logs.max(axis=1)
-    return np.asarray(top + np.log(np.exp(logs - top[:, None]).sum(axis=1)))
+    squared = offset[..., 0] ** 2 + offset[..., 1] ** 2
+    logs = constant[tails] - 0.5 * squared / spread[tails]
+    return log_sum(logs)
+
+
+def log_sum(logs: FloatArray) -> FloatArray:
+    """Return the log of the sum of exponentials over the last axis."""
+    top = logs.max(axis=-1)
+    return np.asarray(top + np.log(np.exp(logs - top[..., None]).sum(axis=-1)))

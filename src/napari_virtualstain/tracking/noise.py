@@ -7,28 +7,35 @@ neighbours of consecutive frames, then the weights of the motions from a first l
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from .detections import Detections, FloatArray
+from .detections import Detections, FloatArray, IntArray
 from .extended import LinkModel
-from .mixture import MotionMixture
+from .lookahead import neighbours_in_track, states_along
+from .mixture import MixtureState, MotionMixture
 
 _MEDIAN_OF_RAYLEIGH = 1.1774
 _FRAMES_LOOKED_AT = 60
-# persistence, and step variances in units of the typical squared step
-_GRID = {
-    -0.3: (0.25, 1.0, 3.0),
-    0.0: (0.1, 0.7, 2.0, 6.0),
-    0.5: (0.25, 1.0, 3.0),
-    0.95: (0.1, 0.5, 1.5),
-}
+# persistence, variance of the noise of a step, and variance of a displacement before
+# anything is known; variances in units of the typical squared step
+_GRID = (
+    *((-0.3, size, size / 0.91) for size in (0.25, 1.0, 3.0)),
+    *((0.0, size, size) for size in (0.1, 0.7, 2.0, 6.0)),
+    *((0.5, size, size / 0.75) for size in (0.3, 1.2)),
+    *((0.9, size, size / 0.19) for size in (0.15, 0.6)),
+    (1.0, 0.01, 1.5),
+    (1.0, 0.1, 3.0),
+)
 _STAYS = 0.97
-_NOISE_PART = 0.1
+_NOISE_PARTS = (0.1, 0.01, 0.03, 0.2)
+_REACH_IN_STEPS = 8.0
 _LOG_NEW = -12.0
 _LOG_MISSED = -2.0
+_ENOUGH = 3000
 
 
 def typical_step_um(detections: Detections) -> float:
@@ -76,15 +83,70 @@ def first_model(detections: Detections, search_radius_um: float | None = None) -
 
 def model_from_step(step_um: float) -> LinkModel:
     """Return the broad model of objects that go about `step_um` a frame along an axis."""
-    persistence = [phi for phi, sizes in _GRID.items() for _ in sizes]
-    variance = [size * step_um**2 for sizes in _GRID.values() for size in sizes]
-    count = len(persistence)
-    prior = np.full(count, 1.0 / count)
+    persistence, step_variance, displacement_variance = np.array(_GRID).T
+    prior = np.full(len(_GRID), 1.0 / len(_GRID))
     mixture = MotionMixture(
-        persistence=np.array(persistence),
-        step_variance=np.array(variance),
+        persistence=persistence,
+        step_variance=step_variance * step_um**2,
+        displacement_variance=displacement_variance * step_um**2,
         prior=prior,
-        transition=_STAYS * np.eye(count) + (1 - _STAYS) * prior,
-        noise_variance=_NOISE_PART * step_um**2,
+        transition=_STAYS * np.eye(len(_GRID)) + (1 - _STAYS) * prior,
+        noise_variance=_NOISE_PARTS[0] * step_um**2,
+        reach_um=_REACH_IN_STEPS * step_um,
     )
     return LinkModel(mixture, _LOG_NEW - 2 * np.log(step_um), _LOG_MISSED)
+
+
+def refined_model(model: LinkModel, detections: Detections, names: IntArray) -> LinkModel:
+    """Return the model after learning from a first linking.
+
+    The error of positions is the one under which the tracks are most probable; how often
+    objects change their motion is counted (one step of Baum and Welch's algorithm),
+    with the broad model as a prior.
+
+    Parameters
+    ----------
+    model : LinkModel
+        Broad model.
+    detections : Detections
+        n of them.
+    names : ndarray of shape (n,)
+        Track of each.
+    """
+    sample = _longest_tracks(names)
+    some, theirs = detections.frame_part(sample), names[sample]
+    typical = model.mixture.noise_variance / _NOISE_PARTS[0]
+    options = [replace(model.mixture, noise_variance=part * typical) for part in _NOISE_PARTS]
+    scores, states = [], []
+    for option in options:
+        surprise = np.zeros(len(some))
+        states.append(states_along(some, theirs, option, surprise=surprise))
+        scores.append(float(surprise.sum()))
+    best = int(np.argmax(scores))
+    transition = _changes_of_motion(some, theirs, options[best], states[best])
+    return replace(model, mixture=replace(options[best], transition=transition))
+
+
+def _longest_tracks(names: IntArray) -> IntArray:
+    """Return the sorted indices of detections in the longest tracks, some thousands."""
+    _, inverse, counts = np.unique(names, return_inverse=True, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    enough = int(np.searchsorted(np.cumsum(counts[order]), _ENOUGH)) + 1
+    return np.flatnonzero(np.isin(inverse, order[:enough]))
+
+
+def _changes_of_motion(
+    detections: Detections, names: IntArray, mixture: MotionMixture, past: MixtureState
+) -> FloatArray:
+    """Return the posterior mean of the transition matrix."""
+    future = states_along(detections, names, mixture, backwards=True)
+    both = past.weight * future.weight / mixture.prior
+    both /= both.sum(axis=1, keepdims=True)
+    before = neighbours_in_track(names)
+    after = np.flatnonzero(before >= 0)
+    from_weight = past.weight[before[after]]
+    expected = from_weight @ mixture.transition
+    counts = mixture.transition * (from_weight.T @ (both[after] / expected))
+    strength = 2.0 * len(mixture.prior)
+    total = counts + strength * mixture.transition
+    return np.asarray(total / total.sum(axis=1, keepdims=True))

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from .assignment import assign, candidate_pairs
+from .confidence import LinkEvidence, link_probabilities
 from .detections import Detections, FloatArray, IntArray
 
 
@@ -21,6 +22,8 @@ class Follower(Protocol):
 
     limit: float
     """Cost of leaving both a track and a detection alone."""
+    cost_to_log: float
+    """What turns a cost into minus a log likelihood ratio."""
 
     def __len__(self) -> int: ...
 
@@ -74,6 +77,7 @@ class OnlineLinker:
         self._last_frame = np.zeros(0, np.int64)
         self._last_place = np.zeros((0, 2))
         self._next = 0
+        self.evidence: LinkEvidence | None = None
 
     @property
     def followed(self) -> int:
@@ -83,6 +87,7 @@ class OnlineLinker:
     def push(self, frame: int, seen: Detections) -> IntArray:
         """Return the track number of each detection of `frame`, shape (len(seen),)."""
         self._go_to(frame)
+        self.evidence = LinkEvidence.empty(len(seen))
         tails, heads = self._pair(frame, seen)
         names = np.full(len(seen), -1, np.int64)
         names[heads] = self._name[tails]
@@ -116,7 +121,29 @@ class OnlineLinker:
         costs = self.follower.costs(tails, heads, seen, gap - 1)
         shape = (len(self._name), len(seen))
         chosen = assign(tails, heads, costs, shape, self.follower.limit)
+        if self.evidence is not None:
+            self._weigh(tails, heads, costs, chosen, gap - 1)
         return tails[chosen], heads[chosen]
+
+    def _weigh(
+        self,
+        tails: IntArray,
+        heads: IntArray,
+        costs: FloatArray,
+        chosen: IntArray,
+        missed: IntArray,
+    ) -> None:
+        """Note how probable each choice is among its alternatives."""
+        evidence = self.evidence
+        if evidence is None:
+            return
+        ratios = (self.follower.limit - costs) * self.follower.cost_to_log
+        shape = (len(self._name), len(evidence.probability))
+        probability, alone = link_probabilities(tails, heads, ratios, shape)
+        evidence.probability[:] = alone
+        evidence.probability[heads[chosen]] = probability[chosen]
+        evidence.log_ratio[heads[chosen]] = ratios[chosen]
+        evidence.missed[heads[chosen]] = missed[chosen]
 
     def _begin(self, frame: int, seen: Detections, names: IntArray) -> None:
         new = np.flatnonzero(names < 0)
@@ -126,11 +153,3 @@ class OnlineLinker:
         self._name = np.concatenate([self._name, names[new]])
         self._last_frame = np.concatenate([self._last_frame, np.full(len(new), frame)])
         self._last_place = np.concatenate([self._last_place, seen.position_um[new]])
-
-
-def link_online(linker: OnlineLinker, detections: Detections) -> IntArray:
-    """Return the track number of each detection after pushing every frame."""
-    names = np.zeros(len(detections), np.int64)
-    for frame, part in detections.slices():
-        names[part] = linker.push(frame, detections.frame_part(part))
-    return names

@@ -69,6 +69,8 @@ class BoxFollower:
         Part of the true links inside the gate, four degrees of freedom.
     """
 
+    cost_to_log = 0.5
+
     def __init__(self, noise: BoxNoise, gate_probability: float = 0.9997) -> None:
         self.noise = noise
         self.limit = float(chi2.ppf(gate_probability, 4))

@@ -25,6 +25,7 @@ COLUMNS: dict[str, Any] = {
     "interpolated": np.bool_,
     "quality": np.float64,
     "parent": np.int64,
+    "reason": "str",
 }
 EVENT_COLUMNS: dict[str, Any] = {
     "kind": "str",
@@ -47,7 +48,7 @@ class Tracks:
     table : DataFrame
         One row an object a frame, sorted by track and frame: ``track_id frame y_um x_um
         y_px x_px label area_um2 interpolated quality parent`` and more. ``label`` is 0
-        and ``interpolated`` true where nothing was seen; ``parent`` is -1 for none.
+        and ``interpolated`` true where nothing was seen; ``parent`` is 0 for none.
     graph : dict of int to list of int
         Parents of each track that has some: two parents are a fusion, two tracks
         with one parent a fission. This is what napari's Tracks layer takes.
@@ -96,7 +97,7 @@ class Tracks:
                 "a frame. Give the second object an identity of its own."
             )
         parents = {int(k): [int(p) for p in v] for k, v in (graph or {}).items() if len(v)}
-        complete["parent"] = complete.track_id.map({k: v[0] for k, v in parents.items()}).fillna(-1)
+        complete["parent"] = complete.track_id.map({k: v[0] for k, v in parents.items()}).fillna(0)
         complete["parent"] = complete.parent.astype(np.int64)
         return cls(
             complete,
@@ -192,11 +193,13 @@ def _complete(table: pd.DataFrame, pixel_size_um: float) -> pd.DataFrame:
         "area_um2": np.nan,
         "interpolated": False,
         "quality": 1.0,
-        "parent": -1,
+        "parent": 0,
+        "reason": "",
     }
     for name, value in defaults.items():
         if name not in full:
             full[name] = value
+    full["reason"] = full.reason.fillna("")
     others = [name for name in full.columns if name not in COLUMNS]
     full = _typed(full[[*COLUMNS, *others]], COLUMNS)
     return full.sort_values(["track_id", "frame"], kind="stable").reset_index(drop=True)

@@ -1,0 +1,94 @@
+"""Overlap of masks after a shift, for many pairs at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from .detections import FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class MaskPixels:
+    """The pixels of n objects, one after the other.
+
+    Attributes
+    ----------
+    begin : ndarray of shape (n + 1,), int64
+        Where the pixels of each object begin.
+    rows, columns : ndarray of shape (pixels,), int32
+        Their coordinates.
+    centre_um : ndarray of shape (n, 2)
+        Centre of each object.
+    pixel_size_um : float
+        Size of a pixel.
+    """
+
+    begin: IntArray
+    rows: NDArray[np.int32]
+    columns: NDArray[np.int32]
+    centre_um: FloatArray
+    pixel_size_um: float
+
+    def of(self, objects: IntArray) -> tuple[IntArray, IntArray]:
+        """Return (owner, pixel): which of `objects` each of their pixels belongs to."""
+        counts = self.begin[objects + 1] - self.begin[objects]
+        owner = np.repeat(np.arange(len(objects)), counts)
+        first = np.repeat(self.begin[objects] - (np.cumsum(counts) - counts), counts)
+        return owner, first + np.arange(len(owner))
+
+    def overlap(
+        self,
+        before: IntArray,
+        expected_um: FloatArray,
+        tails: IntArray,
+        after: IntArray,
+        heads: IntArray,
+    ) -> FloatArray:
+        """Return the intersection over union of each pair.
+
+        Parameters
+        ----------
+        before : ndarray of shape (N,)
+            Objects, which are moved to `expected_um`, shape (N, 2).
+        tails, heads : ndarray of shape (E,)
+            Pairs of places in `before` and `after`.
+        after : ndarray of shape (M,)
+            Objects of one frame.
+        """
+        if len(tails) == 0:
+            return np.zeros(0)
+        used, where = np.unique(tails, return_inverse=True)
+        owner, pixel = self.of(before[used])
+        moved = (expected_um[used] - self.centre_um[before[used]]) / self.pixel_size_um
+        shift = np.round(moved).astype(np.int64)
+        rows, columns = self.rows[pixel] + shift[owner, 0], self.columns[pixel] + shift[owner, 1]
+        other, there = self.of(after)
+        height = int(max(self.rows[there].max(initial=0), 0)) + 1
+        width = int(max(self.columns[there].max(initial=0), 0)) + 1
+        plane = np.full((height, width), -1, np.int32)
+        plane[self.rows[there], self.columns[there]] = other
+        inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+        met = plane[rows[inside], columns[inside]]
+        key = owner[inside][met >= 0] * len(after) + met[met >= 0]
+        names, common = np.unique(key, return_counts=True)
+        wanted = where * len(after) + heads
+        place = np.searchsorted(names, wanted).clip(0, max(len(names) - 1, 0))
+        shared = np.zeros(len(tails))
+        if len(names):
+            shared = np.where(names[place] == wanted, common[place], 0).astype(np.float64)
+        size = self.begin[1:] - self.begin[:-1]
+        union = size[before[tails]] + size[after[heads]] - shared
+        return np.asarray(shared / np.maximum(union, 1))
+
+    def share_near(self, part: int, whole: int, grown_um: float) -> float:
+        """Return which share of the pixels of `part` lies within `grown_um` of `whole`."""
+        mine = slice(self.begin[part], self.begin[part + 1])
+        its = slice(self.begin[whole], self.begin[whole + 1])
+        here = np.column_stack([self.rows[mine], self.columns[mine]])
+        there = np.column_stack([self.rows[its], self.columns[its]])
+        distance, _ = cKDTree(there).query(here)
+        return float((np.asarray(distance) * self.pixel_size_um <= grown_um).mean())
