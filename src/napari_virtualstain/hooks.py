@@ -14,7 +14,8 @@ in a module that it announces under the entry-point group :data:`ENTRY_POINT_GRO
     def virtualstain_generators():
         return {"my generator": MyGenerator}
 
-What it adds is then in the lists of the docks and of the command line. This layer is
+What it adds is then in the lists of the docks, and in :func:`generators`, :func:`segmenters`
+and :func:`trackers` for scripts. This layer is
 napari-plugin-engine, which knows neither napari nor Qt; widgets, readers and writers are
 registered with npe2 in ``napari.yaml`` instead. ``examples/virtualstain-example-plugin``
 is a package to start from.
