@@ -61,6 +61,11 @@ def test_convolution_and_gaussian_are_those_of_scipy(target) -> None:
         np.testing.assert_allclose(found, blurred / blurred.max(), atol=1e-5)
 
 
+def test_eight_bits_have_the_threshold_of_their_own_histogram() -> None:
+    image = np.random.default_rng(0).gamma(2, 18, (90, 90)).clip(0, 255).astype(np.uint8)
+    assert np.array_equal(weight_map(image, "binary") > 0.5, image > threshold_otsu(image))
+
+
 def test_binary_and_logit_turn_at_otsus_threshold(target) -> None:
     bright = target > threshold_otsu(target)
     assert np.array_equal(weight_map(target, "binary") > 0.5, bright)

@@ -145,7 +145,11 @@ def _threshold_map(image: NDArray[Any], *, smooth: bool) -> NDArray[Any]:
     if spread == 0:
         # Nothing stands out of a constant image, and Otsu's threshold is undefined there.
         return np.full_like(image, 0.5 if smooth else 0.0)
-    threshold = float(threshold_otsu(image))
+    whole = np.rint(image)
+    # Counts get one bin a grey level, as their integer image would; 256 bins of other
+    # edges move the threshold by a level.
+    counts = bool((whole == image).all()) and float(image.max()) < 2**16
+    threshold = float(threshold_otsu(whole.astype(np.int32) if counts else image))
     if not smooth:
         return np.asarray(image > threshold, dtype=image.dtype)
     return np.asarray(1 / (1 + np.exp((threshold - image) / spread)), dtype=image.dtype)

@@ -127,7 +127,7 @@ class Motion:
     burst_rate_hz: float = 0.01
     burst_speed_um_s: tuple[float, float] = (0.05, 0.5)
     burst_duration_s: float = 4.0
-    bending_s: float = 40.0
+    bending_s: float = 90.0
     height_walk_um: float = 0.15
     height_walk_s: float = 30.0
     fission_rate_per_min: float = 0.12

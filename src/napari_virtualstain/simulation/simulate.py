@@ -202,12 +202,19 @@ def _check(
     pixel_size_um: float,
     frame_interval_s: float,
 ) -> None:
-    if frames < 1:
-        raise InputError(f"The number of frames is {frames}: expected at least 1.")
-    if count < 0 or (density is not None and not (math.isfinite(density) and density >= 0)):
-        raise InputError(f"count is {count} and density {density}: expected numbers of at least 0.")
-    if seed < 0:
-        raise InputError(f"The seed is {seed}: expected a whole number of at least 0.")
+    for given, name, least in (
+        (frames, "number of frames", 1),
+        (count, "count", 0),
+        (seed, "seed", 0),
+    ):
+        if not isinstance(given, (int, np.integer)) or given < least:
+            raise InputError(
+                f"The {name} is {given!r}: expected a whole number of at least {least}."
+            )
+    if density is not None and not (math.isfinite(density) and density >= 0):
+        raise InputError(
+            f"The density is {density}: expected a number of at least 0, mitochondria in 100 µm²."
+        )
     for value, name, unit in (
         (pixel_size_um, "pixel size", "µm"),
         (frame_interval_s, "frame interval", "s"),
