@@ -55,3 +55,25 @@ def labels(tmp_path: Path) -> Path:
     return write_image(
         tmp_path / "labels.ome.tif", movie, axes="tyx", pixel_size_um=0.1, frame_interval_s=1
     )
+
+
+@pytest.fixture(scope="session")
+def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a small generator with random weights."""
+    import torch
+
+    from napari_virtualstain.models import ModelCard, build_network, save_model
+
+    torch.manual_seed(0)
+    arguments = {"name": "unet", "arguments": {"widths": [4, 8]}}
+    card = ModelCard(
+        name="tiny",
+        description="A tiny model. For tests.",
+        pixel_size_um=0.08,
+        architecture=arguments,
+        outputs=["mean", "log_scale"],
+    )
+    arguments["arguments"] = {"widths": [4, 8], "out_channels": 2}
+    card = card.model_copy(update={"architecture": card.architecture.model_validate(arguments)})
+    path = tmp_path_factory.mktemp("models") / "tiny.safetensors"
+    return save_model(path, build_network(card.architecture), card)

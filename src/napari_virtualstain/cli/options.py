@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import InputError
+from ..errors import InputError, OutputExistsError
 from .jobs import Job
 
 if TYPE_CHECKING:
@@ -95,3 +95,23 @@ def check_other(output: Path, *inputs: Path | str) -> None:
                 f"The output {output} is the input itself: expected another name. "
                 "Your data would be lost."
             )
+
+
+def check_free(output: Path, *, resume: bool, overwrite: bool) -> None:
+    """Refuse an output that is there or cannot be written, before any work.
+
+    Raises
+    ------
+    OutputExistsError
+        It is there, and must not be replaced; with `resume` it is complete.
+    OutputError
+        It cannot be written.
+    """
+    from ..io import check_output
+
+    if resume and not overwrite and output.exists():
+        raise OutputExistsError(
+            f"{output} is complete already; nothing is left to resume. Allow replacing it "
+            "(--overwrite) to make it anew."
+        )
+    check_output(output, overwrite=overwrite)

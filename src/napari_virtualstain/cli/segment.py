@@ -17,6 +17,7 @@ from .options import (
     Overwrite,
     PixelSize,
     Resume,
+    check_free,
     check_other,
     open_input,
 )
@@ -70,7 +71,7 @@ def segment(
     )
     with running_job() as job:
         check_other(out, input_path)
-        check_output(out, overwrite=overwrite or resume)
+        check_free(out, resume=resume, overwrite=overwrite)
         if measures is not None:
             check_output(measures, overwrite=overwrite)
         stack = open_input(

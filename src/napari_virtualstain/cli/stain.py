@@ -18,6 +18,7 @@ from .options import (
     PixelSize,
     Resume,
     Tile,
+    check_free,
     check_other,
     open_input,
 )
@@ -51,13 +52,11 @@ def stain(
 
     Example:  virtualstain stain movie.ome.tif -o virtual.ome.tif --model mito-h9c2
     """
-    from ..io import check_output
-
     with running_job() as job:
         for path in (out, uncertainty):
             if path is not None:
                 check_other(path, input_path)
-                check_output(path, overwrite=overwrite or resume)
+                check_free(path, resume=resume, overwrite=overwrite)
         stack = open_input(
             input_path,
             job,

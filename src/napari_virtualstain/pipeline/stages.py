@@ -263,9 +263,10 @@ def _sentence(summary: pd.DataFrame, frames: int) -> str:
     from ..metrics import BASELINES
 
     rivals = [name for name in BASELINES if name in summary]
+    means = summary["mean"].astype(float)
     parts = []
     for name, text in _HEADLINE.items():
         best = summary.loc[name, rivals].astype(float).max()
         rival = f" (best baseline {best:.3g})" if best == best else ""
-        parts.append(f"{text} {float(summary.loc[name, 'mean']):.3g}{rival}")
+        parts.append(f"{text} {means[name]:.3g}{rival}")
     return f"mean of {frames} frame{'s' * (frames != 1)}: {', '.join(parts)}"

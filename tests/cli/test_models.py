@@ -1,0 +1,46 @@
+"""``models list|info|export``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., Any]
+
+
+def test_list_shows_shipped_and_own_models_and_says_what_is_broken(
+    run: Run, generator: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "models"))
+    (tmp_path / "models").mkdir()
+    shutil.copy(generator, tmp_path / "models" / "mine.safetensors")
+    (tmp_path / "models" / "broken.safetensors").write_text("rubbish")
+    lines = run("models", "list").stdout.splitlines()
+    by_name = {line.split()[0]: line for line in lines}
+    assert "generator" in by_name["mine"]
+    assert "0.08 µm/px" in by_name["mine"]
+    assert "A tiny model" in by_name["mine"]
+    assert "unreadable" in by_name["broken"]
+    assert "shipped" in by_name["mito-segment"]
+    entries = {entry["name"]: entry for entry in json.loads(run("models", "list", "--json").stdout)}
+    assert entries["mine"]["card"]["outputs"] == ["mean", "log_scale"]
+
+
+def test_info_shows_the_card(run: Run, generator: Path) -> None:
+    output = run("models", "info", generator).stdout
+    assert output.startswith("tiny: generator\nfile: ")
+    assert "pixel size um: 0.08" in output
+    assert "weights sha256: " in output
+    card = json.loads(run("models", "info", generator, "--json").stdout)
+    assert card["name"] == "tiny"
+
+
+def test_unknown_models_and_formats(run: Run, generator: Path) -> None:
+    assert "There is no model 'mito-h9c'" in run("models", "info", "mito-h9c", code=2).stderr
+    result = run("models", "export", generator, "-o", "model.bin", code=2)
+    assert "expected a name ending in .onnx or .zip" in result.stderr
