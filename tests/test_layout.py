@@ -22,7 +22,7 @@ LAYER = {
     "plugin": 3,
 }
 TORCH_ROOMS = {"models", "losses", "training", "inference"}
-TORCH_FILES = {"data/dataset.py"}
+TORCH_FILES = {"data/dataset.py", "segmentation/learning.py"}
 GUI = {"napari", "qtpy", "PyQt6", "PySide6", "magicgui", "superqt", "psygnal"}
 
 

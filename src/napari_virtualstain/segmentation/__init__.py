@@ -16,6 +16,8 @@ __all__ = [
     "SHAPE_COLUMNS",
     "SegmentationMaps",
     "Segmenter",
+    "SegmenterResult",
+    "SegmenterTraining",
     "Split",
     "fit_movie",
     "measure",
@@ -23,17 +25,22 @@ __all__ = [
     "segment_to_file",
     "split_instances",
     "summarise_frames",
+    "train_segmenter",
 ]
 
 _LATER = {
     "SegmentationMaps": "maps",
     "Segmenter": "segmenter",
+    "SegmenterResult": "fine_tuning",
+    "SegmenterTraining": "fine_tuning",
     "fit_movie": "segmenting",
     "segment": "segmenting",
     "segment_to_file": "segmenting",
+    "train_segmenter": "fine_tuning",
 }
 
 if TYPE_CHECKING:
+    from .fine_tuning import SegmenterResult, SegmenterTraining, train_segmenter
     from .maps import SegmentationMaps
     from .segmenter import Segmenter
     from .segmenting import fit_movie, segment, segment_to_file

@@ -108,15 +108,20 @@ class Segmenter:
         fitted = fitted or self.fit([values])
         if fitted.constant or not np.ptp(values):
             return self._nothing(values.shape)
+        return self.maps_of_normalised(self.compressed(fitted.apply(values)), on_tile=on_tile)
+
+    def maps_of_normalised(
+        self, normal: NDArray[np.float32], *, on_tile: Callable[[int, int], None] | None = None
+    ) -> SegmentationMaps:
+        """Return the maps of a plane that is normalised and compressed already."""
         from ..inference import resample
 
-        normal = self._compressed(fitted.apply(values))
-        size_um, shape = self._inner_size(values.shape)
+        size_um, shape = self._inner_size(normal.shape)
         with self._lock:
             raw = self.network.predict(resample(normal, shape)[None, None], on_tile=on_tile)[0]
         probabilities = _sigmoid(raw)
         inner = probabilities[0]
-        foreground = inner if shape == values.shape else resample(inner, values.shape).clip(0, 1)
+        foreground = inner if shape == normal.shape else resample(inner, normal.shape).clip(0, 1)
         return SegmentationMaps.compact(
             foreground,
             inner,
@@ -131,7 +136,7 @@ class Segmenter:
     def _steps(self) -> tuple[tuple[int, int], ...]:
         return tuple((int(dy), int(dx)) for dy, dx in self.settings.get("steps", ()))
 
-    def _compressed(self, normal: NDArray[np.float32]) -> NDArray[np.float32]:
+    def compressed(self, normal: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return normalised intensities on a scale that also shows dim mitochondria."""
         gain = float(self.settings.get("asinh_gain", 0.0))
         if gain <= 0:

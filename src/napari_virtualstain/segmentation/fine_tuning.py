@@ -1,0 +1,338 @@
+"""Training a segmenter on a user's own labels, complete or painted here and there."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from .. import __version__
+from ..errors import InputError
+from ..io import check_output
+from ..metrics import object_scores
+from ..models import Architecture, ModelCard, build_network, save_model
+from ..progress import CancelToken, ProgressCallback, Reporter
+from .affinities import step_directions
+from .painted import LabelledImage, draw_crop, hold_out, labelled_images
+from .segmenter import Segmenter, as_segmenter
+
+if TYPE_CHECKING:
+    from ..models import Model
+
+SEGMENTATION_DEFAULTS: dict[str, Any] = {
+    "steps": [list(step) for step in step_directions([3, 7, 12], [4, 8, 8])],
+    "asinh_gain": 5.0,
+    "pixel_size_range_um": [0.04, 0.11],
+    "merge_above": 0.35,
+}
+NORMALISATION = {"input": {"kind": "percentile", "low": 10.0, "high": 99.8}}
+_CHECKPOINT_EVERY = 50
+
+
+@dataclass(frozen=True, slots=True)
+class SegmenterTraining:
+    """Settings of :func:`train_segmenter`.
+
+    Attributes
+    ----------
+    steps : int
+        Optimiser steps; 150 take a few minutes on two cores.
+    learning_rate : float
+        At the start.
+    batch_size, crop : int
+        Crops of a step, and their side in pixels.
+    held_out : float
+        Share of the labelled images, or of the labelled blocks of fewer than four
+        images, that training never sees and that the scores are of.
+    seed : int
+        Of all randomness.
+    """
+
+    steps: int = 150
+    learning_rate: float = 1e-3
+    batch_size: int = 6
+    crop: int = 128
+    held_out: float = 0.25
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("steps", 1, 10**6),
+            ("batch_size", 1, 256),
+            ("crop", 32, 1024),
+            ("held_out", 0, 0.9),
+            ("learning_rate", 1e-8, 1.0),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise InputError(f"{name}={value}: expected a value from {low} to {high}.")
+        if self.crop % 32:
+            raise InputError(f"crop={self.crop}: expected a multiple of 32 pixels.")
+
+
+@dataclass(frozen=True, slots=True)
+class SegmenterResult:
+    """A trained segmenter.
+
+    Attributes
+    ----------
+    path : Path
+        Its file.
+    card : ModelCard
+        What it is.
+    before, after : dict
+        Scores on the held-out part with the model as it was and as it is: ``iou`` of the
+        foreground over known pixels, and ``f1`` of objects at IoU 0.5 where images are
+        labelled completely. Empty where nothing was held out, `before` also for a new
+        network.
+    history : DataFrame
+        ``step`` and ``loss``.
+    """
+
+    path: Path
+    card: ModelCard
+    before: dict[str, float]
+    after: dict[str, float]
+    history: pd.DataFrame
+
+    @property
+    def summary(self) -> str:
+        """One sentence for a person."""
+        if not self.after:
+            return "Trained on everything that was labelled; nothing was held out to score it on."
+        parts = [
+            f"{name} {self.before[name]:.3f} before, {value:.3f} after"
+            if name in self.before
+            else f"{name} {value:.3f}"
+            for name, value in self.after.items()
+            if math.isfinite(value)
+        ]
+        return "On held-out labels: " + "; ".join(parts) + "."
+
+
+def train_segmenter(
+    images: Sequence[ArrayLike],
+    labels: Sequence[ArrayLike],
+    out: str | Path,
+    *,
+    init: Model | str | Path | None = "mito-segment",
+    painted: bool = False,
+    settings: SegmenterTraining | None = None,
+    pixel_size_um: float | None = None,
+    name: str | None = None,
+    names: Sequence[str] = (),
+    checkpoint: str | Path | None = None,
+    overwrite: bool = False,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> SegmenterResult:
+    """Train a segmenter on images and labels, write it, and return it with its scores.
+
+    Parameters
+    ----------
+    images, labels : sequences of arrays, shape (Y, X) or (T, Y, X)
+        Fluorescence and labels in pairs. See `painted` for the meaning of 0.
+    out : str or Path
+        Model file to write, ``.safetensors``.
+    init : Model, str, path or None
+        The model to start from; None starts a new network, which needs many images.
+    painted : bool
+        False: 0 is background, all of it. True: 0 is not looked at and ignored, 1 is
+        background, values from 2 on are one mitochondrion each.
+    settings : SegmenterTraining, optional
+        Steps, learning rate, held-out share, seed.
+    pixel_size_um : float, optional
+        Of the images, for the card.
+    name : str, optional
+        Under which the model is listed; the file's name if not given.
+    names : sequence of str
+        Of the images, for messages and the card.
+    checkpoint : str or Path, optional
+        Written every 50 steps and when cancelled; where it exists, training goes on
+        from it. It is removed when the model is written.
+    overwrite : bool
+        Whether `out` may be replaced.
+    progress, cancel : callable, CancelToken, optional
+        Reported to and looked at once a step.
+
+    Raises
+    ------
+    InputError
+        Images and labels do not fit, nothing is labelled, or a setting is impossible.
+    ModelError, TrainingError, OutputError, CancelledError
+        `init` is unusable; the loss is not finite; `out` cannot be written; cancelled.
+
+    Examples
+    --------
+    >>> import napari_virtualstain as vs, tempfile, pathlib
+    >>> scene = vs.simulate(frames=1, size=128, count=8, seed=0)
+    >>> quick = SegmenterTraining(steps=2, batch_size=1, crop=64)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     out = pathlib.Path(folder, "mine.safetensors")
+    ...     result = train_segmenter(scene.fluorescence, scene.labels, out, settings=quick)
+    >>> sorted(result.after)
+    ['iou']
+    """
+    settings = settings or SegmenterTraining()
+    target = Path(out)
+    check_output(target, overwrite=overwrite)
+    model, card = _start(init, name or target.name.removesuffix(".safetensors"), pixel_size_um)
+    segmenter = Segmenter(model)
+    examples = labelled_images(
+        list(images),
+        list(labels),
+        painted=painted,
+        normalisation=card.normalisation.input,
+        compress=segmenter.compressed,
+        names=names,
+    )
+    rng = np.random.default_rng(settings.seed)
+    train, test = hold_out(examples, settings.held_out, rng)
+    before = _scores(segmenter, test) if init is not None else {}
+    saved = None if checkpoint is None else Path(checkpoint)
+    history = _learn(model, train, settings, rng, saved, progress, cancel)
+    after = _scores(Segmenter(model), test)
+    card = _finished_card(card, model, settings, before, after, (train, test), painted, names)
+    save_model(target, model.network, card, overwrite=overwrite)
+    if saved is not None:
+        saved.unlink(missing_ok=True)
+    return SegmenterResult(target, card, before, after, history)
+
+
+def _start(
+    init: Model | str | Path | None, name: str, pixel_size_um: float | None
+) -> tuple[Model, ModelCard]:
+    from ..models import Model
+
+    if init is not None:
+        given = as_segmenter(init)
+        card = given.card.model_copy(update={"name": name})
+        model = replace(given, network=copy.deepcopy(given.network), card=card)
+    else:
+        card = new_card(name)
+        model = Model(build_network(card.architecture), card, "", Path())
+    if pixel_size_um is not None:
+        card = card.model_copy(update={"pixel_size_um": float(pixel_size_um)})
+    return model, card
+
+
+def new_card(name: str) -> ModelCard:
+    """Return the card of an untrained segmenter with the usual outputs."""
+    steps = SEGMENTATION_DEFAULTS["steps"]
+    arguments = {"in_channels": 1, "out_channels": 2 + len(steps), "widths": [24, 48, 96, 192]}
+    return ModelCard.model_validate(
+        {
+            "name": name,
+            "kind": "segmenter",
+            "architecture": Architecture(name="unet", arguments=arguments),
+            "outputs": ["foreground", "contact", *(f"same at {dy},{dx}" for dy, dx in steps)],
+            "normalisation": NORMALISATION,
+            "pixel_size_um": 0.08,
+            "segmentation": SEGMENTATION_DEFAULTS,
+        }
+    )
+
+
+def _learn(
+    model: Model,
+    examples: Sequence[LabelledImage],
+    settings: SegmenterTraining,
+    rng: np.random.Generator,
+    checkpoint: Path | None,
+    progress: ProgressCallback | None,
+    cancel: CancelToken | None,
+) -> pd.DataFrame:
+    from .learning import Learner, as_batch
+
+    steps = [(int(y), int(x)) for y, x in Segmenter(model).settings.get("steps", ())]
+    fresh = not model.sha256
+    learner = Learner(
+        model.network, steps, settings.learning_rate, settings.steps, keep_statistics=not fresh
+    )
+    if checkpoint is not None and checkpoint.exists():
+        learner.resume(checkpoint, rng)
+    reporter = Reporter(settings.steps, "step", "training", progress, cancel)
+    reporter.done = learner.step
+    losses = []
+    try:
+        for crops in _crops(examples, settings, rng, settings.steps - learner.step):
+            reporter.check()
+            losses.append((learner.step, learner.learn(as_batch(crops))))
+            if checkpoint is not None and learner.step % _CHECKPOINT_EVERY == 0:
+                learner.save(checkpoint, rng)
+            reporter.advance()
+    except BaseException:
+        if checkpoint is not None and losses:
+            learner.save(checkpoint, rng)
+        model.network.requires_grad_(False).eval()
+        raise
+    learner.finish()
+    return pd.DataFrame(losses, columns=["step", "loss"])
+
+
+def _crops(
+    examples: Sequence[LabelledImage],
+    settings: SegmenterTraining,
+    rng: np.random.Generator,
+    batches: int,
+) -> Iterator[list[Any]]:
+    weight = np.array([float(e.known.sum()) for e in examples])
+    for _ in range(batches):
+        chosen = rng.choice(len(examples), settings.batch_size, p=weight / weight.sum())
+        yield [draw_crop(examples[int(index)], settings.crop, rng) for index in chosen]
+
+
+def _scores(segmenter: Segmenter, examples: Sequence[LabelledImage]) -> dict[str, float]:
+    """Return mean scores over held-out examples."""
+    if not examples:
+        return {}
+    rows = [_score(segmenter, example) for example in examples]
+    frame = pd.DataFrame(rows)
+    return {name: float(frame[name].mean()) for name in frame if frame[name].notna().any()}
+
+
+def _score(segmenter: Segmenter, example: LabelledImage) -> dict[str, float]:
+    labels = segmenter.maps_of_normalised(example.image).labels()
+    found, true = (labels > 0) & example.known, example.labels > 0
+    union = int((found | true).sum())
+    scores = {"iou": int((found & true).sum()) / union if union else math.nan}
+    if example.complete:
+        scores["f1"] = object_scores(labels, example.labels)["f1"]
+    return scores
+
+
+def _finished_card(
+    card: ModelCard,
+    model: Model,
+    settings: SegmenterTraining,
+    before: dict[str, float],
+    after: dict[str, float],
+    parts: tuple[list[LabelledImage], list[LabelledImage]],
+    painted: bool,
+    names: Sequence[str],
+) -> ModelCard:
+    train, test = parts
+    return card.model_copy(
+        update={
+            "training": {
+                "started_from": model.sha256,
+                "painted": painted,
+                **{key: getattr(settings, key) for key in SegmenterTraining.__slots__},
+            },
+            "split": {
+                "train": sorted({example.name for example in train}),
+                "held_out": sorted({example.name for example in test}),
+                "by": "image" if len(train) + len(test) >= 4 else "block of 64 pixels",
+            },
+            "scores": {"before": before, "after": after},
+            "data": {"images": list(names)},
+            "versions": {"napari-virtualstain": __version__},
+        }
+    )

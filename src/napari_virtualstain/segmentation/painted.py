@@ -1,0 +1,242 @@
+"""Images with labels, complete or painted here and there, to train a segmenter on.
+
+In a **complete** label image 0 is background. In a **painted** one 0 means "not looked
+at": the pixel teaches nothing. There 1 is background and every value from 2 on one
+mitochondrion; a few strokes over background and a few mitochondria suffice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from ..data import Normalisation
+from ..errors import InputError
+from .segmenter import filled
+
+PAINTED_BACKGROUND = 1
+_BLOCK = 64
+_GUARD = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledImage:
+    """One plane with what is known about it.
+
+    Attributes
+    ----------
+    image : ndarray of float32, shape (Y, X)
+        Normalised fluorescence.
+    labels : ndarray of int32, shape (Y, X)
+        0 background or unknown, else one value for each mitochondrion.
+    known : ndarray of bool, shape (Y, X)
+        Where the labels may be believed.
+    name : str
+        For messages.
+    """
+
+    image: NDArray[np.float32]
+    labels: NDArray[np.int32]
+    known: NDArray[np.bool_]
+    name: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every pixel is known, so that objects can be counted."""
+        return bool(self.known.all())
+
+
+def labelled_images(
+    images: Sequence[ArrayLike],
+    labels: Sequence[ArrayLike],
+    *,
+    painted: bool,
+    normalisation: Normalisation,
+    compress: Any,
+    names: Sequence[str] = (),
+) -> list[LabelledImage]:
+    """Return checked planes of images (or movies) and their labels.
+
+    Parameters
+    ----------
+    images, labels : sequences of arrays, shape (Y, X) or (T, Y, X)
+        In pairs of equal shape.
+    painted : bool
+        What 0 means, see the module.
+    normalisation : Normalisation
+        Fitted to each image or movie.
+    compress : callable
+        Applied to normalised planes.
+    names : sequence of str
+        For messages.
+
+    Raises
+    ------
+    InputError
+        Shapes or numbers do not fit, or nothing usable is labelled.
+    """
+    if len(images) != len(labels) or not images:
+        raise InputError(
+            f"{len(images)} images and {len(labels)} label images were given: expected as many of "
+            "the one as of the other, at least one."
+        )
+    examples: list[LabelledImage] = []
+    for index, (image, label) in enumerate(zip(images, labels, strict=True)):
+        name = names[index] if index < len(names) else f"image {index + 1}"
+        planes, marks = _planes(np.asarray(image), np.asarray(label), name)
+        fitted = normalisation.fit(planes)
+        for plane, mark in zip(planes, marks, strict=True):
+            example = _example(compress(fitted.apply(plane)), mark, painted, name)
+            if example.known.any():
+                examples.append(example)
+    _check_content(examples, painted)
+    return examples
+
+
+def _planes(
+    image: NDArray[Any], labels: NDArray[Any], name: str
+) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+    if image.shape != labels.shape or image.ndim not in (2, 3) or 0 in image.shape:
+        raise InputError(
+            f"{name} has shape {image.shape} and labels of shape {labels.shape}: expected the same "
+            "(Y, X) or (T, Y, X) for both."
+        )
+    if labels.dtype.kind not in "biu":
+        raise InputError(f"The labels of {name} are of type {labels.dtype}: expected integers.")
+    if labels.min() < 0:
+        raise InputError(f"The labels of {name} are negative in places: expected 0 and up.")
+    if image.ndim == 2:
+        image, labels = image[None], labels[None]
+    return [filled(plane) for plane in image], list(labels)
+
+
+def _example(
+    image: NDArray[np.float32], marks: NDArray[Any], painted: bool, name: str
+) -> LabelledImage:
+    values = marks.astype(np.int32)
+    if painted:
+        known = values > 0
+        values = np.where(values > PAINTED_BACKGROUND, values, 0)
+    else:
+        known = np.ones(values.shape, bool)
+    return LabelledImage(np.asarray(image, np.float32), values, known, name)
+
+
+def _check_content(examples: list[LabelledImage], painted: bool) -> None:
+    if not any(example.labels.any() for example in examples):
+        raise InputError(
+            "No mitochondrion is labelled. "
+            + ("Paint some, each with its own value from 2 on." if painted else "Label some.")
+        )
+    if not any((example.known & (example.labels == 0)).any() for example in examples):
+        raise InputError(
+            f"No background is labelled. Paint some with value {PAINTED_BACKGROUND}, above all "
+            "where the present model finds mitochondria that are none."
+        )
+
+
+def hold_out(
+    examples: Sequence[LabelledImage], fraction: float, rng: np.random.Generator
+) -> tuple[list[LabelledImage], list[LabelledImage]]:
+    """Return examples to train on, and examples to score on that training never sees.
+
+    Whole images where there are at least four; else blocks of 64 pixels, with a margin
+    between the two that neither has.
+    """
+    if fraction <= 0:
+        return list(examples), []
+    if len(examples) >= 4:
+        order = rng.permutation(len(examples))
+        count = min(len(examples) - 1, max(1, round(fraction * len(examples))))
+        chosen = set(order[:count].tolist())
+        train = [e for i, e in enumerate(examples) if i not in chosen]
+        return train, [e for i, e in enumerate(examples) if i in chosen]
+    pairs = [_split_blocks(example, fraction, rng) for example in examples]
+    train = [one for one, _ in pairs if one.known.any()]
+    test = [other for _, other in pairs if other.labels.any()]
+    if not any(example.labels.any() for example in train):
+        return list(examples), []
+    return train, test
+
+
+def _split_blocks(
+    example: LabelledImage, fraction: float, rng: np.random.Generator
+) -> tuple[LabelledImage, LabelledImage]:
+    rows, columns = (-(-n // _BLOCK) for n in example.labels.shape)
+    block = np.add.outer(
+        np.arange(example.labels.shape[0]) // _BLOCK * columns,
+        np.arange(example.labels.shape[1]) // _BLOCK,
+    )
+    amount = np.bincount(block[example.labels > 0], minlength=rows * columns)
+    candidates = rng.permutation(np.flatnonzero(amount))
+    count = round(fraction * len(candidates))
+    chosen = candidates[: max(1, count)] if len(candidates) > 1 else candidates[:0]
+    held = np.isin(block, chosen)
+    near = ndimage.binary_dilation(held, iterations=_GUARD)
+    return (
+        replace(example, known=example.known & ~near, labels=np.where(near, 0, example.labels)),
+        replace(example, known=example.known & held, labels=np.where(held, example.labels, 0)),
+    )
+
+
+def draw_crop(
+    example: LabelledImage, size: int, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.bool_]]:
+    """Return image, labels and known pixels of a random crop about a known pixel.
+
+    Parameters
+    ----------
+    example : LabelledImage
+        Padded by reflection where it is smaller than the crop; padding is not known.
+    size : int
+        Side of the crop, pixels.
+    rng : Generator
+        Source of randomness; also turns, flips, rescales and blurs.
+    """
+    image, labels, known = _padded(example, size)
+    wanted = labels > 0 if (labels > 0).any() and rng.random() < 0.7 else known
+    y, x = np.argwhere(wanted)[rng.integers(int(wanted.sum()))]
+    corner = [
+        int(np.clip(centre - rng.integers(size), 0, length - size))
+        for centre, length in zip((y, x), image.shape, strict=True)
+    ]
+    box = tuple(slice(c, c + size) for c in corner)
+    return _varied(image[box], labels[box], known[box], rng)
+
+
+def _padded(
+    example: LabelledImage, size: int
+) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.bool_]]:
+    missing = [(0, max(0, size - n)) for n in example.image.shape]
+    if not any(after for _, after in missing):
+        return example.image, example.labels, example.known
+    return (
+        np.pad(example.image, missing, mode="symmetric"),
+        np.pad(example.labels, missing),
+        np.pad(example.known, missing),
+    )
+
+
+def _varied(
+    image: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    known: NDArray[np.bool_],
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.bool_]]:
+    turns, flipped = int(rng.integers(4)), rng.random() < 0.5
+
+    def turned(array: NDArray[Any]) -> NDArray[Any]:
+        array = np.rot90(array, turns)
+        return np.ascontiguousarray(array[:, ::-1] if flipped else array)
+
+    values = image * float(np.exp(rng.normal(0, 0.15))) + float(rng.normal(0, 0.03))
+    if rng.random() < 0.2:
+        values = ndimage.gaussian_filter(values, rng.uniform(0.3, 0.9))
+    if rng.random() < 0.3:
+        values = values + rng.normal(0, rng.uniform(0, 0.05), values.shape)
+    return turned(values).astype(np.float32), turned(labels), turned(known)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_virtualstain.segmentation.affinities import merge_fragments, step_directions
+from napari_virtualstain.segmentation.fine_tuning import SEGMENTATION_DEFAULTS
+
+from .shapes import bar, same_partition
+from .test_instances import wiggles
+
+STEPS = tuple(tuple(step) for step in SEGMENTATION_DEFAULTS["steps"])
+
+
+def exact_pairs(truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a perfect network would say: an oracle written pixel by pixel."""
+    height, width = truth.shape
+    same = np.zeros((len(STEPS), height, width), np.float32)
+    contact = np.zeros(truth.shape, np.float32)
+    for y, x in np.argwhere(truth):
+        for k, (dy, dx) in enumerate(STEPS):
+            if 0 <= y + dy < height and 0 <= x + dx < width:
+                same[k, y, x] = truth[y + dy, x + dx] == truth[y, x]
+        near = truth[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3]
+        contact[y, x] = ((near > 0) & (near != truth[y, x])).any()
+    return contact, same
+
+
+def overlap(labels: np.ndarray, object_mask: np.ndarray) -> float:
+    return max(
+        (object_mask & (labels == value)).sum() / (object_mask | (labels == value)).sum()
+        for value in np.unique(labels[object_mask])
+    )
+
+
+def test_perfect_pairs_join_the_arms_of_a_crossing():
+    truth = np.where(bar(90), 2, np.where(bar(0), 1, 0))
+    labels = merge_fragments(truth > 0, *exact_pairs(truth), STEPS)
+    # the bar below lies in two parts that touch nowhere: only long steps can join them
+    assert labels.max() == 2
+    assert overlap(labels, truth == 1) > 0.9
+    assert overlap(labels, truth == 2) > 0.9
+
+
+def test_perfect_pairs_part_what_lies_side_by_side():
+    truth = np.zeros((40, 60), np.int32)
+    truth[10:15, 5:55], truth[15:20, 5:55] = 1, 2
+    labels = merge_fragments(truth > 0, *exact_pairs(truth), STEPS)
+    assert labels.max() == 2
+    assert overlap(labels, truth == 1) > 0.9
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10_000), area=st.integers(0, 60))
+def test_labels_cover_the_mask_whatever_the_network_says(seed, area):
+    rng = np.random.default_rng(seed)
+    mask = wiggles(seed)
+    contact = rng.random(mask.shape).astype(np.float32)
+    same = rng.random((len(STEPS), *mask.shape)).astype(np.float32)
+    labels = merge_fragments(mask, contact, same, STEPS, min_area_px=area)
+    assert ((labels > 0) == mask).all()
+    assert np.array_equal(np.unique(labels[mask]), np.arange(1, labels.max() + 1))
+
+
+def test_doubt_everywhere_keeps_nothing_together_and_trust_all():
+    mask = bar(0)
+    contact = np.zeros(mask.shape, np.float32)
+    ones = np.ones((len(STEPS), *mask.shape), np.float32)
+    assert merge_fragments(mask, contact, ones, STEPS).max() == 1
+    assert merge_fragments(mask, contact, 0 * ones, STEPS).max() > 1
+    assert merge_fragments(mask, contact, 0 * ones, STEPS, min_area_px=1e9).max() == 1
+
+
+def test_nothing_in_nothing_out():
+    mask = np.zeros((20, 30), bool)
+    maps = np.zeros((len(STEPS), 20, 30), np.float32)
+    assert not merge_fragments(mask, maps[0], maps, STEPS).any()
+
+
+def test_the_order_of_numbers_in_the_truth_does_not_matter():
+    truth = np.where(bar(90), 2, np.where(bar(30), 1, 0))
+    other = np.where(truth > 0, 3 - truth, 0)
+    one = merge_fragments(truth > 0, *exact_pairs(truth), STEPS)
+    assert same_partition(one, merge_fragments(other > 0, *exact_pairs(other), STEPS))
+
+
+@pytest.mark.parametrize("length", [3, 7, 12])
+def test_steps_have_their_length_and_span_half_a_turn(length):
+    steps = np.array(step_directions([length], [8]))
+    assert np.hypot(*steps.T) == pytest.approx(length, abs=0.8)
+    assert len({tuple(step) for step in steps.tolist()} | {tuple(-s) for s in steps}) == 16

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import pickle
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from napari_virtualstain.errors import (
+    CancelledError,
+    InputError,
+    ModelError,
+    OutputExistsError,
+)
+from napari_virtualstain.io import Stack, open_stack
+from napari_virtualstain.models import Model, ModelCard, build_network
+from napari_virtualstain.progress import CancelToken
+from napari_virtualstain.segmentation import Segmenter, fit_movie, segment, segment_to_file
+
+
+def counts(labels) -> list[int]:
+    return [int(plane.max()) for plane in np.asarray(labels)]
+
+
+def test_each_disc_is_a_label(discs, threshold_segmenter):
+    labels = segment(discs, threshold_segmenter)
+    assert labels.dtype == np.int32
+    assert counts(labels) == [1, 2, 3]
+    y, x = np.mgrid[:72, :90]
+    assert ((labels[0] > 0) == (np.hypot(y - 30, x - 15) < 6)).all()
+
+
+def test_one_plane_and_more_axes(discs, threshold_segmenter):
+    assert segment(discs[2], threshold_segmenter).max() == 3
+    deep = np.stack([discs, discs])
+    assert np.array_equal(
+        segment(deep, threshold_segmenter)[1], segment(discs, threshold_segmenter)
+    )
+
+
+@pytest.mark.parametrize("factor", [0.01, 1, 1000])
+@pytest.mark.parametrize("offset", [-500, 0, 1e5])
+def test_scale_and_offset_of_intensity_change_nothing(discs, threshold_segmenter, factor, offset):
+    expected = segment(discs, threshold_segmenter)
+    assert np.array_equal(
+        segment(discs.astype(float) * factor + offset, threshold_segmenter), expected
+    )
+
+
+def test_types_of_integer_and_byte_order_change_nothing(discs, threshold_segmenter):
+    expected = segment(discs, threshold_segmenter)
+    for dtype in (">u2", np.int32, np.float32, ">f8"):
+        assert np.array_equal(segment(discs.astype(dtype), threshold_segmenter), expected)
+
+
+def test_dask_is_lazy_and_equal(discs, threshold_segmenter):
+    read = []
+
+    def watch(block):
+        read.append(1)
+        return block
+
+    movie = da.from_array(discs, chunks=(1, 40, 40)).map_blocks(watch, dtype=discs.dtype)
+    labels = segment(movie, threshold_segmenter)
+    assert not read
+    assert labels.dtype == np.int32
+    assert labels.chunks == ((1, 1, 1), (72,), (90,))
+    assert np.array_equal(labels.compute(scheduler="sync"), segment(discs, threshold_segmenter))
+
+
+def test_a_frame_depends_on_the_movie_not_on_being_alone(discs, threshold_segmenter):
+    dim = np.stack([discs[2], (discs[2] - 100.0) * 0.3 + 100])
+    labels = segment(dim, threshold_segmenter)
+    assert counts(labels) == [3, 0]
+    assert segment(dim[1], threshold_segmenter).max() == 3
+
+
+def test_blank_frames_have_no_mitochondria(threshold_segmenter):
+    assert not segment(np.full((2, 40, 40), 7), threshold_segmenter).any()
+    assert not segment(np.zeros((1, 1)), threshold_segmenter).any()
+    assert not segment(np.full((40, 40), np.nan), threshold_segmenter).any()
+
+
+def test_pixels_that_are_no_numbers_do_not_spread(discs, threshold_segmenter):
+    image = discs[0].astype(float)
+    image[60, 60] = np.nan
+    image[61, 5] = np.inf
+    assert np.array_equal(
+        segment(image, threshold_segmenter) > 0, segment(discs[0], threshold_segmenter) > 0
+    )
+
+
+def test_a_pixel_size_out_of_range_is_resampled(discs, threshold_segmenter):
+    coarse = discs[2].reshape(36, 2, 45, 2).mean(axis=(1, 3))
+    labels = segment(coarse, threshold_segmenter, pixel_size_um=0.22)
+    assert labels.shape == coarse.shape
+    assert labels.max() == 3
+    fine = np.kron(discs[2], np.ones((4, 4)))
+    assert segment(fine, threshold_segmenter, pixel_size_um=0.02).max() == 3
+
+
+def test_small_objects_go_by_their_physical_area(discs, threshold_segmenter):
+    area_px = int((segment(discs[0], threshold_segmenter) > 0).sum())
+    limit = area_px * 0.1**2
+    keep = segment(discs[0], threshold_segmenter, pixel_size_um=0.1, min_area_um2=limit * 0.99)
+    drop = segment(discs[0], threshold_segmenter, pixel_size_um=0.1, min_area_um2=limit * 1.01)
+    assert (keep.max(), drop.max()) == (1, 0)
+
+
+def test_kept_maps_give_what_segmenting_anew_gives(discs, threshold_segmenter):
+    segmenter = Segmenter(threshold_segmenter, pixel_size_um=0.1)
+    maps = segmenter.maps(discs[2], fit_movie(discs, segmenter))
+    for threshold in (0.1, 0.5, 0.9):
+        for split in ("skeleton", "log", "none"):
+            options = {"threshold": threshold, "split": split}
+            anew = segment(discs, threshold_segmenter, pixel_size_um=0.1, **options)[2]
+            assert np.array_equal(maps.labels(**options), anew)
+
+
+def test_a_segmenter_travels_to_another_process(discs, threshold_segmenter):
+    segmenter = Segmenter(threshold_segmenter)
+    before = segmenter.maps(discs[2]).labels()
+    assert np.array_equal(pickle.loads(pickle.dumps(segmenter)).maps(discs[2]).labels(), before)
+
+
+def test_progress_and_cancel(discs, threshold_segmenter):
+    seen = []
+    segment(discs, threshold_segmenter, progress=lambda p: seen.append((p.done, p.total)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    token = CancelToken()
+    with pytest.raises(CancelledError):
+        segment(discs, threshold_segmenter, progress=lambda p: token.cancel(), cancel=token)
+
+
+@pytest.mark.parametrize(
+    ("image", "options", "message"),
+    [
+        (np.ones(5), {}, "expected"),
+        (np.ones((0, 5)), {}, "empty"),
+        (np.ones((50, 50, 3)), {}, "RGB"),
+        (np.ones((5, 5), complex), {}, "real numbers"),
+        (np.array([["a", "b"]]), {}, "real numbers"),
+        (np.ones((5, 5)), {"pixel_size_um": -1}, "pixel size"),
+        (np.ones((5, 5)), {"pixel_size_um": 50}, "pixel size"),
+        (np.ones((5, 5)), {"threshold": 1.5}, "threshold"),
+        (np.ones((5, 5)), {"min_area_um2": -1}, "min_area_um2"),
+        (np.ones((5, 5)), {"split": "some"}, "skeleton, log, none"),
+    ],
+)
+def test_bad_input_is_named(image, options, message, threshold_segmenter):
+    if options.get("pixel_size_um") == 50:
+        image = np.arange(25.0).reshape(5, 5)
+    with pytest.raises(InputError, match=message):
+        segment(image, threshold_segmenter, **options)
+
+
+def test_a_generator_is_refused():
+    card = ModelCard(name="painter", architecture={"arguments": {"widths": [2]}})
+    painter = Model(build_network(card.architecture), card, "", None)
+    with pytest.raises(ModelError, match="generator"):
+        segment(np.eye(20), painter)
+
+
+def test_to_file_with_geometry_resume_and_no_overwriting(discs, threshold_segmenter, tmp_path):
+    stack = Stack(da.from_array(discs, chunks=(1, 72, 90)), "tyx", 0.1, 2.5, name="discs")
+    out = segment_to_file(stack, tmp_path / "labels.ome.tif", threshold_segmenter)
+    written = open_stack(out)
+    assert np.array_equal(
+        written.data.compute(), segment(discs, threshold_segmenter, pixel_size_um=0.1)
+    )
+    assert (written.axes, written.pixel_size_um, written.frame_interval_s) == ("tyx", 0.1, 2.5)
+    with pytest.raises(OutputExistsError):
+        segment_to_file(stack, out, threshold_segmenter)
+
+
+@pytest.mark.parametrize("suffix", [".ome.tif", ".ome.zarr"])
+def test_an_interrupted_run_is_resumed(discs, threshold_segmenter, tmp_path, suffix):
+    out, token, seen = tmp_path / f"labels{suffix}", CancelToken(), []
+    with pytest.raises(CancelledError):
+        segment_to_file(
+            discs, out, threshold_segmenter, progress=lambda p: token.cancel(), cancel=token
+        )
+    assert not out.exists()
+    segment_to_file(
+        discs, out, threshold_segmenter, resume=True, progress=lambda p: seen.append(p.done)
+    )
+    assert seen[0] > 1
+    assert counts(open_stack(out).data.compute()) == [1, 2, 3]

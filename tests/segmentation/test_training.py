@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_virtualstain.errors import CancelledError, InputError, OutputExistsError, TrainingError
+from napari_virtualstain.models import load_model
+from napari_virtualstain.progress import CancelToken
+from napari_virtualstain.segmentation import SegmenterTraining, segment, train_segmenter
+from napari_virtualstain.segmentation.fine_tuning import SEGMENTATION_DEFAULTS
+from napari_virtualstain.segmentation.learning import (
+    contact_target,
+    pair_targets,
+    segmentation_loss,
+)
+from napari_virtualstain.segmentation.painted import LabelledImage, draw_crop, hold_out
+
+from .test_affinities import exact_pairs
+
+STEPS = [tuple(step) for step in SEGMENTATION_DEFAULTS["steps"]]
+QUICK = SegmenterTraining(steps=40, learning_rate=0.02, batch_size=2, crop=32, held_out=0.3)
+
+
+@pytest.fixture
+def truth() -> np.ndarray:
+    labels = np.zeros((2, 30, 34), np.int32)
+    labels[0, 4:9, 3:30], labels[0, 9:14, 3:20], labels[1, 5:25, 12:17] = 1, 2, 7
+    return labels
+
+
+def test_targets_agree_with_an_oracle_pixel_by_pixel(truth):
+    same, valid = pair_targets(torch.from_numpy(truth), STEPS)
+    contact = contact_target(torch.from_numpy(truth))
+    for index, labels in enumerate(truth):
+        expected_contact, expected = exact_pairs(labels)
+        assert np.array_equal((same & valid)[index].numpy(), expected > 0)
+        # the corners of the 5 x 5 window are farther than two pixels
+        assert not (contact[index].numpy() & (expected_contact == 0)).any()
+        assert contact[index].any() == (expected_contact > 0).any()
+
+
+def test_perfect_outputs_cost_next_to_nothing_and_unknown_pixels_do_not_count(truth):
+    labels = torch.from_numpy(truth)
+    same, _ = pair_targets(labels, STEPS)
+    maps = torch.cat([(labels > 0)[:, None], contact_target(labels)[:, None], same], 1)
+    perfect = (maps.float() * 2 - 1) * 20
+    known = torch.ones_like(labels, dtype=torch.bool)
+    assert float(segmentation_loss(perfect, labels, known, STEPS)) < 0.01
+    spoilt = perfect.clone()
+    spoilt[:, 0, :, -3:] *= -1
+    assert float(segmentation_loss(spoilt, labels, known, STEPS)) > 0.5
+    known[:, :, -3:] = False
+    assert float(segmentation_loss(spoilt, labels, known, STEPS)) < 0.01
+
+
+def shifted_task(discs: np.ndarray) -> tuple[list, list]:
+    """Images where only the dim discs count: the threshold model must be taught."""
+    images, labels = [], []
+    y, x = np.mgrid[:72, :90]
+    for frame in discs:
+        dim = np.hypot(y - 55, x - 45) < 8
+        bright = frame > 300
+        images.append(frame + 120.0 * dim)
+        labels.append(np.where(dim, 9, np.where(bright, 5, 0)))
+    return images * 2, labels * 2
+
+
+def test_fine_tuning_learns_and_says_how_much(discs, threshold_model, tmp_path):
+    images, labels = shifted_task(discs)
+    out = tmp_path / "mine.safetensors"
+    result = train_segmenter(images, labels, out, init=threshold_model, settings=QUICK)
+    assert result.after["iou"] > result.before["iou"] + 0.05
+    assert len(result.history) == QUICK.steps
+    assert f"{result.after['iou']:.3f} after" in result.summary
+    model = load_model(out, kind="segmenter")
+    assert model.card.name == "mine"
+    assert model.card.scores["before"] == result.before
+    assert set(model.card.split["train"]).isdisjoint(model.card.split["held_out"])
+    found = segment(images[0], model) > 0
+    assert (found & (labels[0] == 9)).sum() > 100
+
+
+def test_unpainted_pixels_teach_nothing():
+    """Labels under unpainted pixels change neither the loss nor its gradient."""
+    generator = torch.Generator().manual_seed(0)
+    outputs = torch.randn(1, 2 + len(STEPS), 32, 32, generator=generator).requires_grad_()
+    labels = torch.zeros(1, 32, 32, dtype=torch.int32)
+    labels[0, 5:9, 3:20], labels[0, 20:24, 3:20] = 2, 3
+    known = torch.zeros(1, 32, 32, dtype=torch.bool)
+    known[0, :15] = True
+    labels[~known] = 0
+    segmentation_loss(outputs, labels, known, STEPS).backward()
+    assert outputs.grad[:, 0, :15].abs().min() > 0
+    assert outputs.grad[:, :, 15:].abs().max() == 0
+
+
+def test_painting_with_a_background_value_fine_tunes(discs, threshold_model, tmp_path):
+    images, labels = shifted_task(discs)
+    painted = [label.copy() for label in labels]
+    for mark in painted:
+        mark[:12] = 1
+    settings = SegmenterTraining(steps=30, learning_rate=0.02, batch_size=1, crop=32)
+    out = tmp_path / "painted.safetensors"
+    result = train_segmenter(
+        images, painted, out, init=threshold_model, painted=True, settings=settings
+    )
+    assert result.after["iou"] > result.before["iou"]
+    assert "f1" not in result.after
+
+
+def test_the_same_seed_gives_the_same_model_and_resuming_too(discs, threshold_model, tmp_path):
+    images, labels = shifted_task(discs)
+    settings = SegmenterTraining(steps=6, batch_size=1, crop=32, held_out=0)
+    options = {"init": threshold_model, "settings": settings}
+    whole = train_segmenter(images, labels, tmp_path / "a.safetensors", **options)
+    token, checkpoint = CancelToken(), tmp_path / "half.checkpoint"
+
+    def stop_at_three(progress) -> None:
+        if progress.done == 3:
+            token.cancel()
+
+    with pytest.raises(CancelledError):
+        train_segmenter(
+            images,
+            labels,
+            tmp_path / "b.safetensors",
+            checkpoint=checkpoint,
+            progress=stop_at_three,
+            cancel=token,
+            **options,
+        )
+    assert not (tmp_path / "b.safetensors").exists()
+    resumed = train_segmenter(
+        images, labels, tmp_path / "b.safetensors", checkpoint=checkpoint, **options
+    )
+    assert not checkpoint.exists()
+    assert resumed.history["step"].tolist() == [3, 4, 5]
+    assert resumed.history["loss"].tolist() == whole.history["loss"].tolist()[3:]
+    first, second = (load_model(r.path).network.state_dict() for r in (whole, resumed))
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_a_new_network_can_be_started(discs, tmp_path):
+    images, labels = shifted_task(discs)
+    settings = SegmenterTraining(steps=1, batch_size=1, crop=32, held_out=0)
+    result = train_segmenter(
+        images, labels, tmp_path / "new.safetensors", init=None, settings=settings, name="fresh"
+    )
+    assert result.card.name == "fresh"
+    assert result.before == result.after == {}
+    assert "nothing was held out" in result.summary
+
+
+def test_training_never_sees_the_held_out_blocks():
+    rng = np.random.default_rng(3)
+    labels = np.zeros((200, 200), np.int32)
+    labels[10:190:20, 10:190] = 1
+    example = LabelledImage(np.zeros((200, 200), np.float32), labels, np.ones((200, 200), bool))
+    train, test = hold_out([example], 0.4, rng)
+    assert test[0].labels.any()
+    assert not (train[0].known & test[0].known).any()
+    for _ in range(20):
+        _, cut, known = draw_crop(train[0], 64, rng)
+        assert cut.shape == known.shape == (64, 64)
+        assert not cut[~known].any()
+
+
+def test_crops_of_images_smaller_than_a_crop():
+    example = LabelledImage(
+        np.ones((20, 9), np.float32), np.ones((20, 9), np.int32), np.ones((20, 9), bool)
+    )
+    image, labels, known = draw_crop(example, 32, np.random.default_rng(0))
+    assert image.shape == (32, 32)
+    assert known.sum() == (labels > 0).sum() == 180
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "options", "message"),
+    [
+        ([], [], {}, "at least one"),
+        ([np.ones((40, 40))], [], {}, "1 images and 0 label"),
+        ([np.ones((40, 40))], [np.ones((40, 41), int)], {}, "same"),
+        ([np.ones((40, 40))], [np.ones((40, 40))], {}, "integers"),
+        ([np.ones((40, 40))], [-np.ones((40, 40), int)], {}, "negative"),
+        ([np.eye(40)], [np.zeros((40, 40), int)], {}, "No mitochondrion"),
+        ([np.eye(40)], [np.ones((40, 40), int)], {}, "No background"),
+        ([np.eye(40)], [np.full((40, 40), 2)], {"painted": True}, "value 1"),
+    ],
+)
+def test_bad_labels_are_named(images, labels, options, message, threshold_model, tmp_path):
+    out = tmp_path / "model.safetensors"
+    with pytest.raises(InputError, match=message):
+        train_segmenter(images, labels, out, init=threshold_model, **options)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "options", [{"steps": 0}, {"crop": 33}, {"held_out": 1}, {"learning_rate": 0}]
+)
+def test_impossible_settings_are_named(options):
+    with pytest.raises(InputError, match=next(iter(options))):
+        SegmenterTraining(**options)
+
+
+def test_an_existing_model_is_kept_and_a_bad_checkpoint_named(discs, threshold_model, tmp_path):
+    images, labels = shifted_task(discs)
+    with pytest.raises(OutputExistsError):
+        train_segmenter(images, labels, threshold_model, init=threshold_model)
+    bad = tmp_path / "bad.checkpoint"
+    bad.write_bytes(b"nonsense")
+    with pytest.raises(TrainingError, match=r"bad\.checkpoint"):
+        train_segmenter(
+            images, labels, tmp_path / "x.safetensors", init=threshold_model, checkpoint=bad
+        )
