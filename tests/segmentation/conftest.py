@@ -30,8 +30,8 @@ def threshold_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for parameter in network.parameters():
             parameter.zero_()
         network.down[0][0].weight[0] = 1.0
-        network.head.weight[0, 0] = 40.0
-        network.head.bias[0] = -20.0
+        network.head.weight[0, 0] = 12.0
+        network.head.bias[0] = -6.0
         network.head.bias[1] = -9.0
         network.head.bias[2:] = 9.0
     path = tmp_path_factory.mktemp("models") / "threshold.safetensors"

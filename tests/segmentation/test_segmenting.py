@@ -57,7 +57,8 @@ def test_dask_is_lazy_and_equal(discs, threshold_segmenter):
     read = []
 
     def watch(block):
-        read.append(1)
+        if block.size:  # dask also asks what an empty block gives
+            read.append(1)
         return block
 
     movie = da.from_array(discs, chunks=(1, 40, 40)).map_blocks(watch, dtype=discs.dtype)
@@ -69,7 +70,7 @@ def test_dask_is_lazy_and_equal(discs, threshold_segmenter):
 
 
 def test_a_frame_depends_on_the_movie_not_on_being_alone(discs, threshold_segmenter):
-    dim = np.stack([discs[2], (discs[2] - 100.0) * 0.3 + 100])
+    dim = np.stack([discs[2], (discs[2] - 100.0) * 0.1 + 100])
     labels = segment(dim, threshold_segmenter)
     assert counts(labels) == [3, 0]
     assert segment(dim[1], threshold_segmenter).max() == 3

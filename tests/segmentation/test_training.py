@@ -19,7 +19,7 @@ from napari_virtualstain.segmentation.painted import LabelledImage, draw_crop, h
 from .test_affinities import exact_pairs
 
 STEPS = [tuple(step) for step in SEGMENTATION_DEFAULTS["steps"]]
-QUICK = SegmenterTraining(steps=40, learning_rate=0.02, batch_size=2, crop=32, held_out=0.3)
+QUICK = SegmenterTraining(steps=40, learning_rate=0.1, batch_size=2, crop=32, held_out=0.3)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def shifted_task(discs: np.ndarray) -> tuple[list, list]:
     for frame in discs:
         dim = np.hypot(y - 55, x - 45) < 8
         bright = frame > 300
-        images.append(frame + 120.0 * dim)
+        images.append(frame + 45.0 * dim)
         labels.append(np.where(dim, 9, np.where(bright, 5, 0)))
     return images * 2, labels * 2
 
@@ -100,7 +100,7 @@ def test_painting_with_a_background_value_fine_tunes(discs, threshold_model, tmp
     painted = [label.copy() for label in labels]
     for mark in painted:
         mark[:12] = 1
-    settings = SegmenterTraining(steps=30, learning_rate=0.02, batch_size=1, crop=32)
+    settings = SegmenterTraining(steps=30, learning_rate=0.1, batch_size=1, crop=32)
     out = tmp_path / "painted.safetensors"
     result = train_segmenter(
         images, painted, out, init=threshold_model, painted=True, settings=settings

@@ -294,8 +294,8 @@ def _scores(segmenter: Segmenter, examples: Sequence[LabelledImage]) -> dict[str
     if not examples:
         return {}
     rows = [_score(segmenter, example) for example in examples]
-    frame = pd.DataFrame(rows)
-    return {name: float(frame[name].mean()) for name in frame if frame[name].notna().any()}
+    means = pd.DataFrame(rows).mean().dropna()
+    return {str(name): float(value) for name, value in means.items()}
 
 
 def _score(segmenter: Segmenter, example: LabelledImage) -> dict[str, float]:

@@ -31,11 +31,10 @@ _NEAR = [(y, x) for y in range(-2, 3) for x in range(-2, 3) if 0 < y * y + x * x
 def shifted(image: Tensor, step: Step, fill: int) -> Tensor:
     """Return `image` (..., Y, X) as seen from pixels `step` away; `fill` beyond the border."""
     result = torch.full_like(image, fill)
-    here, there = [], []
-    for move, length in zip(step, image.shape[-2:], strict=True):
-        here.append(slice(max(0, -move), length - max(0, move)))
-        there.append(slice(max(0, move), length + min(0, move)))
-    result[(..., *here)] = image[(..., *there)]
+    height, width = image.shape[-2:]
+    (dy, dx) = step
+    seen = image[..., max(0, dy) : height + min(0, dy), max(0, dx) : width + min(0, dx)]
+    result[..., max(0, -dy) : height - max(0, dy), max(0, -dx) : width - max(0, dx)] = seen
     return result
 
 

@@ -198,6 +198,7 @@ def _segment_lazily(
     array: Any, segmenter: Segmenter, settings: _Settings, cancel: CancelToken | None
 ) -> Any:
     import dask.array as da
+    import dask.base
 
     leading = range(array.ndim - 2)
     planewise = array.rechunk({**dict.fromkeys(leading, 1), array.ndim - 2: -1, array.ndim - 1: -1})
@@ -210,8 +211,15 @@ def _segment_lazily(
         maps = segmenter.maps(block.reshape(block.shape[-2:]), movie.fitted)
         return maps.labels(**options).reshape(block.shape)
 
-    meta = np.empty((0,) * array.ndim, np.int32)
-    return da.map_blocks(segmented, planewise, dtype=np.int32, meta=meta)
+    # without a name dask would hash the function, and for that fit the normalisation now
+    facts = (array.name, segmenter.model.sha256, segmenter.pixel_size_um, sorted(options.items()))
+    return da.map_blocks(
+        segmented,
+        planewise,
+        name=f"segment-{dask.base.tokenize(*facts)}",
+        dtype=np.int32,
+        meta=np.empty((0,) * array.ndim, np.int32),
+    )
 
 
 def segment_to_file(
