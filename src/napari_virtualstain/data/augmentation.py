@@ -47,6 +47,13 @@ class Augmentation(BaseModel):
     sharpen: float = Field(
         default=0.0, ge=0, le=2, description="Largest amount of unsharp masking of the input."
     )
+    band_gain: float = Field(
+        default=0.0,
+        ge=0,
+        le=2,
+        description="Spread of the log gain of four spatial bands of the input: another focal "
+        "plane or condenser passes fine and coarse structure in other proportions.",
+    )
     noise: float = Field(
         default=0.0, ge=0, description="Largest noise added to the input, in normalised units."
     )
@@ -76,10 +83,11 @@ class Augmentation(BaseModel):
             shear=0.1,
             elastic_px=2.0,
             gain=0.3,
-            offset=0.3,
+            offset=0.6,
             gamma=0.3,
             blur_px=1.0,
             sharpen=0.5,
-            noise=0.2,
-            shading=0.3,
+            band_gain=0.35,
+            noise=0.4,
+            shading=0.5,
         )

@@ -15,6 +15,9 @@ from torch.nn import functional
 from ..data import Augmentation, TensorBatch
 from ..losses import gaussian_blur
 
+# Each blur comes on top of the one before: bands end at 0.8, 1.6 and 3.2 pixels (sigma)
+_BANDS_PX = (0.8, 1.4, 2.8)
+
 
 def augment(batch: TensorBatch, config: Augmentation, generator: torch.Generator) -> TensorBatch:
     """Return the batch varied; equal generators give equal variations.
@@ -117,6 +120,9 @@ def _intensity(images: Tensor, config: Augmentation, generator: torch.Generator)
         images = images + column(uniform(config.shading) * happens()) * _shade(images, generator)
     if config.gamma:
         images = _gamma(images, column(normal(config.gamma) * happens()))
+    if config.band_gain:
+        gains = torch.randn(count, len(_BANDS_PX) + 1, generator=generator) * config.band_gain
+        images = _banded(images, torch.exp(gains * happens()[:, None]))
     if config.blur_px or config.sharpen:
         images = _refocused(images, config, generator)
     if config.noise:
@@ -141,6 +147,17 @@ def _gamma(images: Tensor, exponent: Tensor) -> Tensor:
     # keep the mean: a change of brightness is the offset's business
     change = (images - bent).mean((1, 2, 3), keepdim=True)
     return torch.where(exponent == 0, images, bent + change)
+
+
+def _banded(images: Tensor, gains: Tensor) -> Tensor:
+    """Return images whose spatial bands, finest first, are multiplied by `gains` (N, bands)."""
+    weights = gains.to(images.device, images.dtype)[:, :, None, None, None]
+    result = torch.zeros_like(images)
+    for band, blur_px in enumerate(_BANDS_PX):
+        coarser = gaussian_blur(images, blur_px)
+        result = result + weights[:, band] * (images - coarser)
+        images = coarser
+    return result + weights[:, -1] * images
 
 
 def _refocused(images: Tensor, config: Augmentation, generator: torch.Generator) -> Tensor:

@@ -137,7 +137,8 @@ def _recommended() -> TrainingConfig:
     return TrainingConfig(
         preset=RECOMMENDED,
         architecture=Architecture(
-            name="unet", arguments={"widths": [24, 64, 128, 256, 256], "convolutions": 2}
+            name="unet",
+            arguments={"widths": [16, 64, 128, 256, 256], "narrow_upsampling": True},
         ),
         input_normalisation=Normalisation(kind="median_mad"),
         target_normalisation=Normalisation(kind="percentile", low=5, high=99.5),
@@ -145,7 +146,7 @@ def _recommended() -> TrainingConfig:
         augmentation=Augmentation.strong(),
         optimisation=Optimisation(),
         crop_size=160,
-        batch_size=8,
+        batch_size=4,
         steps=1500,
         group_balance=0.5,
     )
