@@ -16,6 +16,7 @@ from .conftest import randomised
 multiples = st.integers(1, 40).map(lambda n: 8 * n)
 
 
+@settings(max_examples=30, deadline=None)
 @given(height=multiples, width=multiples, core=st.integers(1, 400), halo=st.integers(0, 9))
 def test_cores_cover_the_frame_once_and_windows_reach_the_halo(
     height: int, width: int, core: int, halo: int
@@ -33,6 +34,7 @@ def test_cores_cover_the_frame_once_and_windows_reach_the_halo(
     assert (covered == 1).all()
 
 
+@settings(max_examples=30, deadline=None)
 @given(
     side=st.integers(8, 512).map(lambda n: 8 * n),
     room=st.floats(1e4, 1e8),
@@ -68,8 +70,8 @@ def _whole(network: torch.nn.Module, frame: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@settings(max_examples=8, deadline=None)
-@given(height=st.integers(1, 300), width=st.integers(1, 300), tile=st.integers(1, 320))
+@settings(max_examples=6, deadline=None)
+@given(height=st.integers(1, 260), width=st.integers(1, 260), tile=st.integers(1, 280))
 def test_tiled_equals_the_plain_whole_frame(name: str, height: int, width: int, tile: int) -> None:
     # smaller tiles only cost time here; the smallest is tried below
     tile = max(tile, 24 if name == "compact" else 96)

@@ -28,7 +28,14 @@ from .registration import (
 )
 from .sampler import CropBatch, CropSampler, PreparedPair, fit_maps
 from .splits import Split, split_pairs
-from .statistics import ImageStatistics, deviations, image_statistics, summarise_statistics
+from .statistics import (
+    ImageStatistics,
+    deviations,
+    feature_shifts,
+    fit_features,
+    image_statistics,
+    summarise_statistics,
+)
 
 __all__ = [
     "Augmentation",
@@ -50,7 +57,9 @@ __all__ = [
     "TensorBatch",
     "correct_shifts",
     "deviations",
+    "feature_shifts",
     "find_overlaps",
+    "fit_features",
     "fit_maps",
     "foreground_mask",
     "group_of",

@@ -9,7 +9,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 _HOME = {
+    "stain_on_cluster": "scale_out",
+    "parse_frames": "frames",
+    "reduce_flicker": "temporal",
+    "flicker": "temporal",
+    "label_trust": "calibration",
+    "calibrate": "calibration",
+    "Calibration": "calibration",
     "AssumedPixelSizeWarning": "notices",
+    "FitReport": "fit",
+    "FrameFit": "fit",
     "NonFiniteWarning": "notices",
     "Precision": "devices",
     "ReducedResourcesWarning": "notices",
@@ -19,6 +28,8 @@ _HOME = {
     "StainingWarning": "notices",
     "TiledNetwork": "predictor",
     "available_devices": "devices",
+    "assess_fit": "fit",
+    "export_model": "export",
     "free_memory": "devices",
     "network_halo": "receptive_field",
     "resample": "resampling",
@@ -30,6 +41,9 @@ _HOME = {
 
 __all__ = [
     "AssumedPixelSizeWarning",
+    "Calibration",
+    "FitReport",
+    "FrameFit",
     "NonFiniteWarning",
     "Precision",
     "ReducedResourcesWarning",
@@ -38,18 +52,30 @@ __all__ = [
     "StainingSettings",
     "StainingWarning",
     "TiledNetwork",
+    "assess_fit",
     "available_devices",
+    "calibrate",
+    "export_model",
+    "flicker",
     "free_memory",
+    "label_trust",
     "network_halo",
+    "parse_frames",
+    "reduce_flicker",
     "resample",
     "resampled_shape",
     "resolve_device",
     "stain",
+    "stain_on_cluster",
     "stain_to_file",
 ]
 
 if TYPE_CHECKING:
+    from .calibration import Calibration, calibrate, label_trust
     from .devices import Precision, available_devices, free_memory, resolve_device
+    from .export import export_model
+    from .fit import FitReport, FrameFit, assess_fit
+    from .frames import parse_frames
     from .notices import (
         AssumedPixelSizeWarning,
         NonFiniteWarning,
@@ -59,9 +85,11 @@ if TYPE_CHECKING:
     from .predictor import TiledNetwork
     from .receptive_field import network_halo
     from .resampling import resample, resampled_shape
+    from .scale_out import stain_on_cluster
     from .stainer import StainedPlane, Stainer, StainingSettings
     from .staining import stain
     from .streaming import stain_to_file
+    from .temporal import flicker, reduce_flicker
 
 
 def __getattr__(name: str) -> Any:

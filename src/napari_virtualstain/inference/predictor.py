@@ -20,6 +20,7 @@ from .tiling import Tile, choose_core, plan_tiles
 _SOFT_LIMIT = int(2.5 * 2**30)
 _SHARE_OF_FREE = 0.5
 _LARGEST_BATCH = 16
+_BATCH_PIXELS = 2**22
 
 OnTile = Callable[[int, int], None]
 
@@ -123,9 +124,10 @@ class TiledNetwork:
 
     def frames_at_once(self, shape: tuple[int, int]) -> int:
         """Return how many frames of this size are worth passing to :meth:`predict`."""
-        pixels = math.prod(shape)
-        worthwhile = 2**18 if self.device.type == "cpu" else 2**22
-        return max(1, min(_LARGEST_BATCH, worthwhile // max(1, pixels)))
+        if self.device.type == "cpu":
+            # one frame fills a CPU, and alone its rounding is the same wherever it is stained
+            return 1
+        return max(1, min(_LARGEST_BATCH, _BATCH_PIXELS // max(1, math.prod(shape))))
 
     def _padded(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         stride, smallest = self._prepared.stride, self._prepared.smallest

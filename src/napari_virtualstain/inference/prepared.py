@@ -75,8 +75,7 @@ class PreparedNetwork:
     @cached_property
     def outputs(self) -> int:
         """How many maps the network returns."""
-        side = self.smallest
-        return int(self._run(torch.zeros(1, self._channels, side, side), "float32").shape[1])
+        return int(self._run(self._blank(), "float32").shape[1])
 
     @cached_property
     def bytes_per_pixel(self) -> int:
@@ -90,15 +89,20 @@ class PreparedNetwork:
 
         leaves = [m for m in self._made["float32"].modules() if not list(m.children())]
         hooks = [leaf.register_forward_hook(look) for leaf in leaves]
-        side = 2 * self.smallest
+        blank = self._blank()
         try:
-            self._run(torch.zeros(1, self._channels, side, side), "float32")
+            self._run(blank, "float32")
         finally:
             for hook in hooks:
                 hook.remove()
         # what a layer reads and writes, its padded copy, and the skips that wait: measured
         # 3 times for the U-Nets, see benchmarks/staining_memory.py
-        return int(3 * 4 * largest / side**2) or 1
+        pixels = blank.shape[-1] * blank.shape[-2]
+        return int(3 * 4 * largest / pixels) or 1
+
+    def _blank(self) -> Tensor:
+        side = self.smallest * -(-32 // self.smallest)
+        return torch.zeros(1, self._channels, side, side)
 
     @property
     def _channels(self) -> int:

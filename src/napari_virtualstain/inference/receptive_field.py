@@ -31,7 +31,8 @@ _LONGEST_PROBE = 4096
 def network_stride(network: nn.Module) -> int:
     """Return the number of which the height and width of an input must be multiples."""
     stride = getattr(network, "stride", 1)
-    return int(stride)
+    # a bare convolution has a stride of its own, a tuple
+    return int(stride) if isinstance(stride, int) else 1
 
 
 def network_halo(network: nn.Module) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from typing import Any
 
@@ -171,33 +172,58 @@ class _Known:
         self.fitted = fitted
 
 
+class _LazyStaining:
+    """What the task of each plane needs; workers get numbers, not the movie."""
+
+    def __init__(
+        self,
+        stainer: Stainer,
+        movie: MovieNormalisation | _Known,
+        uncertainty: bool,
+        cancel: CancelToken | None,
+    ) -> None:
+        self.stainer, self.movie = stainer, movie
+        self.uncertainty, self.cancel = uncertainty, cancel
+        self._token = secrets.token_hex(8)
+
+    def __dask_tokenize__(self) -> str:
+        # dask would otherwise pickle this to name the tasks, and so fit the movie at once
+        return self._token
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "cancel": None}
+
+    def stain(self, blocks: tuple[NDArray[Any], ...]) -> NDArray[np.float32]:
+        """Return the results of one plane, (1 or 2, ..., Y, X)."""
+        if self.cancel is not None:
+            self.cancel.raise_if_cancelled()
+        planes = np.stack([block.reshape(block.shape[-2:]) for block in blocks])
+        plane = self.stainer.stain(planes, self.movie.fitted)
+        both = (plane.fluorescence, plane.uncertainty)
+        result = np.stack([b for b in both[: 1 + self.uncertainty] if b is not None])
+        return result.reshape(len(result), *blocks[0].shape)
+
+
+def _stain_blocks(*blocks: NDArray[Any], job: _LazyStaining) -> NDArray[np.float32]:
+    return job.stain(blocks)
+
+
 def _stain_lazily(
     source: PlaneSource, stainer: Stainer, uncertainty: bool, cancel: CancelToken | None
 ) -> Any:
     import dask.array as da
 
-    whole = source.array.rechunk(dict.fromkeys((source.array.ndim - 2, source.array.ndim - 1), -1))
-    planewise = whole.rechunk(dict.fromkeys(range(source.array.ndim - 2), 1))
-    channels = [_shifted(planewise, source, k) for k in range(source.inputs.planes)]
-    movie = MovieNormalisation(source, stainer)
-
-    def stained(*blocks: NDArray[Any]) -> NDArray[np.float32]:
-        if cancel is not None:
-            cancel.raise_if_cancelled()
-        planes = np.stack([block.reshape(block.shape[-2:]) for block in blocks])
-        plane = stainer.stain(planes, movie.fitted)
-        both = [plane.fluorescence, plane.uncertainty] if uncertainty else [plane.fluorescence]
-        result: NDArray[np.float32] = np.stack([b for b in both if b is not None])
-        return result.reshape(len(both), *blocks[0].shape)
-
-    outputs = 2 if uncertainty else 1
+    ndim = source.array.ndim
+    chunks = {axis: (1 if axis < ndim - 2 else -1) for axis in range(ndim)}
+    planewise = source.array.rechunk(chunks)
     result = da.map_blocks(
-        stained,
-        *channels,
+        _stain_blocks,
+        *(_shifted(planewise, source, channel) for channel in range(source.inputs.planes)),
+        job=_LazyStaining(stainer, MovieNormalisation(source, stainer), uncertainty, cancel),
         dtype=np.float32,
         new_axis=0,
-        chunks=((outputs,), *planewise.chunks),
-        meta=np.empty((0,) * (source.array.ndim + 1), np.float32),
+        chunks=((1 + uncertainty,), *planewise.chunks),
+        meta=np.empty((0,) * (ndim + 1), np.float32),
     )
     return (result[0], result[1]) if uncertainty else result[0]
 

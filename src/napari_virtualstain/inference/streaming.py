@@ -25,6 +25,7 @@ from ..progress import CancelToken, ProgressCallback, Reporter
 from .devices import Precision
 from .frames import parse_frames
 from .planes import PlaneSource, as_image, image_axes
+from .scale_out import stain_on_cluster
 from .stainer import StainedPlane, Stainer, StainingSettings
 
 
@@ -44,6 +45,7 @@ def stain_to_file(
     test_time_augmentation: bool | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    scheduler: Any = None,
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
 ) -> Path:
@@ -69,6 +71,8 @@ def stain_to_file(
         Go on where an interrupted run with the same settings stopped.
     overwrite : bool
         Whether existing files may be replaced.
+    scheduler : str, optional
+        Address of a dask scheduler, whose workers stain; see :func:`stain_on_cluster`.
     progress, cancel : optional
         Told and asked once a plane. Cancelling keeps what is done, for resuming.
 
@@ -109,7 +113,12 @@ def stain_to_file(
         left = [i for i in range(len(source)) if not all(w.is_done(i) for w in writers)]
         reporter = Reporter(len(source), "frame", "staining", progress, cancel)
         reporter.done = len(source) - len(left)
-        _run(source, stainer, fitted, writers, left, reporter)
+        if scheduler is not None:
+            for index, plane in stain_on_cluster(source, stainer, fitted, left, scheduler):
+                _write(writers, [index], [plane])
+                reporter.advance()
+        else:
+            _run(source, stainer, fitted, writers, left, reporter)
     return Path(out)
 
 

@@ -1,0 +1,237 @@
+"""Does a model fit these images? Green, amber or red, with the reason in words.
+
+A model card holds what its training images looked like: the shape of their histogram,
+the fall of their spectrum, their noise, their pixel size. Squares of the new images, at
+the model's pixel size, are held against that. Limits were set on the H9c2 pairs, each
+cell judged by the others: see ``benchmarks/staining_fit.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..axes import check_positive
+from ..data import ImageStatistics, deviations, feature_shifts, image_statistics
+from ..io import Stack
+from ..models import Inputs, ModelCard
+from .cleaning import fill_non_finite
+from .planes import PlaneSource, as_image, image_axes
+from .resampling import resample, resampled_shape
+from .stainer import as_generator
+
+Level: TypeAlias = Literal["green", "amber", "red"]
+
+_LEVELS: tuple[Level, ...] = ("green", "amber", "red")
+_AMBER = {"histogram": 2.4, "texture": 2.2, "noise": 3.3}
+_RED = 2.0  # times the limit of amber
+_SEVERAL = 0.8  # times the limits, where several squares are averaged
+_SQUARE = 256
+_SQUARES = 4
+_SMALLEST = 64
+_SATURATED = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFit:
+    """How well one frame fits.
+
+    Attributes
+    ----------
+    frame : int
+        Its flat index over all axes but y and x.
+    level : {"green", "amber", "red"}
+        Good, doubtful, foreign.
+    reasons : tuple of str
+        Why not green.
+    distances : dict
+        Of its ``histogram``, ``texture`` and ``noise`` from the training images, in
+        their spreads; about 1 is usual.
+    """
+
+    frame: int
+    level: Level
+    reasons: tuple[str, ...]
+    distances: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class FitReport:
+    """How well a movie fits a model.
+
+    Attributes
+    ----------
+    level : {"green", "amber", "red"}
+        Good, doubtful, foreign.
+    reasons : tuple of str
+        Why not green, or what could not be judged.
+    frames : tuple of FrameFit
+        The frames that were looked at.
+    """
+
+    level: Level
+    reasons: tuple[str, ...]
+    frames: tuple[FrameFit, ...]
+
+    def __str__(self) -> str:
+        """Return the verdict in one line."""
+        return f"{self.level}: " + (" ".join(self.reasons) or "the images look as in training.")
+
+
+def assess_fit(
+    image: ArrayLike | Stack,
+    model: Any = None,
+    pixel_size_um: float | None = None,
+    *,
+    axes: str | None = None,
+    most_frames: int = 8,
+) -> FitReport:
+    """Return whether images look like those that a model was trained on.
+
+    Parameters
+    ----------
+    image : array of shape (..., Y, X), or Stack
+        Bright-field.
+    model : str, path, Model or None
+        Generator; None is the default one.
+    pixel_size_um : float, optional
+        Micrometres; a stack's own if not given.
+    axes : str, optional
+        One letter for each dimension.
+    most_frames : int
+        How many frames are looked at, spread evenly.
+
+    Raises
+    ------
+    InputError, ModelError
+        Not an image, no such model.
+
+    Examples
+    --------
+    >>> from napari_virtualstain.models import Model, build_network
+    >>> card = ModelCard(name="tiny", architecture={"arguments": {"widths": [4]}})
+    >>> model = Model(build_network(card.architecture), card, "", None)
+    >>> assess_fit(np.eye(64), model).level
+    'amber'
+    """
+    card = as_generator(model).card
+    array = as_image(image)
+    if pixel_size_um is None and isinstance(image, Stack):
+        pixel_size_um = image.pixel_size_um
+    given = check_positive(pixel_size_um, "pixel size", "µm")
+    source = PlaneSource(array, image_axes(image, array.ndim, axes), Inputs())
+    wanted = np.unique(np.linspace(0, len(source) - 1, min(most_frames, len(source))).round())
+    frames = [assess_frame(source.read(int(i))[0], card, given, int(i)) for i in wanted]
+    return combine(frames, card, given)
+
+
+def assess_frame(
+    plane: NDArray[Any], card: ModelCard, pixel_size_um: float | None, frame: int = 0
+) -> FrameFit:
+    """Return how well one plane of shape (Y, X) fits, apart from its pixel size."""
+    values, _ = fill_non_finite(np.asarray(plane, dtype=np.float32))
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        return FrameFit(frame, "red", ("The frame is constant: there is nothing to stain.",), {})
+    at_model = values
+    if pixel_size_um and card.pixel_size_um:
+        shape = resampled_shape(values.shape, pixel_size_um, card.pixel_size_um)
+        at_model = resample(values, shape)
+    if min(at_model.shape) < _SMALLEST:
+        reason = f"The frame is smaller than {_SMALLEST} pixels of the model: it cannot be judged."
+        return FrameFit(frame, "amber", (reason,), {})
+    squares = [image_statistics(square) for square in _squares(at_model)]
+    distances, shifts = _typical(squares, card.statistics)
+    level, reasons = _verdict(distances, shifts, len(squares))
+    share = float(np.mean((values == high) | (values == low)))
+    if share > _SATURATED:
+        reasons.append(f"{share:.0%} of the pixels are saturated or black.")
+        level = max(level, 1)
+    return FrameFit(frame, _LEVELS[level], tuple(reasons), distances)
+
+
+def combine(frames: list[FrameFit], card: ModelCard, pixel_size_um: float | None) -> FitReport:
+    """Return the verdict on a movie from those on its frames and from its pixel size."""
+    level, reasons = _pixel_size_verdict(card, pixel_size_um)
+    if not card.statistics.get("features"):
+        reasons.append("The model's card does not say what its training images looked like.")
+        level = max(level, 1)
+    # a movie is as its middle frame is: one bad frame is told apart, not spread over all
+    levels = sorted(_LEVELS.index(frame.level) for frame in frames)
+    level = max(level, levels[len(levels) // 2])
+    worst = max(frames, key=lambda frame: _LEVELS.index(frame.level), default=None)
+    if worst is not None and worst.level != "green":
+        bad = sum(1 for index in levels if index)
+        where = f"{bad} of {len(frames)} frames: " if len(frames) > 1 else ""
+        reasons += [where + reason for reason in worst.reasons]
+    return FitReport(_LEVELS[level], tuple(reasons), tuple(frames))
+
+
+def _squares(plane: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Return the squares of a plane in which there is most to see."""
+    height, width = plane.shape
+    if height < 1.5 * _SQUARE and width < 1.5 * _SQUARE:
+        return [plane]
+    tops = np.linspace(0, max(0, height - _SQUARE), max(1, height // _SQUARE)).astype(int)
+    lefts = np.linspace(0, max(0, width - _SQUARE), max(1, width // _SQUARE)).astype(int)
+    squares = [plane[y : y + _SQUARE, x : x + _SQUARE] for y in tops for x in lefts]
+    return sorted(squares, key=lambda square: -float(square.std()))[:_SQUARES]
+
+
+def _typical(
+    squares: list[ImageStatistics], summary: dict[str, Any]
+) -> tuple[dict[str, float], dict[str, float]]:
+    distances = [deviations(square, summary) for square in squares]
+    shifts = [feature_shifts(square, summary) for square in squares]
+    return (
+        {group: float(np.median([d[group] for d in distances])) for group in distances[0]},
+        {group: float(np.median([s[group] for s in shifts])) for group in shifts[0]},
+    )
+
+
+_WORDS = {
+    ("histogram", True): "The histogram has a long bright tail, as of fluorescence or phase "
+    "contrast; the model was trained on another contrast",
+    ("histogram", False): "The histogram differs from the training images, as of inverted or "
+    "otherwise processed images",
+    ("texture", True): "There is more fine structure than in the training images: another focus, "
+    "magnification or contrast, or an empty field",
+    ("texture", False): "Fine structure is missing against the training images: out of focus, "
+    "another magnification or contrast, or smoothed",
+    ("noise", True): "The images are noisier than the training images",
+    ("noise", False): "The images are smoother than the training images: denoised, interpolated, "
+    "out of focus or of another contrast",
+}
+
+
+def _verdict(
+    distances: dict[str, float], shifts: dict[str, float], squares: int
+) -> tuple[int, list[str]]:
+    factor = _SEVERAL if squares >= _SQUARES else 1.0
+    level, reasons = 0, []
+    for group, distance in distances.items():
+        limit = factor * _AMBER[group]
+        if distance <= limit:
+            continue
+        level = max(level, 2 if distance > _RED * limit else 1)
+        words = _WORDS[group, shifts[group] > 0]
+        reasons.append(f"{words} ({group} is {distance:.1f} spreads away, {limit:.1f} is usual).")
+    return level, reasons
+
+
+def _pixel_size_verdict(card: ModelCard, pixel_size_um: float | None) -> tuple[int, list[str]]:
+    wanted = card.pixel_size_um
+    if wanted is None:
+        return 0, ["The model's card gives no pixel size."]
+    if pixel_size_um is None:
+        return 0, [f"The pixel size is not known; {wanted:g} µm was assumed."]
+    factor = pixel_size_um / wanted
+    if 0.8 <= factor <= 1.25:
+        return 0, []
+    told = f"Pixels of {pixel_size_um:g} µm against {wanted:g} µm in training"
+    if factor > 1:
+        return (2 if factor > 2 else 1), [f"{told}: details that the model needs are not there."]
+    return (2 if factor < 1 / 4 else 1), [f"{told}: the images are binned down for the model."]

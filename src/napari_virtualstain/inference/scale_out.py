@@ -1,0 +1,146 @@
+"""Staining on a cluster with dask.distributed.
+
+Workers read and stain planes, this process writes them, so that the output is as
+resumable as that of one machine. A worker that dies loses only its planes in work: the
+scheduler gives them to another one. Each worker keeps the model after its first plane,
+and stains one plane at a time with all of its threads; for several GPUs in a machine,
+start one worker for each with its own ``CUDA_VISIBLE_DEVICES``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from ..data import FittedNormalisation
+from ..errors import DeviceError, InputError, VirtualStainError
+from .planes import PlaneSource, is_lazy
+from .stainer import StainedPlane, Stainer
+
+_PLANES_AHEAD = 3
+_RETRIES = 3
+
+
+def stain_on_cluster(
+    source: PlaneSource,
+    stainer: Stainer,
+    fitted: FittedNormalisation,
+    indices: list[int],
+    scheduler: Any,
+) -> Iterator[tuple[int, StainedPlane]]:
+    """Yield each plane's index and result, in the order in which they are finished.
+
+    Parameters
+    ----------
+    source : PlaneSource
+        Files of a lazy one must have the same path on all workers.
+    stainer : Stainer
+        Sent to each worker once.
+    fitted : FittedNormalisation
+        Of the movie.
+    indices : list of int
+        Planes to stain.
+    scheduler : str or distributed.Client
+        Address, such as ``tcp://10.0.0.1:8786``.
+
+    Raises
+    ------
+    InputError
+        dask.distributed is not installed.
+    DeviceError
+        The scheduler does not answer, has no workers, or a plane failed on all tries.
+    """
+    with _client(scheduler) as client:
+        workers = len(client.scheduler_info()["workers"])
+        if not workers:
+            raise DeviceError(
+                "The scheduler has no workers. Start some with 'dask worker ADDRESS' and try again."
+            )
+        yield from _run(client, source, stainer, fitted, indices, _PLANES_AHEAD * workers)
+
+
+def _run(
+    client: Any,
+    source: PlaneSource,
+    stainer: Stainer,
+    fitted: FittedNormalisation,
+    indices: list[int],
+    ahead: int,
+) -> Iterator[tuple[int, StainedPlane]]:
+    from distributed import as_completed
+
+    # results of tasks, unlike scattered data, are made again when a worker dies with them
+    shared = client.submit(_keep, stainer, pure=False)
+    lazy = client.submit(_keep, replace(source), pure=False) if is_lazy(source.array) else None
+    left = iter(indices)
+    running = as_completed()
+    numbers: dict[str, int] = {}
+
+    def submit_next() -> None:
+        index = next(left, None)
+        if index is None:
+            return
+        planes = lazy if lazy is not None else source.read(index)
+        future = client.submit(
+            _stain_plane, shared, planes, fitted, index, pure=False, retries=_RETRIES
+        )
+        numbers[future.key] = index
+        running.add(future)
+
+    for _ in range(ahead):
+        submit_next()
+    try:
+        for future in running:
+            yield numbers.pop(future.key), _result(future)
+            submit_next()
+    finally:
+        client.cancel(list(running.futures), force=True)
+
+
+def _keep(value: Any) -> Any:
+    return value
+
+
+def _stain_plane(
+    stainer: Stainer, planes: Any, fitted: FittedNormalisation, index: int
+) -> StainedPlane:
+    read = planes.read(index) if isinstance(planes, PlaneSource) else planes
+    return stainer.stain(read, fitted)
+
+
+def _result(future: Any) -> StainedPlane:
+    try:
+        result: StainedPlane = future.result()
+    except VirtualStainError:
+        raise
+    except Exception as error:  # whatever the cluster failed with
+        raise DeviceError(
+            f"A plane could not be stained on the cluster ({type(error).__name__}: {error}). What "
+            "is finished has been kept: look at the workers' logs, then resume."
+        ) from error
+    return result
+
+
+@contextlib.contextmanager
+def _client(scheduler: Any) -> Iterator[Any]:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise InputError(
+            "A scheduler was given but dask.distributed is not installed. Install "
+            "napari-virtualstain[distributed]."
+        ) from error
+    if not isinstance(scheduler, str):
+        yield scheduler
+        return
+    try:
+        client = Client(scheduler, timeout="10s", set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise DeviceError(
+            f"There is no dask scheduler at {scheduler!r} ({error}). Start one with "
+            "'dask scheduler' and give its address, such as tcp://10.0.0.1:8786."
+        ) from error
+    with client:
+        yield client

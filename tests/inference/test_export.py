@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from napari_virtualstain.errors import InputError, OutputExistsError
+from napari_virtualstain.inference import export_model
+
+
+@pytest.fixture(scope="module")
+def model(make_model):
+    return make_model(outputs=["mean", "log_scale"])
+
+
+def test_onnx_equals_torch_on_any_size(model, tmp_path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    onnx = pytest.importorskip("onnx")
+    path = export_model(model, tmp_path / "model.onnx")
+    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for shape in ((1, 1, 64, 64), (2, 1, 40, 136)):
+        image = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+        with torch.inference_mode():
+            expected = model.network(torch.from_numpy(image)).numpy()
+        (found,) = session.run(None, {"image": image})
+        np.testing.assert_allclose(found, expected, atol=1e-3 * np.ptp(expected))
+    card = {p.key: p.value for p in onnx.load(path).metadata_props}["card"]
+    assert json.loads(card)["name"] == model.name
+
+
+@pytest.mark.filterwarnings("ignore")  # of bioimageio.core and xarray about themselves
+def test_bioimageio_package_passes_its_own_test(model, tmp_path) -> None:
+    core = pytest.importorskip("bioimageio.core")
+    path = export_model(model, tmp_path / "model.zip")
+    summary = core.test_description(path, expected_type="model")
+    assert summary.status == "passed", summary.display()
+
+
+def test_bad_exports_are_refused(model, tmp_path) -> None:
+    with pytest.raises(InputError, match=r"\.onnx or as \.zip"):
+        export_model(model, tmp_path / "model.h5")
+    (tmp_path / "there.onnx").write_bytes(b"precious")
+    with pytest.raises(OutputExistsError):
+        export_model(model, tmp_path / "there.onnx")
+    assert (tmp_path / "there.onnx").read_bytes() == b"precious"

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_virtualstain.data import image_statistics, summarise_statistics
+from napari_virtualstain.inference import assess_fit
+
+
+@pytest.fixture(scope="module")
+def pairs(real_data):
+    """Return {cell: [(bright-field, fluorescence), ...]} of the real pairs, a few of each."""
+    skimage = pytest.importorskip("skimage.io")
+    folder: Path = real_data("h9c2_pairs")
+    found: dict[str, list] = {}
+    for path in sorted((folder / "bright_field").glob("*.png"))[::2]:
+        cell = re.search(r"TL_\d+|v_\d+", path.name).group()
+        both = (skimage.imread(path), skimage.imread(folder / "fluorescence" / path.name))
+        found.setdefault(cell, []).append(both)
+    return found
+
+
+@pytest.fixture(scope="module")
+def judge(pairs, make_model):
+    """Return ``judge(image)`` by a card of all cells but TL_012."""
+    trained = [both[0] for cell, crops in pairs.items() if cell != "TL_012" for both in crops]
+    summary = summarise_statistics(image_statistics(image) for image in trained)
+    model = make_model(statistics=summary)
+    return lambda image, pixel_size_um=0.08: assess_fit(image, model, pixel_size_um)
+
+
+def test_a_cell_that_was_held_out_stays_green(pairs, judge) -> None:
+    crops = [both[0] for both in pairs["TL_012"]]
+    assert judge(np.stack(crops)).level == "green"
+    levels = [judge(crop).level for crop in crops]
+    assert levels.count("green") >= 0.8 * len(levels)
+    assert "red" not in levels
+
+
+def _phase_contrast(image):
+    detail = ndimage.gaussian_filter(image, 1.0) - ndimage.gaussian_filter(image, 12.0)
+    return 100 - 2 * detail + 2 * ndimage.gaussian_filter(abs(detail), 3.0)
+
+
+def _zoomed(image, factor):
+    return ndimage.zoom(image, factor, order=1, mode="grid-mirror", grid_mode=True)[:256, :256]
+
+
+FOREIGN = {
+    "phase contrast": _phase_contrast,
+    "twice the magnification": lambda image: _zoomed(image, 2.0),
+    "half the magnification": lambda image: _zoomed(image, 0.5),
+    "out of focus": lambda image: ndimage.gaussian_filter(image, 2.0),
+    "empty field": lambda image: np.random.default_rng(0).normal(60, 4, image.shape),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_foreign_images_are_amber_or_red_with_a_reason(pairs, judge, kind) -> None:
+    for image, _ in pairs["TL_012"][:4]:
+        report = judge(FOREIGN[kind](image.astype(float)))
+        assert report.level != "green"
+        assert report.reasons
+        assert report.level in str(report)
+
+
+def test_fluorescence_given_as_bright_field_is_told(pairs, judge) -> None:
+    for _, fluorescence in pairs["TL_012"][:4]:
+        report = judge(fluorescence)
+        assert report.level != "green"
+        assert "fluorescence" in " ".join(report.reasons)
+
+
+def test_pixel_size_alone_can_make_it_doubtful(pairs, judge) -> None:
+    crop = pairs["TL_012"][0][0]
+    assert judge(crop, 0.13).level in ("amber", "red")
+    assert judge(crop, 0.32).level == "red"
+    assert "0.32 µm" in " ".join(judge(crop, 0.32).reasons)
+
+
+def test_one_bad_frame_is_told_apart(pairs, judge) -> None:
+    crops = [both[0].astype(float) for both in pairs["TL_012"][:5]]
+    crops[3] = ndimage.gaussian_filter(crops[3], 3.0)
+    report = judge(np.stack(crops))
+    assert [frame.level != "green" for frame in report.frames].index(True) == 3
+    assert report.level == "green"
+    assert "1 of 5 frames" in report.reasons[0]
+
+
+def test_constant_and_tiny_frames_and_cards_without_statistics(make_model, judge) -> None:
+    assert judge(np.zeros((100, 100))).level == "red"
+    assert "too small" in str(judge(np.eye(20))) or "smaller" in str(judge(np.eye(20)))
+    report = assess_fit(np.random.default_rng(0).normal(size=(128, 128)), make_model(), 0.08)
+    assert report.level == "amber"
+    assert "card does not say" in str(report)

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import os
+import signal
+
+import dask.array as da
+import numpy as np
+import pytest
+
+import napari_virtualstain as vs
+from napari_virtualstain.errors import DeviceError
+from napari_virtualstain.inference import stain_to_file
+from napari_virtualstain.io import Stack
+
+
+def test_no_scheduler_is_a_clear_error(make_model, tmp_path) -> None:
+    pytest.importorskip("distributed")
+    from napari_virtualstain.inference import scale_out
+
+    with (
+        pytest.raises(DeviceError, match="no dask scheduler at"),
+        scale_out._client("nonsense://x"),
+    ):
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # distributed warns while it restarts the worker
+def test_a_worker_killed_in_mid_run_changes_nothing(make_model, tmp_path) -> None:
+    distributed = pytest.importorskip("distributed")
+    model = make_model()
+    movie = np.random.default_rng(0).normal(100, 10, (24, 64, 64)).astype(np.float32)
+    stack = Stack(da.from_array(movie, chunks=(1, 64, 64)), "tyx", 0.08)
+    killed = []
+
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+
+        def kill_one(progress) -> None:
+            if progress.done == 5 and not killed:
+                worker = sorted(client.scheduler_info()["workers"])[0]
+                killed.append(client.run(os.getpid, workers=[worker])[worker])
+                os.kill(killed[0], signal.SIGKILL)
+
+        out = stain_to_file(
+            stack,
+            tmp_path / "out.ome.tif",
+            model,
+            device="cpu",
+            scheduler=client,
+            progress=kill_one,
+        )
+    assert killed
+    alone = vs.stain(movie, model, pixel_size_um=0.08, device="cpu")
+    np.testing.assert_array_equal(vs.open_stack(out).data.compute(), alone)
