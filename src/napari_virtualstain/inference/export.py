@@ -125,9 +125,15 @@ def _compare(content: bytes, network: torch.nn.Module, example: torch.Tensor, na
 
 
 def _example(model: Model) -> torch.Tensor:
-    side = max(2 * smallest_input(model.network), 64)
+    side = _smallest_side(model)
     generator = torch.Generator().manual_seed(0)
     return torch.randn(1, model.card.inputs.planes, side, side, generator=generator)
+
+
+def _smallest_side(model: Model) -> int:
+    """Return the smallest side of which something is left when the halo is cut off."""
+    halo, stride = network_halo(model.network) or 0, network_stride(model.network)
+    return max(2 * halo + stride, smallest_input(model.network), 64)
 
 
 def _bioimageio_bytes(model: Model, path: Path) -> bytes:
@@ -159,7 +165,7 @@ def _description(model: Model, folder: Path) -> Any:
     np.save(folder / "test_output.npy", output)
     (folder / "README.md").write_text(_documentation(model), encoding="utf-8")
     stride = network_stride(model.network)
-    low = smallest_input(model.network)
+    low = _smallest_side(model)
     halo = network_halo(model.network) or 0
     return spec.ModelDescr(
         name=_allowed_name(model.name),
@@ -172,7 +178,7 @@ def _description(model: Model, folder: Path) -> Any:
             )
         ],
         license=spec.LicenseId("BSD-3-Clause"),
-        documentation=folder / "README.md",
+        documentation=spec.FileDescr(source=folder / "README.md"),
         tags=["fluorescence", "mitochondria", "virtual-staining", "2d", "unet"],
         timestamp=spec.Datetime(datetime.now(UTC)),
         inputs=[_input(spec, model, folder, stride, low)],

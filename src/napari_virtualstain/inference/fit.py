@@ -218,7 +218,7 @@ def _verdict(
             continue
         level = max(level, 2 if distance > _RED * limit else 1)
         words = _WORDS[group, shifts[group] > 0]
-        reasons.append(f"{words} ({group} is {distance:.1f} spreads away, {limit:.1f} is usual).")
+        reasons.append(f"{words} ({distance:.1f} spreads away; up to {limit:.1f} is usual).")
     return level, reasons
 
 
