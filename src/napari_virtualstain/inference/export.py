@@ -211,8 +211,8 @@ def _input(spec: Any, model: Model, folder: Path, stride: int, low: int) -> Any:
                 spec.SpaceInputAxis(
                     id=spec.AxisId(axis),
                     size=spec.ParameterizedSize(min=low, step=stride),
-                    scale=model.card.pixel_size_um or 1.0,
-                    unit="micrometer" if model.card.pixel_size_um else None,
+                    scale=_scale(model),
+                    unit="nanometer" if model.card.pixel_size_um else None,
                 )
                 for axis in "yx"
             ),
@@ -235,8 +235,8 @@ def _output(spec: Any, model: Model, folder: Path, channels: int, halo: int) -> 
                         tensor_id=spec.TensorId("image"), axis_id=spec.AxisId(axis)
                     ),
                     halo=halo,
-                    scale=model.card.pixel_size_um or 1.0,
-                    unit="micrometer" if model.card.pixel_size_um else None,
+                    scale=_scale(model),
+                    unit="nanometer" if model.card.pixel_size_um else None,
                 )
                 if halo
                 else spec.SpaceOutputAxis(
@@ -250,6 +250,11 @@ def _output(spec: Any, model: Model, folder: Path, channels: int, halo: int) -> 
         ],
         test_tensor=spec.FileDescr(source=folder / "test_output.npy"),
     )
+
+
+def _scale(model: Model) -> float:
+    # in nanometres, for which the specification's halo * scale / scale stays an integer
+    return float(round((model.card.pixel_size_um or 0.001) * 1000))
 
 
 def _normalisation_text(model: Model) -> str:
