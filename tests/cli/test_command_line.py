@@ -29,6 +29,8 @@ COMMANDS = [
     "track",
     "run",
     "evaluate",
+    "train",
+    "train-segmenter",
     "models",
     "models list",
     "models info",

@@ -110,12 +110,8 @@ def _lines(name: str, value: Any, indent: str) -> list[str]:
 def export(
     model: Annotated[str, typer.Argument(help="Name of a model, or a .safetensors file.")],
     out: Annotated[
-        Path, typer.Option("--output", "-o", help=".onnx file, or BioImage.IO package .zip.")
+        Path, typer.Option("--output", "-o", help="Ends in .onnx, or .zip for BioImage.IO.")
     ],
-    form: Annotated[
-        str | None,
-        typer.Option("--format", help="onnx or bioimageio; by the name of the output by default."),
-    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Export a model to ONNX or BioImage.IO; needs the extra [export].
@@ -124,17 +120,19 @@ def export(
     """
     from ..errors import InputError
     from ..io import check_output
+    from ..models import find_model
 
-    kind = form or {".onnx": "onnx", ".zip": "bioimageio"}.get(out.suffix.lower(), "")
-    if kind not in ("onnx", "bioimageio"):
+    kinds = {".onnx": "ONNX", ".zip": "BioImage.IO package"}
+    kind = kinds.get(out.suffix.lower())
+    if kind is None:
         raise InputError(
-            f"The output {out} with format {form!r} cannot be written: expected a name ending in "
-            ".onnx or .zip, or --format onnx or bioimageio."
+            f"The output {out} cannot be written: expected a name ending in .onnx (ONNX) or .zip "
+            "(BioImage.IO)."
         )
     with running_job() as job:
         check_output(out, overwrite=overwrite)
-        from .. import inference
+        find_model(model)
+        from ..inference import export_model
 
-        write = inference.export_onnx if kind == "onnx" else inference.export_bioimageio
-        write(model, out, overwrite=overwrite)
+        export_model(model, out, overwrite=overwrite)
         job.say(f"{out}: {model} as {kind}")

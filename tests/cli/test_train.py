@@ -1,0 +1,121 @@
+"""``train`` and ``train-segmenter``: small trainings, and bad input before any step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import napari_virtualstain as vs
+from napari_virtualstain.models import read_card
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with bf/, fl/ and lab/ of two simulated cells, three frames each."""
+    folder = tmp_path_factory.mktemp("pairs")
+    for name in ("bf", "fl", "lab"):
+        (folder / name).mkdir()
+    for cell in (1, 2):
+        scene = vs.simulate(frames=3, size=96, count=6, seed=cell)
+        for t in range(3):
+            image = f"cell_{cell}_t{t}.png"
+            for kind, movie in (("bf", scene.bright_field), ("fl", scene.fluorescence)):
+                Image.fromarray(movie[t]).save(folder / kind / image)
+            Image.fromarray(scene.labels[t].astype(np.uint16)).save(folder / "lab" / image)
+    return folder
+
+
+def _arguments(pairs: Path) -> list[object]:
+    return [
+        "train", "--bright-field", pairs / "bf", "--fluorescence", pairs / "fl",
+        "-o", "mine.safetensors", "--arch", "compact", "--steps", 2, "--batch-size", 1,
+        "--crop-size", 64, "--group-by", r"cell_\d", "--validation-groups", "cell_2",
+        "--device", "cpu",
+    ]  # fmt: skip
+
+
+def test_train_writes_a_model_that_stains(run: Run, pairs: Path, tmp_path: Path) -> None:
+    result = run(*_arguments(pairs))
+    assert "mine.safetensors: model after 2 steps" in result.stdout
+    assert "3 pairs train, 3 are held out" in result.stderr
+    assert "virtual stain: band-pass Pearson" in result.stdout
+    assert "bright-field: band-pass Pearson" in result.stdout
+    card = read_card(tmp_path / "mine.safetensors")
+    assert card.name == "mine"
+    assert "cell_2" in str(card.split)
+    assert len(pd.read_csv(tmp_path / "history.csv")) > 0
+    assert list((tmp_path / "report").iterdir())
+    result = run(
+        "stain", pairs / "bf", "-o", "v.ome.tif", "--model", "mine.safetensors",
+        "--pixel-size-um", 0.08,
+    )  # fmt: skip
+    assert "exists already" in run(*_arguments(pairs), code=2).stderr
+    run(*_arguments(pairs), "--overwrite", "--init", "mine.safetensors", "--roi", "0:64,10:90")
+
+
+def test_train_refuses_before_the_first_step(run: Run, pairs: Path, tmp_path: Path) -> None:
+    base = _arguments(pairs)
+
+    def changed(name: str, value: object) -> list[object]:
+        place = base.index(name)
+        return [*base[: place + 1], value, *base[place + 2 :]]
+
+    (tmp_path / "none").mkdir()
+    (tmp_path / "black").mkdir()
+    (tmp_path / "small").mkdir()
+    for path in (pairs / "fl").iterdir():
+        Image.fromarray(np.zeros((96, 96), np.uint16)).save(tmp_path / "black" / path.name)
+        Image.fromarray(np.ones((50, 96), np.uint16)).save(tmp_path / "small" / path.name)
+    for arguments, words in (
+        (changed("--bright-field", "nowhere"), "'nowhere'"),
+        (changed("--fluorescence", "none"), "'none'"),
+        (changed("--fluorescence", "small"), "50"),
+        (changed("--fluorescence", "black"), "constant"),
+        (changed("--validation-groups", "cell_9"), "cell_9"),
+        (changed("-o", "model.pt"), ".safetensors"),
+        (changed("--arch", "transformer"), "transformer"),
+        ([*base, "--preset", "Z"], "There is no preset 'Z'"),
+        ([*base, "--epochs", 3], "Both --steps and --epochs"),
+        ([*base, "--roi", "all"], "expected Y0:Y1,X0:X1"),
+        ([*base, "--roi", "9:3,0:5"], "is empty"),
+        ([*base, "--roi", "0:400,0:400"], "400"),
+        ([*base, "--init", "nope"], "There is no model 'nope'"),
+    ):
+        result = run(*arguments, code=2)
+        assert words in result.stderr, result.stderr
+        assert not list(tmp_path.glob("*.safetensors"))
+        assert not (tmp_path / "history.csv").exists()
+
+
+def test_train_segmenter_fine_tunes_on_labels(run: Run, pairs: Path, tmp_path: Path) -> None:
+    base = ["train-segmenter", "--images", pairs / "fl", "--labels", pairs / "lab", "--steps", 2]
+    result = run(*base, "-o", "seg.safetensors", "--pixel-size-um", 0.08)
+    assert "seg.safetensors: segmenter after 2 steps" in result.stdout
+    assert "On held-out labels: " in result.stdout
+    assert read_card(tmp_path / "seg.safetensors").kind == "segmenter"
+    assert not list(tmp_path.glob("*.checkpoint"))
+    assert "exists already" in run(*base, "-o", "seg.safetensors", code=2).stderr
+    assert "ends in .safetensors" in run(*base, "-o", "seg.pt", code=2).stderr
+
+
+def test_train_segmenter_refuses_what_does_not_fit(run: Run, pairs: Path, tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        for folder in ("x", "y"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            side = 40 if folder == "x" else 50
+            Image.fromarray(np.zeros((side, 40), np.uint16)).save(tmp_path / folder / name)
+    arguments = ["train-segmenter", "-o", "seg.safetensors", "--images"]
+    result = run(*arguments, pairs / "fl", "--labels", "x", code=2)
+    assert "match by name" in result.stderr
+    result = run(*arguments, "x", "--labels", "y", code=2)
+    assert "expected equal shapes" in result.stderr
+    result = run(*arguments, "nowhere", "--labels", "y", code=2)
+    assert "nowhere does not exist" in result.stderr
