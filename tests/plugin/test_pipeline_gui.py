@@ -94,7 +94,8 @@ def test_load_stain_segment_track(
         assert layer.metadata["virtualstain"]["version"] == napari_virtualstain.__version__
     assert viewer.layers["cell bright-field [fluorescence]"].data.dtype == np.float32
     assert viewer.layers["cell bright-field [mitochondria]"].data.max() > 0
-    assert not viewer.window._task_status_manager.is_busy()
+    manager = viewer.window._task_status_manager
+    qtbot.waitUntil(lambda: not manager.is_busy(), timeout=10000)
     for widget in widgets:
         viewer.window.remove_dock_widget(widget)
         with qtbot.waitSignal(widget.destroyed):

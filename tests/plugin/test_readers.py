@@ -52,7 +52,7 @@ def test_two_channels_become_two_layers(tmp_path: Path) -> None:
     assert reader is not None
     layers = reader(str(path))
     assert [settings["name"] for _, settings, _ in layers] == ["pair BF", "pair mCherry"]
-    assert layers[1][1]["colormap"] == "green"
+    assert layers[1][1]["colormap"] == "magenta"
     for channel, (lazy, _, _) in enumerate(layers):
         np.testing.assert_array_equal(np.asarray(lazy), data[:, channel])
 

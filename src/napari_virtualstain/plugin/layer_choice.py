@@ -38,9 +38,14 @@ def rank(name: str, role: str, *, active: bool, position: int) -> tuple[int, int
     >>> b = rank("movie fluorescence", "bright_field", active=True, position=1)
     >>> a > b
     True
+    >>> made = rank("my bright-field [fluorescence]", "fluorescence", active=False, position=0)
+    >>> made > rank("my fluorescence", "fluorescence", active=True, position=1)
+    True
     """
     wanted, unwanted = ROLE_WORDS.get(role, ((), ()))
-    lowered = name.lower()
+    # a result's own kind counts, and not what its source was called
+    kind = name.lower().rpartition(" [")
+    lowered = f"[{kind[2]}" if kind[0] and kind[2].endswith("]") else name.lower()
     score = 0
     for weight, word in zip(range(len(wanted), 0, -1), wanted, strict=True):
         if word in lowered:

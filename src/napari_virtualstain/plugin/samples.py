@@ -32,7 +32,7 @@ def scene_layers(scene: Any) -> list[LayerTuple]:
     glow = {
         **common,
         "name": "simulated fluorescence",
-        "colormap": "green",
+        "colormap": "magenta",
         "blending": "additive",
         "visible": False,
     }
@@ -62,14 +62,14 @@ def h9c2_pairs() -> list[LayerTuple]:
 
     folder = fetch_h9c2_pairs()
     layers: list[LayerTuple] = []
-    for name, colour in (("bright_field", "gray"), ("fluorescence", "green")):
+    for name, colour in (("bright_field", "gray"), ("fluorescence", "magenta")):
         stack = open_stack(Path(folder) / name, pixel_size_um=0.08)
         if stack.data.ndim != 3:
             raise InputError(f"The cached sample in {folder} is incomplete. Remove it, try again.")
         settings = {
             "name": f"H9c2 {name.replace('_', '-')}",
             "colormap": colour,
-            "blending": "additive" if colour == "green" else "translucent",
+            "blending": "additive" if colour == "magenta" else "translucent",
             "contrast_limits": (0, 255),
             "metadata": provenance("sample", f"AyushSomani001/VirtualStain_I2I@{COMMIT}"),
             **spatial(Geometry("tyx", 0.08, None)),

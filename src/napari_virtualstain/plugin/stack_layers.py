@@ -89,7 +89,8 @@ def _image(stack: Stack, name: str, channel: str = "") -> LayerTuple:
         **spatial(stack.geometry),
     }
     if role == "fluorescence":
-        settings |= {"colormap": "green", "blending": "additive"}
+        # against the green of the virtual one: the pair that colour-blind eyes tell apart
+        settings |= {"colormap": "magenta", "blending": "additive"}
     return stack.data, settings, "image"
 
 

@@ -12,18 +12,16 @@ from typing import Any
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import (
-    QFrame,
     QHBoxLayout,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from ..progress import Progress
 from .cleanup import Cleanup
-from .controls import note
+from .controls import FormArea, note
 from .jobs import JobRunner, JobState, Outcome, Work, error_text
 from .layer_choice import LayerChoice
 
@@ -165,12 +163,7 @@ class StepWidget(QWidget):
         self.form = QVBoxLayout(self.body)
         self.form.setContentsMargins(0, 0, 0, 0)
         self.form.setSpacing(6)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(self.body)
-        outer.addWidget(area, 1)
+        outer.addWidget(FormArea(self.body), 1)
         self.bar = QProgressBar()
         self.bar.setObjectName("progress_bar")
         self.bar.setTextVisible(False)
@@ -186,7 +179,6 @@ class StepWidget(QWidget):
         outer.addWidget(self.bar)
         outer.addWidget(self.status_label)
         outer.addLayout(buttons)
-        self.setMinimumWidth(280)
 
     def _connect(self) -> None:
         self.run_button.clicked.connect(lambda _checked=False: self.run())

@@ -115,7 +115,6 @@ class FrameTable(QTableView):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setAlternatingRowColors(True)
         self.setSortingEnabled(False)
         header = self.horizontalHeader()
         header.setSectionsClickable(True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .addons import ADDON, addon_names
 from .controls import Choice, NumberBox, add_row, check_box, new_form, note
 from .jobs import JobContext, Work
 from .layer_choice import LayerChoice
@@ -79,9 +80,9 @@ class TrackWidget(StepWidget):
             "Tracks seen for a shorter time are left out as false alarms",
             name="min_length",
         )
-        self.mode = Choice(
-            [("extended", "extended"), ("as in the paper", "paper"), ("trackpy", "trackpy")]
-        )
+        own = [("extended", "extended"), ("as in the paper", "paper"), ("trackpy", "trackpy")]
+        added = [(name, ADDON + name) for name in addon_names("tracker")]
+        self.mode = Choice([*own, *added])
         add_row(
             form,
             "Method",
@@ -140,13 +141,14 @@ class TrackWidget(StepWidget):
 
     def prepare(self) -> Work:
         """Return the work of tracking the chosen labels."""
-        layer, intensity = self.source.value, self.intensity.value
+        layer, intensity, mode = self.source.value, self.intensity.value, str(self.mode.value)
         request = TrackRequest(
             labels=layer.data,
             intensity=intensity.data if intensity is not None else None,
             pixel_size_um=self.pixel_size.value(),
             frame_interval_s=self.interval.value(),
             settings=self.settings(),
+            tracker=mode.removeprefix(ADDON) if mode.startswith(ADDON) else None,
             relabel=self.relabel_box.isChecked(),
         )
         self._request = request

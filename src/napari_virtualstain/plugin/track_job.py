@@ -67,9 +67,17 @@ class TrackResult:
 
 def track_job(request: TrackRequest, context: JobContext) -> TrackResult:
     """Return the tracks of the request with their features."""
+    tracks = _addon_tracks(request) if request.tracker else _own_tracks(request, context)
+    data, properties, graph = tracks.to_napari()
+    features = track_features(data, properties, request.pixel_size_um, request.frame_interval_s)
+    labels = np.asarray(tracks.relabel(request.labels)) if request.relabel else None
+    return TrackResult(tracks, data, features, graph, labels)
+
+
+def _own_tracks(request: TrackRequest, context: JobContext) -> Any:
     from ..tracking import TrackingConfig, track
 
-    tracks = track(
+    return track(
         request.labels,
         intensity=request.intensity,
         pixel_size_um=request.pixel_size_um,
@@ -78,10 +86,22 @@ def track_job(request: TrackRequest, context: JobContext) -> TrackResult:
         progress=context.progress,
         cancel=context.cancel,
     )
-    data, properties, graph = tracks.to_napari()
-    features = track_features(data, properties, request.pixel_size_um, request.frame_interval_s)
-    labels = np.asarray(tracks.relabel(request.labels)) if request.relabel else None
-    return TrackResult(tracks, data, features, graph, labels)
+
+
+def _addon_tracks(request: TrackRequest) -> Any:
+    """Return the tracks of a tracker that another package added."""
+    from ..hooks import trackers
+    from ..tracking import Tracks
+
+    scale = {"pixel_size_um": request.pixel_size_um, "frame_interval_s": request.frame_interval_s}
+    intensity = None if request.intensity is None else np.asarray(request.intensity)
+    tracker = trackers()[str(request.tracker)]()
+    table = pd.DataFrame(tracker(np.asarray(request.labels), intensity=intensity, **scale))
+    parents: dict[int, list[int]] = {}
+    if "parent" in table:
+        known = table[table["parent"].fillna(-1) >= 0].groupby("track_id")["parent"].first()
+        parents = {int(child): [int(parent)] for child, parent in known.items()}
+    return Tracks.from_table(table, parents, **scale)
 
 
 def track_features(

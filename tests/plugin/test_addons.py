@@ -1,0 +1,55 @@
+"""The example package's generator, segmenter and tracker in the docks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_virtualstain.hooks import EXTENSIONS
+from napari_virtualstain.plugin.segment import SegmentWidget
+from napari_virtualstain.plugin.stain import StainWidget
+from napari_virtualstain.plugin.track import TrackWidget
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "virtualstain-example-plugin" / "src"
+SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
+
+
+@pytest.fixture(autouse=True)
+def example(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path))
+    monkeypatch.syspath_prepend(str(EXAMPLE))
+    from virtualstain_example_plugin import hooks
+
+    EXTENSIONS.register(hooks, "example-in-test")
+    yield
+    EXTENSIONS.unregister("example-in-test")
+    for name in [name for name in sys.modules if name.startswith("virtualstain_example_plugin")]:
+        del sys.modules[name]
+
+
+def test_all_three_are_offered_and_work_in_a_row(
+    qtbot: Any, viewer_model: Any, wait_for: Any
+) -> None:
+    movie = np.full((4, 64, 64), 200.0, np.float32)
+    for frame in range(4):
+        movie[frame, 20:30, 10 + frame : 25 + frame] = 50.0
+    viewer_model.add_image(movie, name="cell bright-field", **SCALE)
+    for dock, choose in (
+        (StainWidget, lambda w: setattr(w.model, "value", "example: dark is bright")),
+        (SegmentWidget, lambda w: setattr(w.model, "value", "example: Otsu")),
+        (TrackWidget, lambda w: w.mode.setCurrentText("example: nearest")),
+    ):
+        widget = dock(viewer_model)
+        qtbot.addWidget(widget)
+        choose(widget)
+        widget.run_button.click()
+        wait_for(widget)
+        assert widget.state == "done", widget.status_label.text()
+    tracks = viewer_model.layers["cell bright-field [tracks]"]
+    assert set(tracks.data[:, 0]) == {tracks.data[0, 0]}
+    np.testing.assert_allclose(tracks.data[:, 3], 17 + np.arange(4), atol=0.51)
