@@ -30,6 +30,7 @@ DOCKS = [
     "Track mitochondria",
     "Track inspector",
     "Evaluate staining",
+    "Train virtual staining",
     "Run all",
 ]
 PEERS = [("nellie", "Nellie"), ("careamics-napari", "Train CAREamics")]

@@ -116,6 +116,7 @@ def test_run_all_and_what_it_saved_repeats_headless(
     widget.generator.value, widget.segmenter.value = "tiny", "bright"
     widget.threshold.setValue(0.6)
     widget.max_gap.setValue(2)
+    widget.split.value = "none"
     widget.run_button.click()
     wait_for(widget)
     assert widget.state == "done", widget.status_label.text()

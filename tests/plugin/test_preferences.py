@@ -20,6 +20,7 @@ from napari_virtualstain.plugin.run_all import RunAllWidget
 from napari_virtualstain.plugin.segment import SegmentWidget
 from napari_virtualstain.plugin.stain import StainWidget
 from napari_virtualstain.plugin.track import TrackWidget
+from napari_virtualstain.plugin.train import TrainWidget
 
 MANIFEST = Path(napari_virtualstain.__file__).parent / "napari.yaml"
 DOCKS = [
@@ -30,6 +31,7 @@ DOCKS = [
     InspectorWidget,
     EvaluateWidget,
     RunAllWidget,
+    TrainWidget,
 ]
 
 

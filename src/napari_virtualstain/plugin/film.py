@@ -70,11 +70,19 @@ class FilmStrip(QWidget):
         self.setAccessibleName("Film strip")
         self._pictures: list[np.ndarray] = []
         self._frames: list[int] = []
+        self._captions: list[str] = []
         self._current: int | None = None
 
     def clear(self) -> None:
         """Show nothing."""
-        self._pictures, self._frames = [], []
+        self._pictures, self._frames, self._captions = [], [], []
+        self.update()
+
+    def show_pictures(self, pictures: list[np.ndarray], captions: list[str]) -> None:
+        """Show pictures that are no frames of a track, each on its own scale."""
+        self._pictures = [to_grey([picture])[0] for picture in pictures]
+        self._frames, self._current = list(range(len(pictures))), None
+        self._captions = captions
         self.update()
 
     def show_track(self, movie: Any, rows: pd.DataFrame, frame: int | None, half: int = 16) -> None:
@@ -98,6 +106,7 @@ class FilmStrip(QWidget):
         ]
         self._pictures = to_grey(pictures) if pictures else []
         self._frames, self._current = [int(f) for f in shown["frame"]], frame
+        self._captions = [str(f) for f in self._frames]
         self.update()
 
     def paintEvent(self, _event: Any) -> None:
@@ -105,8 +114,10 @@ class FilmStrip(QWidget):
         painter = QPainter(self)
         for place, (picture, frame) in enumerate(zip(self._pictures, self._frames, strict=True)):
             box = self._box(place)
-            side = picture.shape[0]
-            image = QImage(picture.tobytes(), side, side, side, QImage.Format.Format_Grayscale8)
+            rows, columns = picture.shape
+            image = QImage(
+                picture.tobytes(), columns, rows, columns, QImage.Format.Format_Grayscale8
+            )
             painter.drawImage(box, image)
             chosen = frame == self._current
             role = self.palette().highlight() if chosen else self.palette().mid()
@@ -114,7 +125,7 @@ class FilmStrip(QWidget):
             painter.drawRect(box)
             painter.setPen(self.palette().text().color())
             text = QRect(box.left(), box.bottom(), box.width(), 14)
-            painter.drawText(text, Qt.AlignmentFlag.AlignCenter, str(frame))
+            painter.drawText(text, Qt.AlignmentFlag.AlignCenter, self._captions[place])
         painter.end()
 
     def mousePressEvent(self, event: Any) -> None:

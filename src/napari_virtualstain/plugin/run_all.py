@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from ..errors import VirtualStainError
 from .controls import Choice, IntegerBox, NumberBox, add_row, button, in_row, new_form, note
+from .fit_light import fit_text
 from .jobs import JobContext, Outcome, Work, error_text
 from .layer_choice import LayerChoice
 from .layers import axes_of, geometry_of, has_layer, sampling_of
@@ -22,7 +23,7 @@ from .segment_job import Cut, SegmentRequest
 from .segment_job import Started as SegmentStarted
 from .shown import add_labels_layer, add_stain_layers, add_track_layers, track_sentence
 from .stain import is_movie
-from .stain_job import PlanesDone, StainRequest
+from .stain_job import FitChecked, PlanesDone, StainRequest
 from .stain_job import Started as StainStarted
 from .step import StepWidget
 from .track_job import TrackRequest, TrackResult
@@ -104,6 +105,9 @@ class RunAllWidget(StepWidget):
                 done["stain"].extend(step.item.indices)
                 if step.item.limits is not None and "stain" in self._layers:
                     self._layers["stain"].contrast_limits = step.item.limits
+            elif isinstance(step.item, FitChecked):
+                self.fit_note.setText(fit_text(step.item.level, step.item.reasons))
+                self.fit_note.setVisible(True)
             else:
                 done["segment"].append(step.item)
         for name, indices in done.items():
@@ -208,6 +212,9 @@ class RunAllWidget(StepWidget):
         add_row(form, "Interval", self.interval, "Seconds from frame to frame", name="interval")
         self.sampling_note = note(name="sampling_note")
         form.addRow(self.sampling_note)
+        self.fit_note = note(name="fit")
+        self.fit_note.setVisible(False)
+        form.addRow(self.fit_note)
         self.threshold = NumberBox(0.5, 0.02, 0.98, step=0.02, decimals=2)
         tooltip = "Probability from which on a pixel belongs to a mitochondrion"
         add_row(form, "Threshold", self.threshold, tooltip, name="threshold")

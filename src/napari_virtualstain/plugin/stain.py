@@ -6,6 +6,7 @@ from typing import Any
 
 from .compare import CompareSlider
 from .controls import Choice, IntegerBox, NumberBox, add_row, check_box, new_form, note
+from .fit_light import fit_text
 from .jobs import JobContext, Outcome, Work
 from .layer_choice import LayerChoice
 from .layers import (
@@ -24,7 +25,7 @@ from .preview import LivePreview, visible_request
 from .region_choice import RegionChoice
 from .regions import visible_index
 from .shown import add_stain_layers
-from .stain_job import PlanesDone, StainRequest, Started, stain_job
+from .stain_job import FitChecked, PlanesDone, StainRequest, Started, stain_job
 from .step import StepWidget
 
 DEVICES = [
@@ -68,6 +69,9 @@ class StainWidget(StepWidget):
         )
         add_row(form, "Bright-field", self.source, "The layer to stain", name="source")
         self.model = ModelChoice("generator", form)
+        self.fit_note = note(name="fit")
+        self.fit_note.setVisible(False)
+        form.addRow(self.fit_note)
         self.pixel_size = NumberBox(0.08, 0.001, 100, step=0.005, decimals=4, suffix=" µm")
         add_row(
             form,
@@ -166,6 +170,9 @@ class StainWidget(StepWidget):
             elif isinstance(item, PlanesDone):
                 finished.extend(item.indices)
                 self._set_limits(item)
+            elif isinstance(item, FitChecked):
+                self.fit_note.setText(fit_text(item.level, item.reasons))
+                self.fit_note.setVisible(True)
         if finished and self._layer is not None:
             if not has_layer(self.viewer, self._layer):
                 self._layer = self._error_layer = None
@@ -243,6 +250,7 @@ class StainWidget(StepWidget):
 
     def _on_source(self, *_: Any) -> None:
         layer, card = self.source.value, self.model.card
+        self.fit_note.setVisible(False)
         self.region.follow(layer)
         stated = sampling_of(layer).pixel_size_um if layer is not None else None
         assumed = card.pixel_size_um if card is not None else None

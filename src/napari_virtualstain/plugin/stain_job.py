@@ -97,6 +97,22 @@ class PlanesDone:
     uncertainty_limits: tuple[float, float] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class FitChecked:
+    """Whether the model fits the movie.
+
+    Attributes
+    ----------
+    level : {"green", "amber", "red"}
+        Good, doubtful, foreign.
+    reasons : tuple of str
+        Why not green.
+    """
+
+    level: str
+    reasons: tuple[str, ...]
+
+
 class PlaneStainer:
     """Stains planes of one movie, normalised over the whole movie.
 
@@ -109,6 +125,7 @@ class PlaneStainer:
         from ..models import load_model
 
         self._cancel = cancel or CancelToken()
+        self._request = request
         self.movie = Movie(request.data, request.axes)
         self.model = load_model(request.model, kind="generator")
         settings = StainingSettings(device=request.device, tile=request.tile)
@@ -178,7 +195,9 @@ def open_stainer(
     return made(request, cancel)
 
 
-def stain_job(request: StainRequest, context: JobContext) -> Iterator[Started | PlanesDone]:
+def stain_job(
+    request: StainRequest, context: JobContext
+) -> Iterator[Started | PlanesDone | FitChecked]:
     """Yield the stained planes of the request, the visible one first."""
     context.progress(_starting())
     stainer = open_stainer(request, context.cancel)

@@ -1,0 +1,25 @@
+"""Green, amber or red: whether a model fits a movie, in shape, colour and words."""
+
+from __future__ import annotations
+
+from html import escape
+
+# Okabe and Ito's colours, told apart by every eye and visible on light and dark; the
+# shapes say the same without any colour
+_LIGHTS = {
+    "green": ("●", "#009E73", "The model fits this movie."),
+    "amber": ("▲", "#E69F00", "The model may not fit this movie."),
+    "red": ("■", "#D55E00", "The model does not fit this movie."),
+}
+
+
+def fit_text(level: str, reasons: tuple[str, ...]) -> str:
+    """Return the light as rich text with its reasons.
+
+    Examples
+    --------
+    >>> "may not fit" in fit_text("amber", ("The pixel size is not known.",))
+    True
+    """
+    shape, colour, words = _LIGHTS[level]
+    return f'<span style="color:{colour}">{shape}</span> ' + escape(" ".join([words, *reasons]))

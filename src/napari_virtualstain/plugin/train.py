@@ -1,0 +1,194 @@
+"""The dock `Train virtual staining`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from qtpy.QtWidgets import QLineEdit
+
+from .controls import Choice, IntegerBox, NumberBox, add_row, check_box, new_form, note
+from .curve import TrainingCurve
+from .film import FilmStrip
+from .jobs import JobContext, Outcome, Work
+from .layer_choice import LayerChoice
+from .layers import axes_of, sampling_of
+from .model_choice import ModelChoice
+from .preferences import preferences
+from .regions import rectangles_on
+from .stain import is_movie
+from .step import StepWidget
+from .train_job import TrainRequest, train_job
+
+
+class TrainWidget(StepWidget):
+    """Fits the generator to the user's own microscope, on an honest held-out part."""
+
+    title = "Train virtual staining"
+    run_text = "Train"
+    run_tooltip = "Train on the two layers; the model is in the list of Virtual staining at once"
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        self._add_form(napari_viewer)
+        for choice in (self.bright_field, self.fluorescence, self.shapes):
+            choice.chosen.connect(self._on_layers)
+        self.by.currentIndexChanged.connect(lambda _index: self._on_layers())
+        self.name.textChanged.connect(lambda _text: self._on_layers())
+        self.fine_tune.toggled.connect(self._on_fine_tune)
+        self._on_fine_tune(self.fine_tune.isChecked())
+
+    def why_not(self) -> str | None:
+        """Return why nothing can be trained now."""
+        first, second = self.bright_field.value, self.fluorescence.value
+        if first is None or second is None or first is second:
+            return "Two layers are needed: bright-field and fluorescence of the same frames."
+        if first.data.shape != second.data.shape:
+            return (
+                f"The layers have unlike shapes, {first.data.shape} and {second.data.shape}. "
+                "Choose layers of the same frames."
+            )
+        if axes_of(first) not in ("tyx", "yx"):
+            return f"{first.name!r} has axes {axes_of(first)}; training needs (t, y, x) or (y, x)."
+        if self.by.value == "region" and self.shapes.value is None:
+            return "Draw two or more rectangles in a Shapes layer, or hold out the last frames."
+        if not self.name.text().strip():
+            return "Give the new model a name."
+        if self.output().exists():
+            return f"There is a model {self.name.text().strip()!r} already. Choose another name."
+        return self.start_from.why_not() if self.fine_tune.isChecked() else None
+
+    def output(self) -> Any:
+        """Return the model file that will be written."""
+        from ..models import user_model_folder
+
+        return user_model_folder() / f"{self.name.text().strip()}.safetensors"
+
+    def prepare(self) -> Work:
+        """Return the work of training."""
+        layer, shapes = self.bright_field.value, self.shapes.value
+        chosen = preferences()
+        changes: dict[str, Any] = {
+            "name": self.name.text().strip(),
+            "steps": self.steps.value(),
+            "crop_size": self.crop.value(),
+            "batch_size": self.batch.value(),
+            "validate_every": max(1, min(50, self.steps.value() // 10)),
+            "device": chosen.device,
+            "pixel_size_um": self.pixel_size.value(),
+        }
+        if self.fine_tune.isChecked():
+            changes["init"] = str(self.start_from.value)
+        request = TrainRequest(
+            bright_field=layer.data,
+            fluorescence=self.fluorescence.value.data,
+            rectangles=rectangles_on(layer, shapes) if shapes is not None else (),
+            by=self.by.value,
+            pixel_size_um=self.pixel_size.value(),
+            preset=self.preset.value,
+            changes=changes,
+            output=self.output(),
+        )
+        self.curve.clear()
+        self.pictures.clear()
+        self._remarks: list[str] = []
+
+        def work(context: JobContext) -> Any:
+            return train_job(request, context)
+
+        return work
+
+    def on_items(self, items: list[Any]) -> None:
+        """Draw the curve and the newest held-out picture."""
+        from ..training import StepFinished, TrainingWarning, Validated
+
+        for event in items:
+            if isinstance(event, StepFinished):
+                self.curve.add_loss(event.step, event.loss)
+            elif isinstance(event, Validated):
+                self.curve.add_score(event.step, event.scores.get("bandpass_pearson", np.nan))
+                shown = event.preview
+                self.pictures.show_pictures(
+                    [shown.bright_field, shown.virtual, shown.fluorescence],
+                    ["bright-field", "virtual", "true"],
+                )
+            elif isinstance(event, TrainingWarning):
+                self._remarks.append(event.message)
+                self.remarks.setText("\n".join(self._remarks[-3:]))
+
+    def on_result(self, value: Any) -> str:
+        """Name the model and its held-out score."""
+        score = value.card.scores.get("bandpass_pearson")
+        told = f", held-out band-pass Pearson {score:.2f}" if isinstance(score, float) else ""
+        return f"{value.card.name} is in the model list{told}. Report: {value.report or 'none'}"
+
+    def on_end(self, outcome: Outcome) -> None:
+        """See whether the name is still free."""
+        self.start_from.refresh()
+
+    def _add_form(self, viewer: Any) -> None:
+        form = new_form()
+        self.bright_field = self.add_choice(
+            LayerChoice(viewer, is_movie, role="bright_field", nothing="load a pair of layers")
+        )
+        tooltip = "What the model will see"
+        add_row(form, "Bright-field", self.bright_field, tooltip, name="bright_field")
+        self.fluorescence = self.add_choice(
+            LayerChoice(viewer, is_movie, role="true_fluorescence", nothing="load a pair of layers")
+        )
+        tooltip = "What it shall learn: true fluorescence of the same frames"
+        add_row(form, "True", self.fluorescence, tooltip, name="fluorescence")
+        self.shapes = self.add_choice(
+            LayerChoice(
+                viewer,
+                lambda layer: type(layer).__name__ == "Shapes",
+                role="shapes",
+                optional=True,
+            )
+        )
+        tooltip = "Rectangles to learn from, best one a cell; none: the whole frames"
+        add_row(form, "Regions", self.shapes, tooltip, name="shapes")
+        self.by = Choice([("the last frames", "time"), ("the last region", "region")])
+        tooltip = "What the model never sees and is judged on; another cell is the honest choice"
+        add_row(form, "Hold out", self.by, tooltip, name="hold_out")
+        self.pixel_size = NumberBox(0.08, 0.001, 100, step=0.005, decimals=4, suffix=" µm")
+        add_row(form, "Pixel size", self.pixel_size, "Micrometres a pixel", name="pixel_size")
+        self.fine_tune = check_box(
+            "Start from a model", "Fine-tune a model instead of beginning anew", checked=True
+        )
+        form.addRow("", self.fine_tune)
+        self.start_from = ModelChoice("generator", form)
+        from ..training import preset_names
+
+        self.preset = Choice([(name, name) for name in preset_names()])
+        tooltip = "Method: ours, or one of the paper's Table 1"
+        add_row(form, "Method", self.preset, tooltip, name="preset")
+        self.steps = IntegerBox(500, 1, 1_000_000)
+        add_row(form, "Steps", self.steps, "Steps of training", name="steps")
+        self.crop = IntegerBox(128, 16, 2048, suffix=" px")
+        add_row(form, "Crop", self.crop, "Side of the pieces that are learnt from", name="crop")
+        self.batch = IntegerBox(8, 1, 1024)
+        add_row(form, "Batch", self.batch, "Pieces a step; fewer need less memory", name="batch")
+        self.name = QLineEdit("my-model")
+        add_row(form, "Name", self.name, "Under which the model will be listed", name="model_name")
+        self.curve = TrainingCurve()
+        self.pictures = FilmStrip()
+        self.pictures.setToolTip("A held-out image: bright-field, virtual, true")
+        self.remarks = note(name="remarks")
+        self.form.addLayout(form)
+        self.form.addWidget(self.curve, 1)
+        self.form.addWidget(self.pictures)
+        self.form.addWidget(self.remarks)
+
+    def _on_fine_tune(self, checked: bool) -> None:
+        self.start_from.combo.setEnabled(checked)
+        self._on_layers()
+
+    def _on_layers(self, *_: Any) -> None:
+        layer = self.bright_field.value
+        if layer is not None and (size := sampling_of(layer).pixel_size_um):
+            self.pixel_size.setValue(size)
+        self.runner.reset()
+        self.render()
+        if self.state.value == "idle" and self.why_not() is None:
+            self.say("Ready to train.")

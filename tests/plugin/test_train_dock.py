@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_virtualstain.errors import InputError
+from napari_virtualstain.plugin.train import TrainWidget
+from napari_virtualstain.plugin.train_job import TrainRequest, collect_pairs
+
+from .models import save_generator
+
+SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "models"))
+    return save_generator(tmp_path / "models" / "tiny.safetensors")
+
+
+@pytest.fixture
+def widget(qtbot: Any, viewer_model: Any) -> TrainWidget:
+    from scipy.ndimage import gaussian_filter
+
+    rng = np.random.default_rng(0)
+    glow = gaussian_filter(rng.random((8, 64, 96)), (0, 2, 2)).astype(np.float32)
+    glow = (glow - glow.min()) * 1000
+    bright = (200 - 0.1 * glow + rng.normal(0, 1, glow.shape)).astype(np.float32)
+    viewer_model.add_image(bright, name="cell bright-field", **SCALE)
+    viewer_model.add_image(glow, name="cell fluorescence", **SCALE)
+    made = TrainWidget(viewer_model)
+    qtbot.addWidget(made)
+    made.start_from.value = "tiny"
+    made.steps.setValue(6)
+    made.crop.setValue(32)
+    made.batch.setValue(2)
+    return made
+
+
+@pytest.mark.slow
+def test_training_draws_its_curve_and_lists_the_model(
+    widget: TrainWidget, wait_for: Any, models: Path
+) -> None:
+    assert widget.bright_field.currentText() == "cell bright-field"
+    assert widget.fluorescence.currentText() == "cell fluorescence"
+    widget.run_button.click()
+    wait_for(widget, timeout_s=200)
+    assert widget.state == "done", widget.status_label.text()
+    assert widget.curve.losses
+    assert widget.curve.scores
+    assert (models.parent / "my-model.safetensors").exists()
+    assert widget.start_from.combo.findText("my-model") >= 0
+    assert "already" in widget.run_button.toolTip()
+
+
+def _request(**changes: Any) -> TrainRequest:
+    movie = np.arange(8 * 20 * 30, dtype=float).reshape(8, 20, 30)
+    settings: dict[str, Any] = {
+        "bright_field": movie,
+        "fluorescence": movie + 1,
+        "rectangles": (),
+        "by": "time",
+        "pixel_size_um": 0.08,
+        "preset": "recommended",
+        "changes": {},
+        "output": Path("model.safetensors"),
+    }
+    return TrainRequest(**{**settings, **changes})
+
+
+def test_the_last_frames_are_held_out_and_the_report_says_what_that_means() -> None:
+    pairs = collect_pairs(_request())
+    assert pairs.groups == ("first frames",) * 6 + ("last frames",) * 2
+    assert any("same cells" in remark for remark in pairs.notes)
+
+
+def test_each_region_is_a_group_of_its_own() -> None:
+    pairs = collect_pairs(_request(by="region", rectangles=((0, 0, 10, 10), (5, 10, 20, 30))))
+    assert pairs.group_names == ("region 0", "region 1")
+    assert len(pairs) == 16
+    assert pairs.fluorescence[1].shape == (15, 20)
+
+
+def test_what_cannot_be_held_out_is_refused() -> None:
+    with pytest.raises(InputError, match="at least two rectangles"):
+        collect_pairs(_request(by="region", rectangles=((0, 0, 10, 10),)))
+    with pytest.raises(InputError, match="at least 4"):
+        collect_pairs(
+            _request(bright_field=np.zeros((2, 20, 30)), fluorescence=np.zeros((2, 20, 30)))
+        )
+
+
+def test_reasons_are_given_while_training_is_impossible(widget: TrainWidget) -> None:
+    widget.by.value = "region"
+    assert "rectangles" in widget.run_button.toolTip()
+    widget.by.value = "time"
+    widget.name.setText("tiny")
+    assert "already" in widget.run_button.toolTip()
+    widget.name.setText("")
+    assert "name" in widget.run_button.toolTip()
