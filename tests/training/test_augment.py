@@ -55,7 +55,7 @@ def test_equal_seeds_vary_equally_and_others_do_not() -> None:
 @pytest.mark.parametrize(
     "change",
     [{"gain": 0.3}, {"offset": 0.3}, {"gamma": 0.3}, {"blur_px": 2}, {"sharpen": 1},
-     {"noise": 0.3}, {"shading": 0.5}],
+     {"noise": 0.3}, {"shading": 0.5}, {"band_gain": 0.3}],
 )  # fmt: skip
 def test_intensity_changes_the_input_only(change: dict) -> None:
     config = Augmentation(flips=False, intensity_probability=1, **change)
@@ -67,6 +67,18 @@ def test_intensity_changes_the_input_only(change: dict) -> None:
         assert torch.isfinite(varied.inputs).all()
         changed |= not torch.equal(varied.inputs, batch.inputs)
     assert changed
+
+
+def test_margin_is_used_up_by_turning_instead_of_mirrored_corners() -> None:
+    ramp = torch.arange(48.0).view(1, 1, 1, 48).expand(20, 1, 48, 48).clone()
+    batch = TensorBatch(ramp, ramp, ramp)
+    turned = augment(batch, Augmentation(flips=False, rotation_deg=180), _generator(), size=32)
+    assert turned.targets.shape == (20, 1, 32, 32)
+    # a plane stays a plane when nothing is mirrored: no second differences
+    assert turned.targets.diff(n=2, dim=-1).abs().max() < 1e-3
+    assert turned.targets.diff(n=2, dim=-2).abs().max() < 1e-3
+    cut = augment(batch, Augmentation.none(), _generator(), size=32)
+    assert torch.equal(cut.inputs, ramp[..., 8:40, 8:40])
 
 
 def test_none_is_none() -> None:

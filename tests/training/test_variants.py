@@ -53,6 +53,7 @@ def test_laplace_head_predicts_its_error(output: Path) -> None:
         report=False,
         architecture={"name": "unet", "arguments": {"widths": [8, 16]}},
         loss={"l1": 0, "laplace": 1}, validation_groups=("cell0",),
+        optimisation={"learning_rate": 2e-2},
     )  # fmt: skip
     train(pairs, config, output=output)
     model = load_model(output)
@@ -83,7 +84,12 @@ def test_planes_given_and_asked_for_must_agree(config: TrainingConfig, output: P
         train(make_pairs(), config.updated(inputs={"planes": 3}), output=output)
 
 
-PARTS = {"all": "", "first_blocks": "down.", "decoder": ("up.", "head."), "head": "head."}
+PARTS = {
+    "all": "",
+    "first_blocks": "down.",
+    "decoder": ("narrow.", "up.", "head."),
+    "head": "head.",
+}
 
 
 @pytest.mark.parametrize("trainable", list(PARTS))
@@ -153,6 +159,7 @@ except TrainingError as error:
 """
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(config: TrainingConfig, tmp_path: Path) -> None:
     # without BatchNorm, whose statistics are those of each process's own share
     network = {"name": "unet", "arguments": {"widths": [6, 8], "batch_norm": False}}

@@ -15,11 +15,19 @@ from torch.nn import functional
 from ..data import Augmentation, TensorBatch
 from ..losses import gaussian_blur
 
+# A square turned by any angle fits into one that is larger by the root of two
+MARGIN = math.sqrt(2)
 # Each blur comes on top of the one before: bands end at 0.8, 1.6 and 3.2 pixels (sigma)
 _BANDS_PX = (0.8, 1.4, 2.8)
 
 
-def augment(batch: TensorBatch, config: Augmentation, generator: torch.Generator) -> TensorBatch:
+def augment(
+    batch: TensorBatch,
+    config: Augmentation,
+    generator: torch.Generator,
+    *,
+    size: int | None = None,
+) -> TensorBatch:
     """Return the batch varied; equal generators give equal variations.
 
     Parameters
@@ -30,6 +38,9 @@ def augment(batch: TensorBatch, config: Augmentation, generator: torch.Generator
         Strength of each variation.
     generator : torch.Generator
         On the CPU, whatever the batch's device: so that devices agree.
+    size : int, optional
+        Side of the result, pixels; that of the batch when not given. A batch that is larger by
+        :data:`MARGIN` can be turned without mirrored corners.
 
     Examples
     --------
@@ -38,20 +49,25 @@ def augment(batch: TensorBatch, config: Augmentation, generator: torch.Generator
     >>> bool((same.inputs == image).all())
     True
     """
-    moved = _geometry(batch, config, generator)
+    moved = _geometry(batch, config, generator, size or batch.inputs.shape[-1])
     return TensorBatch(_intensity(moved.inputs, config, generator), moved.targets, moved.weights)
 
 
-def _geometry(batch: TensorBatch, config: Augmentation, generator: torch.Generator) -> TensorBatch:
+def _geometry(
+    batch: TensorBatch, config: Augmentation, generator: torch.Generator, size: int
+) -> TensorBatch:
     planes = batch.inputs.shape[1]
     together = torch.cat([batch.inputs, batch.targets, batch.weights], 1)
     if config.flips:
         together = _turned(together, generator)
     if config.warps:
-        grid = _grid(together, config, generator)
+        grid = _grid(together, config, generator, size)
         together = functional.grid_sample(
             together, grid, mode="bilinear", padding_mode="reflection", align_corners=False
         )
+    elif size < together.shape[-1]:
+        start = (together.shape[-1] - size) // 2
+        together = together[..., start : start + size, start : start + size]
     return TensorBatch(
         together[:, :planes], together[:, planes : planes + 1], together[:, planes + 1 :]
     )
@@ -67,8 +83,8 @@ def _turned(images: Tensor, generator: torch.Generator) -> Tensor:
     return torch.stack(turned)
 
 
-def _grid(images: Tensor, config: Augmentation, generator: torch.Generator) -> Tensor:
-    count, _, height, width = images.shape
+def _grid(images: Tensor, config: Augmentation, generator: torch.Generator, size: int) -> Tensor:
+    count, whole = len(images), images.shape[-1]
 
     def spread(limit: float) -> Tensor:
         return (2 * torch.rand(count, generator=generator) - 1) * limit
@@ -76,25 +92,25 @@ def _grid(images: Tensor, config: Augmentation, generator: torch.Generator) -> T
     angle = spread(math.radians(config.rotation_deg))
     zoom = torch.exp(spread(math.log1p(config.scale)))
     shear = spread(config.shear)
-    cosine, sine = torch.cos(angle) / zoom, torch.sin(angle) / zoom
+    share = size / whole / zoom
+    cosine, sine = torch.cos(angle) * share, torch.sin(angle) * share
     matrix = torch.zeros(count, 2, 3)
     matrix[:, 0, 0], matrix[:, 0, 1] = cosine, cosine * shear - sine
     matrix[:, 1, 0], matrix[:, 1, 1] = sine, sine * shear + cosine
-    grid = functional.affine_grid(matrix, [count, 1, height, width], align_corners=False)
+    grid = functional.affine_grid(matrix, [count, 1, size, size], align_corners=False)
     if config.elastic_px:
-        grid = grid + _warp(count, height, width, config, generator)
+        grid = grid + _warp(count, size, whole, config, generator)
     return grid.to(images.device, images.dtype)
 
 
 def _warp(
-    count: int, height: int, width: int, config: Augmentation, generator: torch.Generator
+    count: int, size: int, whole: int, config: Augmentation, generator: torch.Generator
 ) -> Tensor:
     """Return smooth random displacements in grid units, (N, Y, X, 2)."""
-    nodes = [max(2, round(n / config.elastic_scale_px) + 1) for n in (height, width)]
-    coarse = torch.randn(count, 2, *nodes, generator=generator) * config.elastic_px
-    fine = functional.interpolate(coarse, size=(height, width), mode="bicubic", align_corners=True)
-    per_pixel = torch.tensor([2 / width, 2 / height])
-    return fine.permute(0, 2, 3, 1) * per_pixel
+    nodes = max(2, round(size / config.elastic_scale_px) + 1)
+    coarse = torch.randn(count, 2, nodes, nodes, generator=generator) * config.elastic_px
+    fine = functional.interpolate(coarse, size=(size, size), mode="bicubic", align_corners=True)
+    return fine.permute(0, 2, 3, 1) * (2 / whole)
 
 
 def _intensity(images: Tensor, config: Augmentation, generator: torch.Generator) -> Tensor:

@@ -132,7 +132,7 @@ def _freeze(network: nn.Module, config: TrainingConfig) -> None:
     network.requires_grad_(False)
     parts: dict[str, list[nn.Module]] = {
         "first_blocks": list(network.down[:2]),
-        "decoder": [*network.up, network.head],
+        "decoder": [network.narrow, *network.up, network.head],
         "head": [network.head],
     }
     for part in parts[config.trainable]:

@@ -24,8 +24,10 @@ from ..data import (
     split_pairs,
     summarise_statistics,
 )
+from ..errors import InputError
 from ..optics import WeightMapCache, gibson_lanni_psf
 from ..progress import CancelToken
+from .augment import MARGIN
 from .config import TrainingConfig
 
 
@@ -42,7 +44,9 @@ class PreparedTraining:
     train, validation : tuple of PreparedPair
         In the order of the split.
     sampler : CropSampler
-        Of the training pairs.
+        Of the training pairs; its crops have a margin for turning.
+    crop_size : int
+        Side of the crops that train, pixels.
     pixel_size_um : float or None
         Micrometres.
     warnings : tuple of str
@@ -56,14 +60,10 @@ class PreparedTraining:
     train: tuple[PreparedPair, ...]
     validation: tuple[PreparedPair, ...]
     sampler: CropSampler
+    crop_size: int
     pixel_size_um: float | None
     warnings: tuple[str, ...]
     foreground: dict[str, Any]
-
-    @property
-    def crop_size(self) -> int:
-        """Side of the training crops, pixels."""
-        return self.sampler.crop_size
 
     def input_statistics(self, most: int = 200) -> dict[str, Any]:
         """Return what the normalised training images look like, for the model card."""
@@ -97,6 +97,11 @@ def prepare(
     CancelledError
         Cancelled.
     """
+    if len(pairs) and pairs.planes != config.inputs.planes:
+        raise InputError(
+            f"The pairs have {pairs.planes} bright-field planes each, but {config.inputs.planes} "
+            "are set. Collect the pairs with as many planes as the settings say."
+        )
     crop_size = _fitting_crop(pairs, config.crop_size, stride)
     inspection = inspect_pairs(
         pairs,
@@ -124,7 +129,7 @@ def prepare(
     sampler = CropSampler(
         usable.subset(split.train),
         train,
-        crop_size,
+        _with_margin(usable, crop_size, config),
         min_foreground=config.min_foreground,
         out_of_focus_share=config.out_of_focus_share,
         group_balance=config.group_balance,
@@ -135,6 +140,7 @@ def prepare(
         train=train,
         validation=tuple(prepared[i] for i in split.validation),
         sampler=sampler,
+        crop_size=crop_size,
         pixel_size_um=config.pixel_size_um or usable.pixel_size_um,
         warnings=tuple(warnings),
         foreground=inspection.foreground,
@@ -146,6 +152,14 @@ def _fitting_crop(pairs: CorrelativePairs, wanted: int, stride: int) -> int:
     smallest = min((min(image.shape) for image in pairs.fluorescence), default=wanted)
     size = min(wanted, max(smallest, stride))
     return max(stride, size // stride * stride)
+
+
+def _with_margin(pairs: CorrelativePairs, crop_size: int, config: TrainingConfig) -> int:
+    """Return the side of the crops to draw, so that turning needs no mirrored corners."""
+    if not config.augmentation.warps:
+        return crop_size
+    smallest = int(min(min(image.shape) for image in pairs.fluorescence))
+    return max(crop_size, min(smallest, round(crop_size * MARGIN)))
 
 
 def _registered(

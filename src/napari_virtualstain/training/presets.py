@@ -142,7 +142,7 @@ def _recommended() -> TrainingConfig:
         ),
         input_normalisation=Normalisation(kind="median_mad"),
         target_normalisation=Normalisation(kind="percentile", low=5, high=99.5),
-        loss=LossConfig(l1=1.0, correlation=0.5, band_pass=1.0),
+        loss=LossConfig(l1=3.0, correlation=0.5, band_pass=1.0),
         augmentation=Augmentation.strong(),
         optimisation=Optimisation(),
         crop_size=160,

@@ -181,7 +181,12 @@ class Session:
         )
         for step, batch in enumerate(loader, start=first):
             generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + step)
-            varied = augment(batch.to(self.compute.device), self.config.augmentation, generator)
+            varied = augment(
+                batch.to(self.compute.device),
+                self.config.augmentation,
+                generator,
+                size=self.prepared.crop_size,
+            )
             yield varied.part(self.group.rank, self.group.count).to(self.compute.device)
 
     def _log(self, step: int, losses: dict[str, float], rate: float) -> StepFinished:
