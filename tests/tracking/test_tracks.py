@@ -81,3 +81,117 @@ def test_a_track_twice_in_a_frame_is_refused() -> None:
     table = pd.DataFrame({"track_id": [1, 1], "frame": [0, 0], "y_um": 0.0, "x_um": 0.0})
     with pytest.raises(InputError, match="twice"):
         vs.Tracks.from_table(table)
+
+
+def family() -> tuple[vs.Tracks, np.ndarray]:
+    """Return tracks with a gap, a fission and a fusion, and their labels."""
+    labels = np.zeros((6, 30, 40), np.int32)
+    names = {1: (5, range(3)), 2: (2, range(3, 6)), 3: (9, range(3, 6)), 4: (20, (0, 1, 3, 4))}
+    names |= {5: (26, range(5)), 6: (23, range(5, 6))}
+    rows = []
+    for name, (y, frames) in names.items():
+        for t in frames:
+            labels[t, y : y + 2, 3 + t : 7 + t] = name
+            row = {"track_id": name, "frame": t, "y_um": (y + 0.5) * 0.1, "label": name}
+            rows.append(row | {"x_um": (4.5 + t) * 0.1, "area_um2": 8 * 0.1**2})
+    rows.append({"track_id": 4, "frame": 2, "y_um": 2.05, "label": 0, "x_um": 0.65})
+    rows[-1]["interpolated"] = True
+    events = pd.DataFrame(
+        {
+            "kind": ["fission", "fusion"],
+            "frame": [3, 5],
+            "time_s": [6.0, 10.0],
+            "y_um": [0.55, 1 / 3],
+            "x_um": 0.1,
+            "probability": [0.9, 2 / 3],
+            "parents": ["1", "4;5"],
+            "children": ["2;3", "6"],
+        }
+    )
+    table = pd.DataFrame(rows)
+    table["interpolated"] = table.interpolated.fillna(False).astype(bool)
+    table["quality"] = np.random.default_rng(0).random(len(table))
+    graph = {2: [1], 3: [1], 6: [4, 5]}
+    tracks = vs.Tracks.from_table(table, graph, events, pixel_size_um=0.1, frame_interval_s=2.0)
+    return tracks, labels
+
+
+def same(one: vs.Tracks, other: vs.Tracks) -> None:
+    pd.testing.assert_frame_equal(one.table, other.table, check_exact=True)
+    pd.testing.assert_frame_equal(one.events, other.events, check_exact=True)
+    assert one.graph == other.graph
+    assert (one.pixel_size_um, one.frame_interval_s) == (
+        other.pixel_size_um,
+        other.frame_interval_s,
+    )
+
+
+@pytest.mark.parametrize("form", ["csv", "trackmate", "geff"])
+def test_files_come_back_exactly(form: str, tmp_path: Path) -> None:
+    if form == "geff":
+        pytest.importorskip("geff")
+    tracks, _ = family()
+    path = getattr(tracks, f"to_{form}")(tmp_path / "file.csv")
+    same(getattr(vs.Tracks, f"from_{form}")(path), tracks)
+    with pytest.raises(OutputExistsError):
+        getattr(tracks, f"to_{form}")(path)
+    getattr(tracks, f"to_{form}")(path, overwrite=True)
+
+
+@pytest.mark.parametrize("form", ["csv", "trackmate", "geff", "ctc"])
+def test_empty_tracks_can_be_written(form: str, tmp_path: Path) -> None:
+    if form == "geff":
+        pytest.importorskip("geff")
+    empty = vs.link(pd.DataFrame({"frame": [], "y_um": [], "x_um": []}))
+    assert getattr(empty, f"to_{form}")(tmp_path / "none").exists()
+
+
+def test_the_challenge_layout_keeps_all_but_fusions(tmp_path: Path) -> None:
+    tracks, labels = family()
+    with pytest.warns(UserWarning, match="1 fusion is lost"):
+        folder = tracks.to_ctc(tmp_path / "ctc", labels)
+    back = vs.Tracks.from_ctc(folder, pixel_size_um=0.1, frame_interval_s=2.0)
+    columns = ["track_id", "frame", "y_um", "x_um", "area_um2", "interpolated"]
+    pd.testing.assert_frame_equal(back.table[columns], tracks.table[columns], atol=1e-12)
+    assert back.graph == {2: [1], 3: [1], 6: [4]}
+
+
+def test_the_challenge_layout_without_labels_draws_discs(tmp_path: Path) -> None:
+    tracks, _ = family()
+    with pytest.warns(UserWarning, match="lost"):
+        back = vs.Tracks.from_ctc(tracks.to_ctc(tmp_path / "ctc"), pixel_size_um=0.1)
+    assert len(back) == len(tracks)
+
+
+def test_foreign_trackmate_is_cut_into_branches(tmp_path: Path) -> None:
+    spots = "".join(
+        f'<SpotsInFrame frame="{t}">'
+        + "".join(
+            f'<Spot ID="{i}" FRAME="{t}" POSITION_X="{x}" POSITION_Y="1.5" RADIUS="0.5"/>'
+            for i, x in some
+        )
+        + "</SpotsInFrame>"
+        for t, some in enumerate([[(1, 5.0)], [(2, 4.0), (3, 6.0)], [(4, 3.0)]])
+    )
+    edges = "".join(
+        f'<Edge SPOT_SOURCE_ID="{a}" SPOT_TARGET_ID="{b}"/>' for a, b in [(1, 2), (1, 3), (2, 4)]
+    )
+    path = tmp_path / "foreign.xml"
+    path.write_text(
+        f"<TrackMate><Model><AllSpots>{spots}</AllSpots><AllTracks><Track>{edges}</Track>"
+        '</AllTracks></Model><Settings><ImageData pixelwidth="0.5" timeinterval="3"/></Settings>'
+        "</TrackMate>"
+    )
+    tracks = vs.Tracks.from_trackmate(path)
+    assert len(tracks) == 3
+    assert len(tracks.graph) == 2
+    assert tracks.frame_interval_s == 3
+    assert tracks.table.groupby("track_id").size().max() == 2
+
+
+def test_the_summary_puts_the_riskiest_track_first() -> None:
+    tracks, _ = family()
+    worst = tracks.table.loc[tracks.table.quality.idxmin()]
+    first = tracks.summary.iloc[0]
+    assert (first.track_id, first.weakest_frame) == (worst.track_id, worst.frame)
+    assert tracks.summary.missing.sum() == 1

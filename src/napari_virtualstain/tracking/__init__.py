@@ -1,7 +1,8 @@
 """Identities of mitochondria through time.
 
-:func:`link` follows detected positions, :func:`track` follows masks; both return
-:class:`Tracks`.
+:func:`link` follows detected positions, :func:`track` follows masks, :class:`LiveTracker`
+follows frames as they are taken. All give :class:`Tracks`, which
+:func:`analyse_motion`, :func:`mean_squared_displacement` and :func:`event_rates` describe.
 
 Examples
 --------
@@ -14,6 +15,17 @@ Examples
 from .config import TrackingConfig
 from .linking import link
 from .masks import track
+from .motion import analyse_motion, event_rates, mean_squared_displacement
+from .streaming import LiveTracker
 from .tracks import Tracks
 
-__all__ = ["TrackingConfig", "Tracks", "link", "track"]
+__all__ = [
+    "LiveTracker",
+    "TrackingConfig",
+    "Tracks",
+    "analyse_motion",
+    "event_rates",
+    "link",
+    "mean_squared_displacement",
+    "track",
+]

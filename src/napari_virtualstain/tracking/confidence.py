@@ -16,8 +16,8 @@ from .detections import FloatArray, IntArray
 _ROUNDS = 8
 _LARGEST_LOG = 30.0
 # fitted by benchmarks/tracking_confidence.py on simulated movies of seven kinds
-_WEIGHTS = np.array([0.35, 0.25, 0.06, 1.1])
-_BIAS = -0.4
+_WEIGHTS = np.array([0.154, 0.606, -0.017, -0.744, -0.315])
+_BIAS = 0.286
 
 
 def link_probabilities(
@@ -100,6 +100,7 @@ def quality(
             logit(first.probability) * agree,
             np.clip(last.log_ratio, 0, 15),
             agree,
+            np.minimum(last.missed, 2),
         ]
     )
     odds = features @ _WEIGHTS + _BIAS

@@ -8,13 +8,13 @@ back bit by bit.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ..errors import ImageFileError, InputError, OutputError, OutputExistsError
+from ..errors import ImageFileError, InputError
+from ..io import write_table
 from .tracks import EVENT_COLUMNS, Tracks
 
 # pandas 3.1 reads floats exactly by itself and warns when asked to
@@ -38,10 +38,10 @@ def write_csv(tracks: Tracks, path: str | Path, *, overwrite: bool = False) -> P
     table["parents"] = [parents.get(track, "") for track in table.track_id]
     table["pixel_size_um"] = tracks.pixel_size_um
     table["frame_interval_s"] = tracks.frame_interval_s
-    _write(table, target, overwrite)
+    write_table(target, table, overwrite=overwrite)
     beside = events_path(target)
     if len(tracks.events) or beside.exists():
-        _write(tracks.events, beside, overwrite)
+        write_table(beside, tracks.events, overwrite=overwrite)
     return target
 
 
@@ -95,18 +95,3 @@ def _read(path: Path, kinds: dict[str, type]) -> pd.DataFrame:
             "columns track_id, frame, y_um, x_um."
         ) from error
     return table
-
-
-def _write(table: pd.DataFrame, path: Path, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
-        raise OutputExistsError(f"{path} exists already. Choose another name, or overwrite it.")
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        table.to_csv(unfinished, index=False, float_format=None)
-        os.replace(unfinished, path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise OutputError(
-            f"{path} cannot be written ({error.strerror or error}). Check that the folder exists, "
-            "is not read-only and has space."
-        ) from error

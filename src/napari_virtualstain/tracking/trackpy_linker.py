@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from ..errors import InputError
 from .config import TrackingConfig
@@ -42,17 +41,19 @@ def link_with_trackpy(
         import trackpy
 
         trackpy.quiet()
-        table = pd.DataFrame(detections.position_um, columns=["y", "x"])
-        table["frame"] = detections.frame // detections.frame_step
+        parts = {frame // detections.frame_step: part for frame, part in detections.slices()}
+        frames = range(min(parts), max(parts) + 1)
+        nothing = slice(0, 0)
+        places = (detections.position_um[parts.get(frame, nothing)] for frame in frames)
         try:
-            linked = trackpy.link(table, search_range=radius, memory=config.max_gap)
+            linked = trackpy.link_iter(places, search_range=radius, memory=config.max_gap)
+            names = np.concatenate([np.asarray(some, np.int64) for _, some in linked]) + 1
         except trackpy.SubnetOversizeException as error:
             raise InputError(
                 f"trackpy cannot link with a search radius of {radius:g} µm: too many objects are "
                 "within reach of each other. Give a smaller search_radius_um, or use the linker "
                 "'kalman'."
             ) from error
-        names = linked.particle.to_numpy(np.int64)[np.argsort(linked.index.to_numpy())] + 1
     return Linking(
         detections, names, np.full(count, np.nan), np.full(count, "", object), step, masks
     )

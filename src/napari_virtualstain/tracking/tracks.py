@@ -171,6 +171,69 @@ class Tracks:
 
         return read_csv(path)
 
+    def to_trackmate(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write a TrackMate XML file; :meth:`from_trackmate` gives the same tracks back."""
+        from .trackmate_files import write_trackmate
+
+        return write_trackmate(self, path, overwrite=overwrite)
+
+    @classmethod
+    def from_trackmate(cls, path: str | Path) -> Tracks:
+        """Return the tracks of a TrackMate XML file."""
+        from .trackmate_files import read_trackmate
+
+        return read_trackmate(path)
+
+    def to_ctc(
+        self, directory: str | Path, labels: Any | None = None, *, overwrite: bool = False
+    ) -> Path:
+        """Write the layout of the Cell Tracking Challenge; fusions are warned about.
+
+        Parameters
+        ----------
+        directory : str or Path
+            New folder.
+        labels : array of int, shape (T, Y, X), optional
+            The labels that were tracked. Without them discs of the same area are drawn.
+        overwrite : bool
+            Whether a folder that is there may be replaced.
+        """
+        from .ctc_files import write_ctc
+
+        return write_ctc(self, directory, labels, overwrite=overwrite)
+
+    @classmethod
+    def from_ctc(
+        cls, directory: str | Path, *, pixel_size_um: float = 1.0, frame_interval_s: float = 1.0
+    ) -> Tracks:
+        """Return the tracks of a folder in the layout of the Cell Tracking Challenge."""
+        from .ctc_files import read_ctc
+
+        return read_ctc(directory, pixel_size_um=pixel_size_um, frame_interval_s=frame_interval_s)
+
+    def to_geff(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write a GEFF folder; :meth:`from_geff` gives the same tracks back."""
+        from .geff_files import write_geff
+
+        return write_geff(self, path, overwrite=overwrite)
+
+    @classmethod
+    def from_geff(cls, path: str | Path) -> Tracks:
+        """Return the tracks of a GEFF folder that :meth:`to_geff` wrote."""
+        from .geff_files import read_geff
+
+        return read_geff(path)
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """Quality of each track: ``track_id length missing quality weakest weakest_frame reason``.
+
+        ``quality`` is the mean over its links, ``weakest`` the least sure one.
+        """
+        from .summarising import summarise
+
+        return summarise(self.table)
+
 
 def empty_events() -> pd.DataFrame:
     """Return an events table without rows."""
@@ -199,7 +262,7 @@ def _complete(table: pd.DataFrame, pixel_size_um: float) -> pd.DataFrame:
     for name, value in defaults.items():
         if name not in full:
             full[name] = value
-    full["reason"] = full.reason.fillna("")
+    full["reason"] = full.reason.astype(object).where(full.reason.notna(), "")
     others = [name for name in full.columns if name not in COLUMNS]
     full = _typed(full[[*COLUMNS, *others]], COLUMNS)
     return full.sort_values(["track_id", "frame"], kind="stable").reset_index(drop=True)

@@ -1,0 +1,169 @@
+"""Tracking while the movie is still being taken: one frame at a time.
+
+Only objects that can still be seen again are held in memory; finished ones live on in the
+table alone. What the past cannot know, the future adds: :meth:`LiveTracker.tracks` gives the
+tracks so far, and linking the collected detections again with :func:`link` when the
+acquisition has ended improves them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ..axes import check_positive
+from ..errors import InputError
+from .confidence import LinkEvidence, quality
+from .config import TrackingConfig
+from .detections import Detections, read_detections
+from .extended import LinkModel, MixtureFollower
+from .noise import model_from_step, typical_step_um
+from .online import OnlineLinker
+from .smoothing import fill_gaps
+from .tracks import Tracks
+
+_FRAMES_TO_LEARN = 20
+
+
+class LiveTracker:
+    """Gives each detection its track as soon as its frame is there.
+
+    Parameters
+    ----------
+    step_um : float, optional
+        How far objects go in a frame, along an axis. None estimates it from the first
+        two frames and corrects it over the first twenty.
+    config : TrackingConfig, optional
+        ``max_gap`` and ``search_radius_um`` are heeded.
+    frame_interval_s, pixel_size_um : float
+        Scale of the movie.
+
+    Examples
+    --------
+    >>> live = LiveTracker(step_um=0.1)
+    >>> for t in range(3):
+    ...     seen = pd.DataFrame({"frame": t, "y_um": [0.0, 5.0], "x_um": [0.1 * t, 0.0]})
+    ...     names = live.push(seen)
+    >>> names.tolist()
+    [1, 2]
+    """
+
+    def __init__(
+        self,
+        *,
+        step_um: float | None = None,
+        config: TrackingConfig | None = None,
+        frame_interval_s: float = 1.0,
+        pixel_size_um: float = 1.0,
+    ) -> None:
+        self.config = config or TrackingConfig()
+        self.frame_interval_s = check_positive(frame_interval_s, "frame interval", "s") or 1.0
+        self.pixel_size_um = check_positive(pixel_size_um, "pixel size", "µm") or 1.0
+        self._step_um = check_positive(step_um, "step", "µm")
+        self._fixed = step_um is not None
+        self._linker: OnlineLinker | None = None
+        self._previous: Detections | None = None
+        self._learnt = 0
+        self._frame: int | None = None
+        self._rows: list[pd.DataFrame] = []
+
+    @property
+    def followed(self) -> int:
+        """Number of objects that can still be seen again."""
+        return self._linker.followed if self._linker else 0
+
+    def push(self, detections: pd.DataFrame) -> np.ndarray:
+        """Return the track of each row of `detections`, which are those of one later frame.
+
+        Raises
+        ------
+        InputError
+            The rows are of several frames, or not later than those before.
+        """
+        found = read_detections(detections)
+        if len(found) == 0:
+            return np.zeros(0, np.int64)
+        frame = self._checked_frame(found)
+        self._learn(found)
+        linker = self._ready()
+        names = linker.push(frame, found) + 1
+        self._collect(found, names, linker.evidence)
+        self._previous, self._frame = found, frame
+        out = np.empty(len(names), np.int64)
+        out[found.row] = names
+        return out
+
+    def tracks(self) -> Tracks:
+        """Return the tracks so far."""
+        columns = ["track_id", "frame", "y_um", "x_um", "label", "area_um2", "interpolated"]
+        empty = pd.DataFrame({name: pd.Series(dtype=float) for name in columns})
+        table = pd.concat(self._rows, ignore_index=True) if self._rows else empty
+        if self.config.fill_gaps and len(table):
+            table = fill_gaps(table)
+        return Tracks.from_table(
+            table, pixel_size_um=self.pixel_size_um, frame_interval_s=self.frame_interval_s
+        )
+
+    def _checked_frame(self, found: Detections) -> int:
+        frame = int(found.frame[0])
+        if found.frame[-1] != frame:
+            raise InputError(
+                f"Detections of frames {frame} to {found.frame[-1]} came at once: push one frame "
+                "at a time, or use link() for a whole movie."
+            )
+        if self._frame is not None and frame <= self._frame:
+            raise InputError(
+                f"Frame {frame} came after frame {self._frame}: push frames in order of time."
+            )
+        return frame
+
+    def _learn(self, found: Detections) -> None:
+        """Keep a running estimate of the step over the first frames."""
+        if self._fixed or self._previous is None or self._learnt >= _FRAMES_TO_LEARN:
+            return
+        both = [self._previous, found]
+        pair = read_detections(
+            pd.DataFrame(
+                {
+                    "frame": np.repeat([0, 1], [len(part) for part in both]),
+                    "y_um": np.concatenate([part.position_um[:, 0] for part in both]),
+                    "x_um": np.concatenate([part.position_um[:, 1] for part in both]),
+                }
+            )
+        )
+        step = typical_step_um(pair)
+        if step > 0:
+            self._learnt += 1
+            old = self._step_um
+            self._step_um = step if old is None else old + (step - old) / self._learnt
+            if self._linker is not None:
+                self._follower.model = self._model()
+
+    def _model(self) -> LinkModel:
+        return model_from_step(self._step_um or (self.config.search_radius_um or 1.0) / 4)
+
+    def _ready(self) -> OnlineLinker:
+        if self._linker is None:
+            self._follower = MixtureFollower(self._model())
+            self._linker = OnlineLinker(
+                self._follower, self.config.max_gap, self.config.search_radius_um
+            )
+        return self._linker
+
+    def _collect(self, found: Detections, names: np.ndarray, evidence: LinkEvidence | None) -> None:
+        known = evidence or LinkEvidence.empty(len(found))
+        begins = known.log_ratio == 0
+        self._rows.append(
+            pd.DataFrame(
+                {
+                    "track_id": names,
+                    "frame": found.frame,
+                    "y_um": found.position_um[:, 0],
+                    "x_um": found.position_um[:, 1],
+                    "label": found.label,
+                    "area_um2": found.area_um2,
+                    "interpolated": False,
+                    "quality": quality(known, known, ~begins, begins),
+                }
+            )
+        )

@@ -1,0 +1,163 @@
+"""Filters against filterpy, the mixture against one filter, the assignment against brute force."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_virtualstain.errors import InputError
+from napari_virtualstain.tracking import LiveTracker, TrackingConfig, kalman, link, mixture
+from napari_virtualstain.tracking.assignment import assign, candidate_pairs
+from napari_virtualstain.tracking.confidence import link_probabilities
+from napari_virtualstain.tracking.paper import OBSERVATION, TRANSITION, box_noise
+
+
+def test_the_papers_filter_is_filterpys() -> None:
+    filterpy = pytest.importorskip("filterpy.kalman")
+    rng = np.random.default_rng(0)
+    noise = box_noise(1.5, 0.3, 20.0)
+    mean, covariance = rng.normal(0, 5, (6, 7)), np.tile(noise.initial, (6, 1, 1))
+    oracles = []
+    for start in mean:
+        oracle = filterpy.KalmanFilter(dim_x=7, dim_z=4)
+        oracle.x, oracle.P = start[:, None].copy(), noise.initial.copy()
+        oracle.F, oracle.H, oracle.Q, oracle.R = (
+            TRANSITION, OBSERVATION, noise.process, noise.observation
+        )  # fmt: skip
+        oracles.append(oracle)
+    for _ in range(12):
+        measured = rng.normal(0, 5, (6, 4))
+        mean, covariance = kalman.predict(mean, covariance, TRANSITION, noise.process)
+        expected, spread = kalman.innovation(mean, covariance, OBSERVATION, noise.observation)
+        distance = kalman.squared_mahalanobis(measured, expected, spread)
+        mean, covariance = kalman.update(mean, covariance, measured, OBSERVATION, noise.observation)
+        for i, oracle in enumerate(oracles):
+            oracle.predict()
+            oracle.update(measured[i][:, None])
+            assert np.allclose(mean[i], oracle.x[:, 0], rtol=1e-9, atol=1e-9)
+            assert np.allclose(covariance[i], oracle.P, rtol=1e-9, atol=1e-9)
+            assert distance[i] == pytest.approx(oracle.mahalanobis**2, rel=1e-9)
+
+
+def test_smoothing_is_filterpys() -> None:
+    filterpy = pytest.importorskip("filterpy.kalman")
+    rng = np.random.default_rng(1)
+    noise = box_noise(1.0, 0.5, 9.0)
+    oracle = filterpy.KalmanFilter(dim_x=7, dim_z=4)
+    oracle.P, oracle.F, oracle.H = noise.initial.copy(), TRANSITION, OBSERVATION
+    oracle.Q, oracle.R = noise.process, noise.observation
+    means, covariances, _, _ = oracle.batch_filter(list(rng.normal(0, 3, (15, 4, 1))))
+    theirs, spread, _, _ = oracle.rts_smoother(means, covariances)
+    ours, ours_spread = kalman.smooth(means[..., 0], covariances, TRANSITION, noise.process)
+    assert np.allclose(ours, theirs[..., 0], rtol=1e-9, atol=1e-9)
+    assert np.allclose(ours_spread, spread, rtol=1e-9, atol=1e-9)
+
+
+def test_a_mixture_of_one_motion_is_one_filter() -> None:
+    phi, q, r = 0.6, 0.8, 0.1
+    one = np.ones(1)
+    motions = mixture.MotionMixture(phi * one, q * one, 2.0 * one, one, np.eye(1), r, 5.0)
+    rng = np.random.default_rng(2)
+    state = mixture.start(np.zeros((1, 2)), motions)
+    mean, covariance = np.zeros((2, 2)), np.tile(np.diag([r, 2.0]), (2, 1, 1))
+    transition, noise = np.array([[1, phi], [0, phi]]), q * np.ones((2, 2))
+    for _ in range(8):
+        seen = rng.normal(0, 2, (1, 2))
+        state = mixture.correct(mixture.advance(state, motions), seen, r)
+        mean, covariance = kalman.predict(mean, covariance, transition, noise)
+        mean, covariance = kalman.update(
+            mean, covariance, seen.T, np.array([[1.0, 0.0]]), np.array([[r]])
+        )
+        assert np.allclose(state.place[0, 0], mean[:, 0])
+        assert np.allclose(state.velocity[0, 0], mean[:, 1])
+        assert state.var_velocity[0, 0] == pytest.approx(covariance[0, 1, 1])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_assignment_is_the_cheapest(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    size = 5
+    rows, columns = map(np.ravel, np.indices((size, size)))
+    costs = rng.uniform(0, 2, size * size)
+    some = rng.random(size * size) < 0.7
+    rows, columns, costs = rows[some], columns[some], costs[some]
+    chosen = assign(rows, columns, costs, (size, size), limit=1.0)
+    full = np.zeros((size, size))
+    full[rows, columns] = np.minimum(costs - 1.0, 0)
+    best = min(full[np.arange(size), list(order)].sum() for order in permutations(range(size)))
+    assert (costs[chosen] - 1.0).sum() == pytest.approx(best)
+    assert len(set(rows[chosen])) == len(set(columns[chosen])) == len(chosen)
+
+
+def test_a_large_assignment_is_as_cheap_as_the_dense_one() -> None:
+    from scipy.optimize import linear_sum_assignment
+
+    rng = np.random.default_rng(3)
+    place, other = rng.uniform(0, 20, (2, 300, 2))
+    rows, columns = candidate_pairs(place, other, 4.0)
+    costs = np.linalg.norm(place[rows] - other[columns], axis=1)
+    chosen = assign(rows, columns, costs, (300, 300), limit=4.0)
+    dense = np.zeros((300, 300))
+    dense[rows, columns] = np.minimum(costs - 4.0, 0)
+    assert (costs[chosen] - 4.0).sum() == pytest.approx(dense[linear_sum_assignment(dense)].sum())
+
+
+def test_link_probabilities_are_those_of_all_pairings() -> None:
+    weight = np.array([[3.0, 0.0], [1.5, 2.0]])
+    rows, columns = np.array([0, 1, 1]), np.array([0, 0, 1])
+    found, alone = link_probabilities(rows, columns, np.log(weight[rows, columns]), (2, 2))
+    pairings = [((), 1.0), ((0,), 3.0), ((1,), 1.5), ((2,), 2.0), ((0, 2), 6.0)]
+    total = sum(value for _, value in pairings)
+    exact = [sum(v for links, v in pairings if e in links) / total for e in range(3)]
+    assert np.allclose(found, exact, atol=1e-6)
+    assert alone[0] == pytest.approx(1 - exact[0] - exact[1], abs=1e-6)
+
+
+def crossing(frames: int = 20) -> pd.DataFrame:
+    """Return two objects at constant velocity that meet halfway."""
+    t = np.arange(frames)
+    one = pd.DataFrame({"frame": t, "y_um": 0.3 * t, "x_um": 1.0 * t, "track": 0})
+    other = one.assign(x_um=frames - 1.3 - one.x_um, track=1)
+    return pd.concat([one, other], ignore_index=True)
+
+
+def test_crossing_objects_keep_their_direction() -> None:
+    truth = crossing()
+    found = truth.merge(link(truth).table, on=["frame", "y_um", "x_um"])
+    assert found.groupby("track").track_id.nunique().tolist() == [1, 1]
+
+
+def test_frames_pushed_one_by_one_keep_identities_and_little_memory() -> None:
+    rng = np.random.default_rng(4)
+    live = LiveTracker(config=TrackingConfig(max_gap=2))
+    for frame in range(60):
+        # a new object every frame, each seen five times
+        ages = np.arange(max(0, frame - 4), frame + 1)
+        seen = pd.DataFrame(
+            {"frame": frame, "y_um": 30.0 * ages, "x_um": rng.normal(0, 0.1, len(ages))}
+        )
+        names = live.push(seen.sample(frac=1, random_state=frame))
+        assert len(set(names)) == len(ages)
+        assert live.followed <= 5 + 3
+    tracks = live.tracks()
+    assert tracks.table.groupby("track_id").y_um.nunique().eq(1).all()
+    assert len(tracks) == 60
+
+
+def test_frames_must_come_in_order_and_one_by_one() -> None:
+    live = LiveTracker(step_um=1.0)
+    live.push(pd.DataFrame({"frame": [3], "y_um": [0.0], "x_um": [0.0]}))
+    with pytest.raises(InputError, match="order of time"):
+        live.push(pd.DataFrame({"frame": [3], "y_um": [0.0], "x_um": [0.0]}))
+    with pytest.raises(InputError, match="one frame at a time"):
+        live.push(pd.DataFrame({"frame": [4, 5], "y_um": 0.0, "x_um": 0.0}))
+
+
+def test_trackpy_links_behind_the_same_interface() -> None:
+    pytest.importorskip("trackpy")
+    seen = pd.DataFrame({"frame": np.repeat(range(6), 2), "y_um": [0.0, 9.0] * 6, "x_um": 0.0})
+    tracks = link(seen, config=TrackingConfig(linker="trackpy", search_radius_um=1.0))
+    assert len(tracks) == 2
