@@ -110,7 +110,7 @@ def read_ctc(
             name, first, last, parent = (int(part) for part in line.split())
             lines[name] = first, last, parent
     joined, graph = _join(lines)
-    rows["track_id"] = [joined.get(int(name), int(name)) for name in rows.label.to_numpy()]
+    rows["track_id"] = [joined.get(name, name) for name in map(int, rows.label.to_numpy(np.int64))]
     return Tracks.from_table(
         fill_gaps(rows.assign(interpolated=False)) if len(rows) else rows,
         graph,
