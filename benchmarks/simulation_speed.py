@@ -23,7 +23,7 @@ def main() -> None:
     cases: dict[str, tuple[int, Callable[[], object]]] = {
         "movie 256x256, 25 mitochondria": (8, lambda: simulate(frames=8, count=25, seed=1)),
         "movie 256x256, 60 mitochondria": (8, lambda: simulate(frames=8, count=60, seed=1)),
-        "movie 1024x1024, 400 mitochondria": (
+        "movie 1024x1024, 400 mitochondria, 2 frames with set-up": (
             2,
             lambda: simulate(frames=2, size=1024, count=400, seed=1),
         ),
