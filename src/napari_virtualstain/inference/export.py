@@ -88,7 +88,7 @@ def onnx_bytes(model: Model) -> bytes:
             torch.onnx.export(
                 network,
                 (example,),
-                buffer,
+                buffer,  # type: ignore[arg-type]
                 input_names=["image"],
                 output_names=["output"],
                 dynamic_axes={name: {0: "n", 2: "y", 3: "x"} for name in ("image", "output")},
@@ -159,7 +159,9 @@ def _description(model: Model, folder: Path) -> Any:
     (folder / "weights.onnx").write_bytes(onnx_bytes(model))
     with torch.inference_mode():
         output = network(example).numpy()
-        traced = torch.jit.trace(network, example, check_trace=False)
+        traced = torch.jit.trace(  # type: ignore[no-untyped-call]
+            network, example, check_trace=False
+        )
     torch.jit.save(traced, str(folder / "weights.pt"))
     np.save(folder / "test_input.npy", example.numpy())
     np.save(folder / "test_output.npy", output)

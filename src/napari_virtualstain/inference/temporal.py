@@ -111,7 +111,8 @@ def _filtered(
         weight = np.exp(-0.5 * (difference / limit) ** 2)
         total += weight * frames[other]
         weights += weight
-    return (total / weights).astype(np.float32)
+    result: NDArray[np.float32] = (total / weights).astype(np.float32)
+    return result
 
 
 def _checked(movie: ArrayLike) -> NDArray[np.float64]:
