@@ -88,6 +88,14 @@ def test_a_region_has_the_values_and_the_place_of_the_whole(
     )
 
 
+def test_the_light_says_whether_the_model_fits(widget: StainWidget, wait_for: Any) -> None:
+    assert widget.fit_note.isHidden()
+    _run(widget, wait_for)
+    assert not widget.fit_note.isHidden()
+    # noise is no cell, and a card without statistics cannot vouch for anything
+    assert "may not fit" in widget.fit_note.text() or "does not fit" in widget.fit_note.text()
+
+
 def test_the_visible_frame_comes_first_then_its_neighbours(
     widget: StainWidget, wait_for: Any
 ) -> None:

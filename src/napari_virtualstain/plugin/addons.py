@@ -20,9 +20,6 @@ def addon_names(kind: str) -> list[str]:
     """
     from .. import hooks
 
-    found = {
-        "generator": hooks.generators,
-        "segmenter": hooks.segmenters,
-        "tracker": hooks.trackers,
-    }[kind]
-    return sorted(found())
+    if kind == "generator":
+        return sorted(hooks.generators())
+    return sorted(hooks.segmenters() if kind == "segmenter" else hooks.trackers())

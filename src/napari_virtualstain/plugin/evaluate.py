@@ -47,11 +47,18 @@ class EvaluateWidget(StepWidget):
         self.table = FrameTable()
         self.table.setToolTip("One row a frame; double-click or Enter goes to the frame")
         self.table.setAccessibleName("Scores of each frame")
+        self.report_button = button(
+            "Report…",
+            "Evaluate, and write a page with plots and baselines to a folder",
+            self._ask_for_report,
+            name="report_button",
+        )
+        self._report: Path | None = None
         self.save_button = button("Save CSV…", "Save the table", self._save, name="save_button")
         self.form.addLayout(form)
         self.form.addWidget(self.summary)
         self.form.addWidget(self.table, 1)
-        self.form.addWidget(in_row(self.save_button))
+        self.form.addWidget(in_row(self.save_button, self.report_button))
         self.predicted.chosen.connect(self._on_layers)
         self.reference.chosen.connect(self._on_layers)
         self.table.row_entered.connect(self._go_to_frame)
@@ -77,10 +84,23 @@ class EvaluateWidget(StepWidget):
         pixel_size_um = self.pixel_size.value()
         self._shown_layer = self.predicted.value
         self._leading = tuple(predicted.shape[:-2])
+        folder, self._report = self._report, None
+        names = f"{self.predicted.value.name} against {self.reference.value.name}"
 
         def work(context: JobContext) -> pd.DataFrame:
-            from ..metrics import evaluate
+            from ..metrics import evaluate, write_report
 
+            if folder is not None:
+                return write_report(
+                    folder,
+                    predicted,
+                    reference,
+                    pixel_size_um=pixel_size_um,
+                    title=names,
+                    overwrite=True,
+                    progress=context.progress,
+                    cancel=context.cancel,
+                ).table
             return evaluate(
                 predicted,
                 reference,
@@ -114,6 +134,16 @@ class EvaluateWidget(StepWidget):
 
         write_table(path, self.table.frame, overwrite=True)
         self.say(f"Saved {path}.")
+
+    def write_report(self, folder: Path) -> None:
+        """Evaluate, and write ``report.html`` with its plots into `folder`."""
+        self._report = folder
+        self.run()
+
+    def _ask_for_report(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Folder for the report")
+        if folder:
+            self.write_report(Path(folder))
 
     def _save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save scores", "metrics.csv", "CSV (*.csv)")

@@ -101,8 +101,8 @@ class FilmStrip(QWidget):
         """
         shown = pick_frames(rows, _PICTURES, frame)
         pictures = [
-            cut_out(np.asarray(movie[int(row.frame)]), row.y_px, row.x_px, half)
-            for row in shown.itertuples()
+            cut_out(np.asarray(movie[int(t)]), float(y), float(x), half)
+            for t, y, x in shown[["frame", "y_px", "x_px"]].to_numpy(float)
         ]
         self._pictures = to_grey(pictures) if pictures else []
         self._frames, self._current = [int(f) for f in shown["frame"]], frame

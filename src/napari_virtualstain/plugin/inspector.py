@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +184,7 @@ class InspectorWidget(StepWidget):
             button(
                 text,
                 f"Verdict for the chosen track ({key})",
-                lambda v=text: self.judge(v),
+                partial(self.judge, text),
                 name=text,
             )
             for key, text in zip("123", VERDICTS, strict=True)
@@ -202,7 +203,7 @@ class InspectorWidget(StepWidget):
             "P": lambda: self.step(-1),
             "Ctrl+Z": self.undo_stack.undo,
             "Ctrl+Shift+Z": self.undo_stack.redo,
-            **{key: (lambda v=v: self.judge(v)) for key, v in zip("123", VERDICTS, strict=True)},
+            **{key: partial(self.judge, v) for key, v in zip("123", VERDICTS, strict=True)},
         }
         for key, slot in keys.items():
             # only while the dock has the focus: napari's own keys stay as they are

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from qtpy.QtCore import QFileSystemWatcher, Signal
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QWidget
@@ -26,9 +26,9 @@ class ModelChoice(QWidget):
 
     changed = Signal()
 
-    def __init__(self, kind: str, form: QFormLayout) -> None:
+    def __init__(self, kind: Literal["generator", "segmenter"], form: QFormLayout) -> None:
         super().__init__()
-        self.kind = kind
+        self.kind: Literal["generator", "segmenter"] = kind
         self._opened: list[Path] = []
         self._cards: dict[str, Any] = {}
         self.combo = Choice()

@@ -7,7 +7,7 @@ costs milliseconds and not the network again.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,7 +178,7 @@ class Session:
 
 def segment_job(
     request: SegmentRequest, cut: Cut, context: JobContext
-) -> Iterator[Started | tuple[int, ...]]:
+) -> Generator[Started | tuple[int, ...], None, Session]:
     """Yield the indices of labelled planes, the visible one first; return the session."""
     context.progress(Progress(0, None, "frame", "loading the model"))
     made = AddonSegmenter if request.model.startswith(ADDON) else MapSegmenter

@@ -131,7 +131,8 @@ class PlaneStainer:
         settings = StainingSettings(device=request.device, tile=request.tile)
         stainer = Stainer(self.model, settings, pixel_size_um=request.pixel_size_um)
         self._stainer = stainer.with_uncertainty() if request.uncertainty else stainer
-        self._fitted = stainer.fit(self.movie)
+        # Movie has all that fit asks of its source: sample()
+        self._fitted = stainer.fit(self.movie)  # type: ignore[arg-type]
         halo = network_halo(self.model.network)
         self.window, self._kept = _window(request, self.model.card.pixel_size_um, halo)
 
@@ -154,6 +155,16 @@ class PlaneStainer:
             )
             for p in stained
         ]
+
+    def check_fit(self) -> FitChecked:
+        """Return whether the model was made for movies like this."""
+        from ..inference import assess_fit
+
+        request = self._request
+        report = assess_fit(
+            request.data, self.model, request.pixel_size_um, axes=request.axes, most_frames=4
+        )
+        return FitChecked(report.level, tuple(report.reasons))
 
     @property
     def provenance(self) -> tuple[str, str]:
@@ -221,9 +232,13 @@ def stain_job(
         limits: list[tuple[float, float] | None] = [None, None]
         for index, planes in zip(batch, stainer.stain(inside), strict=True):
             for place, (result, plane) in enumerate(zip(results, planes, strict=False)):
+                if plane is None:
+                    continue
                 result[index] = plane
                 limits[place] = limits[place] or (display_limits(plane) if number == 0 else None)
         yield PlanesDone(tuple(batch), limits[0], limits[1])
+        if number == 0 and isinstance(stainer, PlaneStainer):
+            yield stainer.check_fit()
         reporter.advance(len(batch))
 
 

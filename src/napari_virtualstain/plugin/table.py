@@ -33,9 +33,9 @@ class FrameModel(QAbstractTableModel):
 
     def set_cell(self, row: int, column: str, value: Any) -> None:
         """Change one cell of the DataFrame's row number `row`."""
-        place = self._frame.columns.get_loc(column)
+        place = list(self._frame.columns).index(column)
         self._columns[place][row] = value
-        self._frame.iloc[row, place] = value
+        self._frame.iat[row, place] = value
         index = self.index(int(self._place[row]), place)
         self.dataChanged.emit(index, index)
 

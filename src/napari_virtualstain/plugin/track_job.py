@@ -99,9 +99,14 @@ def _addon_tracks(request: TrackRequest) -> Any:
     table = pd.DataFrame(tracker(np.asarray(request.labels), intensity=intensity, **scale))
     parents: dict[int, list[int]] = {}
     if "parent" in table:
-        known = table[table["parent"].fillna(-1) >= 0].groupby("track_id")["parent"].first()
-        parents = {int(child): [int(parent)] for child, parent in known.items()}
-    return Tracks.from_table(table, parents, **scale)
+        known = table.loc[table["parent"].fillna(-1) >= 0, ["track_id", "parent"]]
+        parents = {int(child): [int(parent)] for child, parent in known.to_numpy(float)}
+    return Tracks.from_table(
+        table,
+        parents,
+        pixel_size_um=request.pixel_size_um,
+        frame_interval_s=request.frame_interval_s,
+    )
 
 
 def track_features(

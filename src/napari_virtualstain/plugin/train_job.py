@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,7 @@ def collect_pairs(request: TrainRequest) -> Any:
     return pairs
 
 
-def train_job(request: TrainRequest, context: JobContext) -> Iterator[Any]:
+def train_job(request: TrainRequest, context: JobContext) -> Generator[Any, None, Any]:
     """Yield the training's events; return its result."""
     from ..progress import Progress
     from ..training import StepFinished, TrainingFinished, preset, train_events
