@@ -16,7 +16,7 @@ def save_generator(path: Path, *, name: str = "", pixel_size_um: float = 0.08) -
         architecture={"name": "unet", "arguments": {"widths": [4, 8]}},
         pixel_size_um=pixel_size_um,
         description="Random weights, for tests.",
-        scores={"bandpass_pearson": 0.5},
+        scores={"virtual stain": {"pearson": {"mean": 0.5}}},
     )
     torch.manual_seed(0)
     return save_model(path, build_network(card.architecture), card, overwrite=True)

@@ -254,3 +254,20 @@ def test_the_compare_slider_fades_between_the_layers(widget: StainWidget, wait_f
         widget.compare.slider.setValue(position)
         shown = [layer.opacity if layer.visible else 0 for layer in (source, virtual, true)]
         assert shown == list(opacities)
+
+
+def test_the_card_tells_scores_and_simulated_data_has_its_own_model(
+    widget: StainWidget, models: Path, qtbot: Any, viewer_model: Any
+) -> None:
+    assert "held out: Pearson 0.50" in widget.model.card_note.text()
+    viewer_model.add_image(
+        np.zeros((2, 32, 32)), name="bright-field", metadata={"virtualstain": {"step": "simulate"}}
+    )
+    other = StainWidget(viewer_model)
+    qtbot.addWidget(other)
+    assert other.source.currentText() == "bright-field"
+    assert other.model.combo.currentText() == "mito-simulated"
+    other.source.value = viewer_model.layers["cell"]
+    assert other.model.combo.currentText() == "mito-h9c2"
+    other.model.combo.setCurrentText("tiny")
+    assert other.model.combo.currentText() == "tiny"

@@ -30,6 +30,7 @@ class ModelChoice(QWidget):
         super().__init__()
         self.kind: Literal["generator", "segmenter"] = kind
         self._opened: list[Path] = []
+        self._picked = False
         self._cards: dict[str, Any] = {}
         self.combo = Choice()
         self.setAcceptDrops(True)
@@ -45,6 +46,7 @@ class ModelChoice(QWidget):
         self.card_note = note(name="model_card")
         form.addRow(self.card_note)
         self.combo.currentIndexChanged.connect(self._on_chosen)
+        self.combo.activated.connect(self._on_picked)
         self._watcher = QFileSystemWatcher(self)
         self._watcher.directoryChanged.connect(lambda _folder: self.refresh())
         self.refresh()
@@ -57,6 +59,7 @@ class ModelChoice(QWidget):
 
     @value.setter
     def value(self, name_or_path: str) -> None:
+        self._picked = True
         for index in range(self.combo.count()):
             data = self.combo.itemData(index)
             if data and name_or_path in (data, self.combo.itemText(index), Path(data).stem):
@@ -118,6 +121,12 @@ class ModelChoice(QWidget):
         self.refresh()
         self.combo.setCurrentIndex(self.combo.findData(str(path)))
 
+    def suggest(self, name: str) -> None:
+        """Choose the model called `name`, unless there is none or the user has chosen."""
+        place = self.combo.findText(name)
+        if not self._picked and place >= 0:
+            self.combo.setCurrentIndex(place)
+
     def why_not(self) -> str | None:
         """Return why no model can be used, None when one can."""
         if self.value is None:
@@ -136,6 +145,9 @@ class ModelChoice(QWidget):
             if url.toLocalFile().endswith(".safetensors"):
                 self.open_file(Path(url.toLocalFile()))
         event.acceptProposedAction()
+
+    def _on_picked(self, _index: int) -> None:
+        self._picked = True
 
     def _tell(self, text: str) -> None:
         self.card_note.setText(text)
@@ -168,16 +180,39 @@ def card_text(card: Any) -> str:
     facts = []
     if card.pixel_size_um:
         facts.append(f"{card.pixel_size_um * 1000:.0f} nm/px")
-    trained = card.data.get("name") or card.data.get("description")
-    if trained:
-        facts.append(f"trained on {trained}")
-    scores = [
-        f"{name.replace('_', ' ')} {value:.2f}"
-        for name, value in card.scores.items()
-        if isinstance(value, int | float)
-    ]
-    if scores:
-        facts.append("held out: " + ", ".join(scores[:4]))
+    if trained := card.data.get("source"):
+        count = f"{card.data['pairs']} pairs, " if "pairs" in card.data else ""
+        facts.append(f"trained on {count}{trained}")
+    if held_out := scores_text(card.scores):
+        facts.append(held_out)
     if facts:
         lines.append("; ".join(facts))
     return "\n".join(lines)
+
+
+def scores_text(scores: dict[str, Any]) -> str:
+    """Return the held-out scores of a card beside the best trivial baseline.
+
+    Examples
+    --------
+    >>> scores_text({
+    ...     "virtual stain": {"pearson": {"mean": 0.6}},
+    ...     "bright-field": {"pearson": {"mean": 0.1}},
+    ... })
+    'held out: Pearson 0.60 (best baseline 0.10)'
+    """
+    parts = []
+    for name, text in (("pearson", "Pearson"), ("bandpass_pearson", "band-pass Pearson")):
+        means = {method: _mean(values, name) for method, values in scores.items()}
+        own = means.pop("virtual stain", None)
+        others = [mean for mean in means.values() if mean is not None]
+        if own is not None:
+            beside = f" (best baseline {max(others):.2f})" if others else ""
+            parts.append(f"{text} {own:.2f}{beside}")
+    return "held out: " + ", ".join(parts) if parts else ""
+
+
+def _mean(values: Any, name: str) -> float | None:
+    score = values.get(name) if isinstance(values, dict) else None
+    mean = score.get("mean") if isinstance(score, dict) else None
+    return float(mean) if isinstance(mean, int | float) else None

@@ -22,7 +22,7 @@ from .segment import SPLITS
 from .segment_job import Cut, SegmentRequest
 from .segment_job import Started as SegmentStarted
 from .shown import add_labels_layer, add_stain_layers, add_track_layers, track_sentence
-from .stain import is_movie
+from .stain import fitting_model, is_movie
 from .stain_job import FitChecked, PlanesDone, StainRequest
 from .stain_job import Started as StainStarted
 from .step import StepWidget
@@ -260,6 +260,7 @@ class RunAllWidget(StepWidget):
 
     def _on_source(self, *_: Any) -> None:
         layer = self.source.value
+        self.generator.suggest(fitting_model(layer))
         unknown = []
         if layer is not None:
             stated = sampling_of(layer)

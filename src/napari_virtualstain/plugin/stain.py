@@ -37,6 +37,12 @@ DEVICES = [
 ]
 
 
+def fitting_model(layer: Any) -> str:
+    """Return the name of the shipped generator for a layer: simulated data has its own."""
+    made = provenance_of(layer).get("step") if layer is not None else None
+    return "mito-simulated" if made == "simulate" else "mito-h9c2"
+
+
 def is_movie(layer: Any) -> bool:
     """Whether a layer is a grey image with nothing but t, z, y and x."""
     return (
@@ -126,13 +132,13 @@ class StainWidget(StepWidget):
             self.tile.valueChanged,
         ):
             changed.connect(lambda _value: self.preview.renew())
-        self.source.chosen.connect(self._on_source)
+        self.source.chosen.connect(self._on_layer)
         self.model.changed.connect(self._on_source)
         for widget in (self.region.kind,):
             widget.currentIndexChanged.connect(lambda _index: self._refresh_state())
         for box in (self.region.first, self.region.last):
             box.valueChanged.connect(lambda _value: self._refresh_state())
-        self._on_source()
+        self._on_layer(self.source.value)
 
     def why_not(self) -> str | None:
         """Return why nothing can be stained now."""
@@ -247,6 +253,11 @@ class StainWidget(StepWidget):
             self._layer, self._error_layer = add_stain_layers(
                 self.viewer, started, self._request, self._name, self._geometry
             )
+
+    def _on_layer(self, layer: Any) -> None:
+        # on a new layer only: the user's own choice of a model must not be undone
+        self.model.suggest(fitting_model(layer))
+        self._on_source()
 
     def _on_source(self, *_: Any) -> None:
         layer, card = self.source.value, self.model.card

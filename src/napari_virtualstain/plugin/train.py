@@ -13,7 +13,7 @@ from .film import FilmStrip
 from .jobs import JobContext, Outcome, Work
 from .layer_choice import LayerChoice
 from .layers import axes_of, sampling_of
-from .model_choice import ModelChoice
+from .model_choice import ModelChoice, scores_text
 from .preferences import preferences
 from .regions import rectangles_on
 from .stain import is_movie
@@ -118,9 +118,9 @@ class TrainWidget(StepWidget):
 
     def on_result(self, value: Any) -> str:
         """Name the model and its held-out score."""
-        score = value.card.scores.get("bandpass_pearson")
-        told = f", held-out band-pass Pearson {score:.2f}" if isinstance(score, float) else ""
-        return f"{value.card.name} is in the model list{told}. Report: {value.report or 'none'}"
+        told = scores_text(value.card.scores) or "no honest score can be given"
+        report = f" Report: {value.report}" if value.report else ""
+        return f"{value.card.name} is in the model list; {told}.{report}"
 
     def on_end(self, outcome: Outcome) -> None:
         """See whether the name is still free."""
