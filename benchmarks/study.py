@@ -78,6 +78,8 @@ def shortened(config: TrainingConfig, arguments: argparse.Namespace) -> Training
         kept = ("replicate", "dropout", "output_activation")
         old = config.architecture.arguments
         network = {name: old[name] for name in kept if name in old}
+        if arguments.widths:
+            network["widths"] = arguments.widths
         changes["architecture"] = {"name": arguments.network, "arguments": network}
     if arguments.discriminator_width:
         changes["discriminator_width"] = arguments.discriminator_width
@@ -184,11 +186,12 @@ def write(tables: list[pd.DataFrame], arguments: argparse.Namespace, folder: Pat
 
 def note(arguments: argparse.Namespace, tables: list[pd.DataFrame]) -> str:
     """Return what was shortened."""
-    command = " ".join(
-        f"--{key.replace('_', '-')} {value}"
+    given = {
+        key: " ".join(map(str, value)) if isinstance(value, list) else value
         for key, value in vars(arguments).items()
         if value and key not in ("data", "output", "cells", "only")
-    )
+    }
+    command = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in given.items())
     cells = sorted({cell for table in tables for cell in table["cell"]})
     return (
         f"Settings: `{command or 'as in the presets'}`; held-out cells {', '.join(cells)}, one at "
@@ -205,6 +208,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8, help="crops a step when shortened")
     parser.add_argument("--crop", type=int, default=0, help="shorten: side of the crops")
     parser.add_argument("--network", default="", help="shorten: compact instead of paper")
+    parser.add_argument("--widths", type=int, nargs="+", default=[], help="shorten: channels")
     parser.add_argument("--discriminator-width", type=int, default=0, help="shorten: 16, not 64")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cells", nargs="+", default=list(CELLS))

@@ -311,9 +311,9 @@ def test_one_pair_and_unknown_device_are_refused(
 ) -> None:
     with pytest.raises(InputError, match="at least two"):
         train(pairs.subset([0]), config, output=output)
-    with pytest.raises(DeviceError, match="not there"):
+    with pytest.raises(DeviceError, match="not available"):
         train(pairs, config.updated(device="cuda:77"), output=output)
-    with pytest.raises(DeviceError, match="not there"):
+    with pytest.raises(DeviceError, match="not available"):
         train(pairs, config.updated(device="toaster"), output=output)
 
 

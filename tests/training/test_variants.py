@@ -108,6 +108,26 @@ def test_fine_tuning_changes_only_what_it_may(
     assert load_model(tuned).card.training["settings"]["init"] == str(base)
 
 
+def test_fine_tuning_finds_the_units_of_another_camera(
+    pairs: CorrelativePairs, config: TrainingConfig, tmp_path: Path
+) -> None:
+    base = tmp_path / "base" / "m.safetensors"
+    fixed = {"kind": "fixed", "offset": 20.0, "scale": 50.0}
+    train(pairs, config.updated(steps=30, target_normalisation=fixed), output=base)
+    bright = [(image[0].astype(np.uint16) * 40 + 300) for image in pairs.bright_field]
+    shine = [(image.astype(np.uint16) * 150 + 2000) for image in pairs.fluorescence]
+    camera = CorrelativePairs.from_arrays(
+        bright, shine, groups=pairs.groups, movies=pairs.movies, pixel_size_um=0.08
+    )
+    settings = config.updated(init=str(base), steps=1, loss={"l1": 1.0})
+    events = list(train_events(camera, settings, output=tmp_path / "t" / "m.safetensors"))
+    first = next(e for e in events if isinstance(e, StepFinished))
+    assert first.loss < 0.6  # targets span about 1; without matching the error is in the tens
+    model = load_model(tmp_path / "t" / "m.safetensors")
+    assert model.card.normalisation.output.kind == "percentile"
+    assert model.card.normalisation.output.offset > 1000
+
+
 def test_unknown_base_model_lists_what_there_is(
     pairs: CorrelativePairs, config: TrainingConfig, output: Path
 ) -> None:

@@ -55,6 +55,18 @@ def window_fractions(mask: NDArray[np.bool_], size: int) -> NDArray[np.float32]:
     return (counts / size**2).astype(np.float32)
 
 
+def middle(image: NDArray[np.generic], size: int = 512) -> NDArray[np.generic]:
+    """Return the middle of an image, at most `size` pixels high and wide.
+
+    Examples
+    --------
+    >>> middle(np.arange(5)[None], 3).tolist()
+    [[1, 2, 3]]
+    """
+    top, left = (max(0, (n - size) // 2) for n in image.shape)
+    return image[top : top + size, left : left + size]
+
+
 def sharpness(fluorescence: ArrayLike) -> float:
     """Return how much of an image's contrast is fine, 0 (out of focus) to 1.
 

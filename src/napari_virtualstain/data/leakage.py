@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _WINDOW = 8
-_ONE_IN = 61
+_LEAST_ONE_IN = 61
+_MOST_ANCHORS = 400_000
 _LARGEST_BUCKET = 64
 _SMALLEST_OVERLAP = 64
 _BASE_Y, _BASE_X = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F
@@ -63,8 +64,10 @@ def find_overlaps(images: Sequence[NDArray[np.generic]]) -> list[Overlap]:
     (16, 0)
     """
     buckets: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
+    # sparser anchors for large data keep the work bounded; one modulus must serve all images
+    one_in = max(_LEAST_ONE_IN, sum(image.size for image in images) // _MOST_ANCHORS)
     for index, image in enumerate(images):
-        for value, y, x in _anchors(image):
+        for value, y, x in _anchors(image, one_in):
             buckets[value].append((index, y, x))
     votes: Counter[tuple[int, int, int, int]] = Counter()
     for places in buckets.values():
@@ -129,12 +132,12 @@ def _common(
     return first[y : y + height, x : x + width], second[v : v + height, u : u + width]
 
 
-def _anchors(image: NDArray[np.generic]) -> list[tuple[int, int, int]]:
+def _anchors(image: NDArray[np.generic], one_in: int) -> list[tuple[int, int, int]]:
     """Return (hash, y, x) of the windows that the content itself selects."""
     if min(image.shape) < _WINDOW:
         return []
     hashes = _window_hashes(image)
-    chosen = hashes % np.uint64(_ONE_IN) == 0
+    chosen = hashes % np.uint64(one_in) == 0
     return [(int(hashes[y, x]), int(y), int(x)) for y, x in np.argwhere(chosen)]
 
 

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import fft, ndimage
 
 from .correlative_pairs import CorrelativePairs
+from .foreground import middle
 
 _FloatImage = NDArray[np.float64]
 SIGNIFICANT = 6.0
@@ -86,8 +87,10 @@ def measure_shift(
     return _peak(total, search_px, used)
 
 
-def measure_shifts(pairs: CorrelativePairs, *, search_px: int = 16) -> dict[str, Shift]:
-    """Return the shift of each group of pairs.
+def measure_shifts(
+    pairs: CorrelativePairs, *, search_px: int = 16, most_pairs: int = 24
+) -> dict[str, Shift]:
+    """Return the shift of each group of pairs, from at most `most_pairs` of them.
 
     Examples
     --------
@@ -98,9 +101,12 @@ def measure_shifts(pairs: CorrelativePairs, *, search_px: int = 16) -> dict[str,
     shifts = {}
     for group in pairs.group_names:
         members = pairs.of_groups([group])
+        step = -(-len(members) // most_pairs)
+        members = members.subset(range(0, len(members), step))
         centre = members.planes // 2
-        inputs = [image[centre] for image in members.bright_field]
-        shifts[group] = measure_shift(inputs, members.fluorescence, search_px=search_px)
+        inputs = [middle(image[centre]) for image in members.bright_field]
+        targets = [middle(image) for image in members.fluorescence]
+        shifts[group] = measure_shift(inputs, targets, search_px=search_px)
     return shifts
 
 

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .correlative_pairs import CorrelativePairs
-from .foreground import foreground_mask, in_focus, sampling_weights, sharpness, window_fractions
+from .foreground import (
+    foreground_mask,
+    in_focus,
+    middle,
+    sampling_weights,
+    sharpness,
+    window_fractions,
+)
 from .normalisation import FittedNormalisation, Normalisation
 
 FloatImage = NDArray[np.float32]
@@ -133,13 +140,13 @@ class CropSampler:
         self._places = [
             _places(pair.fluorescence, crop_size, min_foreground) for pair in self._prepared
         ]
-        passing = np.array([len(places) > 0 for places in self._places])
+        passing = np.array([places is None or len(places) > 0 for places in self._places])
         if not passing.any():
             raise InputError(
                 f"No crop of {crop_size} px has {min_foreground:.0%} foreground. Lower the "
                 "threshold, or give frames with labelled structures."
             )
-        scores = [sharpness(pair.fluorescence) for pair in prepared]
+        scores = [sharpness(middle(pair.fluorescence)) for pair in prepared]
         self.in_focus = in_focus(scores, list(pairs.groups))
         weights = sampling_weights(self.in_focus, out_of_focus_share) * passing
         groups = np.asarray(pairs.groups)
@@ -165,30 +172,37 @@ class CropSampler:
         self, index: int, rng: np.random.Generator
     ) -> tuple[FloatImage, FloatImage, FloatImage]:
         pair, places = self._prepared[index], self._places[index]
-        columns = pair.fluorescence.shape[1] - self.crop_size + 1
-        y, x = divmod(int(places[rng.integers(len(places))]), columns)
+        rows, columns = (n - self.crop_size + 1 for n in pair.fluorescence.shape)
+        if places is None:
+            place = int(rng.integers(rows * columns))
+        else:
+            place = int(places[rng.integers(len(places))])
+        y, x = divmod(place, columns)
         return pair.normalised(slice(y, y + self.crop_size), slice(x, x + self.crop_size))
 
     def _reached(self) -> dict[str, float]:
         """Return what the filters left: shares of frames, of crop positions, and in focus."""
-        positions = sum(
+        positions = [
             (p.fluorescence.shape[0] - self.crop_size + 1)
             * (p.fluorescence.shape[1] - self.crop_size + 1)
             for p in self._prepared
-        )
+        ]
+        kept = [
+            n if places is None else len(places)
+            for n, places in zip(positions, self._places, strict=True)
+        ]
         drawn = np.diff(self._cumulative, prepend=0.0)
         return {
-            "frames_with_foreground": float(np.mean([len(p) > 0 for p in self._places])),
-            "crop_positions": float(sum(len(p) for p in self._places) / positions),
+            "frames_with_foreground": float(np.mean([n > 0 for n in kept])),
+            "crop_positions": float(sum(kept) / sum(positions)),
             "out_of_focus_draws": float(drawn[~self.in_focus].sum()),
         }
 
 
-def _places(fluorescence: NDArray[np.generic], size: int, least: float) -> NDArray[np.int32]:
-    """Return the corners, as flat indices, of the crops with enough foreground."""
-    shape = (fluorescence.shape[0] - size + 1, fluorescence.shape[1] - size + 1)
+def _places(fluorescence: NDArray[np.generic], size: int, least: float) -> NDArray[np.int32] | None:
+    """Return the corners, as flat indices, of the crops with enough foreground; None is all."""
     if least <= 0:
-        return np.arange(shape[0] * shape[1], dtype=np.int32)
+        return None
     fractions = window_fractions(foreground_mask(fluorescence), size)
     return np.flatnonzero(fractions >= least).astype(np.int32)
 

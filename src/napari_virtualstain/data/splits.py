@@ -104,7 +104,8 @@ def split_pairs(
             "Add pairs of other cells, or cut regions from the one image (they will not be "
             "independent)."
         )
-    overlaps = find_overlaps(pairs.fluorescence)
+    # within one group there is nothing to tell apart
+    overlaps = find_overlaps(pairs.fluorescence) if len(pairs.group_names) > 1 else []
     if validation_groups is not None:
         return _with_given_groups(pairs, validation_groups, overlaps, allow_leakage)
     merged = merge_groups(pairs.groups, overlaps)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..errors import DeviceError
+from ..inference import resolve_device
 from .config import TrainingConfig
 
 
@@ -46,25 +46,10 @@ def compute_for(config: TrainingConfig) -> Compute:
     DeviceError
         The device is not there.
     """
-    device = _device(config.device)
+    device = resolve_device(config.device)
     if config.precision == "auto":
         return Compute(device, _bfloat16_is_fast(device))
     return Compute(device, config.precision == "bfloat16")
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda", torch.cuda.current_device())
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise DeviceError(
-            f"Device {name!r} is not there ({str(error).splitlines()[0]}). Use 'auto' or 'cpu'."
-        ) from error
-    return device
 
 
 def _bfloat16_is_fast(device: torch.device) -> bool:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from ..data import PreparedPair
+from ..inference import TiledNetwork
 from ..losses import LossConfig
 from ..metrics import compare, summarise
 from ..models import Architecture, CardNormalisation, ModelCard
@@ -22,6 +24,7 @@ from .validation import predict
 if TYPE_CHECKING:
     import pandas as pd
 
+_WHOLE_FRAME = 1024
 _SCORES = ("pearson", "bandpass_pearson", "ssim", "psnr", "kl", "nrmse", "mask_iou")
 
 
@@ -47,8 +50,7 @@ class HeldOut:
         for pair in prepared.validation:
             if cancel is not None:
                 cancel.raise_if_cancelled()
-            image, _ = predict(network, pair, compute)
-            self.virtual.append(typical.invert(image))
+            self.virtual.append(typical.invert(_predicted(network, pair, compute)))
             self.fluorescence.append(np.asarray(pair.fluorescence, np.float32))
             self.bright_field.append(np.asarray(pair.bright_field[centre], np.float32))
         held = prepared.pairs.subset(prepared.split.validation)
@@ -68,6 +70,15 @@ class HeldOut:
             groups=self.groups,
             cancel=cancel,
         )
+
+
+def _predicted(network: nn.Module, pair: PreparedPair, compute: Compute) -> NDArray[np.float32]:
+    if max(pair.fluorescence.shape) <= _WHOLE_FRAME:
+        return predict(network, pair, compute)[0]
+    # large frames go tile by tile, as they will for the user
+    tiled = TiledNetwork(network, device=compute.device)
+    image: NDArray[np.float32] = tiled.predict(pair.normalised()[0][None])[0, 0]
+    return image
 
 
 def summarised(table: pd.DataFrame) -> dict[str, Any]:

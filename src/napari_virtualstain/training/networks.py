@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..data import Normalisation
 from ..errors import InputError, ModelError
 from ..models import Discriminator, Model, UNet, build_network, load_model
 from .config import TrainingConfig
+from .preparation import PreparedTraining
+from .validation import spread_out
 
 
 def generator_for(config: TrainingConfig) -> tuple[nn.Module, dict[str, Any]]:
@@ -42,7 +47,8 @@ def generator_for(config: TrainingConfig) -> tuple[nn.Module, dict[str, Any]]:
 def with_settings_of(config: TrainingConfig) -> TrainingConfig:
     """Return the settings with normalisation and outputs of the model to start from.
 
-    A fine-tuned network keeps seeing what it has learnt to see.
+    A fine-tuned network keeps seeing what it has learnt to see. If its output has fixed units,
+    those of another camera, the targets are normalised anew and :func:`match_units` follows.
     """
     if not config.init:
         return config
@@ -50,6 +56,7 @@ def with_settings_of(config: TrainingConfig) -> TrainingConfig:
 
     card = read_card(config.init)
     wanted = card.normalisation
+    target = wanted.output if _refits(wanted.output) else config.target_normalisation
     loss = config.loss
     if loss.is_heteroscedastic and not card.predicts_uncertainty:
         raise InputError(
@@ -60,10 +67,54 @@ def with_settings_of(config: TrainingConfig) -> TrainingConfig:
         loss = loss.model_copy(update={"laplace": 1.0, "l1": 0.0})
     return config.updated(
         input_normalisation=wanted.input.model_dump(),
-        target_normalisation=wanted.output.model_dump(),
+        target_normalisation=target.model_dump(),
         inputs=card.inputs.model_dump(),
         loss=loss.model_dump(),
     )
+
+
+def match_units(network: nn.Module, prepared: PreparedTraining, config: TrainingConfig) -> None:
+    """Fit gain and offset of the last layer to the targets, when a model's units are fixed.
+
+    Without it fine-tuning on another camera would first have to undo a factor of ten or more.
+    """
+    if not config.init or not isinstance(network, UNet):
+        return
+    from ..models import read_card
+
+    if _refits(read_card(config.init).normalisation.output):
+        return
+    gain, offset = _fitted_units(network, prepared)
+    with torch.no_grad():
+        weight, bias = network.head.weight, network.head.bias
+        weight[0] *= gain
+        if bias is not None:
+            bias[0] = bias[0] * gain + offset
+            if len(bias) > 1:
+                bias[1] += math.log(gain)
+
+
+def _refits(rule: Normalisation) -> bool:
+    return rule.kind not in ("none", "fixed")
+
+
+def _fitted_units(network: nn.Module, prepared: PreparedTraining) -> tuple[float, float]:
+    """Return gain and offset by which mean and spread of outputs become those of targets."""
+    stride = int(getattr(network, "stride", 1))
+    outputs, targets = [], []
+    network.eval()
+    for index in spread_out(len(prepared.train), 8):
+        pair = prepared.train[index]
+        part = [slice(0, min(n, 256) // stride * stride) for n in pair.fluorescence.shape]
+        inputs, target, _ = pair.normalised(part[0], part[1])
+        with torch.no_grad():
+            outputs.append(network(torch.from_numpy(inputs)[None])[0, 0].numpy().ravel())
+        targets.append(target.ravel())
+    network.train()
+    made, wanted = np.concatenate(outputs), np.concatenate(targets)
+    gain = float(wanted.std() / max(float(made.std()), 1e-6))
+    gain = min(max(gain, 1e-3), 1e3)
+    return gain, float(wanted.mean() - gain * made.mean())
 
 
 def discriminator_for(config: TrainingConfig) -> nn.Module | None:

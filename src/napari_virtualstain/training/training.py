@@ -17,7 +17,7 @@ from .events import (
     TrainingPrepared,
     TrainingResult,
 )
-from .networks import discriminator_for, generator_for, with_settings_of
+from .networks import discriminator_for, generator_for, match_units, with_settings_of
 from .parallel import check_batch, processes
 from .places import Places, places_for
 from .preparation import prepare
@@ -161,6 +161,7 @@ def _session(
     compute = compute_for(config)
     generator, architecture = generator_for(config)
     prepared = prepare(pairs, config, stride=int(getattr(generator, "stride", 1)), cancel=cancel)
+    match_units(generator, prepared, config)
     steps = config.step_count(len(prepared.train))
     discriminator = discriminator_for(config)
     trainer = Trainer(generator, discriminator, config, steps, compute, group, cancel)
