@@ -68,10 +68,9 @@ def shortened(config: TrainingConfig, arguments: argparse.Namespace) -> Training
     """Return the settings as this machine can afford them."""
     changes: dict[str, object] = {"validate_every": 10**6, "report": False, "seed": arguments.seed}
     if arguments.steps:
-        # a step of batch 16 counts as 16 crops: every method sees equally many crops
-        crops = arguments.steps * arguments.batch
-        batch = min(config.batch_size, arguments.batch)
-        changes |= {"steps": max(1, crops // batch), "epochs": None, "batch_size": batch}
+        # one batch size for all, so that every method sees equally many crops and makes
+        # equally many steps; a batch of one is where a small machine is slowest
+        changes |= {"steps": arguments.steps, "epochs": None, "batch_size": arguments.batch}
     if arguments.crop:
         changes["crop_size"] = arguments.crop
     if arguments.network:
@@ -205,7 +204,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder h9c2_pairs")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/study"))
     parser.add_argument("--steps", type=int, default=0, help="shorten: steps of --batch crops")
-    parser.add_argument("--batch", type=int, default=8, help="crops a step when shortened")
+    parser.add_argument("--batch", type=int, default=8, help="crops a step, when shortened")
     parser.add_argument("--crop", type=int, default=0, help="shorten: side of the crops")
     parser.add_argument("--network", default="", help="shorten: compact instead of paper")
     parser.add_argument("--widths", type=int, nargs="+", default=[], help="shorten: channels")
