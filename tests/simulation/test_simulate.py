@@ -147,6 +147,8 @@ def test_progress_is_told_and_cancelling_stops() -> None:
         ({"size": 8}, "size is 8"),
         ({"size": (64, 64, 64)}, "height, width"),
         ({"frames": 2.5}, "frames is 2.5"),
+        ({"count": 100_000}, "at most 839"),
+        ({"pixel_size_um": 5.0}, "0.01 to 0.5"),
         ({"count": -1}, "count is -1"),
         ({"density": float("nan")}, "density is nan"),
         ({"seed": -3}, "seed is -3"),

@@ -21,6 +21,8 @@ from .tables import MARGIN_UM, tables
 from .truth import draw_labels, frame_table
 from .tubule import Tubule
 
+PIXEL_RANGE_UM = (0.01, 0.5)
+
 
 def simulate(
     *,
@@ -80,6 +82,7 @@ def simulate(
     field_um = (field[0] * pixel_size_um, field[1] * pixel_size_um)
     if density is not None:
         count = round(density * math.prod(field_um) / 100)
+    _check_room(count, field_um)
     stage = _Stage(field, field_um, count, seed, pixel_size_um, config)
     reporter = Reporter(frames, "frame", "simulating", progress, cancel)
     reporter.check()
@@ -221,3 +224,20 @@ def _check(
     ):
         if not math.isfinite(value) or value <= 0:
             raise InputError(f"The {name} is {value} {unit}: expected a positive number.")
+    finest, coarsest = PIXEL_RANGE_UM
+    if not finest <= pixel_size_um <= coarsest:
+        raise InputError(
+            f"The pixel size is {pixel_size_um} µm: expected {finest} to {coarsest} µm, since "
+            "mitochondria are 0.3 to 0.5 µm wide."
+        )
+
+
+def _check_room(count: int, field_um: tuple[float, float]) -> None:
+    """Refuse more mitochondria than fit, before they take minutes to place."""
+    area = math.prod(field_um)
+    most = max(50, round(2 * area))
+    if count > most:
+        raise InputError(
+            f"The count is {count} in a field of {area:.0f} µm²: expected at most {most}. "
+            "Make the field larger or the count smaller."
+        )
