@@ -120,3 +120,20 @@ def test_the_cache_file_goes_with_its_array(tmp_path: Path) -> None:
     assert len(list(tmp_path.rglob("*.npy"))) == 1
     del array
     assert not list(tmp_path.rglob("*.npy"))
+
+
+def test_the_threads_of_the_preferences_reach_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from napari_virtualstain.inference import use_threads
+
+    before = torch.get_num_threads()
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    try:
+        assert use_threads(0) == 3 == torch.get_num_threads()
+        assert use_threads(2) == 2 == torch.get_num_threads()
+        monkeypatch.setenv("OMP_NUM_THREADS", "2")
+        assert use_threads(0) == 2
+    finally:
+        torch.set_num_threads(before)

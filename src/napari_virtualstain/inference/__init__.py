@@ -37,6 +37,7 @@ _HOME = {
     "resolve_device": "devices",
     "stain": "staining",
     "stain_to_file": "streaming",
+    "use_threads": "threads",
 }
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "stain",
     "stain_on_cluster",
     "stain_to_file",
+    "use_threads",
 ]
 
 if TYPE_CHECKING:
@@ -90,6 +92,7 @@ if TYPE_CHECKING:
     from .staining import stain
     from .streaming import stain_to_file
     from .temporal import flicker, reduce_flicker
+    from .threads import use_threads
 
 
 def __getattr__(name: str) -> Any:

@@ -22,11 +22,15 @@ class ModelChoice(QWidget):
         Which models are offered.
     form : QFormLayout
         Receives the rows.
+    text : str
+        Label of the row.
     """
 
     changed = Signal()
 
-    def __init__(self, kind: Literal["generator", "segmenter"], form: QFormLayout) -> None:
+    def __init__(
+        self, kind: Literal["generator", "segmenter"], form: QFormLayout, *, text: str = "Model"
+    ) -> None:
         super().__init__()
         self.kind: Literal["generator", "segmenter"] = kind
         self._opened: list[Path] = []
@@ -40,7 +44,7 @@ class ModelChoice(QWidget):
         more.setMaximumWidth(32)
         more.setAccessibleName("Open a model file")
         row = in_row(self.combo, more)
-        add_row(form, "Model", row, f"The {kind}; own models are listed as soon as they are saved")
+        add_row(form, text, row, f"The {kind}; own models are listed as soon as they are saved")
         self.combo.setObjectName("model")
         self.combo.setToolTip(row.toolTip())
         self.card_note = note(name="model_card")

@@ -202,8 +202,8 @@ class RunAllWidget(StepWidget):
             LayerChoice(viewer, is_movie, role="bright_field", nothing="load a bright-field movie")
         )
         add_row(form, "Bright-field", self.source, "The movie to work on", name="source")
-        self.generator = ModelChoice("generator", form)
-        self.segmenter = ModelChoice("segmenter", form)
+        self.generator = ModelChoice("generator", form, text="Stain with")
+        self.segmenter = ModelChoice("segmenter", form, text="Outline with")
         for choice in (self.generator, self.segmenter):
             choice.combo.setObjectName(choice.kind)
         self.pixel_size = NumberBox(0.08, 0.001, 100, step=0.005, decimals=4, suffix=" µm")

@@ -96,9 +96,11 @@ class MapSegmenter:
     """Labels planes with a model, and keeps the maps within a memory limit."""
 
     def __init__(self, request: SegmentRequest, cancel: CancelToken) -> None:
+        from ..inference import use_threads
         from ..models import load_model
         from ..segmentation import Segmenter
 
+        use_threads(request.preferences.threads)
         model = load_model(request.model, kind="segmenter")
         self._movie = Movie(request.data, request.axes)
         self._window = request.region.slices[-2:]

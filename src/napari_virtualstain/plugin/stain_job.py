@@ -121,9 +121,10 @@ class PlaneStainer:
     """
 
     def __init__(self, request: StainRequest, cancel: CancelToken | None = None) -> None:
-        from ..inference import Stainer, StainingSettings, network_halo
+        from ..inference import Stainer, StainingSettings, network_halo, use_threads
         from ..models import load_model
 
+        use_threads(request.preferences.threads)
         self._cancel = cancel or CancelToken()
         self._request = request
         self.movie = Movie(request.data, request.axes)
