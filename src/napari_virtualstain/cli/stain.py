@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -67,7 +67,7 @@ def stain(
         )
         from ..inference import stain_to_file  # costs seconds: only when the input is fine
 
-        options = {} if scheduler is None else {"scheduler": scheduler}
+        options: dict[str, Any] = {} if scheduler is None else {"scheduler": scheduler}
         stain_to_file(
             stack,
             out,

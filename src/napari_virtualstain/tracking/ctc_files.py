@@ -153,7 +153,7 @@ def _lineage(tracks: Tracks, segments: pd.DataFrame) -> str:
         if not np.isnan(previous):
             parent = int(previous)
         else:
-            named = [name for name in tracks.graph.get(row.track, []) if name in last_of.index]
+            named = [name for name in tracks.graph.get(int(row.track), []) if name in last_of.index]
             parent = int(last_of[named[0]]) if named else 0
         lines.append(f"{row.segment} {row.first} {row.last} {parent}\n")
     return "".join(lines)
