@@ -149,11 +149,12 @@ def _lineage(tracks: Tracks, segments: pd.DataFrame) -> str:
     last_of = spans.reset_index().groupby("track").segment.max()
     before = spans.reset_index().groupby("track").segment.shift().to_numpy()
     lines = []
-    for row, previous in zip(spans.reset_index().itertuples(), before, strict=True):
+    rows: list[Any] = list(spans.reset_index().itertuples())
+    for row, previous in zip(rows, before, strict=True):
         if not np.isnan(previous):
             parent = int(previous)
         else:
-            named = [name for name in tracks.graph.get(int(row.track), []) if name in last_of.index]
+            named = [name for name in tracks.graph.get(row.track, []) if name in last_of.index]
             parent = int(last_of[named[0]]) if named else 0
         lines.append(f"{row.segment} {row.first} {row.last} {parent}\n")
     return "".join(lines)
