@@ -216,6 +216,35 @@ def test_without_output_the_model_is_listed_at_once(
     assert load_model("own").sha256 == load_model(result.path).sha256
 
 
+def test_two_models_in_one_folder_keep_both_histories(
+    pairs: CorrelativePairs, config: TrainingConfig, tmp_path: Path, monkeypatch
+) -> None:
+    config = config.updated(steps=1)
+    first = train(pairs, config, output=tmp_path / "a.safetensors")
+    before = first.history.read_bytes()
+    second = train(pairs, config, output=tmp_path / "b.safetensors")
+    assert first.history == tmp_path / "history.csv"
+    assert second.history == tmp_path / "b.training" / "history.csv"
+    assert first.history.read_bytes() == before
+    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "own"))
+    third = train(pairs, config, output=tmp_path / "own" / "c.safetensors")
+    assert third.history == tmp_path / "own" / "c.training" / "history.csv"
+
+
+def test_a_cancelled_training_can_be_begun_anew(
+    pairs: CorrelativePairs, config: TrainingConfig, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path))
+    stream = train_events(pairs, config)
+    while not isinstance(next(stream), StepFinished):
+        pass
+    stream.close()
+    again = list(train_events(pairs, config.updated(batch_size=2)))
+    assert isinstance(again[0], TrainingPrepared)
+    assert again[0].first_step == 0
+    assert again[-1].result.path.is_file()
+
+
 def test_nan_stops_with_the_last_good_weights(
     pairs: CorrelativePairs, config: TrainingConfig, output: Path, monkeypatch
 ) -> None:

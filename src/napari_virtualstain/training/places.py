@@ -10,6 +10,7 @@ from ..models import user_model_folder
 from .config import TrainingConfig
 
 _SUFFIX = ".safetensors"
+_HISTORY = "history.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,38 +40,39 @@ def places_for(
 ) -> Places:
     """Return where to write, after making sure that nothing is lost.
 
-    A model with a path has its history and report beside it; one without goes to the
-    user's models, where it is listed at once, with a folder of its own for the rest.
+    A model with a path has its history and report beside it. In the user's folder, where it is
+    listed at once, and beside the history of another model, it has a folder of its own for
+    them.
 
     Raises
     ------
     ModelError, OutputExistsError
-        The suffix is wrong, or something is there already.
+        The suffix is wrong, or the model is there already.
     """
-    if output is None:
-        model = user_model_folder() / f"{config.name}{_SUFFIX}"
-        beside = model.with_name(f"{model.stem}.training")
-    else:
-        model = Path(output).expanduser().absolute()
-        beside = model.parent
+    folder = user_model_folder()
+    given = folder / f"{config.name}{_SUFFIX}" if output is None else Path(output)
+    model = given.expanduser().absolute()
     if model.suffix != _SUFFIX:
         raise ModelError(f"A model file ends in {_SUFFIX}, but {model.name!r} was given.")
-    places = Places(
-        model=model,
-        history=beside / "history.csv",
-        report=beside / "report",
-        checkpoint=model.with_name(f"{model.stem}.training") / "checkpoint.pt",
-    )
-    if not overwrite and not resume:
-        for path in (places.model, places.history, places.report):
-            if path.exists():
-                raise OutputExistsError(
-                    f"{str(path)!r} exists already. Choose another output, or ask for overwriting "
-                    "or for resuming."
-                )
-    if resume and places.model.exists() and not overwrite:
+    if model.exists() and not overwrite:
+        what = "there is nothing to resume" if resume else "choose another output"
         raise OutputExistsError(
-            f"{str(places.model)!r} is complete already: there is nothing to resume. Ask for "
-            "overwriting to train it again."
+            f"{str(model)!r} is complete already: {what}, or ask for overwriting to train it again."
         )
-    return places
+    own = model.with_name(f"{model.stem}.training")
+    beside = own if model.parent == folder or _is_taken(model, own, resume) else model.parent
+    return Places(
+        model=model,
+        history=beside / _HISTORY,
+        report=beside / "report",
+        checkpoint=own / "checkpoint.pt",
+    )
+
+
+def _is_taken(model: Path, own: Path, resume: bool) -> bool:
+    """Whether history and report beside the model are another model's."""
+    if (own / _HISTORY).exists():
+        return True
+    if model.exists() or resume:
+        return False
+    return any((model.parent / name).exists() for name in (_HISTORY, "report"))
