@@ -2,7 +2,8 @@
 
 Candidates come from a KD-tree, so that their number grows with the number of
 objects and not with its square. Most of them have no rival at all and are settled
-at once; what is left is solved by connected component with Hungarian assignment.
+at once by a rule that keeps the result exact; what is left is solved by Hungarian
+assignment, dense when it is small and sparse when it is not.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_matrix, csr_matrix
-from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite_matching
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
 from .detections import FloatArray, IntArray
 
-_LARGEST_DENSE_BLOCK = 64
+_LARGEST_DENSE_BLOCK = 100
+_ROUNDS = 4
 
 
 def candidate_pairs(
@@ -72,14 +74,53 @@ def assign(
     array([1, 2])
     """
     useful = np.flatnonzero(costs < limit)
-    alone = (np.bincount(rows[useful], minlength=shape[0])[rows[useful]] == 1) & (
-        np.bincount(columns[useful], minlength=shape[1])[columns[useful]] == 1
-    )
-    contested = useful[~alone]
+    settled, contested = _settle(rows, columns, limit - costs, useful, shape)
     if len(contested):
         chosen = _assign_sparse(rows[contested], columns[contested], costs[contested] - limit)
-        return np.sort(np.concatenate([useful[alone], contested[chosen]]))
-    return useful
+        settled.append(contested[chosen])
+    return np.sort(np.concatenate(settled)) if settled else useful
+
+
+def _settle(
+    rows: IntArray, columns: IntArray, gains: FloatArray, open_: IntArray, shape: tuple[int, int]
+) -> tuple[list[IntArray], IntArray]:
+    """Return pairs that belong to a best assignment for sure, and those still open.
+
+    A pair whose gain is at least the sum of the next best gains of its row and of its
+    column can replace whatever these two would otherwise be paired with.
+    """
+    settled: list[IntArray] = []
+    for _ in range(_ROUNDS):
+        if len(open_) == 0:
+            break
+        r, c, gain = rows[open_], columns[open_], gains[open_]
+        best_row, next_row = _two_best(r, gain, shape[0])
+        best_column, next_column = _two_best(c, gain, shape[1])
+        sure = (gain == best_row[r]) & (gain == best_column[c])
+        sure &= gain >= next_row[r] + next_column[c]
+        # ties would settle a row or column twice
+        sure &= (next_row[r] < gain) & (next_column[c] < gain)
+        if not sure.any():
+            break
+        settled.append(open_[sure])
+        row_done, column_done = np.zeros(shape[0], bool), np.zeros(shape[1], bool)
+        row_done[r[sure]] = column_done[c[sure]] = True
+        open_ = open_[~row_done[r] & ~column_done[c]]
+    return settled, open_
+
+
+def _two_best(index: IntArray, gain: FloatArray, count: int) -> tuple[FloatArray, FloatArray]:
+    """Return the best and the next best gain at each index, 0 where there is none."""
+    best = np.zeros(count)
+    np.maximum.at(best, index, gain)
+    first = np.zeros(count, np.int64)
+    top = np.flatnonzero(gain == best[index])
+    first[index[top]] = top
+    rest = np.ones(len(index), bool)
+    rest[first[index[top]]] = False
+    following = np.zeros(count)
+    np.maximum.at(following, index[rest], gain[rest])
+    return best, following
 
 
 def _assign_sparse(rows: IntArray, columns: IntArray, gains: FloatArray) -> IntArray:
@@ -98,18 +139,12 @@ def _assign_sparse(rows: IntArray, columns: IntArray, gains: FloatArray) -> IntA
         weights = np.concatenate([gains + shift, np.full(n, shift)])
         all_rows = np.concatenate([r, np.arange(n)])
         all_columns = np.concatenate([c, m + np.arange(n)])
-        graph = coo_matrix((weights, (all_rows, all_columns)), shape=(n, m + n)).tocsr()
+        graph = csr_matrix((weights, (all_rows, all_columns)), shape=(n, m + n))
         pairs = min_weight_full_bipartite_matching(graph)
     i, j = (np.asarray(side, np.int64) for side in pairs)
     i, j = i[j < m], j[j < m]
-    where = csr_matrix((np.arange(1, len(r) + 1), (r, c)), shape=(n, m))
-    found = np.asarray(where[i, j]).ravel().astype(np.int64)
-    return found[found > 0] - 1
-
-
-def components(rows: IntArray, columns: IntArray, shape: tuple[int, int]) -> tuple[int, IntArray]:
-    """Return the number of connected components and the component of each pair."""
-    n, m = shape
-    graph = coo_matrix((np.ones(len(rows)), (rows, n + columns)), shape=(n + m, n + m))
-    count, names = connected_components(graph, directed=False)
-    return int(count), names[rows].astype(np.int64)
+    keys = r * m + c
+    order = np.argsort(keys)
+    place = np.searchsorted(keys[order], i * m + j).clip(0, len(keys) - 1)
+    found = order[place]
+    return found[keys[found] == i * m + j]

@@ -13,7 +13,7 @@ import numpy as np
 
 from .detections import FloatArray, IntArray
 
-_ROUNDS = 8
+_ROUNDS = 5
 _LARGEST_LOG = 30.0
 # fitted by benchmarks/tracking_confidence.py on simulated movies of seven kinds
 _WEIGHTS = np.array([0.154, 0.606, -0.017, -0.744, -0.315])

@@ -15,8 +15,11 @@ import numpy as np
 from . import mixture as motions
 from .appearance import Appearance
 from .detections import Detections, FloatArray, IntArray
-from .lookahead import Lookahead, log_evidence
-from .mixture import MotionMixture
+from .lookahead import log_evidence, look_ahead
+from .mixture import MixtureState, MotionMixture
+
+# the future can make a link likelier by this much at most, in practice
+_HOPELESS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +51,14 @@ class MixtureFollower:
     ----------
     model : LinkModel
         What is known of the movie.
-    future : Lookahead, optional
-        Of every detection of the movie, from a first linking.
+    future : MixtureState, optional
+        State of every detection of the movie given what came after it in a first linking.
     """
 
     limit = 0.0
     cost_to_log = 1.0
 
-    def __init__(self, model: LinkModel, future: Lookahead | None = None) -> None:
+    def __init__(self, model: LinkModel, future: MixtureState | None = None) -> None:
         self.model = model
         self.future = future
         self.state = motions.start(np.zeros((0, 2)), model.mixture)
@@ -84,13 +87,10 @@ class MixtureFollower:
     ) -> FloatArray:
         """Return minus the log likelihood ratio of each pair."""
         model = self.model
-        if self.future is None:
-            noise = model.mixture.noise_variance
-            place = seen.position_um[heads]
-            likelihood = motions.log_likelihood(self.state, tails, place, noise)
-        else:
-            future = self.future.take(seen.number)
-            likelihood = log_evidence(self.state, tails, future, heads, model.mixture)
+        noise = model.mixture.noise_variance
+        likelihood = motions.log_likelihood(self.state, tails, seen.position_um[heads], noise)
+        if self.future is not None:
+            likelihood = self._from_both_sides(likelihood, tails, heads, seen)
         if model.appearance is not None:
             likelihood += model.appearance.log_ratio(
                 self.looks[tails], seen.features[heads]
@@ -98,6 +98,23 @@ class MixtureFollower:
                 self.last, self.state.expected, tails, seen, heads
             )
         return model.log_new - model.log_missed * missed - likelihood
+
+    def _from_both_sides(
+        self, forwards: FloatArray, tails: IntArray, heads: IntArray, seen: Detections
+    ) -> FloatArray:
+        """Return the evidence of the pairs that are not hopeless by their past alone."""
+        if self.future is None:
+            return forwards
+        hopeful = np.flatnonzero(forwards > self.model.log_new - _HOPELESS)
+        evidence = np.full(len(tails), -np.inf)
+        evidence[hopeful] = log_evidence(
+            self.state,
+            tails[hopeful],
+            look_ahead(self.future.take(seen.number), self.model.mixture),
+            heads[hopeful],
+            self.model.mixture,
+        )
+        return evidence
 
     def correct(self, tails: IntArray, heads: IntArray, seen: Detections) -> None:
         """Update the paired objects."""

@@ -17,7 +17,7 @@ from .config import TrackingConfig
 from .detections import Detections, IntArray, check_search_radius, check_whole, read_detections
 from .extended import MixtureFollower
 from .linked import Linking
-from .lookahead import look_ahead, neighbours_in_track, states_along
+from .lookahead import neighbours_in_track, states_along
 from .noise import first_model, refined_model, typical_step_um
 from .online import Follower, OnlineLinker
 from .overlap import MaskPixels
@@ -125,7 +125,7 @@ def _link_extended(
         sure = first.probability > 0.9
         model = replace(model, appearance=learn_appearance(detections, before, sure, masks))
     back = states_along(detections, before, model.mixture, backwards=True)
-    follower = MixtureFollower(model, look_ahead(back, model.mixture))
+    follower = MixtureFollower(model, back)
     names, last = push_all(follower, detections, config, report)
     return _judged(detections, before, first, names, last, masks)
 

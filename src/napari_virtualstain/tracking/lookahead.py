@@ -22,6 +22,9 @@ from . import mixture as motions
 from .detections import Detections, FloatArray, IntArray
 from .mixture import MixtureState, MotionMixture
 
+# so many pairs at once that the intermediate arrays stay in the processor's cache
+_CHUNK = 800
+
 
 @dataclass(frozen=True, slots=True)
 class Lookahead:
@@ -85,6 +88,16 @@ def log_evidence(
     ndarray of shape (E,)
         Comparable with the log density of a new object that has the same future.
     """
+    parts = [
+        _log_evidence(past, tails[k : k + _CHUNK], future, heads[k : k + _CHUNK], mixture)
+        for k in range(0, len(tails), _CHUNK)
+    ]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def _log_evidence(
+    past: MixtureState, tails: IntArray, future: Lookahead, heads: IntArray, mixture: MotionMixture
+) -> FloatArray:
     prior = mixture.displacement_variance
     a11, a12, a22 = (
         future.inverse_place[heads],
