@@ -132,3 +132,20 @@ def test_deleting_the_labels_ends_the_session(segmented: SegmentWidget, qtbot: A
     segmented.threshold.setValue(0.8)
     qtbot.wait(200)
     assert segmented.table.frame.empty or segmented._layer is None
+
+
+def test_corrections_go_straight_into_a_model_that_is_then_chosen(
+    segmented: SegmentWidget, wait_for: Any, models: Path
+) -> None:
+    assert not segmented.learn_button.isEnabled()
+    assert "brush" in segmented.learn_button.toolTip()
+    layer = _labels(segmented)
+    layer.brush_size = 6
+    layer.paint((2, 70, 80), 9)
+    assert segmented.learn_button.isEnabled()
+    segmented.learn(steps=2, crop=32, batch_size=1)
+    wait_for(segmented, timeout_s=120)
+    assert segmented.state == "done", segmented.status_label.text()
+    assert (models.parent / "cell corrected.safetensors").exists()
+    assert segmented.model.combo.currentText() == "cell corrected"
+    assert layer.data[2, 70, 80] == 9

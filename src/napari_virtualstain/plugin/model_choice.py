@@ -35,6 +35,7 @@ class ModelChoice(QWidget):
         self.kind: Literal["generator", "segmenter"] = kind
         self._opened: list[Path] = []
         self._picked = False
+        self._announced: str | None = None
         self._cards: dict[str, Any] = {}
         self.combo = Choice()
         self.setAcceptDrops(True)
@@ -175,7 +176,9 @@ class ModelChoice(QWidget):
         if (self.value or "").startswith(ADDON):
             text = "Added by another package."
         self._tell(text)
-        self.changed.emit()
+        if self.value != self._announced:  # listing the folder again is no news
+            self._announced = self.value
+            self.changed.emit()
 
 
 def card_text(card: Any) -> str:

@@ -10,17 +10,21 @@ import pandas as pd
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QSlider
 
-from .controls import Choice, NumberBox, add_row, in_row, new_form
+from .addons import ADDON
+from .controls import Choice, NumberBox, add_row, button, in_row, new_form
 from .jobs import JobContext, JobRunner, Outcome, Work, error_text
 from .layer_choice import LayerChoice
 from .layers import (
     axes_of,
+    base_name,
     geometry_of,
     has_layer,
     sampling_of,
     shifted,
 )
+from .learn_job import LearnRequest, free_path, learn_job
 from .model_choice import ModelChoice
+from .movie import Movie
 from .preferences import preferences
 from .region_choice import RegionChoice
 from .regions import visible_index
@@ -50,6 +54,7 @@ class SegmentWidget(StepWidget):
         super().__init__(napari_viewer)
         self._session: Session | None = None
         self._request: SegmentRequest | None = None
+        self._source_data: Any = None
         self._layer: Any = None
         self._painted: set[tuple[int, ...]] = set()
         self._geometry: dict[str, Any] = {}
@@ -116,7 +121,7 @@ class SegmentWidget(StepWidget):
         self._forget()
         self._geometry = shifted(geometry_of(layer), region.offset)
         self._name, cut = layer.name, self.cut
-        self._request = request
+        self._request, self._source_data = request, layer.data
 
         def work(context: JobContext) -> Any:
             return segment_job(request, cut, context)
@@ -130,8 +135,49 @@ class SegmentWidget(StepWidget):
                 self._add_layer(item)
         self._on_planes([item for item in items if not isinstance(item, Started)])
 
-    def on_result(self, value: Session) -> str:
-        """Keep the session, so that settings can change the labels."""
+    def learn(self, *, steps: int = 150, crop: int = 128, batch_size: int = 6) -> None:
+        """Fine-tune the segmenter on the frames that were painted on."""
+        layer, source = self._layer, self._source_data
+        if self.state.is_active or layer is None or source is None or not self._painted:
+            return
+        from ..models import user_model_folder
+
+        offset = self._session.region.offset if self._session is not None else ()
+        movie = Movie(source, "tzyx"[-source.ndim :])
+        frames = sorted(self._painted)
+        window = self._session.region.slices[-2:] if self._session is not None else None
+        places = [tuple(i + o for i, o in zip(f, offset, strict=False)) for f in frames]
+        labels = tuple(np.array(layer.data[frame]) for frame in frames)
+        start = str(self.model.value)
+        size_um, name = self.pixel_size.value(), base_name(self._name)
+        output = free_path(user_model_folder(), f"{name} corrected")
+
+        def work(context: JobContext) -> Any:
+            images = tuple(movie.plane(place, window) for place in places)
+            request = LearnRequest(images, labels, start, size_um, output, steps, crop, batch_size)
+            return learn_job(request, context)
+
+        self.runner.start(work, "Learn from corrections")
+
+    def render(self) -> None:
+        """Also say whether there is anything to learn from."""
+        super().render()
+        if hasattr(self, "learn_button"):
+            ready = bool(self._painted) and not self.state.is_active
+            addon = str(self.model.value).startswith(ADDON)
+            self.learn_button.setEnabled(ready and not addon)
+            self.learn_button.setToolTip(
+                "Fine-tune the segmenter on the frames that were painted on; takes minutes"
+                if ready
+                else "Correct the labels of a frame with the brush first"
+            )
+
+    def on_result(self, value: Any) -> str:
+        """Keep the session, so that settings can change the labels; or choose what was learnt."""
+        if not isinstance(value, Session):
+            self.model.refresh()
+            self.model.value = str(value.path)
+            return f"{value.card.name} is chosen. {value.summary}"
         self._session = value
         count = int(value.labels.max(initial=0))
         self._measure()
@@ -191,8 +237,15 @@ class SegmentWidget(StepWidget):
         self.table.setAccessibleName("Mitochondria of the visible frame")
         self.table.setToolTip("Mitochondria of the visible frame; choosing one selects its label")
         self.table.row_chosen.connect(self._select_label)
+        self.learn_button = button(
+            "Learn from corrections",
+            "Correct the labels of a frame with the brush first",
+            self.learn,
+            name="learn_button",
+        )
         self.form.addLayout(form)
         self.form.addWidget(self.table, 1)
+        self.form.addWidget(self.learn_button)
 
     def _add_layer(self, started: Started) -> None:
         if self._request is None:  # the dock was closed meanwhile
@@ -290,6 +343,7 @@ class SegmentWidget(StepWidget):
                 for part, size in zip(indices[:-2], shape, strict=False)
             ]
             self._painted.update(product(*painted))
+        self.render()
 
     def _on_label(self, _event: Any = None) -> None:
         if self._layer is None or self.table.frame.empty:
