@@ -8,14 +8,14 @@ cell judged by the others: see ``benchmarks/staining_fit.py``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..axes import check_positive
-from ..data import ImageStatistics, deviations, feature_shifts, image_statistics
+from ..data import deviations, feature_shifts, image_statistics
 from ..io import Stack
 from ..models import Inputs, ModelCard
 from .cleaning import fill_non_finite
@@ -50,12 +50,15 @@ class FrameFit:
     distances : dict
         Of its ``histogram``, ``texture`` and ``noise`` from the training images, in
         their spreads; about 1 is usual.
+    shifts : dict
+        Which way: see :func:`~napari_virtualstain.data.feature_shifts`.
     """
 
     frame: int
     level: Level
     reasons: tuple[str, ...]
-    distances: dict[str, float]
+    distances: dict[str, float] = field(default_factory=dict)
+    shifts: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,22 +138,23 @@ def assess_frame(
     values, _ = fill_non_finite(np.asarray(plane, dtype=np.float32))
     low, high = float(values.min()), float(values.max())
     if low == high:
-        return FrameFit(frame, "red", ("The frame is constant: there is nothing to stain.",), {})
+        return FrameFit(frame, "red", ("The frame is constant: there is nothing to stain.",))
     at_model = values
     if pixel_size_um and card.pixel_size_um:
         shape = resampled_shape(values.shape, pixel_size_um, card.pixel_size_um)
         at_model = resample(values, shape)
     if min(at_model.shape) < _SMALLEST:
         reason = f"The frame is smaller than {_SMALLEST} pixels of the model: it cannot be judged."
-        return FrameFit(frame, "amber", (reason,), {})
+        return FrameFit(frame, "amber", (reason,))
     squares = [image_statistics(square) for square in _squares(at_model)]
-    distances, shifts = _typical(squares, card.statistics)
+    distances = _typical([deviations(square, card.statistics) for square in squares])
+    shifts = _typical([feature_shifts(square, card.statistics) for square in squares])
     level, reasons = _verdict(distances, shifts, len(squares))
     share = float(np.mean((values == high) | (values == low)))
     if share > _SATURATED:
         reasons.append(f"{share:.0%} of the pixels are saturated or black.")
         level = max(level, 1)
-    return FrameFit(frame, _LEVELS[level], tuple(reasons), distances)
+    return FrameFit(frame, _LEVELS[level], tuple(reasons), distances, shifts)
 
 
 def combine(frames: list[FrameFit], card: ModelCard, pixel_size_um: float | None) -> FitReport:
@@ -162,12 +166,17 @@ def combine(frames: list[FrameFit], card: ModelCard, pixel_size_um: float | None
     # a movie is as its middle frame is: one bad frame is told apart, not spread over all
     levels = sorted(_LEVELS.index(frame.level) for frame in frames)
     level = max(level, levels[len(levels) // 2])
-    worst = max(frames, key=lambda frame: _LEVELS.index(frame.level), default=None)
-    if worst is not None and worst.level != "green":
+    judged = [frame for frame in frames if frame.distances]
+    typical = [_typical([getattr(f, part) for f in judged]) for part in ("distances", "shifts")]
+    usual, told = _verdict(typical[0], typical[1], len(judged))
+    worst = max(frames, key=lambda frame: _LEVELS.index(frame.level))
+    if told:
+        reasons += told
+    elif worst.level != "green":
         bad = sum(1 for index in levels if index)
         where = f"{bad} of {len(frames)} frames: " if len(frames) > 1 else ""
         reasons += [where + reason for reason in worst.reasons]
-    return FitReport(_LEVELS[level], tuple(reasons), tuple(frames))
+    return FitReport(_LEVELS[max(level, usual)], tuple(reasons), tuple(frames))
 
 
 def _squares(plane: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -181,15 +190,8 @@ def _squares(plane: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     return sorted(squares, key=lambda square: -float(square.std()))[:_SQUARES]
 
 
-def _typical(
-    squares: list[ImageStatistics], summary: dict[str, Any]
-) -> tuple[dict[str, float], dict[str, float]]:
-    distances = [deviations(square, summary) for square in squares]
-    shifts = [feature_shifts(square, summary) for square in squares]
-    return (
-        {group: float(np.median([d[group] for d in distances])) for group in distances[0]},
-        {group: float(np.median([s[group] for s in shifts])) for group in shifts[0]},
-    )
+def _typical(each: list[dict[str, float]]) -> dict[str, float]:
+    return {group: float(np.median([d[group] for d in each])) for group in (each or [{}])[0]}
 
 
 _WORDS = {
