@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,7 +63,7 @@ def _entry(entry: Any) -> dict[str, Any]:
 
 
 def _first_sentence(text: str) -> str:
-    return text.split(". ")[0].split("\n")[0][:90]
+    return textwrap.shorten(text.split(". ")[0], 90, placeholder=" …")
 
 
 @models_app.command("info")
