@@ -82,6 +82,9 @@ def segment(
             pixel_size_um=pixel_size_um,
             frame_interval_s=frame_interval_s,
         )
+        from ..inference import resolve_device  # costs seconds: only when the input is fine
+
+        resolve_device(device)
         segment_stack(
             stack,
             out,

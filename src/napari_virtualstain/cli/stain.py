@@ -65,8 +65,9 @@ def stain(
             pixel_size_um=pixel_size_um,
             frame_interval_s=frame_interval_s,
         )
-        from ..inference import stain_to_file  # costs seconds: only when the input is fine
+        from ..inference import resolve_device, stain_to_file  # only when the input is fine
 
+        resolve_device(device)
         options: dict[str, Any] = {} if scheduler is None else {"scheduler": scheduler}
         stain_to_file(
             stack,

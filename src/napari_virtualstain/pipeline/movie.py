@@ -102,7 +102,7 @@ def process_movie(
         overwrite=overwrite,
         common={"progress": progress, "cancel": cancel},
     )
-    run.prepare()
+    run.prepare(device)
     run.stain(device=device, tile=tile)
     run.segment(device=device)
     run.track()
@@ -123,13 +123,16 @@ class _Run:
     record: RunRecord = field(init=False)
     mark: str = ""
 
-    def prepare(self) -> None:
-        """Check input and folder, and write the settings down."""
+    def prepare(self, device: str | None) -> None:
+        """Check input, device and folder before anything is written."""
+        from ..inference import resolve_device
+
         if self.stack.axes not in ("yx", "tyx"):
             raise AxesError(
                 f"{self.stack.name} has axes {self.stack.axes!r}: expected 'tyx', one plane and "
                 "one channel in time. Choose a channel (--channel), or take one plane."
             )
+        resolve_device(device)
         check_output(self.folder / "settings.json", overwrite=True)
         self.result = MovieResult(self.folder)
         self.record = RunRecord.of(self.folder, str(self.stack.source))
