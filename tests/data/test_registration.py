@@ -9,6 +9,7 @@ from scipy import ndimage
 from napari_virtualstain.data import (
     CorrelativePairs,
     correct_shifts,
+    local_motion_notes,
     measure_shift,
     measure_shifts,
     registration_notes,
@@ -69,6 +70,10 @@ def test_moved_half_shows_in_the_map() -> None:
     moved = [_scene(seed, 6, 0, 192) for seed in range(6)]
     mixed = [np.hstack([a[1][:, :96], b[1][:, 96:]]) for a, b in zip(scenes, moved, strict=True)]
     rows = shift_map([s[0] for s in scenes], mixed, blocks=2)
+    pairs = CorrelativePairs.from_arrays([s[0] for s in scenes], mixed)
+    assert "displaced differently, by up to" in local_motion_notes(pairs)[0]
+    still = CorrelativePairs.from_arrays([s[0] for s in scenes], [s[1] for s in scenes])
+    assert local_motion_notes(still) == ()
     assert all(row[0].dy == pytest.approx(0, abs=1) for row in rows)
     assert all(row[1].dy == pytest.approx(6, abs=1) for row in rows)
 

@@ -21,6 +21,7 @@ from .pairing import match_pairs
 from .registration import (
     Shift,
     correct_shifts,
+    local_motion_notes,
     measure_shift,
     measure_shifts,
     registration_notes,
@@ -67,6 +68,7 @@ __all__ = [
     "image_statistics",
     "in_focus",
     "inspect_pairs",
+    "local_motion_notes",
     "match_names",
     "match_pairs",
     "measure_shift",

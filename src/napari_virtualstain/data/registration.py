@@ -165,6 +165,41 @@ def registration_notes(shifts: dict[str, Shift], *, tolerance_px: float = 2.0) -
     )
 
 
+def local_motion_notes(
+    pairs: CorrelativePairs, *, tolerance_px: float = 3.0, most_pairs: int = 24
+) -> tuple[str, ...]:
+    """Return a warning for each group whose quarters are displaced differently.
+
+    A channel that is turned or magnified does that, and so do mitochondria that moved
+    between the exposures: neither can be undone by one shift.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).normal(size=(2, 64, 64))
+    >>> local_motion_notes(CorrelativePairs.from_arrays(images, images))
+    ()
+    """
+    notes = []
+    for group in pairs.group_names:
+        members = pairs.of_groups([group])
+        step = -(-len(members) // most_pairs)
+        members = members.subset(range(0, len(members), step))
+        if len({image.shape for image in members.fluorescence}) > 1:
+            continue
+        centre = members.planes // 2
+        inputs = [middle(image[centre], 1024) for image in members.bright_field]
+        targets = [middle(image, 1024) for image in members.fluorescence]
+        parts = [s for row in shift_map(inputs, targets, blocks=2) for s in row if s.is_certain]
+        spread = max((np.hypot(a.dy - b.dy, a.dx - b.dx) for a in parts for b in parts), default=0)
+        if spread > tolerance_px:
+            notes.append(
+                f"Group {group}: parts of the field are displaced differently, by up to "
+                f"{spread:.1f} px. The channels are turned or magnified against each other, or "
+                "the mitochondria moved between the exposures; such pairs teach a blur."
+            )
+    return tuple(notes)
+
+
 def correct_shifts(
     pairs: CorrelativePairs, shifts: dict[str, Shift], *, smallest_px: float = 0.5
 ) -> CorrelativePairs:

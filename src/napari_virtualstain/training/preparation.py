@@ -19,6 +19,7 @@ from ..data import (
     fit_maps,
     image_statistics,
     inspect_pairs,
+    local_motion_notes,
     measure_shifts,
     registration_notes,
     split_pairs,
@@ -166,10 +167,11 @@ def _registered(
     pairs: CorrelativePairs, config: TrainingConfig
 ) -> tuple[CorrelativePairs, tuple[str, ...]]:
     shifts = measure_shifts(pairs)
+    moved = local_motion_notes(pairs)
     if not config.correct_registration:
-        return pairs, registration_notes(shifts)
+        return pairs, (*registration_notes(shifts), *moved)
     corrected = correct_shifts(pairs, shifts)
-    return corrected, corrected.notes[len(pairs.notes) :]
+    return corrected, (*corrected.notes[len(pairs.notes) :], *moved)
 
 
 def _prepared_pairs(
