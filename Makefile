@@ -12,6 +12,7 @@ VENV ?= .venv
 OUT ?= demo-output
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+BENCHMARKS ?= $(filter-out benchmarks/study.py,$(wildcard benchmarks/*.py))
 EXTRAS := all,distributed,export,geff
 
 help:  ## show this list
@@ -35,8 +36,9 @@ format: $(VENV)/.dev  ## let ruff put the code in order
 docs: $(VENV)/.docs  ## the manual as a web site in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-benchmarks: $(VENV)/.dev display-libraries  ## the measurements behind the manual's numbers
-	@for script in benchmarks/*.py; do \
+# the study of many methods takes hours and a GPU: benchmarks/study.py says how
+benchmarks: $(VENV)/.dev display-libraries  ## measure; BENCHMARKS="benchmarks/x.py" for some
+	@for script in $(BENCHMARKS); do \
 	  echo "== $$script"; .ci/with-display $(BIN)/python $$script $(BENCHMARK_ARGS); \
 	done
 
