@@ -11,32 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from .augmentation import Augmentation
 from .correlative_pairs import CorrelativePairs, Region
-from .foreground import foreground_mask, in_focus, sampling_weights, sharpness, window_fractions
 from .grouping import group_of, guess_groups
-from .inspection import Inspection, inspect_pairs
-from .leakage import Overlap, find_overlaps, merge_groups
 from .name_matching import NameMatch, match_names
 from .normalisation import FittedNormalisation, Normalisation, NormalisationKind
-from .pairing import match_pairs
-from .registration import (
-    Shift,
-    correct_shifts,
-    local_motion_notes,
-    measure_shift,
-    measure_shifts,
-    registration_notes,
-    shift_map,
-)
-from .sampler import CropBatch, CropSampler, PreparedPair, fit_maps
-from .splits import Split, split_pairs
-from .statistics import (
-    ImageStatistics,
-    deviations,
-    feature_shifts,
-    fit_features,
-    image_statistics,
-    summarise_statistics,
-)
 
 __all__ = [
     "Augmentation",
@@ -83,13 +60,72 @@ __all__ = [
     "window_fractions",
 ]
 
+# scipy and torch cost most of a second; a list of models needs neither
+_LATER = {
+    "CropBatch": "sampler",
+    "CropBatches": "dataset",
+    "CropSampler": "sampler",
+    "ImageStatistics": "statistics",
+    "Inspection": "inspection",
+    "Overlap": "leakage",
+    "PreparedPair": "sampler",
+    "Shift": "registration",
+    "Split": "splits",
+    "TensorBatch": "dataset",
+    "correct_shifts": "registration",
+    "deviations": "statistics",
+    "feature_shifts": "statistics",
+    "find_overlaps": "leakage",
+    "fit_features": "statistics",
+    "fit_maps": "sampler",
+    "foreground_mask": "foreground",
+    "image_statistics": "statistics",
+    "in_focus": "foreground",
+    "inspect_pairs": "inspection",
+    "local_motion_notes": "registration",
+    "match_pairs": "pairing",
+    "measure_shift": "registration",
+    "measure_shifts": "registration",
+    "merge_groups": "leakage",
+    "registration_notes": "registration",
+    "sampling_weights": "foreground",
+    "sharpness": "foreground",
+    "shift_map": "registration",
+    "split_pairs": "splits",
+    "summarise_statistics": "statistics",
+    "window_fractions": "foreground",
+}
+
 if TYPE_CHECKING:
     from .dataset import CropBatches, TensorBatch
+    from .foreground import foreground_mask, in_focus, sampling_weights, sharpness, window_fractions
+    from .inspection import Inspection, inspect_pairs
+    from .leakage import Overlap, find_overlaps, merge_groups
+    from .pairing import match_pairs
+    from .registration import (
+        Shift,
+        correct_shifts,
+        local_motion_notes,
+        measure_shift,
+        measure_shifts,
+        registration_notes,
+        shift_map,
+    )
+    from .sampler import CropBatch, CropSampler, PreparedPair, fit_maps
+    from .splits import Split, split_pairs
+    from .statistics import (
+        ImageStatistics,
+        deviations,
+        feature_shifts,
+        fit_features,
+        image_statistics,
+        summarise_statistics,
+    )
 
 
 def __getattr__(name: str) -> Any:
-    if name not in ("CropBatches", "TensorBatch"):
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(".dataset", __name__), name)
+    value = getattr(importlib.import_module(f".{_LATER[name]}", __name__), name)
     globals()[name] = value
     return value

@@ -145,7 +145,7 @@ class SegmentWidget(StepWidget):
         offset = self._session.region.offset if self._session is not None else ()
         movie = Movie(source, "tzyx"[-source.ndim :])
         frames = sorted(self._painted)
-        window = self._session.region.slices[-2:] if self._session is not None else None
+        window = self._session.region.slices[-2:] if self._session is not None else ()
         places = [tuple(i + o for i, o in zip(f, offset, strict=False)) for f in frames]
         labels = tuple(np.array(layer.data[frame]) for frame in frames)
         start = str(self.model.value)
@@ -153,7 +153,7 @@ class SegmentWidget(StepWidget):
         output = free_path(user_model_folder(), f"{name} corrected")
 
         def work(context: JobContext) -> Any:
-            images = tuple(movie.plane(place, window) for place in places)
+            images = tuple(movie.plane(place)[window] for place in places)
             request = LearnRequest(images, labels, start, size_um, output, steps, crop, batch_size)
             return learn_job(request, context)
 

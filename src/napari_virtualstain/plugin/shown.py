@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +11,9 @@ from .segment_job import Cut, SegmentRequest
 from .segment_job import Started as SegmentStarted
 from .stain_job import StainRequest
 from .stain_job import Started as StainStarted
-from .track_job import TrackRequest, TrackResult
+
+if TYPE_CHECKING:
+    from .track_job import TrackRequest, TrackResult
 
 Geometry = dict[str, Any]
 COLOUR_BY = {
