@@ -130,6 +130,17 @@ def test_crossing_objects_keep_their_direction() -> None:
     assert found.groupby("track").track_id.nunique().tolist() == [1, 1]
 
 
+def test_an_object_that_turns_back_keeps_its_identity() -> None:
+    x = np.concatenate([np.arange(15.0), np.arange(13.0, -1.0, -1.0)])
+    rows = [
+        pd.DataFrame({"frame": np.arange(len(x)), "y_um": 9.0 * i, "x_um": 2 * x, "track": i})
+        for i in range(4)
+    ]
+    truth = pd.concat(rows, ignore_index=True)
+    found = truth.merge(link(truth).table, on=["frame", "y_um", "x_um"])
+    assert found.groupby("track").track_id.nunique().eq(1).all()
+
+
 def test_frames_pushed_one_by_one_keep_identities_and_little_memory() -> None:
     rng = np.random.default_rng(4)
     live = LiveTracker(config=TrackingConfig(max_gap=2))

@@ -110,7 +110,8 @@ def read_ctc(
             name, first, last, parent = (int(part) for part in line.split())
             lines[name] = first, last, parent
     joined, graph = _join(lines)
-    rows["track_id"] = [joined.get(name, name) for name in map(int, rows.label.to_numpy(np.int64))]
+    written: list[int] = rows.label.to_numpy(np.int64).tolist()
+    rows["track_id"] = [joined.get(name, name) for name in written]
     return Tracks.from_table(
         fill_gaps(rows.assign(interpolated=False)) if len(rows) else rows,
         graph,

@@ -88,9 +88,12 @@ class MixtureFollower:
         """Return minus the log likelihood ratio of each pair."""
         model = self.model
         noise = model.mixture.noise_variance
-        likelihood = motions.log_likelihood(self.state, tails, seen.position_um[heads], noise)
+        place = seen.position_um[heads]
+        likelihood = motions.log_likelihood(self.state, tails, place, noise)
         if self.future is not None:
             likelihood = self._from_both_sides(likelihood, tails, heads, seen)
+        turn = motions.log_turn(self.state, tails, place, noise)
+        likelihood = np.logaddexp(likelihood, turn)
         if model.appearance is not None:
             likelihood += model.appearance.log_ratio(
                 self.looks[tails], seen.features[heads]

@@ -23,6 +23,9 @@ import numpy as np
 
 from .detections import FloatArray, IntArray
 
+# part of the steps at which an object forgets how it moved
+_TURNS = 0.01
+
 
 @dataclass(frozen=True, slots=True)
 class MotionMixture:
@@ -185,6 +188,31 @@ def log_likelihood(
     squared = offset[..., 0] ** 2 + offset[..., 1] ** 2
     logs = constant[tails] - 0.5 * squared / spread[tails]
     return log_sum(logs)
+
+
+def log_turn(
+    state: MixtureState, tails: IntArray, position_um: FloatArray, noise_variance: float
+) -> FloatArray:
+    """Return the log density of objects that forget how they moved, and go anywhere as fast.
+
+    Filters believe in their motion; a wall, an obstacle or a kinesin that lets go ends it
+    within one frame. Without this way out such an object would count as a new one.
+
+    Parameters
+    ----------
+    state : MixtureState
+        Predicted states.
+    tails, position_um
+        As for :func:`log_likelihood`.
+    """
+    weight = state.weight
+    speed = state.velocity[..., 0] ** 2 + state.velocity[..., 1] ** 2
+    spread = (weight * (state.var_place + 0.5 * speed)).sum(axis=1) + noise_variance
+    left = np.einsum("nk,nka->na", weight, state.place - state.velocity)
+    offset = position_um - left[tails]
+    squared = offset[:, 0] ** 2 + offset[:, 1] ** 2
+    constant = np.log(_TURNS / (2 * np.pi * spread))
+    return np.asarray(constant[tails] - 0.5 * squared / spread[tails])
 
 
 def log_sum(logs: FloatArray) -> FloatArray:
