@@ -115,3 +115,12 @@ def check_free(output: Path, *, resume: bool, overwrite: bool) -> None:
             "(--overwrite) to make it anew."
         )
     check_output(output, overwrite=overwrite)
+
+
+def say_fit(job: Job, stack: Stack, model: str | None) -> None:
+    """Say whether the movie looks like what the model was trained on, and if not, why."""
+    from ..inference import assess_fit
+
+    report = assess_fit(stack, model, stack.pixel_size_um)
+    reasons = f": {' '.join(report.reasons)}" if report.reasons else ""
+    job.note(f"Fit of the model to this movie: {report.level}{reasons}")

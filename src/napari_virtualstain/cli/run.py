@@ -21,6 +21,7 @@ from .options import (
     PixelSize,
     Tile,
     open_input,
+    say_fit,
 )
 from .segment import Split
 from .track import Linker
@@ -156,6 +157,7 @@ def _run_one(
     truth = None
     if reference is not None:
         truth = open_input(reference, job, channel=reference_channel)
+    say_fit(job, stack, settings.stain.model)
     result = process_movie(
         stack,
         folder,

@@ -21,6 +21,7 @@ from .options import (
     check_free,
     check_other,
     open_input,
+    say_fit,
 )
 
 
@@ -68,6 +69,7 @@ def stain(
         from ..inference import resolve_device, stain_to_file  # only when the input is fine
 
         resolve_device(device)
+        say_fit(job, stack, model)
         options: dict[str, Any] = {} if scheduler is None else {"scheduler": scheduler}
         stain_to_file(
             stack,
