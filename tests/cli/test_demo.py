@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from PIL import Image
 
 from napari_virtualstain.cli.truth import Demo, otsu_labels, score_demo
@@ -15,6 +16,7 @@ from napari_virtualstain.cli.truth import Demo, otsu_labels, score_demo
 Run = Callable[..., Any]
 
 
+@pytest.mark.slow
 def test_demo_writes_images_tables_scores_and_a_picture(
     run: Run, generator: Path, tmp_path: Path
 ) -> None:

@@ -50,8 +50,9 @@ def test_stain_takes_frames_and_writes_zarr_and_uncertainty(
     assert (uncertainty > 0).all()
 
 
+@pytest.mark.slow
 def test_stain_resumes_after_a_kill(run: Run, generator: Path, tmp_path: Path) -> None:
-    frames = np.random.default_rng(0).normal(1000, 50, (60, 200, 200)).astype(np.uint16)
+    frames = np.random.default_rng(0).normal(1000, 50, (40, 160, 160)).astype(np.uint16)
     movie = write_image(tmp_path / "long.ome.tif", frames, axes="tyx", pixel_size_um=0.08)
     arguments = ["stain", movie, "-o", "v.ome.tif", "--model", generator]
     code = "from napari_virtualstain.cli import main; main()"
@@ -222,3 +223,4 @@ def test_a_missing_pixel_size_is_said(run: Run, generator: Path, tmp_path: Path)
     assert "Warning: " in result.stderr
     assert "pixel size" in result.stderr
     assert "its 5 planes are taken as time" in result.stderr
+    assert "Fit of the model to this movie: " in result.stderr
