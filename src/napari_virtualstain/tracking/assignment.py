@@ -147,4 +147,4 @@ def _assign_sparse(rows: IntArray, columns: IntArray, gains: FloatArray) -> IntA
     order = np.argsort(keys)
     place = np.searchsorted(keys[order], i * m + j).clip(0, len(keys) - 1)
     found = order[place]
-    return np.asarray(found[keys[found] == i * m + j])
+    return np.asarray(found[keys[found] == i * m + j], dtype=np.int64)
