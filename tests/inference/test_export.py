@@ -30,6 +30,7 @@ def test_onnx_equals_torch_on_any_size(model, tmp_path) -> None:
     assert json.loads(card)["name"] == model.name
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of bioimageio.core and xarray about themselves
 def test_bioimageio_package_passes_its_own_test(model, tmp_path) -> None:
     core = pytest.importorskip("bioimageio.core")
