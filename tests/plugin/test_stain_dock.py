@@ -271,3 +271,27 @@ def test_the_card_tells_scores_and_simulated_data_has_its_own_model(
     assert other.model.combo.currentText() == "mito-h9c2"
     other.model.combo.setCurrentText("tiny")
     assert other.model.combo.currentText() == "tiny"
+
+
+def test_cancelling_stops_between_layers_and_not_only_between_tiles(
+    widget: StainWidget, models: Path
+) -> None:
+    from napari_virtualstain.errors import CancelledError
+    from napari_virtualstain.plugin.stain_job import PlaneStainer
+    from napari_virtualstain.progress import CancelToken
+
+    asked = widget._visible_request()
+    assert asked is not None
+    token = CancelToken()
+    stainer = PlaneStainer(asked[0], token)
+    network, armed, reached = stainer.model.network, [False], []
+    first = next(m for m in network.modules() if not list(m.children()))
+    first.register_forward_hook(lambda *_: token.cancel() if armed[0] else None)
+    network.head.register_forward_hook(lambda *_: reached.append(armed[0]))
+    [(plane, _)] = stainer.stain([(0,)])
+    assert plane.shape == (96, 112)
+    assert reached
+    armed[0] = True
+    with pytest.raises(CancelledError):
+        stainer.stain([(0,)])
+    assert True not in reached

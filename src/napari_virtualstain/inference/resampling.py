@@ -73,7 +73,7 @@ def resample(plane: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.f
 
     Examples
     --------
-    >>> resample(np.ones((4, 6), np.float32), (2, 3)).tolist()
+    >>> resample(np.ones((4, 6), np.float32), (2, 3)).round(5).tolist()
     [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
     """
     if plane.shape[-2:] == tuple(shape):

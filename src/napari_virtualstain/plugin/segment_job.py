@@ -20,6 +20,7 @@ from .movie import Movie
 from .preferences import Preferences
 from .regions import Region, outward
 from .results import GIB, allocate
+from .stopping import stop_inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,9 @@ class MapSegmenter:
         from ..segmentation import Segmenter
 
         use_threads(request.preferences.threads)
+        self.cancel = cancel
         model = load_model(request.model, kind="segmenter")
+        stop_inside(model.network, lambda: self.cancel)
         self._movie = Movie(request.data, request.axes)
         self._window = request.region.slices[-2:]
         self._segmenter = Segmenter(
@@ -110,7 +113,6 @@ class MapSegmenter:
         self._fitted = self._segmenter.fit(self._movie.sample(12))
         self._maps: OrderedDict[tuple[int, ...], Any] = OrderedDict()
         self._limit = request.preferences.memory_limit_gib * GIB
-        self.cancel = cancel
         self.provenance = (model.name, model.sha256)
 
     def labels(self, index: tuple[int, ...], cut: Cut) -> np.ndarray:

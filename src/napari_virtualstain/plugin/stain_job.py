@@ -16,6 +16,7 @@ from .movie import Movie
 from .preferences import Preferences
 from .regions import Region, outward
 from .results import allocate
+from .stopping import stop_inside
 
 _GRID = 32  # a multiple of every network's stride, so that a window falls on its grid
 
@@ -129,6 +130,7 @@ class PlaneStainer:
         self._request = request
         self.movie = Movie(request.data, request.axes)
         self.model = load_model(request.model, kind="generator")
+        stop_inside(self.model.network, lambda: self._cancel)
         settings = StainingSettings(device=request.device, tile=request.tile)
         stainer = Stainer(self.model, settings, pixel_size_um=request.pixel_size_um)
         self._stainer = stainer.with_uncertainty() if request.uncertainty else stainer
