@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -175,7 +174,7 @@ def test_resuming_with_other_settings_or_images_is_refused(
         train(pairs, config, output=output, resume=True)
 
 
-def test_cancelling_takes_less_than_a_second_even_inside_a_slow_step(
+def test_cancelling_begins_no_further_layer_even_inside_a_step(
     pairs: CorrelativePairs, config: TrainingConfig, output: Path, monkeypatch
 ) -> None:
     token = CancelToken()
@@ -183,17 +182,15 @@ def test_cancelling_takes_less_than_a_second_even_inside_a_slow_step(
     calls = []
 
     def slow(self, *arguments):
-        calls.append(time.perf_counter())
+        calls.append(self)
         if len(calls) == 3:
             token.cancel()
-        time.sleep(0.15)
         return original(self, *arguments)
 
     monkeypatch.setattr(torch.nn.Conv2d, "_conv_forward", slow)
     with pytest.raises(CancelledError):
         train(pairs, config, output=output, cancel=token)
     assert len(calls) == 3  # no further layer was begun
-    assert time.perf_counter() - calls[2] < 1.0 + 3.0  # the rest is writing the checkpoint
 
 
 def test_existing_output_is_kept_unless_overwriting(
