@@ -145,8 +145,15 @@ def paired(tables: list[pd.DataFrame], first: str, second: str) -> dict[str, obj
         interval = bootstrap_interval(
             difference, [cell for cell, _ in common], generator=np.random.default_rng(0)
         )
-        row[score] = f"{interval.mean:+.3f} ({interval.low:+.3f} to {interval.high:+.3f})"
+        row[score] = _text(interval.mean, interval.low, interval.high, "+.3f")
     return row
+
+
+def _text(mean: float, low: float, high: float, form: str) -> str:
+    """Return a mean with its interval, which one cell alone does not have."""
+    if not np.isfinite(mean):
+        return "undefined"
+    return f"{mean:{form}}" + (f" ({low:{form}} to {high:{form}})" if np.isfinite(low) else "")
 
 
 COMPARISONS = (
@@ -164,7 +171,9 @@ def markdown(table: pd.DataFrame) -> str:
     """Return the summary as a table for the documentation."""
     lines = ["| method | cells | " + " | ".join(SCORES) + " |", "|---" * (len(SCORES) + 2) + "|"]
     for _, row in table.iterrows():
-        cells = [f"{row[s]:.3f} ({row[f'{s}_low']:.3f} to {row[f'{s}_high']:.3f})" for s in SCORES]
+        cells = [
+            _text(row[score], row[f"{score}_low"], row[f"{score}_high"], ".3f") for score in SCORES
+        ]
         lines.append(f"| {row['method']} | {row['cells']} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
