@@ -146,6 +146,10 @@ def paired(tables: list[pd.DataFrame], first: str, second: str) -> dict[str, obj
             difference, [cell for cell, _ in common], generator=np.random.default_rng(0)
         )
         row[score] = _text(interval.mean, interval.low, interval.high, "+.3f")
+        if not np.isfinite(interval.low):
+            # one cell has no interval over cells; its crops are not independent of each other
+            error = np.nanstd(difference, ddof=1) / np.sqrt(np.isfinite(difference).sum())
+            row[score] = f"{row[score]} ± {error:.3f}"
     return row
 
 
@@ -203,7 +207,8 @@ def note(arguments: argparse.Namespace, tables: list[pd.DataFrame]) -> str:
     cells = sorted({cell for table in tables for cell in table["cell"]})
     return (
         f"Settings: `{command or 'as in the presets'}`; held-out cells {', '.join(cells)}, one at "
-        "a time; mean over crops, 95 % interval over cells."
+        "a time; mean over crops, 95 % interval over cells (± is the standard error over the crops "
+        "of one cell)."
     )
 
 
