@@ -140,3 +140,27 @@ def test_evaluate_refuses_unlike_movies(run: Run, tmp_path: Path, movie: Path) -
     result = run("evaluate", "short.ome.tif", movie, "-o", "report", code=2)
     assert "expected the same" in result.stderr
     assert not (tmp_path / "report" / "metrics.csv").exists()
+
+
+@pytest.mark.parametrize("form", ["csv", "trackmate", "geff"])
+def test_every_format_comes_back_with_the_same_tracks(
+    run: Run, labels: Path, tmp_path: Path, form: str
+) -> None:
+    from napari_virtualstain import Tracks
+
+    if form == "geff":
+        pytest.importorskip("geff")
+    run("track", labels, "-o", f"out.{form}", "--format", form)
+    back = getattr(Tracks, f"from_{form}")(tmp_path / f"out.{form}")
+    assert len(back) == 2
+    assert len(back.table) == 10
+
+
+def test_the_challenge_layout_has_masks_by_track(run: Run, labels: Path, tmp_path: Path) -> None:
+    run("track", labels, "-o", "ctc", "--format", "ctc")
+    lines = (tmp_path / "ctc" / "res_track.txt").read_text().splitlines()
+    assert [line.split()[1:3] for line in lines] == [["0", "4"], ["0", "4"]]
+    masks = sorted((tmp_path / "ctc").glob("mask*.tif"))
+    assert len(masks) == 5
+    truth, mask = np.asarray(open_stack(labels).data[2]), np.asarray(open_stack(masks[2]).data)
+    np.testing.assert_array_equal(mask > 0, truth > 0)

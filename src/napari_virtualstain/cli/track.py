@@ -92,6 +92,7 @@ def track(
             if path is not None:
                 check_other(path, input_path)
                 check_output(path, overwrite=overwrite)
+        labels: Stack | None = None
         if Path(input_path).suffix.lower() == ".csv":
             if intensity is not None or labels_out is not None:
                 raise InputError(
@@ -106,7 +107,7 @@ def track(
             tracks = _track_labels(labels, intensity, config, job, options)
             if labels_out is not None:
                 _write_labels(tracks, labels, labels_out, overwrite, job)
-        _write_tracks(tracks, out, form, overwrite, job)
+        _write_tracks(tracks, out, form, labels, overwrite, job)
 
 
 def _link_table(path: Path, config: TrackingConfig, frame_interval_s: float | None) -> Tracks:
@@ -165,14 +166,25 @@ def _write_labels(tracks: Tracks, labels: Stack, path: Path, overwrite: bool, jo
     job.say(f"{path}: labels by track")
 
 
-def _write_tracks(tracks: Tracks, path: Path, form: TrackFormat, overwrite: bool, job: Job) -> None:
-    write = {
-        TrackFormat.csv: "to_csv",
-        TrackFormat.trackmate: "to_trackmate",
-        TrackFormat.ctc: "to_ctc",
-        TrackFormat.geff: "to_geff",
-    }[form]
-    getattr(tracks, write)(path, overwrite=overwrite)
+def _write_tracks(
+    tracks: Tracks,
+    path: Path,
+    form: TrackFormat,
+    labels: Stack | None,
+    overwrite: bool,
+    job: Job,
+) -> None:
+    from ..pipeline import as_movie
+
+    if form is TrackFormat.ctc:
+        masks = None if labels is None else as_movie(labels)
+        tracks.to_ctc(path, masks, overwrite=overwrite)
+    elif form is TrackFormat.trackmate:
+        tracks.to_trackmate(path, overwrite=overwrite)
+    elif form is TrackFormat.geff:
+        tracks.to_geff(path, overwrite=overwrite)
+    else:
+        tracks.to_csv(path, overwrite=overwrite)
     events = tracks.events
     kinds = {kind: int((events["kind"] == kind).sum()) for kind in ("fission", "fusion")}
     job.say(f"{path}: {len(tracks)} tracks, {kinds['fission']} fissions, {kinds['fusion']} fusions")

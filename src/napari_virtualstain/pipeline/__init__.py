@@ -19,6 +19,7 @@ from .settings import (
 )
 from .stages import (
     MovieScore,
+    as_movie,
     measure_stack,
     score_movie,
     segment_stack,
@@ -34,6 +35,7 @@ __all__ = [
     "ReadSettings",
     "SegmentSettings",
     "StainSettings",
+    "as_movie",
     "load_settings",
     "measure_stack",
     "merged_settings",
