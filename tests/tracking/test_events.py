@@ -1,0 +1,121 @@
+"""Fission, fusion and passing clumps of masks whose truth is drawn by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import napari_virtualstain as vs
+from napari_virtualstain.tracking import TrackingConfig, event_rates
+
+FRAMES, BREAK = 12, 6
+
+
+def disc(y: float, x: float, radius: float, shape: tuple[int, int] = (48, 96)) -> np.ndarray:
+    rows, columns = np.indices(shape)
+    return (rows - y) ** 2 + (columns - x) ** 2 <= radius**2
+
+
+def rod(y: float, x: float, half: float, shape: tuple[int, int] = (48, 96)) -> np.ndarray:
+    rows, columns = np.indices(shape)
+    return (abs(rows - y) <= 2.5) & (abs(columns - x) <= half)
+
+
+def dividing() -> np.ndarray:
+    """Return labels of a rod that breaks in two unequal parts, and of two that do nothing."""
+    labels = np.zeros((FRAMES, 48, 96), np.int32)
+    for t in range(FRAMES):
+        labels[t][disc(40, 20 + t, 4)] = 5
+        labels[t][disc(8, 80 - t, 5)] = 6
+        if t < BREAK:
+            labels[t][rod(24 + 0.3 * t, 40 + 0.2 * t, 12)] = 1
+        else:
+            apart = 1.0 + 0.5 * (t - BREAK)
+            labels[t][rod(24 + 0.3 * t, 34.5 + 0.2 * t - apart, 6.5)] = 2
+            labels[t][rod(24 + 0.3 * t, 47 + 0.2 * t + apart, 5)] = 3
+    return labels
+
+
+@pytest.mark.parametrize("kind", ["fission", "fusion"])
+def test_a_rod_that_breaks_is_found_forwards_and_backwards(kind: str) -> None:
+    labels = dividing() if kind == "fission" else dividing()[::-1]
+    tracks = vs.track(labels, pixel_size_um=0.1, frame_interval_s=2.0)
+    event = tracks.events.iloc[0]
+    assert tracks.events.kind.tolist() == [kind]
+    assert event.frame == (BREAK if kind == "fission" else FRAMES - BREAK)
+    assert event.time_s == 2.0 * event.frame
+    assert event.probability > 0.7
+    assert abs(event.y_um - 2.6) < 0.3
+    assert abs(event.x_um - 4.1) < 0.5
+    one = event.parents if kind == "fission" else event.children
+    two = event.children if kind == "fission" else event.parents
+    assert (one.count(";"), two.count(";")) == (0, 1)
+    assert len(tracks) == 5
+    graph = {int(c): [int(p) for p in event.parents.split(";")] for c in event.children.split(";")}
+    assert tracks.graph == graph
+    assert event_rates(tracks)[f"{kind}_per_min"] > 0
+
+
+def test_relabelling_gives_the_parts_names_of_their_own() -> None:
+    labels = dividing()
+    relabelled = vs.track(labels).relabel(labels)
+    whole = set(np.unique(relabelled[:BREAK][labels[:BREAK] == 1]))
+    parts = [set(np.unique(relabelled[BREAK:][labels[BREAK:] == name])) for name in (2, 3)]
+    assert [len(names) for names in (whole, *parts)] == [1, 1, 1]
+    assert len(whole | parts[0] | parts[1]) == 3
+
+
+def test_a_mask_that_breaks_for_one_frame_is_no_event() -> None:
+    labels = dividing()
+    labels[BREAK:] = 0
+    for t in range(FRAMES):
+        labels[t][disc(40, 20 + t, 4)] = 5
+        labels[t][rod(24 + 0.3 * t, 40 + 0.2 * t, 12)] = 1
+    labels[4][:, 39:42] = 0
+    labels[4][:, :39][labels[4][:, :39] == 1] = 7
+    tracks = vs.track(labels)
+    assert len(tracks.events) == 0
+
+
+def test_passing_objects_keep_their_identity_through_a_clump() -> None:
+    labels = np.zeros((16, 48, 96), np.int32)
+    for t in range(16):
+        big, small = disc(24, 20 + 4 * t, 7), disc(27, 76 - 3.5 * t, 4)
+        if (big & small).any():
+            labels[t][big | small] = 1
+        else:
+            labels[t][big], labels[t][small] = 1, 2
+        labels[t][disc(6, 50 + t, 3)] = 3
+    tracks = vs.track(labels)
+    assert len(tracks.events) == 0
+    area = tracks.table[~tracks.table.interpolated].groupby("track_id").area_um2.median()
+    assert len(area) == 3
+    small = tracks.table[tracks.table.track_id == (area - 49).abs().idxmin()]
+    assert (small.x_um.iloc[0], small.x_um.iloc[-1]) == (pytest.approx(76), pytest.approx(23.5))
+    assert small.interpolated.any()
+
+
+def test_events_can_be_left_out() -> None:
+    tracks = vs.track(dividing(), config=TrackingConfig(fission_fusion=False))
+    assert len(tracks.events) == 0
+    assert tracks.graph == {}
+
+
+def test_values_that_mean_nothing_across_frames_change_nothing() -> None:
+    labels = dividing()
+    rng = np.random.default_rng(0)
+    shuffled = np.zeros_like(labels)
+    for t in range(FRAMES):
+        shuffled[t] = np.concatenate([[0], rng.permutation(900)[:6] + 1])[labels[t]]
+    one, other = vs.track(labels), vs.track(shuffled)
+    both = one.table.merge(other.table, on=["frame", "y_um", "x_um"])
+    assert len(both) == len(one.table)
+    assert both.groupby("track_id_x").track_id_y.nunique().eq(1).all()
+
+
+def test_empty_frames_are_passed_over() -> None:
+    labels = dividing()
+    labels[2] = 0
+    tracks = vs.track(labels)
+    assert set(tracks.table[tracks.table.interpolated].frame) == {2}
+    assert len(vs.track(np.zeros((3, 8, 8), np.uint16))) == 0
