@@ -132,3 +132,13 @@ def test_three_dimensional_labels_are_named() -> None:
         vs.track(np.zeros((8, 8), int))
     with pytest.raises(InputError, match="whole numbers"):
         vs.track(np.zeros((2, 8, 8)))
+
+
+def test_a_lone_object_that_jumps_keeps_its_identity() -> None:
+    truth = walkers(8, 24, spacing=60.0, step=0.3, seed=5)
+    jumped = (truth.track == 3) & (truth.frame >= 12)
+    truth.loc[jumped, "x_um"] += 6.0
+    tracks = vs.link(truth)
+    assert (names_of(truth, tracks).map(len) == 1).all()
+    assert (tracks.table.reason == "jump").sum() == 1
+    assert len(vs.link(truth, search_radius_um=3.0)) == 9

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from .config import TrackingConfig
-from .detections import Detections, IntArray
+from .detections import Detections, FloatArray, IntArray
 from .events import Event, LinkedMovie, cut_at_events, find_events, untangle_clumps
 from .linked import Linking
 from .smoothing import fill_gaps
+from .stitching import stitch
 from .tracks import Tracks
 
 _FRAMES_TO_TELL = 5
@@ -38,6 +41,17 @@ def assemble(
         names, events = untangle_clumps(movie, find_events(movie))
         movie = LinkedMovie(found, names, linked.masks, linked.step_um)
         names, graph, families = cut_at_events(movie, events)
+    kin = frozenset(graph) | {parent for parents in graph.values() for parent in parents}
+    if config.linker == "kalman" and config.mode == "extended":
+        names, chance = stitch(
+            found,
+            names,
+            max_gap=config.max_gap,
+            step_um=linked.step_um,
+            search_radius_um=config.search_radius_um,
+            kin=kin,
+        )
+        linked = _with_joins(linked, chance)
     keep = _long_enough(found, names, graph, config.min_length)
     table = _table(linked, names)[keep]
     if config.fill_gaps:
@@ -58,6 +72,14 @@ def assemble(
         pixel_size_um=pixel_size_um,
         frame_interval_s=frame_interval_s,
     )
+
+
+def _with_joins(linked: Linking, chance: FloatArray) -> Linking:
+    """Return the linking with what joined tracks say about themselves."""
+    here = np.isfinite(chance)
+    quality = np.where(here, np.clip(0.8 - 8 * chance, 0.4, 0.8), linked.quality)
+    reason = np.where(here, "jump", linked.reason)
+    return replace(linked, quality=quality, reason=reason)
 
 
 def _long_enough(
