@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +146,15 @@ def test_a_defect_is_one_line_that_names_the_file_with_the_traceback(
     assert __version__ in log.read_text()
 
 
+@pytest.fixture
+def as_in_a_terminal() -> Iterator[None]:
+    """Heed Ctrl-C, which a shell lets its background children ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("as_in_a_terminal")
 def test_ctrl_c_asks_the_work_to_stop_and_twice_stops_it() -> None:
     with running_job() as job:
         os.kill(os.getpid(), signal.SIGINT)

@@ -130,6 +130,13 @@ def shift_map(
         Number of blocks along each axis.
     search_px : int
         Largest shift looked for.
+
+    Examples
+    --------
+    >>> image = np.random.default_rng(0).random((128, 128))
+    >>> field = shift_map([image], [image], blocks=2)
+    >>> len(field), len(field[0])
+    (2, 2)
     """
     height, width = np.asarray(fluorescence[0]).shape
     rows = np.linspace(0, height, blocks + 1).astype(int)
@@ -213,6 +220,13 @@ def correct_shifts(
         Of :func:`measure_shifts`; uncertain and smaller ones are left alone.
     smallest_px : float
         Shifts below it are not worth the interpolation.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).random((1, 16, 16))
+    >>> pairs = CorrelativePairs.from_arrays(images, images)
+    >>> len(correct_shifts(pairs, {}))
+    1
     """
     inputs, targets, notes = [], [], []
     for image, target, group in zip(

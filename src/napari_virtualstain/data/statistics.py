@@ -166,6 +166,14 @@ def feature_shifts(statistics: ImageStatistics, summary: dict[str, Any]) -> dict
 
     Positive ``histogram`` means a longer bright side, positive ``texture`` more fine
     structure, positive ``noise`` more noise.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).normal(size=(5, 64, 64))
+    >>> known = summarise_statistics(image_statistics(image) for image in images)
+    >>> smooth = image_statistics(ndimage.gaussian_filter(images[0], 2))
+    >>> feature_shifts(smooth, known)["texture"] < 0
+    True
     """
     known = summary.get("features", {})
     return {

@@ -49,6 +49,12 @@ def network_halo(network: nn.Module) -> int | None:
     int or None
         None if every output pixel sees the whole input, as with InstanceNorm: such a
         network cannot be tiled.
+
+    Examples
+    --------
+    >>> from napari_virtualstain.models import build_network
+    >>> network_halo(build_network({"name": "unet", "arguments": {"widths": [4]}}))
+    2
     """
     stride = network_stride(network)
     stated = getattr(network, "halo", None)

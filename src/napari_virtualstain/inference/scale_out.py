@@ -51,6 +51,15 @@ def stain_on_cluster(
         dask.distributed is not installed.
     DeviceError
         The scheduler does not answer, has no workers, or a plane failed on all tries.
+
+    Examples
+    --------
+    Used by ``stain_to_file(..., scheduler=...)``, which writes what comes back:
+
+    >>> for index, stained in stain_on_cluster(
+    ...     source, stainer, fitted, [0, 1], "tcp://10.0.0.1:8786"
+    ... ):  # doctest: +SKIP
+    ...     writer.write(index, stained.mean)
     """
     with _client(scheduler) as client:
         workers = len(client.scheduler_info()["workers"])

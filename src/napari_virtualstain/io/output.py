@@ -136,7 +136,12 @@ def move_into_place(temporary: Path, path: Path, *, overwrite: bool) -> None:
 
 
 def remove(path: Path) -> None:
-    """Delete a file or folder if it is there."""
+    """Delete a file or folder if it is there.
+
+    Examples
+    --------
+    >>> remove(Path("a-file-that-is-not-there"))
+    """
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

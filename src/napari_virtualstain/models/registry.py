@@ -55,7 +55,13 @@ class ModelEntry:
 
 
 def shipped_folder() -> Path:
-    """Return the folder of the models that come with the package."""
+    """Return the folder of the models that come with the package.
+
+    Examples
+    --------
+    >>> (shipped_folder() / "mito-h9c2.safetensors").exists()
+    True
+    """
     return Path(__file__).parent / "weights"
 
 
@@ -105,6 +111,11 @@ def default_model(kind: ModelKind = "generator") -> str:
     ------
     ModelError
         No model of that kind is at hand.
+
+    Examples
+    --------
+    >>> default_model()
+    'mito-h9c2'
     """
     names = [entry.name for entry in list_models(kind)]
     for name in _DEFAULTS[kind]:
@@ -125,6 +136,11 @@ def find_model(name_or_path: str | Path) -> Path:
     ------
     ModelError
         There is none; the message lists what there is.
+
+    Examples
+    --------
+    >>> find_model("mito-h9c2").name
+    'mito-h9c2.safetensors'
     """
     given = str(name_or_path)
     path = Path(given).expanduser()

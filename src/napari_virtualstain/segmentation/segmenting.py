@@ -123,7 +123,14 @@ def segment(
 
 
 def fit_movie(array: Any, segmenter: Segmenter) -> FittedNormalisation:
-    """Return the normalisation of all planes of an array of shape (..., Y, X)."""
+    """Return the normalisation of all planes of an array of shape (..., Y, X).
+
+    Examples
+    --------
+    >>> movie = np.random.default_rng(0).poisson(50, (3, 64, 64))
+    >>> fit_movie(movie, Segmenter("mito-segment", pixel_size_um=0.08)).scale > 0
+    True
+    """
     indices = list(np.ndindex(array.shape[:-2]))
     return segmenter.fit(_plane(array, indices[i]) for i in sample_indices(len(indices)))
 

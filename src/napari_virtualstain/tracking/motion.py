@@ -100,6 +100,13 @@ def analyse_motion(tracks: Tracks, *, largest_lag: int = 10) -> pd.DataFrame:
     -----
     ``exponent`` and ``diffusion_um2_s`` come from a straight line through the logarithms of
     ``MSD = 4 D τ^α``, each lag weighted by its pairs over its lag.
+
+    Examples
+    --------
+    >>> from napari_virtualstain.tracking import link
+    >>> straight = pd.DataFrame({"frame": range(12), "y_um": 0.0, "x_um": range(12)})
+    >>> analyse_motion(link(straight, search_radius_um=2.0)).motion.tolist()
+    ['directed']
     """
     displacement = mean_squared_displacement(tracks, largest_lag=largest_lag)
     by_track = dict(iter(displacement.groupby("track_id")))
