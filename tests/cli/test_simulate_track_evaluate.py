@@ -75,6 +75,14 @@ def test_track_follows_labels(run: Run, labels: Path, tmp_path: Path) -> None:
     assert len(np.unique(np.asarray(relabelled.data))) == 3
 
 
+def test_the_linker_that_was_asked_for_links_a_table(run: Run, tmp_path: Path) -> None:
+    rows = [{"frame": t, "y_um": 1.0, "x_um": 0.1 * t} for t in range(3)]
+    pd.DataFrame(rows).to_csv(tmp_path / "short.csv", index=False)
+    result = run("track", "short.csv", "-o", "none.csv", "--min-length", 5)
+    assert result.exit_code == 0, result.output
+    assert pd.read_csv(tmp_path / "none.csv").empty
+
+
 def test_track_links_a_table_of_detections(run: Run, tmp_path: Path) -> None:
     rows = [{"frame": t, "y_um": 5.0 * k, "x_um": 0.1 * t} for t in range(6) for k in range(3)]
     pd.DataFrame(rows).to_csv(tmp_path / "detections.csv", index=False)

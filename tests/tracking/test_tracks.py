@@ -195,3 +195,13 @@ def test_the_summary_puts_the_riskiest_track_first() -> None:
     first = tracks.summary.iloc[0]
     assert (first.track_id, first.weakest_frame) == (worst.track_id, worst.frame)
     assert tracks.summary.missing.sum() == 1
+
+
+def test_events_of_a_run_folder_are_read_beside_its_tracks(tmp_path: Path) -> None:
+    vs.track(moving_squares()).to_csv(tmp_path / "tracks.csv")
+    event = {"kind": "fission", "frame": 2, "y_um": 1.0, "x_um": 2.0, "probability": 0.9}
+    event |= {"parents": "1", "children": "2;3"}
+    columns = vs.track(moving_squares()).events.columns
+    pd.DataFrame([event]).reindex(columns=columns).to_csv(tmp_path / "events.csv", index=False)
+    back = vs.Tracks.from_csv(tmp_path / "tracks.csv").events
+    assert back.children.tolist() == ["2;3"]

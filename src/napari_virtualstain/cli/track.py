@@ -125,13 +125,7 @@ def _link_table(path: Path, config: TrackingConfig, frame_interval_s: float | No
             f"{path} is no table of comma-separated values ({error}): expected the columns "
             "frame, y_um, x_um."
         ) from error
-    return link(
-        detections,
-        frame_interval_s=frame_interval_s or 1.0,
-        search_radius_um=config.search_radius_um,
-        max_gap=config.max_gap,
-        mode=config.mode,
-    )
+    return link(detections, frame_interval_s=frame_interval_s or 1.0, config=config)
 
 
 def _track_labels(

@@ -64,9 +64,11 @@ def read_csv(path: str | Path) -> Tracks:
         for child, text in zip(table.get("track_id", []), parents, strict=False)
         if text
     }
-    beside = events_path(source)
+    # beside the tracks of a pipeline run the events have a name of their own
+    candidates = (events_path(source), source.with_name("events.csv"))
+    beside = next((path for path in candidates if path.exists()), None)
     events = None
-    if beside.exists():
+    if beside is not None:
         events = _read(beside, {"parents": str, "children": str}).fillna(
             {"parents": "", "children": ""}
         )[list(EVENT_COLUMNS)]
