@@ -30,7 +30,7 @@ SEGMENTATION_DEFAULTS: dict[str, Any] = {
     "steps": [list(step) for step in step_directions([3, 7, 12], [4, 8, 8])],
     "asinh_gain": 5.0,
     "pixel_size_range_um": [0.04, 0.11],
-    "merge_above": 0.35,
+    "merge_above": 0.33,
 }
 NORMALISATION = {"input": {"kind": "percentile", "low": 10.0, "high": 99.8}}
 _CHECKPOINT_EVERY = 50
