@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 _HOME = {
+    "as_image": "planes",
     "stain_on_cluster": "scale_out",
     "parse_frames": "frames",
     "reduce_flicker": "temporal",
@@ -53,6 +54,7 @@ __all__ = [
     "StainingSettings",
     "StainingWarning",
     "TiledNetwork",
+    "as_image",
     "assess_fit",
     "available_devices",
     "calibrate",
@@ -84,6 +86,7 @@ if TYPE_CHECKING:
         ReducedResourcesWarning,
         StainingWarning,
     )
+    from .planes import as_image
     from .predictor import TiledNetwork
     from .receptive_field import network_halo
     from .resampling import resample, resampled_shape

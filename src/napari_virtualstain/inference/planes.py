@@ -32,6 +32,11 @@ def as_image(image: ArrayLike | Stack) -> Any:
     ------
     InputError
         Not numbers, fewer than two dimensions, empty, or RGB.
+
+    Examples
+    --------
+    >>> as_image([[1, 2], [3, 4]]).shape
+    (2, 2)
     """
     array: Any = image.data if isinstance(image, Stack) else image
     if not is_lazy(array):

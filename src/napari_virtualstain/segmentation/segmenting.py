@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..axes import check_positive, normalise_axes
 from ..data import FittedNormalisation
-from ..errors import AxesError, InputError
+from ..errors import AxesError
 from ..io import Stack
 from ..progress import CancelToken, ProgressCallback, Reporter
 from .instances import Labels, Split, area_in_pixels, check_split, check_threshold
@@ -148,28 +148,12 @@ def _checked(
     fluorescence: ArrayLike | Stack, pixel_size_um: float | None
 ) -> tuple[Any, float | None]:
     """Return array and pixel size, after checking that it is an image."""
+    from ..inference import as_image
+
     if isinstance(fluorescence, Stack):
         pixel_size_um = fluorescence.pixel_size_um if pixel_size_um is None else pixel_size_um
-        array: Any = fluorescence.data
-    else:
-        array = fluorescence if _is_lazy(fluorescence) else np.asarray(fluorescence)
     size_um = check_positive(pixel_size_um, "pixel size", "µm")
-    if array.dtype.kind not in "biuf":
-        raise InputError(
-            f"The image holds {array.dtype} values: expected real numbers (integer or float)."
-        )
-    if array.ndim < 2:
-        raise InputError(
-            f"The image has shape {array.shape}: expected (Y, X), with any axes before them."
-        )
-    if 0 in array.shape:
-        raise InputError(f"The image is empty (shape {array.shape}): give at least one frame.")
-    if array.ndim > 2 and array.shape[-1] in (3, 4) and min(array.shape[-3:-1]) >= 16:
-        raise InputError(
-            f"The image of shape {array.shape} looks like RGB with the colours last: expected "
-            "(..., Y, X). Take one channel, image[..., 0], or the mean over the colours."
-        )
-    return array, size_um
+    return as_image(fluorescence), size_um
 
 
 class _MovieNormalisation:
