@@ -10,7 +10,8 @@ import pytest
 from napari_virtualstain.errors import CancelledError, InputError, OutputExistsError
 from napari_virtualstain.io import open_stack
 from napari_virtualstain.progress import CancelToken, Progress
-from napari_virtualstain.simulation import Motion, Scene, SceneConfig, simulate
+from napari_virtualstain.simulation import Cell, Motion, Scene, SceneConfig, simulate
+from napari_virtualstain.simulation.simulate import _Stage
 
 
 @pytest.fixture(scope="module")
@@ -173,3 +174,28 @@ def test_a_saved_scene_reads_back(scene: Scene, tmp_path) -> None:
     with pytest.raises(OutputExistsError):
         scene.save(folder)
     scene.save(folder, overwrite=True)
+
+
+@pytest.mark.parametrize(
+    "more", [{"clusters": 6.0}, {"nucleoli": 4}, {"chromatin_delta_index": 0.02}]
+)
+def test_what_is_not_labelled_changes_the_bright_field_only(more: dict[str, float]) -> None:
+    plain = simulate(frames=1, size=96, count=6, seed=2)
+    busy = simulate(frames=1, size=96, count=6, seed=2, config=SceneConfig(cell=Cell(**more)))
+    assert np.array_equal(plain.expected_fluorescence, busy.expected_fluorescence)
+    assert np.array_equal(plain.labels, busy.labels)
+    assert not np.array_equal(plain.bright_field, busy.bright_field)
+
+
+def test_nothing_lives_beyond_the_border_of_the_cell() -> None:
+    config = SceneConfig(cell=Cell(border_chance=1.0))
+    stage = _Stage((256, 256), (20.48, 20.48), 30, 3, 0.08, config)
+    landscape = stage.landscape
+    assert landscape.border is not None
+    mitochondria = np.array([tubule.centre for tubule in (*stage.focused, *stage.blurred)])
+    for places in (mitochondria, stage.surroundings.granules):
+        beyond = landscape.beyond_border_um(places[:, 1], places[:, 2])
+        assert (beyond > 2.0).mean() < 0.02
+    field = np.linspace(0, 20.48, 64)
+    covered = landscape.covered(field[:, None], field[None, :])
+    assert covered.min() < 0.01 < 0.99 < covered.max()

@@ -164,6 +164,14 @@ class Cell:
         Relative sd of slow variations of the bright-field background.
     haze : float
         Diffuse fluorescence of the crowd, photo-electrons per pixel.
+    clusters : float
+        Heaps of large shining vesicles in a field of 20 µm, mean number.
+    chromatin_delta_index : float
+        Spread of the refractive index inside the nucleus.
+    nucleoli : int
+        Dense balls inside the nucleus.
+    border_chance : float
+        How often the border of the cell crosses the field: beyond it is medium only.
     """
 
     crowding: float = 0.7
@@ -177,6 +185,10 @@ class Cell:
     fibres: int = 4
     illumination_sd: float = 0.03
     haze: float = 20.0
+    clusters: float = 0.0
+    chromatin_delta_index: float = 0.002
+    nucleoli: int = 0
+    border_chance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ class Landscape:
         See :class:`~napari_virtualstain.simulation.Cell`.
     cell_height_um : float
         Height of the cell next to the nucleus.
+    border : tuple of float, optional
+        A point (y, x) of the cell's border and the angle of its outward normal, radians.
     """
 
     field_um: tuple[float, float]
@@ -44,6 +46,7 @@ class Landscape:
     crowding: float
     crowd_width_um: float
     cell_height_um: float
+    border: tuple[float, float, float] | None = None
 
     @property
     def margin_ratio(self) -> float:
@@ -61,11 +64,30 @@ class Landscape:
         second = (cosine * x - sine * y) / self.axes_um[1]
         return np.asarray((np.hypot(first, second) - 1) * math.sqrt(math.prod(self.axes_um)))
 
+    def beyond_border_um(self, y_um: ArrayLike, x_um: ArrayLike) -> FloatArray:
+        """Return the distance outwards from the border of the cell, which is wavy."""
+        y, x = np.broadcast_arrays(
+            np.asarray(y_um, dtype=np.float64), np.asarray(x_um, dtype=np.float64)
+        )
+        if self.border is None:
+            return np.full(y.shape, -np.inf)
+        start_y, start_x, angle = self.border
+        outwards = (y - start_y) * math.sin(angle) + (x - start_x) * math.cos(angle)
+        along = (x - start_x) * math.sin(angle) - (y - start_y) * math.cos(angle)
+        return np.asarray(outwards + 1.2 * np.sin(along / 3.0))
+
+    def covered(self, y_um: ArrayLike, x_um: ArrayLike) -> FloatArray:
+        """Return 1 inside the cell and 0 beyond its border."""
+        return np.asarray(
+            1 / (1 + np.exp(np.clip(self.beyond_border_um(y_um, x_um) / 0.3, -60, 60)))
+        )
+
     def crowd(self, y_um: ArrayLike, x_um: ArrayLike) -> FloatArray:
         """Return how crowded a place is: 1 at the rim of the nucleus, falling outwards."""
         distance = self.outside_nucleus_um(y_um, x_um)
         rise = 1 / (1 + np.exp(-np.clip((distance + 0.2) / 0.15, -60, 60)))
-        return np.asarray(rise * np.exp(-np.maximum(distance, 0) / self.crowd_width_um))
+        near = rise * np.exp(-np.maximum(distance, 0) / self.crowd_width_um)
+        return np.asarray(near if self.border is None else near * self.covered(y_um, x_um))
 
     def density(self, y_um: ArrayLike, x_um: ArrayLike, *, crowded: bool = False) -> FloatArray:
         """Return the relative density of mitochondria, or of the `crowded` granules.
@@ -74,6 +96,8 @@ class Landscape:
         """
         share = 1 - (1 - self.crowding) / 4 if crowded else self.crowding
         even = np.where(self.outside_nucleus_um(y_um, x_um) > 0, 1.0, 0.05)
+        if self.border is not None:
+            even = even * self.covered(y_um, x_um)
         return np.asarray((1 - share) * even + share * self.crowd(y_um, x_um))
 
     def places(
@@ -140,13 +164,25 @@ def draw_landscape(
         field_um[0] * (0.5 + reach * math.sin(side)),
         field_um[1] * (0.5 + reach * math.cos(side)),
     )
+    tilt = float(rng.uniform(0, math.pi))
+    border = None
+    if cell.border_chance and rng.uniform() < cell.border_chance:
+        # opposite to the nucleus
+        out = side + math.pi + rng.normal(0, 0.4)
+        reach = rng.uniform(-0.15, 0.45)
+        border = (
+            field_um[0] * (0.5 + reach * math.sin(out)),
+            field_um[1] * (0.5 + reach * math.cos(out)),
+            float(out),
+        )
     return Landscape(
         field_um=field_um,
         margin_um=margin_um,
         nucleus_um=centre,
         axes_um=(float(first), float(second)),
-        tilt=float(rng.uniform(0, math.pi)),
+        tilt=tilt,
         crowding=cell.crowding,
         crowd_width_um=cell.crowd_width_um,
         cell_height_um=config.mitochondria.cell_height_um,
+        border=border,
     )

@@ -158,7 +158,8 @@ def varied(base: SceneConfig, rng: np.random.Generator, seed: int = 0) -> SceneC
     optics = np.random.default_rng([seed, 7, int(rng.integers(_MICROSCOPES))])
     microscope, mito, cell, camera = base.microscope, base.mitochondria, base.cell, base.camera
     thin, thick = mito.radius_um
-    width = _log_uniform(rng, 0.9, 1.35)
+    swollen = rng.uniform() < 0.25
+    width = _log_uniform(rng, 1.35, 2.3) if swollen else _log_uniform(rng, 0.85, 1.35)
     return replace(
         base,
         microscope=replace(
@@ -167,7 +168,7 @@ def varied(base: SceneConfig, rng: np.random.Generator, seed: int = 0) -> SceneC
             emission_um=microscope.emission_um * optics.uniform(0.86, 1.03),
             focus_depth_um=microscope.focus_depth_um * _log_uniform(optics, 0.4, 2.0),
             condenser_na=microscope.condenser_na * optics.uniform(0.7, 1.3),
-            bright_field_offset_um=microscope.bright_field_offset_um + optics.normal(0, 0.12),
+            bright_field_offset_um=microscope.bright_field_offset_um + optics.normal(0, 0.2),
         ),
         mitochondria=replace(
             mito,
@@ -177,15 +178,24 @@ def varied(base: SceneConfig, rng: np.random.Generator, seed: int = 0) -> SceneC
             out_of_focus_ratio=mito.out_of_focus_ratio * _log_uniform(rng, 0.3, 2.5),
             photons_per_um=mito.photons_per_um * _log_uniform(rng, 0.3, 2.0),
             brightness_sd=mito.brightness_sd * rng.uniform(0.5, 1.5),
-            delta_index=mito.delta_index * rng.uniform(0.6, 1.3),
+            height_sd_um=mito.height_sd_um * rng.uniform(0.6, 1.8),
+            # The thicker, the weaker: swelling dilutes the matrix.
+            delta_index=mito.delta_index * rng.uniform(0.3, 1.2) / max(width, 1.0),
         ),
         cell=replace(
             cell,
             crowding=float(np.clip(cell.crowding + rng.normal(0, 0.25), 0, 1)),
             crowd_width_um=cell.crowd_width_um * _log_uniform(rng, 0.5, 2.0),
-            granules_per_um2=cell.granules_per_um2 * _log_uniform(rng, 0.3, 2.5),
-            droplets_per_um2=cell.droplets_per_um2 * _log_uniform(rng, 0.1, 4.0),
-            texture=cell.texture * _log_uniform(rng, 0.4, 2.0),
+            granules_per_um2=cell.granules_per_um2 * _log_uniform(rng, 0.2, 3.0),
+            granule_radius_um=cell.granule_radius_um * _log_uniform(rng, 0.75, 1.5),
+            granule_delta_index=cell.granule_delta_index * rng.uniform(0.4, 1.3),
+            droplets_per_um2=cell.droplets_per_um2 * _log_uniform(rng, 0.1, 6.0),
+            texture=cell.texture * _log_uniform(rng, 0.4, 2.5),
+            fibres=int(rng.integers(0, 3 * cell.fibres + 1)),
+            clusters=cell.clusters + float(rng.choice([0.0, 0.0, 1.0, 3.0, 6.0])),
+            chromatin_delta_index=cell.chromatin_delta_index * _log_uniform(rng, 0.3, 4.0),
+            nucleoli=cell.nucleoli + int(rng.integers(0, 5)),
+            border_chance=max(cell.border_chance, 0.35),
             illumination_sd=cell.illumination_sd * _log_uniform(rng, 0.4, 2.0),
             haze=cell.haze * _log_uniform(rng, 0.2, 3.0),
         ),

@@ -94,6 +94,11 @@ def draw_surroundings(
     centres = np.concatenate([height, places], axis=1)
     texture, texture_sd = _texture(area, landscape, config, rng)
     still, still_weight = _still(landscape, config, rng)
+    if cell.clusters:
+        heaps, heap_radius, heap_index = _clusters(area, landscape, config, rng)
+        centres = np.concatenate([centres, heaps])
+        radius = np.concatenate([radius, heap_radius])
+        index = np.concatenate([index, heap_index])
     return Surroundings(
         granules=centres.copy(),
         homes=centres,
@@ -105,6 +110,23 @@ def draw_surroundings(
         still=still,
         still_weight=still_weight,
     )
+
+
+def _clusters(
+    area: float, landscape: Landscape, config: SceneConfig, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return centres (N, 3), radii and index differences of vesicles that lie in heaps."""
+    number = rng.poisson(config.cell.clusters * area / 400.0)
+    sizes = rng.integers(4, 40, number)
+    spread = rng.uniform(0.5, 1.6, number)
+    kind = rng.uniform(0.18, 0.5, number)
+    middle = np.repeat(landscape.places(number, rng, crowded=True), sizes, axis=0)
+    flat = middle + rng.normal(0, 1, middle.shape) * np.repeat(spread, sizes)[:, None]
+    height = rng.normal(0.2, 0.4, len(flat))
+    radius = np.repeat(kind, sizes) * np.exp(rng.normal(0, 0.2, len(flat)))
+    # The larger, the weaker: the delay of light through the middle stays alike.
+    index = np.repeat(rng.uniform(0.006, 0.02, number), sizes) * 0.3 / np.repeat(kind, sizes)
+    return np.concatenate([height[:, None], flat], axis=1), radius, index
 
 
 def _in_crowd(per_um2: float, area: float, landscape: Landscape, rng: np.random.Generator) -> int:
@@ -132,7 +154,8 @@ def _texture(
         for extent in landscape.field_um
     )
     places = np.stack([rng.normal(0, 0.6, number), y, x], axis=1)
-    strength = config.cell.texture * (0.25 + landscape.crowd(y, x))
+    floor = 0.25 if landscape.border is None else 0.25 * landscape.covered(y, x)
+    strength = config.cell.texture * (floor + landscape.crowd(y, x))
     # Radians over a patch of 0.2 µm, back to index difference times volume.
     volume = strength * config.microscope.illumination_um / (2 * math.pi) * 0.2**2
     return places, volume
@@ -144,7 +167,9 @@ def _still(
     """Return folds and fibres, and the rim and the inside of the nucleus."""
     share = math.prod(landscape.field_um) / 400.0
     parts = [_fibre(landscape, rng) for _ in range(rng.poisson(config.cell.fibres * share))]
-    parts += [_nucleus_rim(landscape, rng), _chromatin(landscape, rng)]
+    parts += [_nucleus_rim(landscape, rng), _chromatin(landscape, config, rng)]
+    if config.cell.nucleoli:
+        parts.append(_nucleoli(landscape, config, rng))
     places, strengths = zip(*parts, strict=True)
     return np.concatenate(places), np.concatenate(strengths)
 
@@ -170,7 +195,9 @@ def _nucleus_rim(landscape: Landscape, rng: np.random.Generator) -> tuple[FloatA
     return np.concatenate([height[:, None], places], axis=1), np.full(number, strength)
 
 
-def _chromatin(landscape: Landscape, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+def _chromatin(
+    landscape: Landscape, config: SceneConfig, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
     clumps = 250
     centre = _on_ellipse(
         landscape, rng.uniform(0, 2 * math.pi, clumps), 0.9 * np.sqrt(rng.uniform(size=clumps))
@@ -179,8 +206,28 @@ def _chromatin(landscape: Landscape, rng: np.random.Generator) -> tuple[FloatArr
     places = (_balls(clumps, rng) * radius[:, None, None]).reshape(-1, 3)
     places[:, 1:] += np.repeat(centre, BALL_POINTS, axis=0)
     places[:, 0] += np.repeat(rng.normal(0.6, 0.6, clumps), BALL_POINTS)
-    strength = rng.normal(0, 0.002, clumps) * 4 / 3 * math.pi * radius**3 / BALL_POINTS
-    return places, np.repeat(strength, BALL_POINTS)
+    index = rng.normal(0, config.cell.chromatin_delta_index, clumps)
+    return places, np.repeat(index * 4 / 3 * math.pi * radius**3 / BALL_POINTS, BALL_POINTS)
+
+
+def _nucleoli(
+    landscape: Landscape, config: SceneConfig, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    number = config.cell.nucleoli
+    centre = _on_ellipse(
+        landscape, rng.uniform(0, 2 * math.pi, number), 0.7 * np.sqrt(rng.uniform(size=number))
+    )
+    radius = rng.uniform(0.5, 1.2, number)
+    # Many small clumps, since a smooth ball this large is hardly seen in bright-field.
+    grains = 12
+    inside = rng.normal(0, 0.5, (number, grains, 3)) * radius[:, None, None]
+    inside[..., 1:] += centre[:, None]
+    inside[..., 0] += 0.4
+    grain = np.repeat(radius * 0.35, grains)
+    places = _balls(number * grains, rng) * grain[:, None, None] + inside.reshape(-1, 1, 3)
+    index = rng.uniform(0.002, 0.012, number * grains)
+    strength = index * 4 / 3 * math.pi * grain**3 / BALL_POINTS
+    return places.reshape(-1, 3), np.repeat(strength, BALL_POINTS)
 
 
 def _on_ellipse(landscape: Landscape, angle: FloatArray, scale: FloatArray) -> FloatArray:
