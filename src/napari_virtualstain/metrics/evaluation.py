@@ -5,6 +5,7 @@ The columns, with what is best, are in :data:`COLUMNS`; the report prints the sa
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ import pandas as pd
 
 from ..axes import check_positive
 from ..errors import InputError
+from ..inference import flicker as flicker_of_pixels
 from ..progress import CancelToken, ProgressCallback, Reporter
 from .distributions import Range, js_divergence, kl_divergence, reference_range
 from .foreground import flicker_of_means, foreground_scores, mask_iou
@@ -50,8 +52,12 @@ COLUMNS = {
     "is better, empty where it never was above.",
     "flicker": "Jump of the frame's mean brightness out of its neighbours', over the movie's "
     "mean; 0 is best, the reference's own is beside it.",
+    "pixel_flicker": "Deviation of the noise by which pixels jump from frame to frame, over the "
+    "contrast of the three frames; 0 is best, the reference's own is beside it.",
 }
-LOWER_IS_BETTER = frozenset({"kl", "js", "nrmse", "foreground_nrmse", "frc_size_um", "flicker"})
+LOWER_IS_BETTER = frozenset(
+    {"kl", "js", "nrmse", "foreground_nrmse", "frc_size_um", "flicker", "pixel_flicker"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +110,8 @@ def evaluate(
     -------
     DataFrame
         ``frame``, ``name`` and ``group`` if given, the scores of :data:`COLUMNS`,
-        ``foreground_fraction``, ``flicker_reference`` (both flickers only for the frames of
-        one movie), ``data_range``, and
+        ``foreground_fraction``, ``flicker_reference``, ``pixel_flicker_reference`` (all
+        flickers only for the frames of one movie), ``data_range``, and
         ``predicted_constant``, ``reference_constant``: correlations with a constant
         do not exist and are NaN, not 0.
 
@@ -134,14 +140,17 @@ def evaluate(
             )
     reporter = Reporter(len(pairs), "frame", "evaluating", progress, cancel)
     rows, means = [], []
+    one_movie = pairs.is_movie and len(set(groups or ["one"])) == 1
+    jumping = _PixelFlicker(len(pairs) if one_movie else 0)
     for index, (first, second) in enumerate(pairs):
         reporter.check()
         given = {column: values[index] for column, values in labels.items() if values is not None}
         rows.append({"frame": index, **given, **_scores(first, second, ranges, pixel_size_um)})
         means.append((first.mean(), second.mean()))
+        jumping.look(index, first, second)
         reporter.advance()
-    one_movie = pairs.is_movie and len(set(groups or ["one"])) == 1
-    return _with_flicker(pd.DataFrame(rows), np.asarray(means), one_movie)
+    table = _with_flicker(pd.DataFrame(rows), np.asarray(means), one_movie)
+    return table.assign(**jumping.columns(len(pairs)))
 
 
 def find_ranges(reference: Any, data_range: float | Range | Ranges | None = None) -> Ranges:
@@ -284,6 +293,28 @@ def _scores(
         "predicted_constant": is_constant(predicted),
         "reference_constant": is_constant(reference),
     }
+
+
+class _PixelFlicker:
+    """The flicker of pixels around each frame, from three frames at a time."""
+
+    def __init__(self, frames: int) -> None:
+        self._found = np.full((2, frames), np.nan)
+        self._last: deque[tuple[Image, Image]] = deque(maxlen=3)
+
+    def look(self, index: int, predicted: Image, reference: Image) -> None:
+        """Take the next frames."""
+        self._last.append((predicted, reference))
+        if index < 2 or index >= self._found.shape[1]:
+            return
+        for side, three in enumerate(zip(*self._last, strict=True)):
+            if len({frame.shape for frame in three}) == 1:
+                self._found[side, index - 1] = flicker_of_pixels(np.stack(three))
+
+    def columns(self, frames: int) -> dict[str, Image]:
+        """Return both columns of the table, NaN where frames do not follow each other."""
+        found = self._found if self._found.shape[1] else np.full((2, frames), np.nan)
+        return {"pixel_flicker": found[0], "pixel_flicker_reference": found[1]}
 
 
 def _with_flicker(table: pd.DataFrame, means: Image, is_movie: bool) -> pd.DataFrame:
