@@ -46,7 +46,7 @@ def test_result_is_network_on_the_normalised_movie(model, movie) -> None:
     with torch.inference_mode():
         inputs = torch.from_numpy(((values - median) / scale).astype(np.float32))[:, None]
         expected = model.network(inputs)[:, 0].numpy()
-    stained = vs.stain(movie, model, **PIXEL)
+    stained = vs.stain(movie, model, precision="float32", **PIXEL)
     assert stained.shape == movie.shape
     assert stained.dtype == np.float32
     np.testing.assert_allclose(stained, expected, atol=1e-4)
@@ -212,7 +212,7 @@ def test_progress_counts_frames_of_a_movie_and_tiles_of_a_frame(model, movie) ->
     vs.stain(movie, model, progress=told.append, **PIXEL)
     assert [(p.done, p.total, p.unit) for p in told] == [(i, 5, "frame") for i in range(1, 6)]
     told.clear()
-    vs.stain(movie[0], model, tile=24, progress=told.append, **PIXEL)
+    vs.stain(movie[0], model, tile=24, precision="float32", progress=told.append, **PIXEL)
     assert told[-1].unit == "tile"
     assert told[-1].done == told[-1].total == 6
     assert [p.done for p in told] == list(range(1, 7))
@@ -255,7 +255,7 @@ def test_predicted_uncertainty_is_the_laplace_deviation(make_model) -> None:
     image = np.random.default_rng(8).normal(size=(40, 48)).astype(np.float32)
     with torch.inference_mode():
         output = model.network(torch.from_numpy(image)[None, None])[0].numpy()
-    mean, deviation = vs.stain(image, model, uncertainty=True, **PIXEL)
+    mean, deviation = vs.stain(image, model, uncertainty=True, precision="float32", **PIXEL)
     np.testing.assert_allclose(mean, output[0] * 7 + 5, rtol=1e-4, atol=1e-3)
     np.testing.assert_allclose(deviation, 7 * 2**0.5 * np.exp(output[1]), rtol=1e-3)
 

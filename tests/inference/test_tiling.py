@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from napari_virtualstain.errors import DeviceError, InputError
 from napari_virtualstain.inference import ReducedResourcesWarning, TiledNetwork
+from napari_virtualstain.inference.prepared import _gains_from_bfloat16
 from napari_virtualstain.inference.tiling import choose_core, plan_tiles
 from napari_virtualstain.models import build_network
 
@@ -103,6 +104,33 @@ def test_half_precision_stays_within_one_percent() -> None:
     fast = TiledNetwork(NETWORKS["compact"], device="cpu", precision="bfloat16").predict(frame)
     difference = np.abs(fast - whole).max() / np.ptp(whole)
     assert 0 < difference < 0.02
+
+
+@pytest.mark.skipif(not _gains_from_bfloat16(), reason="no instructions for bfloat16 here")
+@pytest.mark.parametrize("name", NETWORKS)
+@settings(max_examples=3, deadline=None)
+@given(height=st.integers(1, 260), width=st.integers(1, 200), tile=st.integers(1, 280))
+def test_tiled_equals_whole_in_half_precision(
+    name: str, height: int, width: int, tile: int
+) -> None:
+    frame = _frame(height, width)
+    whole, tiled = (
+        TiledNetwork(NETWORKS[name], device="cpu", tile=side, precision="bfloat16").predict(frame)
+        for side in (512, max(tile, 48))
+    )
+    assert np.abs(tiled - whole).max() <= 1e-4 * np.ptp(whole)
+
+
+def test_half_precision_falls_back_to_square_tiles_when_strips_are_too_large() -> None:
+    network = _Greedy(room=40**2)
+    frame = _frame(40, 200)
+    engine = TiledNetwork(network, device="cpu", precision="bfloat16")
+    with pytest.warns(ReducedResourcesWarning) as told:
+        tiled = engine.predict(frame)
+    assert any("square tiles" in str(warning.message) for warning in told)
+    with torch.inference_mode():
+        whole = network.layer(torch.from_numpy(frame)).numpy()
+    assert np.abs(tiled - whole).max() < 0.02 * np.ptp(whole)
 
 
 def test_a_network_that_sees_everything_is_run_whole() -> None:

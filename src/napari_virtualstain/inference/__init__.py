@@ -33,6 +33,7 @@ _HOME = {
     "export_model": "export",
     "free_memory": "devices",
     "network_halo": "receptive_field",
+    "is_add_on": "add_on",
     "resample": "resampling",
     "resampled_shape": "resampling",
     "resolve_device": "devices",
@@ -61,6 +62,7 @@ __all__ = [
     "export_model",
     "flicker",
     "free_memory",
+    "is_add_on",
     "label_trust",
     "network_halo",
     "parse_frames",
@@ -75,6 +77,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from .add_on import is_add_on
     from .calibration import Calibration, calibrate, label_trust
     from .devices import Precision, available_devices, free_memory, resolve_device
     from .export import export_model

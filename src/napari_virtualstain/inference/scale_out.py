@@ -16,8 +16,9 @@ from typing import Any
 
 from ..data import FittedNormalisation
 from ..errors import DeviceError, InputError, VirtualStainError
+from .add_on import AnyStainer
 from .planes import PlaneSource, is_lazy
-from .stainer import StainedPlane, Stainer
+from .stainer import StainedPlane
 
 _PLANES_AHEAD = 3
 _RETRIES = 3
@@ -25,7 +26,7 @@ _RETRIES = 3
 
 def stain_on_cluster(
     source: PlaneSource,
-    stainer: Stainer,
+    stainer: AnyStainer,
     fitted: FittedNormalisation,
     indices: list[int],
     scheduler: Any,
@@ -36,7 +37,7 @@ def stain_on_cluster(
     ----------
     source : PlaneSource
         Files of a lazy one must have the same path on all workers.
-    stainer : Stainer
+    stainer : Stainer or AddOnStainer
         Sent to each worker once.
     fitted : FittedNormalisation
         Of the movie.
@@ -73,7 +74,7 @@ def stain_on_cluster(
 def _run(
     client: Any,
     source: PlaneSource,
-    stainer: Stainer,
+    stainer: AnyStainer,
     fitted: FittedNormalisation,
     indices: list[int],
     ahead: int,
@@ -113,7 +114,7 @@ def _keep(value: Any) -> Any:
 
 
 def _stain_plane(
-    stainer: Stainer, planes: Any, fitted: FittedNormalisation, index: int
+    stainer: AnyStainer, planes: Any, fitted: FittedNormalisation, index: int
 ) -> StainedPlane:
     read = planes.read(index) if isinstance(planes, PlaneSource) else planes
     return stainer.stain(read, fitted)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..axes import check_positive
 from ..data import FittedNormalisation
 from ..errors import InputError
-from ..models import Model, default_model, load_model
+from ..models import Inputs, Model, default_model, load_model
 from .augmentation import turned, turned_back, ways
 from .cleaning import fill_non_finite
 from .devices import Precision
@@ -47,7 +47,7 @@ class StainingSettings:
 
     device: str | None = None
     tile: int | None = None
-    precision: Precision = "float32"
+    precision: Precision = "auto"
     test_time_augmentation: bool | None = None
 
 
@@ -102,9 +102,11 @@ class Stainer:
         self._lock = threading.RLock()
 
     def __getstate__(self) -> dict[str, Any]:
-        # a lock and a network on a GPU cannot travel; both are made anew there
+        # a lock and a network on a GPU cannot travel; both are made anew there, but with the
+        # arithmetic that was chosen here, so that unlike workers make one movie
         hidden = ("_lock", "network")
-        return {name: value for name, value in self.__dict__.items() if name not in hidden}
+        state = {name: value for name, value in self.__dict__.items() if name not in hidden}
+        return {**state, "settings": replace(self.settings, precision=self.network.precision)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _lock=threading.RLock())
@@ -118,6 +120,19 @@ class Stainer:
             device=settings.device,
             tile=settings.tile,
             precision=settings.precision,
+        )
+
+    @property
+    def inputs(self) -> Inputs:
+        """Which neighbours of a plane the network reads."""
+        return self.model.card.inputs
+
+    @property
+    def note(self) -> str:
+        """What must be the same for a resumed run to give the same movie."""
+        return (
+            f"model {self.model.sha256} pixel {self.pixel_size_um} "
+            f"arithmetic {self.network.precision} average {self.averages}"
         )
 
     @property
@@ -285,9 +300,10 @@ def usable_pixel_size(model: Model, pixel_size_um: float | None) -> float | None
     if given is None and wanted is not None:
         warnings.warn(
             f"The pixel size of the image is not known; {wanted:g} µm was assumed, that of model "
-            f"{model.name!r}. Give pixel_size_um.",
+            f"{model.name!r}. If it is another, the result is wrong: give pixel_size_um "
+            "(--pixel-size-um).",
             AssumedPixelSizeWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
         return wanted
     return given

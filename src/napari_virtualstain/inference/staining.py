@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from ..data import FittedNormalisation
 from ..io import Stack
 from ..progress import CancelToken, ProgressCallback, Reporter
+from .add_on import AnyStainer, open_stainer
 from .devices import Precision
 from .planes import PlaneSource, as_image, image_axes, is_lazy
-from .stainer import Stainer, StainingSettings
+from .stainer import StainingSettings
 
 
 def stain(
@@ -25,7 +26,7 @@ def stain(
     axes: str | None = None,
     device: str | None = None,
     tile: int | None = None,
-    precision: Precision = "float32",
+    precision: Precision = "auto",
     test_time_augmentation: bool | None = None,
     uncertainty: bool = False,
     progress: ProgressCallback | None = None,
@@ -38,7 +39,7 @@ def stain(
     image : array of shape (..., Y, X), or Stack
         Bright-field, of any real type. Frames of a movie are normalised together.
     model : str, path, Model or None
-        Generator; None is the default one.
+        Generator, or the name of an add-on; None is the default one.
     pixel_size_um : float, optional
         Micrometres. The image is brought to the model's pixel size and back. Not
         given, a stack's own is taken, or else the model's is assumed with a warning.
@@ -50,7 +51,8 @@ def stain(
     tile : int, optional
         Tile size in pixels; does not change the result. None chooses by free memory.
     precision : {"auto", "float32", "bfloat16", "float16"}
-        Arithmetic.
+        Arithmetic; ``auto`` is the fastest that agrees with float32 for this model on
+        this machine, ``float32`` is the same on all machines.
     test_time_augmentation : bool, optional
         Average over eight turns and flips; None does as the model's card says.
     uncertainty : bool
@@ -84,10 +86,10 @@ def stain(
     if pixel_size_um is None and isinstance(image, Stack):
         pixel_size_um = image.pixel_size_um
     settings = StainingSettings(device, tile, precision, test_time_augmentation)
-    stainer = Stainer(model, settings, pixel_size_um=pixel_size_um)
+    stainer = open_stainer(model, settings, pixel_size_um)
     if uncertainty:
         stainer = stainer.with_uncertainty()
-    source = PlaneSource(array, image_axes(image, array.ndim, axes), stainer.model.card.inputs)
+    source = PlaneSource(array, image_axes(image, array.ndim, axes), stainer.inputs)
     if is_lazy(array):
         return _stain_lazily(source, stainer, uncertainty, cancel)
     return _stain_now(source, stainer, uncertainty, progress, cancel)
@@ -95,7 +97,7 @@ def stain(
 
 def _stain_now(
     source: PlaneSource,
-    stainer: Stainer,
+    stainer: AnyStainer,
     uncertainty: bool,
     progress: ProgressCallback | None,
     cancel: CancelToken | None,
@@ -143,7 +145,7 @@ class _TileReporter:
 class MovieNormalisation:
     """The normalisation of a lazy movie, fitted when it is first needed and then kept."""
 
-    def __init__(self, source: PlaneSource, stainer: Stainer) -> None:
+    def __init__(self, source: PlaneSource, stainer: AnyStainer) -> None:
         self._source: PlaneSource | None = source
         self._stainer = stainer
         self._fitted: FittedNormalisation | None = None
@@ -177,7 +179,7 @@ class _LazyStaining:
 
     def __init__(
         self,
-        stainer: Stainer,
+        stainer: AnyStainer,
         movie: MovieNormalisation | _Known,
         uncertainty: bool,
         cancel: CancelToken | None,
@@ -209,7 +211,7 @@ def _stain_blocks(*blocks: NDArray[Any], job: _LazyStaining) -> NDArray[np.float
 
 
 def _stain_lazily(
-    source: PlaneSource, stainer: Stainer, uncertainty: bool, cancel: CancelToken | None
+    source: PlaneSource, stainer: AnyStainer, uncertainty: bool, cancel: CancelToken | None
 ) -> Any:
     import dask.array as da
 

@@ -10,7 +10,7 @@ import contextlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,13 @@ from ..data import FittedNormalisation
 from ..errors import AxesError
 from ..io import PlaneWriter, Stack, check_output, open_plane_writer
 from ..progress import CancelToken, ProgressCallback, Reporter
+from .add_on import AnyStainer, open_stainer
 from .devices import Precision
 from .frames import parse_frames
 from .planes import PlaneSource, as_image, image_axes
 from .scale_out import stain_on_cluster
-from .stainer import StainedPlane, Stainer, StainingSettings
+from .stainer import StainedPlane, StainingSettings
+from .steadying import Steadying, flicker_limit
 
 
 def stain_to_file(
@@ -41,8 +43,9 @@ def stain_to_file(
     uncertainty_out: str | Path | None = None,
     device: str | None = None,
     tile: int | None = None,
-    precision: Precision = "float32",
+    precision: Precision = "auto",
     test_time_augmentation: bool | None = None,
+    temporal: int = 0,
     resume: bool = False,
     overwrite: bool = False,
     scheduler: Any = None,
@@ -58,7 +61,7 @@ def stain_to_file(
     out : str or Path
         ``.ome.tif``, ``.tif`` or ``.ome.zarr``. It appears when it is complete.
     model : str, path, Model or None
-        Generator; None is the default one.
+        Generator, or the name of an add-on; None is the default one.
     axes, pixel_size_um, frame_interval_s : optional
         As the stack says, if not given; see :func:`stain`.
     frames : str, slice or sequence of int, optional
@@ -67,6 +70,9 @@ def stain_to_file(
         Where to write the standard deviation of the expected error.
     device, tile, precision, test_time_augmentation : optional
         See :func:`stain`.
+    temporal : int
+        Average away flicker over so many frames before and after, where they agree; see
+        :func:`reduce_flicker`. 0 leaves every frame as it is.
     resume : bool
         Go on where an interrupted run with the same settings stopped.
     overwrite : bool
@@ -98,12 +104,13 @@ def stain_to_file(
         if path is not None:
             check_output(path, overwrite=overwrite)
     settings = StainingSettings(device, tile, precision, test_time_augmentation)
-    stainer = Stainer(model, settings, pixel_size_um=stack.pixel_size_um)
+    stainer = open_stainer(model, settings, stack.pixel_size_um)
     if uncertainty_out is not None:
         stainer = stainer.with_uncertainty()
-    source = PlaneSource(stack.data, stack.axes, stainer.model.card.inputs)
+    source = PlaneSource(stack.data, stack.axes, stainer.inputs)
     fitted = stainer.fit(source)
-    note = settings_note(stainer, fitted)
+    limit = flicker_limit(source, stainer, fitted, temporal) if temporal else 0.0
+    note = f"{stainer.note} offset {fitted.offset!r} scale {fitted.scale!r} temporal {temporal}"
     with contextlib.ExitStack() as opened:
         writers = [
             opened.enter_context(_writer(path, stack, note, resume=resume, overwrite=overwrite))
@@ -113,12 +120,14 @@ def stain_to_file(
         left = [i for i in range(len(source)) if not all(w.is_done(i) for w in writers)]
         reporter = Reporter(len(source), "frame", "staining", progress, cancel)
         reporter.done = len(source) - len(left)
+        steadying = Steadying(source, temporal, limit, left) if temporal else None
+        needed = left if steadying is None else steadying.needed
+        output = _Output(writers, steadying, reporter)
         if scheduler is not None:
-            for index, plane in stain_on_cluster(source, stainer, fitted, left, scheduler):
-                _write(writers, [index], [plane])
-                reporter.advance()
+            for index, plane in stain_on_cluster(source, stainer, fitted, needed, scheduler):
+                reporter.advance(output.take([index], [plane]))
         else:
-            _run(source, stainer, fitted, writers, left, reporter)
+            _run(source, stainer, fitted, output, needed)
     return Path(out)
 
 
@@ -163,14 +172,6 @@ def chosen_frames(stack: Stack, frames: str | slice | Sequence[int] | None) -> S
     return replace(stack, data=stack.data[(slice(None),) * axis + (wanted,)])
 
 
-def settings_note(stainer: Stainer, fitted: FittedNormalisation) -> str:
-    """Return what must be the same for a resumed run to give the same movie."""
-    return (
-        f"model {stainer.model.sha256} pixel {stainer.pixel_size_um} "
-        f"average {stainer.averages} offset {fitted.offset!r} scale {fitted.scale!r}"
-    )
-
-
 def _writer(
     path: str | Path, stack: Stack, note: str, *, resume: bool, overwrite: bool
 ) -> PlaneWriter:
@@ -188,29 +189,51 @@ def _writer(
     )
 
 
+@dataclass(slots=True)
+class _Output:
+    """Where stained planes go: through the filter against flicker, if any, into the files."""
+
+    writers: list[PlaneWriter]
+    steadying: Steadying | None
+    reporter: Reporter
+
+    def take(self, indices: list[int], planes: list[StainedPlane]) -> int:
+        """Write planes, or hold them back until their neighbours in time are there.
+
+        Returns how many were written.
+        """
+        written = 0
+        for index, plane in zip(indices, planes, strict=True):
+            ready = [(index, plane)] if self.steadying is None else self.steadying.add(index, plane)
+            for each, final in ready:
+                self.writers[0].write(each, final.fluorescence)
+                if len(self.writers) > 1 and final.uncertainty is not None:
+                    self.writers[1].write(each, final.uncertainty)
+                written += 1
+        return written
+
+
 def _run(
     source: PlaneSource,
-    stainer: Stainer,
+    stainer: AnyStainer,
     fitted: FittedNormalisation,
-    writers: list[PlaneWriter],
+    output: _Output,
     indices: list[int],
-    reporter: Reporter,
 ) -> None:
     at_once = stainer.frames_at_once(source.plane_shape)
     groups = [indices[i : i + at_once] for i in range(0, len(indices), at_once)]
     with ThreadPoolExecutor(1, "stain-write") as pool:
-        writing: Future[None] | None = None
+        writing: Future[int] | None = None
         for group, batch in _read_ahead(source, groups):
-            reporter.check()
+            output.reporter.check()
             stained = stainer.stain_batch(
-                batch, fitted, on_tile=lambda number, total: reporter.check()
+                batch, fitted, on_tile=lambda number, total: output.reporter.check()
             )
             if writing is not None:
-                writing.result()
-            writing = pool.submit(_write, writers, group, stained)
-            reporter.advance(len(group))
+                output.reporter.advance(writing.result())
+            writing = pool.submit(output.take, group, stained)
         if writing is not None:
-            writing.result()
+            output.reporter.advance(writing.result())
 
 
 def _read_ahead(
@@ -231,10 +254,3 @@ def _read_ahead(
             if following is not None:
                 coming.append((following, pool.submit(read, following)))
             yield group, ready
-
-
-def _write(writers: list[PlaneWriter], group: list[int], stained: list[StainedPlane]) -> None:
-    for index, plane in zip(group, stained, strict=True):
-        writers[0].write(index, plane.fluorescence)
-        if len(writers) > 1 and plane.uncertainty is not None:
-            writers[1].write(index, plane.uncertainty)

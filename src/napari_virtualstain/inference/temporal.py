@@ -9,6 +9,8 @@ do not, so that nothing is smeared.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -92,27 +94,49 @@ def reduce_flicker(
         raise InputError(
             f"radius {radius} and strength {strength} must be positive: for instance 2 and 2."
         )
-    noise = flicker_deviation(frames)
-    if noise == 0:
-        return frames.astype(np.float32)
+    limit = agreeing_difference(flicker_deviation(frames), strength)
+    return np.stack(
+        [
+            averaged_in_time(
+                frames[t], [frames[other] for other in _around(t, radius, len(frames))], limit
+            )
+            for t in range(len(frames))
+        ]
+    )
+
+
+def agreeing_difference(deviation: float, strength: float = 2.0) -> float:
+    """Return the smoothed difference of two frames up to which they count as equal.
+
+    Parameters
+    ----------
+    deviation : float
+        Of the flicker, see :func:`flicker_deviation`.
+    strength : float
+        See :func:`reduce_flicker`.
+    """
     # smoothing with sigma 1 leaves 1 / (2 sqrt(pi)) of white noise; two frames differ by sqrt(2)
-    limit = strength * noise * math.sqrt(2) / (2 * math.sqrt(math.pi))
-    return np.stack([_filtered(frames, t, radius, limit) for t in range(len(frames))])
+    return strength * deviation * math.sqrt(2) / (2 * math.sqrt(math.pi))
 
 
-def _filtered(
-    frames: NDArray[np.float64], t: int, radius: int, limit: float
+def averaged_in_time(
+    frame: NDArray[Any], others: Sequence[NDArray[Any]], limit: float
 ) -> NDArray[np.float32]:
-    total, weights = frames[t].copy(), np.ones_like(frames[t])
-    for other in range(max(0, t - radius), min(len(frames), t + radius + 1)):
-        if other == t:
-            continue
-        difference = ndimage.gaussian_filter(frames[other] - frames[t], 1.0)
+    """Return a frame averaged with `others` wherever these agree with it within `limit`."""
+    if limit == 0:
+        return frame.astype(np.float32)
+    total, weights = frame.astype(np.float64), np.ones(frame.shape)
+    for other in others:
+        difference = ndimage.gaussian_filter(np.subtract(other, frame, dtype=np.float64), 1.0)
         weight = np.exp(-0.5 * (difference / limit) ** 2)
-        total += weight * frames[other]
+        total += weight * other
         weights += weight
     result: NDArray[np.float32] = (total / weights).astype(np.float32)
     return result
+
+
+def _around(t: int, radius: int, count: int) -> list[int]:
+    return [n for n in range(max(0, t - radius), min(count, t + radius + 1)) if n != t]
 
 
 def _checked(movie: ArrayLike) -> NDArray[np.float64]:

@@ -58,20 +58,23 @@ class Tile:
     core: Box
 
 
-def plan_tiles(shape: tuple[int, int], core: int, *, halo: int, stride: int) -> list[Tile]:
+def plan_tiles(
+    shape: tuple[int, int], core: int | tuple[int, int], *, halo: int, stride: int
+) -> list[Tile]:
     """Return tiles that cover a frame, row by row.
 
     Parameters
     ----------
     shape : (Y, X)
         Of the frame, multiples of `stride`.
-    core : int
+    core : int or (Y, X)
         Largest height and width of a core; rounded down to a multiple of `stride`, but
         at least that. Cores of a frame are as equal as the stride allows.
     halo, stride : int
         Of the network.
     """
-    spans = [_spans(length, core, halo, stride) for length in shape]
+    cores = (core, core) if isinstance(core, int) else core
+    spans = [_spans(*each, halo, stride) for each in zip(shape, cores, strict=True)]
     return [
         Tile(Box(*rows[1], *columns[1]), Box(*rows[0], *columns[0]))
         for rows, columns in product(*spans)
@@ -79,18 +82,18 @@ def plan_tiles(shape: tuple[int, int], core: int, *, halo: int, stride: int) -> 
 
 
 def choose_core(
-    shape: tuple[int, int], *, halo: int, stride: int, largest_window: float, lean: bool
+    shape: tuple[int, ...], *, halo: int, stride: int, largest_window: float, lean: bool
 ) -> int:
     """Return the core size that weighs memory against pixels computed twice in halos.
 
     Parameters
     ----------
-    shape : (Y, X)
-        Of the frame.
+    shape : (Y, X) or (Y,)
+        Of the frame; only its height where tiles are strips of its full width.
     halo, stride : int
         Of the network.
     largest_window : float
-        Pixels of a window for which the memory suffices.
+        Pixels of a window, or rows of a strip, for which the memory suffices.
     lean : bool
         Whether to take the smallest tiles that cost at most a quarter more work,
         instead of the least work.
@@ -119,7 +122,7 @@ def _core_sizes(length: int, halo: int, stride: int) -> list[int]:
     return sizes
 
 
-def _cost(shape: tuple[int, int], core: int, halo: int, stride: int) -> tuple[int, float]:
+def _cost(shape: tuple[int, ...], core: int, halo: int, stride: int) -> tuple[int, float]:
     """Return the pixels of the largest window, and of all windows over the frame's."""
     largest, extra = 1, 1.0
     for length in shape:

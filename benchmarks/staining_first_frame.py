@@ -1,0 +1,73 @@
+"""How long until the visible frame is stained, as the dock does it.
+
+    python benchmarks/staining_first_frame.py --size 1024 --threads 1 2
+
+Timed is the work behind the button *Stain* without the drawing: loading torch and the
+model, fitting the normalisation, choosing the arithmetic, staining the visible frame;
+and then the next frame, as while scrubbing with the live preview. Each line is a process
+of its own. The dock leaves one core to the viewer, so that two cores are one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+
+def first_frame(model: str, size: int, precision: str) -> None:
+    """Print the times of the first and of the second frame."""
+    frames = np.random.default_rng(0).normal(1000, 50, (4, size, size)).astype(np.uint16)
+    start = time.perf_counter()
+    import torch
+
+    imported = time.perf_counter()
+    from napari_virtualstain.inference import Stainer, StainingSettings
+    from napari_virtualstain.inference.planes import PlaneSource
+    from napari_virtualstain.models import load_model
+
+    settings = StainingSettings(device="cpu", precision=precision)
+    stainer = Stainer(load_model(model), settings, pixel_size_um=0.08)
+    source = PlaneSource(frames, "tyx", stainer.inputs)
+    fitted = stainer.fit(source)
+    stainer.stain(source.read(0), fitted)
+    shown = time.perf_counter()
+    stainer.stain(source.read(1), fitted)
+    end = time.perf_counter()
+    print(
+        f"{model:15s} {size}²  {stainer.network.precision:9s} {torch.get_num_threads()} threads  "
+        f"loading torch {imported - start:.2f} s, then the visible frame {shown - imported:.2f} s, "
+        f"the next {end - shown:.2f} s",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Print a line for each model, arithmetic and number of threads."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", type=int, default=1024)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--models", nargs="+", default=["mito-h9c2", "mito-simulated"])
+    parser.add_argument("--precisions", nargs="+", default=["auto", "float32"])
+    parser.add_argument("--one", action="store_true", help="in this process")
+    given = parser.parse_args()
+    if given.one:
+        first_frame(given.models[0], given.size, given.precisions[0])
+        return
+    for model in given.models:
+        for precision in given.precisions:
+            for threads in given.threads:
+                one = ["--models", model, "--precisions", precision, "--size", str(given.size)]
+                subprocess.run(
+                    [sys.executable, __file__, "--one", *one],
+                    check=True,
+                    env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+                )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""A generator that another package added, in the place of a model of ours."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..axes import check_positive
+from ..data import FittedNormalisation
+from ..errors import InputError, ModelError
+from ..hooks import Generator, generators
+from ..models import Inputs, list_models
+from .planes import PlaneSource
+from .predictor import OnTile
+from .stainer import StainedPlane, Stainer, StainingSettings
+
+PREFIX = "addon:"
+
+
+class AddOnStainer:
+    """Stains planes with an add-on, which sees whole frames and knows no tiles.
+
+    Parameters
+    ----------
+    name : str
+        As its package calls it.
+    pixel_size_um : float or None
+        Handed to the add-on.
+    """
+
+    averages = False
+    inputs = Inputs()
+
+    def __init__(self, name: str, pixel_size_um: float | None = None) -> None:
+        self.name = name
+        self.pixel_size_um = check_positive(pixel_size_um, "pixel size", "µm")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"name": self.name, "pixel_size_um": self.pixel_size_um}
+
+    @property
+    def note(self) -> str:
+        """What must be the same for a resumed run to give the same movie."""
+        return f"add-on {self.name} pixel {self.pixel_size_um}"
+
+    def with_uncertainty(self) -> AddOnStainer:
+        """Refuse: an add-on returns the fluorescence only.
+
+        Raises
+        ------
+        InputError
+            Always.
+        """
+        raise InputError(
+            f"{self.name!r} is an add-on, which predicts no uncertainty. Leave the uncertainty "
+            "out, or choose a model."
+        )
+
+    def fit(self, source: PlaneSource) -> FittedNormalisation:
+        """Return no normalisation: an add-on gets what the camera counted."""
+        return FittedNormalisation()
+
+    def frames_at_once(self, shape: tuple[int, int]) -> int:
+        """Return 1."""
+        return 1
+
+    def stain(
+        self,
+        planes: NDArray[Any],
+        fitted: FittedNormalisation,
+        *,
+        on_tile: OnTile | None = None,
+    ) -> StainedPlane:
+        """Return the result for one plane, (1, Y, X).
+
+        Raises
+        ------
+        ModelError
+            The add-on failed, or returned something else than an image of the frame's size.
+        """
+        frame = planes[0].astype(np.float32)
+        try:
+            result = np.asarray(
+                self._generator(frame, pixel_size_um=self.pixel_size_um), dtype=np.float32
+            )
+        except Exception as error:  # a stranger's code may raise anything
+            raise ModelError(
+                f"The add-on {self.name!r} failed ({error!r}). Tell its authors, or choose "
+                "another model."
+            ) from error
+        if result.shape != frame.shape:
+            raise ModelError(
+                f"The add-on {self.name!r} returned an image of shape {result.shape} for a frame "
+                f"of {frame.shape}: expected the same. Tell its authors, or choose another model."
+            )
+        return StainedPlane(result)
+
+    def stain_batch(
+        self,
+        batch: list[NDArray[Any]],
+        fitted: FittedNormalisation,
+        *,
+        on_tile: OnTile | None = None,
+    ) -> list[StainedPlane]:
+        """Return the results for some planes, see :meth:`stain`."""
+        return [self.stain(planes, fitted) for planes in batch]
+
+    @cached_property
+    def _generator(self) -> Generator:
+        return generators()[self.name]()
+
+
+AnyStainer = Stainer | AddOnStainer
+
+
+def is_add_on(model: Any) -> bool:
+    """Whether a name means a generator of another package; names of models come first.
+
+    Examples
+    --------
+    >>> is_add_on("mito-h9c2")
+    False
+    """
+    if not isinstance(model, str):
+        return False
+    if model.startswith(PREFIX):
+        return model.removeprefix(PREFIX) in generators()
+    return model not in {entry.name for entry in list_models()} and model in generators()
+
+
+def open_stainer(
+    model: Any, settings: StainingSettings, pixel_size_um: float | None = None
+) -> AnyStainer:
+    """Return what stains with a model, or with an add-on of that name.
+
+    Raises
+    ------
+    ModelError
+        There is neither.
+
+    Examples
+    --------
+    >>> open_stainer("mito-simulated", StainingSettings(), 0.08).averages
+    False
+    """
+    if is_add_on(model):
+        return AddOnStainer(str(model).removeprefix(PREFIX), pixel_size_um)
+    return Stainer(model, settings, pixel_size_um=pixel_size_um)

@@ -1,0 +1,118 @@
+"""The filter against flicker, while a movie is being stained.
+
+A stained plane is held back until its neighbours in time are stained too, in whatever
+order they come, and leaves averaged with them. Held are only planes that are still needed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import FittedNormalisation
+from ..errors import AxesError, InputError
+from ..models import Inputs
+from .add_on import AnyStainer
+from .planes import PlaneSource
+from .stainer import StainedPlane
+from .temporal import agreeing_difference, averaged_in_time, flicker_deviation
+
+_SAMPLED_TIMES = 4
+
+
+class Steadying:
+    """Turns stained planes into planes with less flicker.
+
+    Parameters
+    ----------
+    source : PlaneSource
+        The movie; says which planes follow each other in time.
+    radius : int
+        Frames before and after that are averaged, where they agree.
+    limit : float
+        Differences up to about this are flicker; see :func:`flicker_limit`.
+    wanted : sequence of int
+        Planes that are to come out.
+    """
+
+    def __init__(
+        self, source: PlaneSource, radius: int, limit: float, wanted: Sequence[int]
+    ) -> None:
+        self._times = in_time(source, radius)
+        self._limit = limit
+        self._missing = {i: set(self._times.neighbours(i)) for i in wanted}
+        self._users = Counter(n for needed in self._missing.values() for n in needed)
+        self._held: dict[int, StainedPlane] = {}
+
+    @property
+    def needed(self) -> list[int]:
+        """The planes that have to be stained, in the order that holds back fewest."""
+        return sorted(self._users)
+
+    def add(self, index: int, plane: StainedPlane) -> Iterator[tuple[int, StainedPlane]]:
+        """Take a stained plane and yield those that are ready now."""
+        self._held[index] = plane
+        for each in sorted(set(self._times.neighbours(index)) & self._missing.keys()):
+            self._missing[each].discard(index)
+            if not self._missing[each]:
+                del self._missing[each]
+                yield each, self._averaged(each)
+
+    def _averaged(self, index: int) -> StainedPlane:
+        around = set(self._times.neighbours(index))
+        others = [self._held[i].fluorescence for i in sorted(around - {index})]
+        plane = self._held[index]
+        filtered = averaged_in_time(plane.fluorescence, others, self._limit)
+        self._users.subtract(around)
+        for each in [i for i in around if not self._users[i]]:
+            del self._held[each]
+        return replace(plane, fluorescence=filtered)
+
+
+def in_time(source: PlaneSource, radius: int) -> PlaneSource:
+    """Return the source with the neighbours in time that the filter looks at.
+
+    Raises
+    ------
+    AxesError, InputError
+        There is no time axis, or it is shorter than three frames.
+    """
+    if "t" not in source.axes:
+        raise AxesError(
+            f"Flicker can only be filtered in a movie, but the image has axes {source.axes!r}. "
+            "Leave the filter out, or name the axes."
+        )
+    frames = source.leading[source.axes.index("t")]
+    if frames < 3:
+        raise InputError(f"Flicker needs a movie of at least three frames, not {frames}.")
+    if not 1 <= radius <= 15:
+        raise InputError(f"The filter looks {radius} frames around: expected 1 to 15, such as 2.")
+    return PlaneSource(source.array, source.axes, Inputs(planes=2 * radius + 1, axis="t"))
+
+
+def flicker_limit(
+    source: PlaneSource, stainer: AnyStainer, fitted: FittedNormalisation, radius: int
+) -> float:
+    """Return the difference of two frames up to which it is flicker, in stained units.
+
+    Measured on a few places of the movie, three neighbouring frames each.
+    """
+    times = in_time(source, radius)
+    triples = replace(times, inputs=Inputs(planes=3, axis="t"))
+    inner = [i for i in range(len(times)) if len(set(triples.neighbours(i))) == 3]
+    chosen = np.unique(np.linspace(0, len(inner) - 1, _SAMPLED_TIMES).round().astype(int))
+    deviations = [
+        flicker_deviation(_stained(source, stainer, fitted, triples.neighbours(inner[place])))
+        for place in chosen
+    ]
+    return agreeing_difference(float(np.median(deviations)))
+
+
+def _stained(
+    source: PlaneSource, stainer: AnyStainer, fitted: FittedNormalisation, indices: list[int]
+) -> NDArray[np.float32]:
+    return np.stack([stainer.stain(source.read(i), fitted).fluorescence for i in indices])
