@@ -12,7 +12,10 @@ VENV ?= .venv
 OUT ?= demo-output
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
-BENCHMARKS ?= $(filter-out benchmarks/study.py,$(wildcard benchmarks/*.py))
+# these need real data or an output: their first lines say which; name them in BENCHMARKS
+GIVEN_DATA := $(addprefix benchmarks/,$(addsuffix .py,study train_shipped_models staining_fit \
+  staining_uncertainty tracking_quality segmentation_quality segmentation_training))
+BENCHMARKS ?= $(filter-out $(GIVEN_DATA),$(wildcard benchmarks/*.py))
 EXTRAS := all,distributed,export,geff
 
 help:  ## show this list

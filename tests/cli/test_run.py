@@ -20,6 +20,7 @@ from napari_virtualstain.pipeline import PipelineSettings, process_movie, stages
 Run = Callable[..., Any]
 OUTPUTS = {
     "virtual_fluorescence.ome.tif",
+    "uncertainty.ome.tif",
     "labels.ome.tif",
     "tracks.csv",
     "events.csv",
@@ -62,6 +63,8 @@ def test_run_does_all_steps_and_keeps_them(
     assert len(measures) == sum(len(np.unique(frame[frame > 0])) for frame in labels)
     tracks = vs.Tracks.from_csv(folder / "tracks.csv")
     assert tracks.pixel_size_um == 0.08
+    assert measures["trust"].between(0, 1).all()
+    assert tracks.table.loc[tracks.table["label"] > 0, "trust"].between(0, 1).all()
     assert set(measures["track_id"]) <= {*tracks.table["track_id"], -1}
     assert list(pd.read_csv(folder / "events.csv"))[:2] == ["kind", "frame"]
     before = _contents(folder)

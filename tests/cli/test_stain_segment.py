@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ import tifffile
 from PIL import Image
 
 import napari_virtualstain as vs
+from napari_virtualstain.cli import options as cli_options
+from napari_virtualstain.cli.jobs import Job
+from napari_virtualstain.cli.options import settle_pixel_size
 from napari_virtualstain.io import open_stack, write_image
 
 Run = Callable[..., Any]
@@ -215,6 +219,62 @@ def test_strange_but_possible_movies_are_stained_and_segmented(
     run("segment", "v.ome.tif", "-o", "l.ome.tif")
     labels = np.asarray(open_stack(tmp_path / "l.ome.tif").data)
     assert labels.shape == stained.shape
+
+
+def test_arithmetic_average_and_filter_are_options(
+    run: Run, movie: Path, generator: Path, tmp_path: Path
+) -> None:
+    frames = np.asarray(open_stack(movie).data)
+    options = {"precision": "float32", "test_time_augmentation": True}
+    run("stain", movie, "-o", "a.ome.tif", "--model", generator, "--precision", "float32",
+        "--average", "--device", "cpu")  # fmt: skip
+    expected = vs.stain(frames, str(generator), pixel_size_um=0.08, device="cpu", **options)
+    np.testing.assert_allclose(np.asarray(open_stack(tmp_path / "a.ome.tif").data), expected)
+    run("stain", movie, "-o", "t.ome.tif", "--model", generator, "--temporal", 1, "--average",
+        "--precision", "float32")  # fmt: skip
+    filtered = np.asarray(open_stack(tmp_path / "t.ome.tif").data)
+    assert np.abs(np.diff(filtered, axis=0)).mean() < np.abs(np.diff(expected, axis=0)).mean()
+    run("stain", movie, "-o", "x.ome.tif", "--model", generator, "--precision", "double", code=2)
+
+
+def test_the_trust_of_objects_and_tracks_comes_from_the_uncertainty(
+    run: Run, labels: Path, tmp_path: Path
+) -> None:
+    marks = np.asarray(open_stack(labels).data)
+    write_image(tmp_path / "f.ome.tif", 100.0 * (marks > 0) + 10, axes="tyx", pixel_size_um=0.1)
+    doubt = np.where(marks == 1, 1.0, 100.0).astype(np.float32)
+    write_image(tmp_path / "u.ome.tif", doubt, axes="tyx", pixel_size_um=0.1)
+    run("track", labels, "-o", "t.csv", "--intensity", "f.ome.tif", "--uncertainty", "u.ome.tif")
+    table = pd.read_csv(tmp_path / "t.csv")
+    trust = table.groupby("label")["trust"].mean()
+    assert trust[1] > 0.99
+    assert trust[2] == pytest.approx(0.5, abs=1e-3)
+    assert sorted(table.groupby("track_id")["track_trust"].first().round(2)) == [0.5, 1.0]
+    assert set(vs.Tracks.from_csv(tmp_path / "t.csv").summary["trust"].round(2)) == {0.5, 1.0}
+    base = ["segment", "f.ome.tif", "-o", "l.ome.tif", "--uncertainty", "u.ome.tif"]
+    run(*base, "--measures", "m.csv", "--threshold", 0.2)
+    assert pd.read_csv(tmp_path / "m.csv")["trust"].between(0, 1).all()
+    assert "--measures" in run(*base, "--overwrite", code=2).stderr
+    result = run("track", labels, "-o", "n.csv", "--uncertainty", "u.ome.tif", code=2)
+    assert "--intensity" in result.stderr
+
+
+def test_a_person_is_asked_for_a_missing_pixel_size(
+    tmp_path: Path, generator: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tifffile.imwrite(tmp_path / "in.tif", np.zeros((5, 40, 48), np.uint16))
+    stack = open_stack(tmp_path / "in.tif")
+    job = Job()
+    assert settle_pixel_size(stack, job, str(generator)) is stack
+    terminal = SimpleNamespace(isatty=lambda: True)
+    monkeypatch.setattr(cli_options, "sys", SimpleNamespace(stdin=terminal, stderr=terminal))
+    asked = []
+    monkeypatch.setattr(
+        cli_options.typer, "prompt", lambda text, **given: asked.append((text, given)) or 0.16
+    )
+    assert settle_pixel_size(stack, job, str(generator)).pixel_size_um == 0.16
+    assert "Micrometres a pixel" in asked[0][0]
+    assert asked[0][1]["default"] == 0.08
 
 
 def test_a_missing_pixel_size_is_said(run: Run, generator: Path, tmp_path: Path) -> None:

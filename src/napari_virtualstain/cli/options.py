@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..axes import check_positive
 from ..errors import InputError, OutputExistsError
 from .jobs import Job
 
@@ -34,6 +38,74 @@ Device = Annotated[
 Tile = Annotated[
     int | None, typer.Option(help="Tile size in pixels; by free memory by default.", min=16)
 ]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Ends in .ome.tif or .ome.zarr.")]
+Generator = Annotated[
+    str | None, typer.Option(help="Generator: name of a model or add-on, or a .safetensors file.")
+]
+Average = Annotated[
+    bool | None,
+    typer.Option(
+        "--average/--no-average",
+        help="Average over the eight turns and flips, eight times the work; as the model says "
+        "by default.",
+    ),
+]
+Temporal = Annotated[
+    int | None,
+    typer.Option(
+        help="Average away flicker over so many frames before and after, where they agree [0].",
+        min=0,
+        max=15,
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(help="Probability from which a pixel is taken [0.5].", min=0.0, max=1.0),
+]
+MinArea = Annotated[
+    float | None,
+    typer.Option("--min-area-um2", help="Smallest mitochondrion, µm² [0.05].", min=0.0),
+]
+MaxGap = Annotated[int | None, typer.Option(help="Frames an object may be missing [3].", min=0)]
+
+
+class Precision(StrEnum):
+    """The arithmetic of staining."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+
+
+class Split(StrEnum):
+    """How touching mitochondria are told apart."""
+
+    skeleton = "skeleton"
+    log = "log"
+    none = "none"
+
+
+class Linker(StrEnum):
+    """Who links."""
+
+    kalman = "kalman"
+    trackpy = "trackpy"
+
+
+Arithmetic = Annotated[
+    Precision | None,
+    typer.Option(
+        "--precision",
+        help="auto: half precision where this processor gains from it and the model agrees; "
+        "float32: the same on all machines [auto].",
+    ),
+]
+SplitBy = Annotated[
+    Split | None,
+    typer.Option("--split", help="How touching mitochondria are told apart [skeleton]."),
+]
+LinkBy = Annotated[Linker | None, typer.Option("--linker", help="Who links [kalman].")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on where an interrupted run of this command stopped.")
@@ -75,6 +147,38 @@ def open_input(
     for note in stack.notes:
         job.note(f"Note: {note}")
     return stack
+
+
+def settle_pixel_size(stack: Stack, job: Job, model: str | None) -> Stack:
+    """Return the stack, with its pixel size asked for where the file does not say it.
+
+    Without a person at a terminal the engine assumes the model's, with a warning.
+    """
+    from ..inference import is_add_on
+    from ..models import default_model, read_card
+
+    is_terminal = sys.stdin.isatty() and sys.stderr.isatty()
+    if stack.pixel_size_um is not None or not is_terminal or is_add_on(model):
+        return stack
+    wanted = read_card(model or default_model("generator")).pixel_size_um
+    if wanted is None:
+        return stack
+    given = typer.prompt(
+        f"{stack.name} does not say its pixel size. Micrometres a pixel",
+        default=wanted,
+        type=float,
+        err=True,
+    )
+    return replace(stack, pixel_size_um=check_positive(given, "pixel size", "µm"))
+
+
+def given_options(**options: Any) -> dict[str, Any]:
+    """Return the options that were given, choices as plain text."""
+    return {
+        name: str(value) if isinstance(value, StrEnum) else value
+        for name, value in options.items()
+        if value is not None
+    }
 
 
 def check_other(output: Path, *inputs: Path | str) -> None:
@@ -119,8 +223,11 @@ def check_free(output: Path, *, resume: bool, overwrite: bool) -> None:
 
 def say_fit(job: Job, stack: Stack, model: str | None) -> None:
     """Say whether the movie looks like what the model was trained on, and if not, why."""
-    from ..inference import assess_fit
+    from ..inference import assess_fit, is_add_on
 
+    if is_add_on(model):
+        job.note(f"{model!r} is an add-on: whether it fits this movie is not known.")
+        return
     report = assess_fit(stack, model, stack.pixel_size_um)
     reasons = f": {' '.join(report.reasons)}" if report.reasons else ""
     job.note(f"Fit of the model to this movie: {report.level}{reasons}")

@@ -12,19 +12,28 @@ from ..errors import CancelledError, InputError, VirtualStainError
 from .exits import one_line
 from .jobs import Job, running_job
 from .options import (
+    Arithmetic,
+    Average,
     Axes,
     Channel,
     Device,
     FrameInterval,
     Frames,
+    Generator,
+    LinkBy,
+    MaxGap,
+    MinArea,
     Overwrite,
     PixelSize,
+    SplitBy,
+    Temporal,
+    Threshold,
     Tile,
+    given_options,
     open_input,
     say_fit,
+    settle_pixel_size,
 )
-from .segment import Split
-from .track import Linker
 
 if TYPE_CHECKING:
     from ..pipeline import PipelineSettings
@@ -48,21 +57,24 @@ def run(
         Path | None,
         typer.Option(help="settings.json of an earlier run or of napari; options below win."),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Generator, by name or file.")] = None,
+    model: Generator = None,
+    precision: Arithmetic = None,
+    average: Average = None,
+    temporal: Temporal = None,
+    uncertainty: Annotated[
+        bool | None,
+        typer.Option(
+            "--uncertainty/--no-uncertainty",
+            help="Write the expected error, and the trust of objects and tracks; by default where "
+            "the model predicts it.",
+        ),
+    ] = None,
     segmenter: Annotated[str | None, typer.Option(help="Segmenter, by name or file.")] = None,
-    threshold: Annotated[
-        float | None, typer.Option(help="Probability from which a pixel is taken [0.5].")
-    ] = None,
-    min_area_um2: Annotated[
-        float | None, typer.Option("--min-area-um2", help="Smallest mitochondrion, µm² [0.05].")
-    ] = None,
-    split: Annotated[
-        Split | None, typer.Option(help="How touching mitochondria are told apart [skeleton].")
-    ] = None,
-    linker: Annotated[Linker | None, typer.Option(help="Who links [kalman].")] = None,
-    max_gap: Annotated[
-        int | None, typer.Option(help="Frames an object may be missing [3].")
-    ] = None,
+    threshold: Threshold = None,
+    min_area_um2: MinArea = None,
+    split: SplitBy = None,
+    linker: LinkBy = None,
+    max_gap: MaxGap = None,
     axes: Axes = None,
     channel: Channel = None,
     pixel_size_um: PixelSize = None,
@@ -75,9 +87,9 @@ def run(
     """Stain, segment, track and measure movies; score them where the truth is given.
 
     Each input gets a folder with virtual_fluorescence.ome.tif, labels.ome.tif,
-    tracks.csv, events.csv, measures.csv and settings.json, which --config repeats; with
-    --reference also metrics.csv and report.html. Interrupted, the same command goes on
-    where it stopped.
+    tracks.csv, events.csv, measures.csv and settings.json, which --config repeats;
+    uncertainty.ome.tif where the model predicts it; with --reference also metrics.csv
+    and report.html. Interrupted, the same command goes on where it stopped.
 
     Example:  virtualstain run day1/*.tif -o results --pixel-size-um 0.08
     """
@@ -90,14 +102,18 @@ def run(
                 "pixel_size_um": pixel_size_um,
                 "frame_interval_s": frame_interval_s,
             },
-            "stain": {"model": model, "frames": frames},
-            "segment": {
-                "model": segmenter,
-                "threshold": threshold,
-                "min_area_um2": min_area_um2,
-                "split": None if split is None else split.value,
-            },
-            "track": {"linker": None if linker is None else linker.value, "max_gap": max_gap},
+            "stain": given_options(
+                model=model,
+                frames=frames,
+                precision=precision,
+                average=average,
+                temporal=temporal,
+                uncertainty=uncertainty,
+            ),
+            "segment": given_options(
+                model=segmenter, threshold=threshold, min_area_um2=min_area_um2, split=split
+            ),
+            "track": given_options(linker=linker, max_gap=max_gap),
         },
     )
     references = _references(inputs, reference)
@@ -157,6 +173,7 @@ def _run_one(
     truth = None
     if reference is not None:
         truth = open_input(reference, job, channel=reference_channel)
+    stack = settle_pixel_size(stack, job, settings.stain.model)
     say_fit(job, stack, settings.stain.model)
     result = process_movie(
         stack,

@@ -2,54 +2,49 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..errors import InputError
 from .jobs import running_job
 from .options import (
     Axes,
     Channel,
     Device,
     FrameInterval,
+    MinArea,
+    Output,
     Overwrite,
     PixelSize,
     Resume,
+    SplitBy,
+    Threshold,
     check_free,
     check_other,
+    given_options,
     open_input,
 )
-
-
-class Split(StrEnum):
-    """How touching mitochondria are told apart."""
-
-    skeleton = "skeleton"
-    log = "log"
-    none = "none"
 
 
 def segment(
     input_path: Annotated[
         str, typer.Argument(metavar="INPUT", help="Fluorescence, virtual or true.")
     ],
-    out: Annotated[Path, typer.Option("--output", "-o", help="Ends in .ome.tif or .ome.zarr.")],
+    out: Output,
     model: Annotated[
         str | None, typer.Option(help="Name of a model, or a .safetensors file.")
     ] = None,
-    threshold: Annotated[
-        float, typer.Option(help="Probability from which a pixel is taken.", min=0.0, max=1.0)
-    ] = 0.5,
-    min_area_um2: Annotated[
-        float, typer.Option("--min-area-um2", help="Smallest mitochondrion in µm².", min=0.0)
-    ] = 0.05,
-    split: Annotated[
-        Split, typer.Option(help="How touching mitochondria are told apart.")
-    ] = Split.skeleton,
+    threshold: Threshold = None,
+    min_area_um2: MinArea = None,
+    split: SplitBy = None,
     measures: Annotated[
         Path | None, typer.Option(help="Also write a CSV of measures, one row a mitochondrion.")
+    ] = None,
+    uncertainty: Annotated[
+        str | None,
+        typer.Option(help="Expected error of the same frames; measures then tell their trust."),
     ] = None,
     axes: Axes = None,
     channel: Channel = None,
@@ -64,11 +59,12 @@ def segment(
     Example:  virtualstain segment virtual.ome.tif -o labels.ome.tif --threshold 0.4
     """
     from ..io import check_output
-    from ..pipeline import SegmentSettings, measure_stack, segment_stack
+    from ..pipeline import PipelineSettings, measure_stack, merged_settings, segment_stack
 
-    settings = SegmentSettings(
-        model=model, threshold=threshold, min_area_um2=min_area_um2, split=split.value
-    )
+    chosen = given_options(model=model, threshold=threshold, min_area_um2=min_area_um2, split=split)
+    settings = merged_settings(PipelineSettings(), {"segment": chosen}).segment
+    if uncertainty is not None and measures is None:
+        raise InputError("--uncertainty adds a column to --measures, which is not given.")
     with running_job() as job:
         check_other(out, input_path)
         check_free(out, resume=resume, overwrite=overwrite)
@@ -82,6 +78,7 @@ def segment(
             pixel_size_um=pixel_size_um,
             frame_interval_s=frame_interval_s,
         )
+        doubt = None if uncertainty is None else open_input(uncertainty, job, axes=axes)
         from ..inference import resolve_device  # costs seconds: only when the input is fine
 
         resolve_device(device)
@@ -98,6 +95,12 @@ def segment(
         job.say(f"{out}: one label a mitochondrion")
         if measures is not None:
             table = measure_stack(
-                out, stack, measures, overwrite=overwrite, progress=job.progress, cancel=job.cancel
+                out,
+                stack,
+                measures,
+                uncertainty=doubt,
+                overwrite=overwrite,
+                progress=job.progress,
+                cancel=job.cancel,
             )
             job.say(f"{measures}: {len(table)} measured")

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from .jobs import running_job
 from .options import (
+    Arithmetic,
+    Average,
     Axes,
     Channel,
     Device,
     FrameInterval,
     Frames,
+    Generator,
+    Output,
     Overwrite,
     PixelSize,
     Resume,
+    Temporal,
     Tile,
     check_free,
     check_other,
+    given_options,
     open_input,
     say_fit,
+    settle_pixel_size,
 )
 
 
@@ -29,10 +36,8 @@ def stain(
     input_path: Annotated[
         str, typer.Argument(metavar="INPUT", help="Bright-field image, folder of frames, or glob.")
     ],
-    out: Annotated[Path, typer.Option("--output", "-o", help="Ends in .ome.tif or .ome.zarr.")],
-    model: Annotated[
-        str | None, typer.Option(help="Name of a model, or a .safetensors file.")
-    ] = None,
+    out: Output,
+    model: Generator = None,
     axes: Axes = None,
     channel: Channel = None,
     pixel_size_um: PixelSize = None,
@@ -40,6 +45,9 @@ def stain(
     frames: Frames = None,
     device: Device = None,
     tile: Tile = None,
+    precision: Arithmetic = None,
+    average: Average = None,
+    temporal: Temporal = None,
     uncertainty: Annotated[
         Path | None, typer.Option(help="Also write the expected error, .ome.tif or .ome.zarr.")
     ] = None,
@@ -66,24 +74,27 @@ def stain(
             pixel_size_um=pixel_size_um,
             frame_interval_s=frame_interval_s,
         )
-        from ..inference import resolve_device, stain_to_file  # only when the input is fine
+        from ..inference import resolve_device  # costs seconds: only when the input is fine
+        from ..pipeline import PipelineSettings, merged_settings, stain_stack
 
         resolve_device(device)
+        stack = settle_pixel_size(stack, job, model)
         say_fit(job, stack, model)
-        options: dict[str, Any] = {} if scheduler is None else {"scheduler": scheduler}
-        stain_to_file(
+        chosen = given_options(
+            model=model, frames=frames, precision=precision, average=average, temporal=temporal
+        )
+        stain_stack(
             stack,
             out,
-            model,
-            frames=frames,
+            merged_settings(PipelineSettings(), {"stain": chosen}).stain,
             uncertainty_out=uncertainty,
             device=device,
             tile=tile,
+            scheduler=scheduler,
             resume=resume,
             overwrite=overwrite,
             progress=job.progress,
             cancel=job.cancel,
-            **options,
         )
         job.say(f"{out}: virtual fluorescence")
         if uncertainty is not None:

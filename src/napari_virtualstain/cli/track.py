@@ -10,18 +10,21 @@ import typer
 
 from ..errors import ImageFileError, InputError
 from .jobs import Job, running_job
-from .options import Axes, FrameInterval, Overwrite, PixelSize, check_other, open_input
+from .options import (
+    Axes,
+    FrameInterval,
+    LinkBy,
+    MaxGap,
+    Overwrite,
+    PixelSize,
+    check_other,
+    given_options,
+    open_input,
+)
 
 if TYPE_CHECKING:
     from ..io import Stack
     from ..tracking import TrackingConfig, Tracks
-
-
-class Linker(StrEnum):
-    """Who links."""
-
-    kalman = "kalman"
-    trackpy = "trackpy"
 
 
 class Mode(StrEnum):
@@ -48,9 +51,15 @@ def track(
     intensity: Annotated[
         str | None, typer.Option(help="Fluorescence of the same frames; helps to tell apart.")
     ] = None,
-    linker: Annotated[Linker, typer.Option(help="Who links.")] = Linker.kalman,
-    mode: Annotated[Mode, typer.Option(help="extended, or eq. 1 as in the paper.")] = Mode.extended,
-    max_gap: Annotated[int, typer.Option(help="Frames an object may be missing.", min=0)] = 3,
+    uncertainty: Annotated[
+        str | None,
+        typer.Option(help="Expected error of the intensity; tracks then tell their trust."),
+    ] = None,
+    linker: LinkBy = None,
+    mode: Annotated[
+        Mode | None, typer.Option(help="extended, or eq. 1 as in the paper [extended].")
+    ] = None,
+    max_gap: MaxGap = None,
     search_radius_um: Annotated[
         float | None,
         typer.Option(
@@ -81,11 +90,13 @@ def track(
     from ..pipeline import tracking_config
 
     config = tracking_config(
-        linker=linker.value,
-        mode=mode.value,
-        max_gap=max_gap,
-        search_radius_um=search_radius_um,
-        min_length=min_length,
+        **given_options(
+            linker=linker,
+            mode=mode,
+            max_gap=max_gap,
+            search_radius_um=search_radius_um,
+            min_length=min_length,
+        )
     )
     with running_job() as job:
         for path in (out, labels_out):
@@ -94,17 +105,17 @@ def track(
                 check_output(path, overwrite=overwrite)
         labels: Stack | None = None
         if Path(input_path).suffix.lower() == ".csv":
-            if intensity is not None or labels_out is not None:
+            if intensity is not None or uncertainty is not None or labels_out is not None:
                 raise InputError(
-                    f"{input_path} is a table of detections: --intensity and --labels-out need "
-                    "a labels image. Leave them out, or give the labels."
+                    f"{input_path} is a table of detections: --intensity, --uncertainty and "
+                    "--labels-out need a labels image. Leave them out, or give the labels."
                 )
             tracks = _link_table(Path(input_path), config, frame_interval_s)
         else:
             options: dict[str, Any] = {"axes": axes, "pixel_size_um": pixel_size_um}
             options["frame_interval_s"] = frame_interval_s
             labels = open_input(input_path, job, **options)
-            tracks = _track_labels(labels, intensity, config, job, options)
+            tracks = _track_labels(labels, (intensity, uncertainty), config, job, options)
             if labels_out is not None:
                 _write_labels(tracks, labels, labels_out, overwrite, job)
         _write_tracks(tracks, out, form, labels, overwrite, job)
@@ -129,11 +140,17 @@ def _link_table(path: Path, config: TrackingConfig, frame_interval_s: float | No
 
 
 def _track_labels(
-    labels: Stack, intensity: str | None, config: TrackingConfig, job: Job, options: dict[str, Any]
+    labels: Stack,
+    beside: tuple[str | None, str | None],
+    config: TrackingConfig,
+    job: Job,
+    options: dict[str, Any],
 ) -> Tracks:
     from ..pipeline import track_stack
 
-    brightness = None if intensity is None else open_input(intensity, job, **options)
+    brightness, doubt = (
+        None if path is None else open_input(path, job, **options) for path in beside
+    )
     for name, value in (
         ("pixel size", labels.pixel_size_um),
         ("frame interval", labels.frame_interval_s),
@@ -141,7 +158,9 @@ def _track_labels(
         if value is None:
             unit = "pixels" if name == "pixel size" else "frames"
             job.note(f"Warning: the {name} is unknown; positions and speeds count in {unit}.")
-    return track_stack(labels, brightness, config=config, progress=job.progress, cancel=job.cancel)
+    return track_stack(
+        labels, brightness, doubt, config=config, progress=job.progress, cancel=job.cancel
+    )
 
 
 def _write_labels(tracks: Tracks, labels: Stack, path: Path, overwrite: bool, job: Job) -> None:

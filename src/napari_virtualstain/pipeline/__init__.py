@@ -21,10 +21,12 @@ from .stages import (
     MovieScore,
     as_movie,
     measure_stack,
+    movie_trust,
     score_movie,
     segment_stack,
     stain_stack,
     track_stack,
+    trusted,
     write_tracks,
 )
 
@@ -39,6 +41,7 @@ __all__ = [
     "load_settings",
     "measure_stack",
     "merged_settings",
+    "movie_trust",
     "process_movie",
     "save_settings",
     "score_movie",
@@ -46,5 +49,6 @@ __all__ = [
     "stain_stack",
     "track_stack",
     "tracking_config",
+    "trusted",
     "write_tracks",
 ]

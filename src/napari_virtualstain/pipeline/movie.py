@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FLUORESCENCE = "virtual_fluorescence.ome.tif"
 LABELS = "labels.ome.tif"
+UNCERTAINTY = "uncertainty.ome.tif"
 
 
 @dataclass(slots=True)
@@ -65,9 +66,9 @@ def process_movie(
     """Stain, segment, track and measure a movie into a folder, and score it.
 
     Writes ``virtual_fluorescence.ome.tif labels.ome.tif tracks.csv events.csv
-    measures.csv settings.json run.json`` and with a reference ``metrics.csv
-    report.html``. What an earlier run with the same input and settings finished is
-    kept; what it began is resumed within the step.
+    measures.csv settings.json run.json``, ``uncertainty.ome.tif`` where the model predicts
+    it, and with a reference ``metrics.csv report.html``. What an earlier run with the same
+    input and settings finished is kept; what it began is resumed within the step.
 
     Parameters
     ----------
@@ -144,18 +145,20 @@ class _Run:
         chosen = self.settings.stain
         used = _model_facts(chosen.model, "generator")
         place: dict[str, Any] = {"device": device, "tile": tile}
+        outputs = [FLUORESCENCE, *([UNCERTAINTY] if self._is_uncertain else [])]
 
         def work(resume: bool) -> None:
             stain_stack(
                 self.stack,
                 self._path(FLUORESCENCE),
                 chosen,
+                uncertainty_out=self._path(UNCERTAINTY) if self._is_uncertain else None,
                 resume=resume,
                 **place,
                 **self._writing,
             )
 
-        self._step("stain", [FLUORESCENCE], [chosen.model_dump(), used], work, used)
+        self._step("stain", outputs, [chosen.model_dump(), used], work, used)
         save_settings(self._path("settings.json"), self.settings, overwrite=True)
 
     def segment(self, device: str | None) -> None:
@@ -182,6 +185,7 @@ class _Run:
             tracks = track_stack(
                 self._open(LABELS),
                 self._open(FLUORESCENCE),
+                self._uncertainty,
                 config=self.settings.track,
                 **self.common,
             )
@@ -199,6 +203,7 @@ class _Run:
                 self._open(LABELS),
                 self._open(FLUORESCENCE),
                 self._path("measures.csv"),
+                uncertainty=self._uncertainty,
                 tracks=Tracks.from_csv(self._path("tracks.csv")),
                 overwrite=True,
                 **self.common,
@@ -224,6 +229,23 @@ class _Run:
         used = [str(reference.data.name), reference.shape]
         self._step("evaluate", ["metrics.csv", "report.html"], used, work, facts)
         self.result.score = str(self.record.facts("evaluate").get("score", ""))
+
+    @property
+    def _is_uncertain(self) -> bool:
+        """Whether the expected error is written: as asked, or where the model predicts it."""
+        from ..inference import is_add_on
+        from ..models import default_model, read_card
+
+        chosen = self.settings.stain
+        if chosen.uncertainty is not None:
+            return chosen.uncertainty
+        if is_add_on(chosen.model):
+            return False
+        return read_card(chosen.model or default_model("generator")).predicts_uncertainty
+
+    @property
+    def _uncertainty(self) -> Stack | None:
+        return self._open(UNCERTAINTY) if self._is_uncertain else None
 
     @property
     def _writing(self) -> dict[str, Any]:
@@ -261,7 +283,10 @@ class _Run:
 
 def _model_facts(model: str | None, kind: Any) -> dict[str, Any]:
     """Return name and checksum of the model that a step uses."""
+    from ..inference import is_add_on
     from ..models import default_model, read_card
 
+    if kind == "generator" and is_add_on(model):
+        return {"model": model, "weights_sha256": None}
     name = model or default_model(kind)
     return {"model": name, "weights_sha256": read_card(name).weights_sha256}

@@ -46,10 +46,23 @@ class StainSettings(_Settings):
         Name or path of a generator; None is the default one.
     frames : str or None
         Such as ``"0:100"``; None is all.
+    precision : {"auto", "float32", "bfloat16", "float16"}
+        Arithmetic; ``float32`` is the same on all machines.
+    average : bool or None
+        Whether to average over the eight turns and flips; None does as the model says.
+    temporal : int
+        Frames before and after over which flicker is averaged away; 0 for none.
+    uncertainty : bool or None
+        Whether to write the expected error too, from which objects and tracks get their
+        trust; None writes it where the model predicts it.
     """
 
     model: str | None = None
     frames: str | None = None
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    average: bool | None = None
+    temporal: int = Field(default=0, ge=0, le=15)
+    uncertainty: bool | None = None
 
 
 class SegmentSettings(_Settings):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +23,18 @@ def stain_stack(
     out: Path,
     settings: StainSettings,
     *,
+    uncertainty_out: Path | None = None,
     device: str | None = None,
     tile: int | None = None,
+    scheduler: str | None = None,
     resume: bool = False,
     overwrite: bool = False,
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
 ) -> Stack:
     """Write the virtual fluorescence of a bright-field stack, and return it.
+
+    With `uncertainty_out` the expected error is written there.
 
     Raises
     ------
@@ -44,8 +48,13 @@ def stain_stack(
         out,
         settings.model,
         frames=settings.frames,
+        uncertainty_out=uncertainty_out,
         device=device,
         tile=tile,
+        precision=settings.precision,
+        test_time_augmentation=settings.average,
+        temporal=settings.temporal,
+        scheduler=scheduler,
         resume=resume,
         overwrite=overwrite,
         progress=progress,
@@ -93,12 +102,15 @@ def segment_stack(
 def track_stack(
     labels: Stack,
     intensity: Stack | None = None,
+    uncertainty: Stack | None = None,
     *,
     config: TrackingConfig | None = None,
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
 ) -> Tracks:
     """Return the tracks of a labels stack; a single frame counts as a movie of one.
+
+    With `uncertainty`, the table has a column ``trust``; see :func:`label_trust`.
 
     Raises
     ------
@@ -109,12 +121,13 @@ def track_stack(
     """
     from ..tracking import track
 
-    if intensity is not None and intensity.shape != labels.shape:
-        raise InputError(
-            f"The intensity {intensity.name} has shape {intensity.shape}, the labels "
-            f"{labels.name} {labels.shape}: expected the same."
-        )
-    return track(
+    for name, image in (("intensity", intensity), ("uncertainty", uncertainty)):
+        if image is not None and image.shape != labels.shape:
+            raise InputError(
+                f"The {name} {image.name} has shape {image.shape}, the labels "
+                f"{labels.name} {labels.shape}: expected the same."
+            )
+    tracks = track(
         as_movie(labels),
         intensity=None if intensity is None else as_movie(intensity),
         pixel_size_um=labels.pixel_size_um or 1.0,
@@ -122,6 +135,48 @@ def track_stack(
         config=config,
         progress=progress,
         cancel=cancel,
+    )
+    if uncertainty is None:
+        return tracks
+    return trusted(tracks, labels, _needed(intensity), uncertainty)
+
+
+def _needed(intensity: Stack | None) -> Stack:
+    if intensity is None:
+        raise InputError(
+            "Trust compares the fluorescence with its uncertainty, but only the uncertainty was "
+            "given: give the fluorescence too (--intensity)."
+        )
+    return intensity
+
+
+def trusted(tracks: Tracks, labels: Stack, intensity: Stack, uncertainty: Stack) -> Tracks:
+    """Return the tracks with columns ``trust``, NaN where nothing was seen, and ``track_trust``.
+
+    The latter is the mean over the track.
+    """
+    table = tracks.table.drop(columns=["trust", "track_trust"], errors="ignore")
+    found = movie_trust(labels, intensity, uncertainty)
+    table = table.merge(found, on=["frame", "label"], how="left")
+    table["track_trust"] = table.groupby("track_id")["trust"].transform("mean")
+    return replace(tracks, table=table)
+
+
+def movie_trust(labels: Stack, intensity: Stack, uncertainty: Stack) -> pd.DataFrame:
+    """Return ``frame label trust`` of each object; see :func:`label_trust`."""
+    import numpy as np
+    import pandas as pd
+
+    from ..inference import label_trust
+
+    movies = [as_movie(stack) for stack in (labels, intensity, uncertainty)]
+    rows = [
+        (frame, label, trust)
+        for frame in range(len(movies[0]))
+        for label, trust in label_trust(*(np.asarray(movie[frame]) for movie in movies)).items()
+    ]
+    return pd.DataFrame(rows, columns=["frame", "label", "trust"]).astype(
+        {"frame": "int64", "label": "int64", "trust": "float64"}
     )
 
 
@@ -159,6 +214,7 @@ def measure_stack(
     intensity: Stack | None,
     out: Path,
     *,
+    uncertainty: Stack | None = None,
     tracks: Tracks | None = None,
     overwrite: bool = False,
     progress: ProgressCallback | None = None,
@@ -166,7 +222,8 @@ def measure_stack(
 ) -> pd.DataFrame:
     """Write the measures of each mitochondrion in each frame as CSV, and return them.
 
-    With `tracks`, a column ``track_id`` says which track each belongs to (-1 for none).
+    With `tracks`, a column ``track_id`` says which track each belongs to (-1 for none);
+    with `uncertainty`, a column ``trust`` how far each stands above its expected error.
     """
     from ..segmentation import measure
 
@@ -178,6 +235,9 @@ def measure_stack(
         progress=progress,
         cancel=cancel,
     )
+    if uncertainty is not None:
+        found = movie_trust(stack, _needed(intensity), uncertainty)
+        table = table.merge(found, on=["frame", "label"], how="left")
     if tracks is not None:
         seen = tracks.table.loc[tracks.table["label"] > 0, ["frame", "label", "track_id"]]
         table = table.merge(seen, on=["frame", "label"], how="left")

@@ -8,6 +8,8 @@ import pandas as pd
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
     """Return ``track_id length missing quality weakest weakest_frame reason``, riskiest first.
 
+    Where the table has a column ``trust``, its mean over each track is added.
+
     Parameters
     ----------
     table : DataFrame
@@ -29,4 +31,6 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     summary["weakest"] = worst.quality
     summary["weakest_frame"] = worst.frame
     summary["reason"] = worst.reason
+    if "trust" in table:
+        summary["trust"] = groups["trust"].mean()
     return summary.sort_values("weakest", kind="stable").reset_index()
