@@ -56,6 +56,8 @@ def simulated_config(steps: int) -> TrainingConfig:
         licence="BSD-3-Clause",
         data_source="the simulator of napari-virtualstain",
         validation_groups=["held-out"],
+        keep_best=False,
+        patience=None,
         seed=3,
         steps=steps,
     )
@@ -71,7 +73,12 @@ def real_config(init: Path, steps: int) -> TrainingConfig:
         licence="Weights BSD-3-Clause; trained on GPL-3.0 images: cite Somani et al. 2022",
         data_source="AyushSomani001/VirtualStain_I2I at 0738c87, public sample",
         init=str(init),
-        optimisation=recommended.optimisation.model_copy(update={"learning_rate": 1.2e-3}),
+        optimisation=recommended.optimisation.model_copy(
+            update={"learning_rate": 1.2e-3, "init_rate_factor": 1.0}
+        ),
+        frozen_statistics=0.0,
+        keep_best=False,  # the held-out cell judges only
+        patience=None,
         loss=recommended.loss.model_copy(update={"l1": 3.0}),
         validation_groups=[HELD_OUT],
         validation_images=17,

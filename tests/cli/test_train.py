@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from PIL import Image
 
 import napari_virtualstain as vs
@@ -60,6 +61,25 @@ def test_train_writes_a_model_that_stains(run: Run, pairs: Path, tmp_path: Path)
     )  # fmt: skip
     assert "already" in run(*_arguments(pairs), code=2).stderr
     run(*_arguments(pairs), "--overwrite", "--init", "mine.safetensors", "--roi", "0:64,10:90")
+
+
+def test_train_reads_neighbouring_planes_of_stacks(run: Run, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for folder in ("bf", "fl"):
+        (tmp_path / folder).mkdir()
+        for cell in "ab":
+            stack = rng.integers(100, 60000, (3, 64, 64)).astype(np.uint16)
+            path = tmp_path / folder / f"{cell}.tif"
+            tifffile.imwrite(path, stack, imagej=True, metadata={"axes": "ZYX"})
+    result = run(
+        "train", "--bright-field", "bf", "--fluorescence", "fl", "-o", "z.safetensors",
+        "--arch", "compact", "--batch-size", 1, "--crop-size", 32, "--device", "cpu",
+        "--planes", 3, "--plane-axis", "z", "--minutes", 1e-6, "--correct-registration",
+        "--pixel-size-um", 0.1,
+    )  # fmt: skip
+    assert "3 pairs train, 3 are held out" in result.stderr
+    assert "model after 1 steps" in result.stdout
+    assert read_card(tmp_path / "z.safetensors").inputs.offsets == (-1, 0, 1)
 
 
 def test_train_refuses_before_the_first_step(run: Run, pairs: Path, tmp_path: Path) -> None:

@@ -57,6 +57,17 @@ def test_csv_lists_pairs_and_groups(tmp_path: Path) -> None:
     np.testing.assert_array_equal(pairs.fluorescence[0], tifffile.imread(tmp_path / "q.tif"))
 
 
+def test_one_fluorescence_image_belongs_to_the_middle_of_its_stack(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    stack = rng.integers(0, 9000, (5, 24, 32)).astype("uint16")
+    tifffile.imwrite(tmp_path / "bf.tif", stack, imagej=True, metadata={"axes": "ZYX"})
+    _write(tmp_path, ["fl.tif"], 1)
+    pairs = match_pairs(tmp_path / "bf.tif", tmp_path / "fl.tif", planes=3, plane_axis="z")
+    assert len(pairs) == 1
+    np.testing.assert_array_equal(pairs.bright_field[0], stack[1:4])
+    assert "middle plane" in pairs.notes[0]
+
+
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "bright_field,fluorescence\nno.tif,no.tif\n"])
 def test_bad_csv_says_what_is_expected(tmp_path: Path, text: str) -> None:
     (tmp_path / "list.csv").write_text(text)

@@ -9,6 +9,8 @@ from scipy import ndimage
 from napari_virtualstain.data import (
     CorrelativePairs,
     correct_shifts,
+    frame_motion_notes,
+    frame_shifts,
     local_motion_notes,
     measure_shift,
     measure_shifts,
@@ -56,6 +58,31 @@ def test_correction_brings_the_pair_together_and_cuts_the_rim() -> None:
     assert 122 <= height <= 124
     assert 123 <= width <= 125
     assert "moved by" in corrected.notes[-1]
+
+
+def test_a_frame_that_lies_elsewhere_is_found_and_moved_by_its_own_shift() -> None:
+    scenes = [_scene(seed, 2.5, -1.5) for seed in range(5)] + [_scene(5, -4, 5)]
+    pairs = CorrelativePairs.from_arrays([s[0] for s in scenes], [s[1] for s in scenes])
+    shifts = measure_shifts(pairs)
+    each = frame_shifts(pairs, shifts)
+    assert all(shift == shifts["all"] for shift in each[:5])
+    assert (each[5].dy, each[5].dx) == pytest.approx((-4, 5), abs=0.4)
+    assert "1 of 6 frames" in frame_motion_notes(pairs, shifts)[0]
+    corrected = correct_shifts(pairs, each)
+    assert "1 of them by shifts of their own" in corrected.notes[-1]
+    for index in range(len(corrected)):
+        one = corrected.subset([index])
+        assert measure_shift(one.bright_field[0], one.fluorescence).distance < 0.5
+
+
+def test_frames_without_evidence_follow_their_group() -> None:
+    rng = np.random.default_rng(1)
+    scenes = [_scene(seed, 3, 0) for seed in range(4)]
+    dim = (scenes[0][0], rng.normal(size=scenes[0][1].shape))
+    pairs = CorrelativePairs.from_arrays(*zip(*scenes, dim, strict=True))
+    shifts = measure_shifts(pairs)
+    assert frame_shifts(pairs, shifts)[-1] == shifts["all"]
+    assert frame_motion_notes(pairs, shifts) == ()
 
 
 def test_small_shift_is_left_alone() -> None:

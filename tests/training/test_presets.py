@@ -98,6 +98,13 @@ def test_epochs_become_steps() -> None:
     assert config.updated(epochs=None, steps=7).step_count(100) == 7
 
 
+def test_steps_grow_with_the_root_of_the_data_within_limits() -> None:
+    config = TrainingConfig(crop_size=100)
+    counts = [config.step_count(1, pixels=crops * 100**2) for crops in (4, 100, 400, 10**6)]
+    assert counts == [500, 1000, 2000, 3000]
+    assert config.updated(init="mito-h9c2").step_count(1, pixels=100**3) == 500
+
+
 def test_settings_need_no_torch() -> None:
     code = "import sys; from napari_virtualstain.training import preset; preset();"
     command = [sys.executable, "-c", code + "print('torch' in sys.modules)"]

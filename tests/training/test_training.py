@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from napari_virtualstain.training import (
     train_events,
 )
 from napari_virtualstain.training import trainer as trainer_module
+from napari_virtualstain.training.preparation import prepare
 
 from .conftest import make_pairs
 
@@ -129,6 +131,7 @@ def test_resumed_training_is_bit_identical(
         discriminator_width=2,
         augmentation={"elastic_px": 1, "noise": 0.1, "rotation_deg": 20},
         patience=5,
+        frozen_statistics=0.5,
     )
     straight, broken = tmp_path / "a" / "m.safetensors", tmp_path / "b" / "m.safetensors"
     train(pairs, config, output=straight)
@@ -291,6 +294,46 @@ def test_early_stopping_keeps_the_best_and_says_that_it_chose(
     assert result.stopped_early
     assert result.steps < 200
     assert result.card.scores["chosen_on_the_same_images"] is True
+
+
+def test_statistics_are_kept_in_the_last_steps(
+    pairs: CorrelativePairs, config: TrainingConfig, output: Path, monkeypatch
+) -> None:
+    original = trainer_module.Trainer.train_step
+    kept = []
+
+    def recorded(self, batch):
+        losses = original(self, batch)
+        kept.append([buffer.clone() for buffer in self.generator.buffers()])
+        return losses
+
+    monkeypatch.setattr(trainer_module.Trainer, "train_step", recorded)
+    train(pairs, config.updated(frozen_statistics=0.5), output=output)
+    same = [all(map(torch.equal, a, b)) for a, b in pairwise(kept)]
+    assert same == [False, False, True, True, True]
+
+
+def test_time_that_is_over_ends_the_training_with_a_model(
+    pairs: CorrelativePairs, config: TrainingConfig, output: Path
+) -> None:
+    result = train(pairs, config.updated(minutes=1e-9), output=output)
+    assert result.steps == 1
+    assert load_model(output).card.training["steps"] == 1
+    assert pd.read_csv(result.history)["validation_pearson"].notna().any()
+    ample = train(pairs, config.updated(minutes=1e3), output=output, overwrite=True)
+    assert ample.steps == 6
+
+
+def test_an_empty_field_is_not_stretched_to_full_brightness(
+    pairs: CorrelativePairs, config: TrainingConfig
+) -> None:
+    rng = np.random.default_rng(0)
+    dark = (rng.poisson(2, (48, 48)) + 20).astype(np.uint8)
+    targets = (*pairs.fluorescence[:-1], dark)
+    prepared = prepare(replace(pairs, fluorescence=targets), config, stride=2)
+    images = [pair.normalised()[1] for pair in (*prepared.train, *prepared.validation)]
+    spreads = sorted(float(image.std()) for image in images)
+    assert spreads[0] < 0.3 * spreads[1]
 
 
 def test_one_cell_gives_no_score_unless_asked_for(

@@ -106,6 +106,26 @@ def test_fine_tuning_changes_only_what_it_may(
     assert changed
     assert all(name.startswith(PARTS[trainable]) for name in changed)
     assert load_model(tuned).card.training["settings"]["init"] == str(base)
+    # a few crops are no sample of what BatchNorm normalises by
+    assert not any("running" in name for name in changed)
+
+
+def test_fine_tuning_is_never_worse_than_its_start_on_what_is_held_out(
+    pairs: CorrelativePairs, config: TrainingConfig, tmp_path: Path
+) -> None:
+    base = tmp_path / "base" / "m.safetensors"
+    train(pairs, config.updated(steps=30), output=base)
+    ruin = {"learning_rate": 1.0, "init_rate_factor": 1.0, "ema_decay": 0.0, "gradient_clip": 0,
+            "schedule": "constant"}  # fmt: skip
+    settings = config.updated(init=str(base), keep_best=True, monitor="loss", optimisation=ruin)
+    tuned = tmp_path / "tuned" / "m.safetensors"
+    result = train(make_pairs(seed=3), settings, output=tuned)
+    assert result.card.training["best_step"] == 0
+    assert "nothing better" in result.warnings[-1]
+    before, after = (load_model(path).network.state_dict() for path in (base, tuned))
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    means = result.scores.groupby("method")["pearson"].mean()
+    assert means["virtual stain"] == pytest.approx(means["starting model"])
 
 
 def test_fine_tuning_finds_the_units_of_another_camera(

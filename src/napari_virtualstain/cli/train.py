@@ -33,6 +33,10 @@ def train(
         float | None, typer.Option(help="How often each pair is drawn on average.", min=0.0)
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Steps in all, instead of epochs.")] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Longest time for the steps; the schedule is fitted to it."),
+    ] = None,
     init: Annotated[
         str | None, typer.Option(help="Model to start from (fine-tuning), by name or file.")
     ] = None,
@@ -46,6 +50,12 @@ def train(
     validation_groups: Annotated[
         list[str] | None, typer.Option(help="Cells or movies held out; several with commas.")
     ] = None,
+    planes: Annotated[
+        int, typer.Option(help="Bright-field planes read for one, odd; needs stacks.", min=1)
+    ] = 1,
+    plane_axis: Annotated[
+        str, typer.Option(help="Where these planes lie: z (above, below) or t (before, after).")
+    ] = "z",
     roi: Annotated[
         list[str] | None,
         typer.Option(help="Part of all images in pixels, Y0:Y1,X0:X1; may be repeated."),
@@ -67,6 +77,10 @@ def train(
     ] = False,
     ignore_unmatched: Annotated[
         bool, typer.Option("--ignore-unmatched", help="Leave out files without partner.")
+    ] = False,
+    correct_registration: Annotated[
+        bool,
+        typer.Option("--correct-registration", help="Undo certain shifts between the channels."),
     ] = False,
     allow_leakage: Annotated[
         bool,
@@ -90,6 +104,8 @@ def train(
             architecture=None if arch is None else {"name": arch, "arguments": {}},
             epochs=epochs,
             steps=steps,
+            minutes=minutes,
+            inputs={"planes": planes, "axis": plane_axis} if planes > 1 else None,
             init=init,
             trainable=trainable,
             validation_groups=groups or None,
@@ -99,6 +115,7 @@ def train(
             device=device,
             pixel_size_um=pixel_size_um,
             bad_pairs="drop" if drop_bad_pairs else None,
+            correct_registration=correct_registration or None,
             allow_leakage=allow_leakage or None,
             name=out.stem,
         )
@@ -191,6 +208,7 @@ def _train(
         elif isinstance(event, TrainingWarning):
             job.note(f"Warning: {event.message}")
         elif isinstance(event, StepFinished):
+            reporter.total = event.steps
             reporter.advance()
         elif isinstance(event, Validated):
             scores = ", ".join(f"{name} {value:.3g}" for name, value in event.scores.items())

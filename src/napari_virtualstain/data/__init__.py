@@ -40,6 +40,8 @@ __all__ = [
     "fit_features",
     "fit_maps",
     "foreground_mask",
+    "frame_motion_notes",
+    "frame_shifts",
     "group_of",
     "guess_groups",
     "image_statistics",
@@ -72,13 +74,15 @@ _LATER = {
     "Shift": "registration",
     "Split": "splits",
     "TensorBatch": "dataset",
-    "correct_shifts": "registration",
+    "correct_shifts": "shift_correction",
     "deviations": "statistics",
     "feature_shifts": "statistics",
     "find_overlaps": "leakage",
     "fit_features": "statistics",
     "fit_maps": "sampler",
     "foreground_mask": "foreground",
+    "frame_motion_notes": "registration",
+    "frame_shifts": "registration",
     "image_statistics": "statistics",
     "in_focus": "foreground",
     "inspect_pairs": "inspection",
@@ -104,7 +108,8 @@ if TYPE_CHECKING:
     from .pairing import match_pairs
     from .registration import (
         Shift,
-        correct_shifts,
+        frame_motion_notes,
+        frame_shifts,
         local_motion_notes,
         measure_shift,
         measure_shifts,
@@ -112,6 +117,7 @@ if TYPE_CHECKING:
         shift_map,
     )
     from .sampler import CropBatch, CropSampler, PreparedPair, fit_maps
+    from .shift_correction import correct_shifts
     from .splits import Split, split_pairs
     from .statistics import (
         ImageStatistics,

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Source: TypeAlias = str | Path | Sequence[str | Path]
 Channel: TypeAlias = int | str | None
+_MIDDLE_NOTE = (
+    "Bright-field stacks with one fluorescence image each: the middle plane counts as its plane."
+)
 _SUFFIXES = {
     ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".dv", ".zarr", ".npy", ".nd2", ".czi",
 }  # fmt: skip
@@ -231,6 +234,12 @@ class _Opener:
         first, second = self._stacks(file)
         inputs, axes = _planes_first(first)
         targets, target_axes = _planes_first(second)
+        indices = list(np.ndindex(inputs.shape[:-2]))
+        is_one_of_stack = axes == f"{target_axes}z" and inputs.shape[-2:] == targets.shape[-2:]
+        if is_one_of_stack and inputs.shape[:-3] == targets.shape[:-2]:
+            middle = inputs.shape[-3] // 2
+            indices = [index for index in indices if index[-1] == middle]
+            targets, target_axes = np.broadcast_to(targets[..., None, :, :], inputs.shape), axes
         if inputs.shape != targets.shape or axes != target_axes:
             raise InputError(
                 f"{file.bright_field.name} has {_described(inputs, axes)} and "
@@ -238,7 +247,6 @@ class _Opener:
                 "pair must have the same frames, planes and size."
             )
         name = stem(file.bright_field.name)
-        indices = list(np.ndindex(inputs.shape[:-2]))
         return CorrelativePairs(
             bright_field=tuple(self._neighbours(inputs, axes, index) for index in indices),
             fluorescence=tuple(targets[index] for index in indices),
@@ -246,6 +254,7 @@ class _Opener:
             groups=(group,) * len(indices),
             movies=(str(file.bright_field),) * len(indices),
             pixel_size_um=self.pixel_size_um or first.pixel_size_um,
+            notes=(_MIDDLE_NOTE,) if is_one_of_stack else (),
         )
 
     def _stacks(self, file: PairFiles) -> tuple[Stack, Stack]:
@@ -332,4 +341,5 @@ def _joined(parts: Sequence[CorrelativePairs]) -> CorrelativePairs:
         groups=tuple(group for part in parts for group in part.groups),
         movies=tuple(movie for part in parts for movie in part.movies),
         pixel_size_um=next(iter(sorted(sizes)), None),
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )

@@ -4,13 +4,14 @@ Bright-field and fluorescence look different, so grey values cannot be correlate
 What they share is where structure is: the local contrast of the bright-field image
 follows the brightness of the fluorescence. One crop is too weak for a sure answer
 (the peak drowns in its own noise), so the correlation is summed over all pairs of a
-group, and the answer comes with its significance.
+group, and the answer comes with its significance. A single frame counts for itself only
+where its own peak is certain and lies elsewhere than its group's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,6 +52,9 @@ class Shift:
     def is_certain(self) -> bool:
         """Whether the peak stands out of its own noise."""
         return self.significance >= SIGNIFICANT
+
+
+NO_SHIFT = Shift(0.0, 0.0, 0.0, 0)
 
 
 def measure_shift(
@@ -100,14 +104,86 @@ def measure_shifts(
     """
     shifts = {}
     for group in pairs.group_names:
-        members = pairs.of_groups([group])
-        step = -(-len(members) // most_pairs)
-        members = members.subset(range(0, len(members), step))
+        members = _sampled(pairs, group, most_pairs)
         centre = members.planes // 2
         inputs = [middle(image[centre]) for image in members.bright_field]
         targets = [middle(image) for image in members.fluorescence]
         shifts[group] = measure_shift(inputs, targets, search_px=search_px)
     return shifts
+
+
+def frame_shifts(
+    pairs: CorrelativePairs,
+    shifts: Mapping[str, Shift],
+    *,
+    search_px: int = 16,
+    apart_px: float = 1.0,
+) -> tuple[Shift, ...]:
+    """Return the shift of each pair: its own where the evidence suffices, else its group's.
+
+    Parameters
+    ----------
+    pairs : CorrelativePairs
+        Of any groups.
+    shifts : dict of str to Shift
+        Of :func:`measure_shifts`.
+    search_px : int
+        Largest shift looked for along each axis.
+    apart_px : float
+        A certain peak of one frame that is nearer to the group's shift than this is the
+        group's, which rests on more frames.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).normal(size=(2, 64, 64))
+    >>> pairs = CorrelativePairs.from_arrays(images, images)
+    >>> len(frame_shifts(pairs, measure_shifts(pairs)))
+    2
+    """
+    found = []
+    for image, target, group in zip(
+        pairs.bright_field, pairs.fluorescence, pairs.groups, strict=True
+    ):
+        common = shifts.get(group, NO_SHIFT)
+        own = measure_shift([middle(image[len(image) // 2])], [middle(target)], search_px=search_px)
+        far = np.hypot(own.dy - common.dy, own.dx - common.dx) >= apart_px
+        found.append(own if own.is_certain and (far or not common.is_certain) else common)
+    return tuple(found)
+
+
+def frame_motion_notes(
+    pairs: CorrelativePairs,
+    shifts: Mapping[str, Shift],
+    *,
+    tolerance_px: float = 2.0,
+    most_pairs: int = 24,
+) -> tuple[str, ...]:
+    """Return a warning for each group in which single frames are displaced otherwise.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).normal(size=(2, 64, 64))
+    >>> pairs = CorrelativePairs.from_arrays(images, images)
+    >>> frame_motion_notes(pairs, measure_shifts(pairs))
+    ()
+    """
+    notes = []
+    for group in pairs.group_names:
+        members = _sampled(pairs, group, most_pairs)
+        common = shifts.get(group, NO_SHIFT)
+        apart = [
+            float(np.hypot(own.dy - common.dy, own.dx - common.dx))
+            for own in frame_shifts(members, shifts)
+        ]
+        odd = [name for name, far in zip(members.names, apart, strict=True) if far > tolerance_px]
+        if odd and common.is_certain and len(members) > 2:
+            notes.append(
+                f"Group {group}: {len(odd)} of {len(members)} frames looked at are displaced "
+                f"otherwise than the rest, by up to {max(apart):.1f} px, such as {odd[0]!r}. The "
+                "stage drifted or the structures moved between the exposures: ask for correction, "
+                "or leave these frames out."
+            )
+    return tuple(notes)
 
 
 def shift_map(
@@ -188,9 +264,7 @@ def local_motion_notes(
     """
     notes = []
     for group in pairs.group_names:
-        members = pairs.of_groups([group])
-        step = -(-len(members) // most_pairs)
-        members = members.subset(range(0, len(members), step))
+        members = _sampled(pairs, group, most_pairs)
         if len({image.shape for image in members.fluorescence}) > 1:
             continue
         centre = members.planes // 2
@@ -207,63 +281,10 @@ def local_motion_notes(
     return tuple(notes)
 
 
-def correct_shifts(
-    pairs: CorrelativePairs, shifts: dict[str, Shift], *, smallest_px: float = 0.5
-) -> CorrelativePairs:
-    """Return the pairs with the fluorescence moved back, and the rims cut off.
-
-    Parameters
-    ----------
-    pairs : CorrelativePairs
-        Unchanged.
-    shifts : dict of str to Shift
-        Of :func:`measure_shifts`; uncertain and smaller ones are left alone.
-    smallest_px : float
-        Shifts below it are not worth the interpolation.
-
-    Examples
-    --------
-    >>> images = np.random.default_rng(0).random((1, 16, 16))
-    >>> pairs = CorrelativePairs.from_arrays(images, images)
-    >>> len(correct_shifts(pairs, {}))
-    1
-    """
-    inputs, targets, notes = [], [], []
-    for image, target, group in zip(
-        pairs.bright_field, pairs.fluorescence, pairs.groups, strict=True
-    ):
-        shift = shifts.get(group)
-        if shift is None or not shift.is_certain or shift.distance < smallest_px:
-            inputs.append(image)
-            targets.append(target)
-            continue
-        moved, valid = _moved_back(target, shift)
-        inputs.append(image[:, valid[0], valid[1]])
-        targets.append(moved[valid])
-    for group, shift in shifts.items():
-        if shift.is_certain and shift.distance >= smallest_px:
-            notes.append(
-                f"Group {group}: fluorescence moved by dy {-shift.dy:+.2f}, dx {-shift.dx:+.2f} px."
-            )
-    moved_pairs = replace(pairs, bright_field=tuple(inputs), fluorescence=tuple(targets))
-    return moved_pairs.with_notes(*notes)
-
-
-def _moved_back(
-    target: NDArray[np.generic], shift: Shift
-) -> tuple[NDArray[np.generic], tuple[slice, slice]]:
-    """Return the target moved by minus the shift, and the part that is not invented."""
-    moved = ndimage.shift(
-        np.asarray(target, np.float64), (-shift.dy, -shift.dx), order=3, mode="nearest"
-    )
-    if target.dtype.kind in "iu":
-        limits = np.iinfo(target.dtype.str)
-        moved = np.clip(np.round(moved), limits.min, limits.max)
-    valid = tuple(
-        slice(int(np.ceil(max(0.0, -d))), n - int(np.ceil(max(0.0, d))))
-        for d, n in zip((shift.dy, shift.dx), target.shape, strict=True)
-    )
-    return moved.astype(target.dtype), (valid[0], valid[1])
+def _sampled(pairs: CorrelativePairs, group: str, most: int) -> CorrelativePairs:
+    """Return at most `most` pairs of a group, evenly spread."""
+    members = pairs.of_groups([group])
+    return members.subset(range(0, len(members), -(-len(members) // most)))
 
 
 def _correlation(inputs: _FloatImage, target: _FloatImage, search_px: int) -> _FloatImage | None:

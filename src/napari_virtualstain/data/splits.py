@@ -190,7 +190,8 @@ def _within_one_group(
     text = (
         f"All {count} pairs count as one cell or movie, so nothing independent is held out: the "
         f"last {count - first} follow the training, and no score for new cells can be given. "
-        "Add another cell, or give a grouping pattern if there are several."
+        "Add another cell, or give a grouping pattern if there are several"
+        + (" ('.+' if every file shows another field)." if len(set(pairs.movies)) > 1 else ".")
     )
     split = _split(pairs, held_out, [*notes, text], crossing)
     return Split(

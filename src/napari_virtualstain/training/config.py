@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -11,7 +12,9 @@ from ..errors import InputError
 from ..losses import LossConfig
 from ..models import Architecture, Inputs, unet_arguments
 
-Monitor: TypeAlias = Literal["bandpass_pearson", "pearson", "loss"]
+Monitor: TypeAlias = Literal["correlations", "bandpass_pearson", "pearson", "loss"]
+
+_FEWEST_STEPS, _MOST_STEPS = 500, 3000
 
 
 class Optimisation(BaseModel):
@@ -33,6 +36,12 @@ class Optimisation(BaseModel):
     )
     gradient_clip: float = Field(
         default=1.0, ge=0, description="Largest norm of the gradient; 0 is off."
+    )
+    init_rate_factor: float = Field(
+        default=0.2,
+        gt=0,
+        le=1,
+        description="Factor on the learning rate when starting from a model, which would forget.",
     )
     ema_decay: float = Field(
         default=0.995, ge=0, lt=1, description="Decay of the averaged weights; 0 is off."
@@ -85,9 +94,25 @@ class TrainingConfig(BaseModel):
 
     crop_size: int = Field(default=256, ge=16, le=2048, description="Side of a crop, pixels.")
     batch_size: int = Field(default=8, ge=1, le=1024, description="Crops a step.")
-    steps: int | None = Field(default=None, ge=1, description="Steps in all; or give epochs.")
+    steps: int | None = Field(
+        default=None,
+        ge=1,
+        description="Steps in all; or give epochs. Without both as many as the data is worth.",
+    )
     epochs: float | None = Field(
         default=None, gt=0, description="Times that every training pair is drawn, on average."
+    )
+    minutes: float | None = Field(
+        default=None,
+        gt=0,
+        description="Longest time for the steps: fewer are made, with a schedule that fits.",
+    )
+    frozen_statistics: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Share of the steps, the last ones, in which BatchNorm keeps its statistics; "
+        "if empty, all of them when starting from a model, and none otherwise.",
     )
     min_foreground: float = Field(
         default=0.0, ge=0, lt=1, description="Smallest share of foreground pixels of a crop."
@@ -115,15 +140,23 @@ class TrainingConfig(BaseModel):
         default=False,
         description="Whether a score is given although the judged cells also trained.",
     )
-    validate_every: int = Field(default=200, ge=1, description="Steps between validations.")
+    validate_every: int | None = Field(
+        default=None, ge=1, description="Steps between validations; a fifteenth of all if empty."
+    )
     validation_images: int = Field(
         default=16, ge=1, description="Held-out images looked at while training."
     )
     patience: int | None = Field(
         default=None, ge=1, description="Validations without improvement before stopping early."
     )
+    keep_best: bool = Field(
+        default=False,
+        description="Whether the weights with the best held-out score are kept, not the last; "
+        "with patience always.",
+    )
     monitor: Monitor = Field(
-        default="bandpass_pearson", description="What early stopping looks at."
+        default="bandpass_pearson",
+        description="What decides which weights are best; correlations is the mean of both.",
     )
 
     init: str = Field(default="", description="Model to start from: its name or path.")
@@ -187,12 +220,32 @@ class TrainingConfig(BaseModel):
         except ValidationError as error:
             raise InputError(validation_text(error)) from error
 
-    def step_count(self, pairs: int) -> int:
-        """Return the number of steps for so many training pairs."""
+    def step_count(self, pairs: int, pixels: int = 0) -> int:
+        """Return the number of steps for so many training pairs, of so many pixels in all.
+
+        Without steps and epochs it grows with the root of the data, from 500 to 3000: few
+        images are learnt by heart, and many are worth more time, but not in proportion.
+        A model that is fine-tuned needs half of that.
+        """
         if self.steps is not None:
             return self.steps
-        epochs = self.epochs if self.epochs is not None else 100.0
-        return max(1, round(epochs * pairs / self.batch_size))
+        if self.epochs is not None:
+            return max(1, round(self.epochs * pairs / self.batch_size))
+        crops = pixels / self.crop_size**2
+        steps = round(min(max(100 * math.sqrt(crops), _FEWEST_STEPS), _MOST_STEPS))
+        return steps // 2 if self.init else steps
+
+    @property
+    def kept_share(self) -> float:
+        """Share of the steps, the last ones, in which BatchNorm keeps its statistics."""
+        if self.frozen_statistics is not None:
+            return self.frozen_statistics
+        return 1.0 if self.init else 0.0
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether held-out images choose the weights."""
+        return self.keep_best or self.patience is not None
 
     def network_architecture(self) -> dict[str, Any]:
         """Return the architecture with the channels that inputs and loss ask for."""

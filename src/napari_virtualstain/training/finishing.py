@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import platform
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from torch import nn
 
 from ..data import PreparedPair
 from ..inference import TiledNetwork
 from ..losses import LossConfig
-from ..metrics import compare, summarise
+from ..metrics import compare, evaluate, summarise
 from ..models import Architecture, CardNormalisation, ModelCard
 from ..progress import CancelToken
 from .config import TrainingConfig
 from .device import Compute
 from .preparation import PreparedTraining
-from .validation import predict
+from .validation import predict, spread_out
 
-if TYPE_CHECKING:
-    import pandas as pd
-
+STARTING_MODEL = "starting model"
 _WHOLE_FRAME = 1024
+# as many as 64 frames of 512 x 512: minutes of judging, and enough for a mean
+_MOST_JUDGED_PIXELS = 2**24
 _SCORES = ("pearson", "bandpass_pearson", "ssim", "psnr", "kl", "nrmse", "mask_iou")
 
 
@@ -44,32 +45,55 @@ class HeldOut:
     ) -> None:
         self.fluorescence: list[NDArray[np.float32]] = []
         self.bright_field: list[NDArray[np.float32]] = []
-        self.virtual: list[NDArray[np.float32]] = []
-        typical = prepared.typical_maps()[1]
+        self._prepared, self._compute = prepared, compute
         centre = prepared.pairs.planes // 2
-        for pair in prepared.validation:
-            if cancel is not None:
-                cancel.raise_if_cancelled()
-            self.virtual.append(typical.invert(_predicted(network, pair, compute)))
+        self._chosen = _judged(prepared)
+        self.virtual = self.images_of(network, cancel)
+        for index in self._chosen:
+            pair = prepared.validation[index]
             self.fluorescence.append(np.asarray(pair.fluorescence, np.float32))
             self.bright_field.append(np.asarray(pair.bright_field[centre], np.float32))
-        held = prepared.pairs.subset(prepared.split.validation)
+        held = prepared.pairs.subset(prepared.split.validation[i] for i in self._chosen)
         self.names, self.groups = held.names, held.groups
         self.data_range = _data_range(held.fluorescence[0].dtype)
         self.pixel_size_um = prepared.pixel_size_um or 0.08
 
-    def score(self, cancel: CancelToken | None = None) -> pd.DataFrame:
-        """Return one row for each image and method, trivial baselines included."""
-        return compare(
-            self.virtual,
-            self.fluorescence,
-            self.bright_field,
-            data_range=self.data_range,
-            pixel_size_um=self.pixel_size_um,
-            names=self.names,
-            groups=self.groups,
-            cancel=cancel,
-        )
+    def images_of(
+        self, network: nn.Module, cancel: CancelToken | None = None
+    ) -> list[NDArray[np.float32]]:
+        """Return what a network makes of the judged images, in the target's units."""
+        typical = self._prepared.typical_maps()[1]
+        images = []
+        for index in self._chosen:
+            if cancel is not None:
+                cancel.raise_if_cancelled()
+            pair = self._prepared.validation[index]
+            images.append(typical.invert(_predicted(network, pair, self._compute)))
+        return images
+
+    def score(
+        self, cancel: CancelToken | None = None, *, start: nn.Module | None = None
+    ) -> pd.DataFrame:
+        """Return one row for each image and method: trivial baselines, and the model at `start`."""
+        settings: dict[str, Any] = {
+            "data_range": self.data_range,
+            "pixel_size_um": self.pixel_size_um,
+            "names": self.names,
+            "groups": self.groups,
+            "cancel": cancel,
+        }
+        table = compare(self.virtual, self.fluorescence, self.bright_field, **settings)
+        if start is None:
+            return table
+        before = evaluate(self.images_of(start, cancel), self.fluorescence, **settings)
+        before.insert(0, "method", STARTING_MODEL)
+        return pd.concat([table, before], ignore_index=True)
+
+
+def _judged(prepared: PreparedTraining) -> list[int]:
+    """Return which held-out images are judged: all, or an even choice of very many."""
+    pixels = [pair.fluorescence.size for pair in prepared.validation]
+    return spread_out(len(pixels), max(8, _MOST_JUDGED_PIXELS // max([1, *pixels])))
 
 
 def _predicted(network: nn.Module, pair: PreparedPair, compute: Compute) -> NDArray[np.float32]:

@@ -157,13 +157,13 @@ class Teachers:
             return torch.stack([m.network(inputs)[:, :1] for m in self._models]).mean(0)
 
 
-def frozen_modules(network: nn.Module) -> list[nn.Module]:
+def frozen_modules(network: nn.Module, *, all_of_them: bool = False) -> list[nn.Module]:
     """Return the BatchNorm layers whose weights are frozen; they must not adapt either."""
     return [
         module
         for module in network.modules()
         if isinstance(module, nn.BatchNorm2d)
-        and not any(p.requires_grad for p in module.parameters())
+        and (all_of_them or not any(p.requires_grad for p in module.parameters()))
     ]
 
 

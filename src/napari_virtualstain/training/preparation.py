@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from ..data import (
     Split,
     correct_shifts,
     fit_maps,
+    frame_motion_notes,
+    frame_shifts,
     image_statistics,
     inspect_pairs,
     local_motion_notes,
@@ -30,6 +32,8 @@ from ..optics import WeightMapCache, gibson_lanni_psf
 from ..progress import CancelToken
 from .augment import MARGIN
 from .config import TrainingConfig
+
+_LEAST_SCALE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +173,9 @@ def _registered(
     shifts = measure_shifts(pairs)
     moved = local_motion_notes(pairs)
     if not config.correct_registration:
-        return pairs, (*registration_notes(shifts), *moved)
-    corrected = correct_shifts(pairs, shifts)
+        apart = frame_motion_notes(pairs, shifts)
+        return pairs, (*registration_notes(shifts), *apart, *moved)
+    corrected = correct_shifts(pairs, frame_shifts(pairs, shifts))
     return corrected, (*corrected.notes[len(pairs.notes) :], *moved)
 
 
@@ -179,6 +184,7 @@ def _prepared_pairs(
 ) -> list[PreparedPair]:
     input_maps = fit_maps(pairs.bright_field, pairs.movies, config.input_normalisation)
     target_maps = fit_maps(pairs.fluorescence, pairs.movies, config.target_normalisation)
+    target_maps = _without_stretched_noise(target_maps)
     weights = _weight_maps(pairs.fluorescence, config, pairs.pixel_size_um, cancel)
     return [
         PreparedPair(*parts)
@@ -186,6 +192,12 @@ def _prepared_pairs(
             pairs.bright_field, pairs.fluorescence, weights, input_maps, target_maps, strict=True
         )
     ]
+
+
+def _without_stretched_noise(maps: list[FittedNormalisation]) -> list[FittedNormalisation]:
+    """Return the maps with a smallest scale: an empty field has noise only, and stays dark."""
+    least = _LEAST_SCALE * float(np.median([m.scale for m in maps]))
+    return [replace(m, scale=max(m.scale, least)) for m in maps]
 
 
 def _weight_maps(

@@ -147,6 +147,8 @@ def _recommended() -> TrainingConfig:
         optimisation=Optimisation(),
         crop_size=160,
         batch_size=4,
-        steps=1500,
         group_balance=0.5,
+        monitor="correlations",
+        keep_best=True,
+        patience=6,
     )

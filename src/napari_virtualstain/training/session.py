@@ -78,14 +78,17 @@ class Session:
         self.history = History(places.history)
         self.warnings: list[str] = []
         self._data = fingerprint(prepared.pairs)
+        self._start_model = deepcopy(trainer.averaged) if config.init else None
         self._best: dict[str, Any] = {
             "score": None,
             "step": 0,
             "weights": None,
             "waited": 0,
-            "looked": 0,
+            "looked": None,
         }
         self._seconds_before = 0.0
+        self._planned = trainer.steps
+        self._pace: tuple[int, float] | None = None
         self._start = time.perf_counter()
 
     def resume(self) -> bool:
@@ -153,30 +156,55 @@ class Session:
             rate = self.trainer.learning_rate()
             losses = self.trainer.train_step(batch)
             step = self.trainer.step
+            yield from self._fit_to_time()
             yield self._log(step, losses, rate)
             if self._is_validation_due():
                 yield from self._validate(step)
             if step % self.config.checkpoint_every == 0 and step < self.trainer.steps:
                 self._keep()
-            if self._is_exhausted():
+            if step >= self.trainer.steps or self._is_exhausted():
                 return
+
+    def _fit_to_time(self) -> Iterator[TrainingEvent]:
+        """Plan as many steps as the time allows at the pace so far."""
+        if self.config.minutes is None:
+            return
+        step, planned = self.trainer.step, self._planned
+        # every process must come to the same number
+        now = float(self.group.average(torch.tensor([self.seconds], device=self.compute.device)))
+        left = 60 * self.config.minutes - now
+        if self._pace is None:
+            self._pace = (step, now)  # the first step also builds and loads
+        done = step - self._pace[0]
+        if left > 0 and (done < 4 or (done > 4 and done % 20)):
+            return
+        a_step = (now - self._pace[1]) / max(1, done)
+        allowed = step + (int(left / a_step) if left > 0 and a_step > 0 else 0)
+        self.trainer.steps = min(planned, allowed)
+        if done == 4 and allowed < planned:
+            yield self._warn(
+                f"{self.config.minutes:g} minutes allow about {allowed} of {planned} steps; the "
+                "learning rate is planned for that."
+            )
 
     def _is_validation_due(self) -> bool:
         """Whether held-out images are to be looked at now; also after a cancelled look."""
-        step = self.trainer.step
-        if step == 0 or self._best["looked"] == step:
+        step, steps = self.trainer.step, self.trainer.steps
+        if self._best["looked"] == step:
             return False
-        return step % self.config.validate_every == 0 or step == self.trainer.steps
+        if step == 0:
+            return bool(self.config.init) and self.config.keeps_best
+        return step % (self.config.validate_every or max(1, steps // 15)) == 0 or step == steps
 
     def _batches(self) -> Iterator[TensorBatch]:
         first = self.trainer.step
         batches = CropBatches(
-            self.prepared.sampler, self.config.batch_size, self.trainer.steps, self.config.seed
+            self.prepared.sampler, self.config.batch_size, self._planned, self.config.seed
         )
         loader: DataLoader[TensorBatch] = DataLoader(
             batches,
             batch_size=None,
-            sampler=range(first, self.trainer.steps),
+            sampler=range(first, self._planned),
             num_workers=self.config.workers,
         )
         for step, batch in enumerate(loader, start=first):
@@ -238,12 +266,15 @@ class Session:
     def _note_best(self, step: int, scores: dict[str, float]) -> bool:
         self._best["looked"] = step
         monitor = self.config.monitor
-        value = -scores["loss"] if monitor == "loss" else scores[monitor]
+        value = {
+            "loss": -scores["loss"],
+            "correlations": (scores["pearson"] + scores["bandpass_pearson"]) / 2,
+        }.get(monitor, scores.get(monitor, 0.0))
         if self._best["score"] is not None and value <= self._best["score"]:
             self._best["waited"] += 1
             return False
         self._best |= {"score": value, "step": step, "waited": 0}
-        if self.config.patience is not None:
+        if self.config.keeps_best:
             self._best["weights"] = deepcopy(self.trainer.averaged.state_dict())
         return True
 
@@ -277,11 +308,16 @@ class Session:
         early = self.trainer.step < self.trainer.steps
         if self._best["weights"] is not None:
             self.trainer.averaged.load_state_dict(self._best["weights"])
+            if self._best["step"] == 0:
+                yield self._warn(
+                    f"Fine-tuning made nothing better on the held-out images: the weights are "
+                    f"those of {self.config.init!r}. More pairs or fewer trainable parts may help."
+                )
         table, scores, held = None, {}, None
         if self._may_be_scored():
             held = HeldOut(self.trainer.averaged, self.prepared, self.compute, self.cancel)
-            table = held.score(self.cancel)
-            scores = {**summarised(table), **self._score_terms()}
+            table = held.score(self.cancel, start=self._start_model)
+            scores = {**summarised(table), **self._score_terms(held)}
         elif self.prepared.validation:
             scores = {"refused": _NO_SCORE}
             yield self._warn(_NO_SCORE)
@@ -309,13 +345,13 @@ class Session:
         independent = self.prepared.split.independent or self.config.allow_leakage
         return bool(self.prepared.validation) and independent
 
-    def _score_terms(self) -> dict[str, Any]:
+    def _score_terms(self, held: HeldOut) -> dict[str, Any]:
         """Return what a reader must know to trust the scores."""
         return {
             "judged_on": list(self.prepared.split.validation_groups),
             "independent": self.prepared.split.independent,
             "chosen_on_the_same_images": self._best["weights"] is not None,
-            "images": len(self.prepared.validation),
+            "images": len(held.names),
         }
 
     def _training_notes(self, early: bool) -> dict[str, Any]:

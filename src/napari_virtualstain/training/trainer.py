@@ -72,9 +72,9 @@ class Trainer:
 
     def learning_rate(self) -> float:
         """Return the generator's learning rate of the coming step."""
-        return self.config.optimisation.learning_rate * schedule(
-            self.config.optimisation.schedule, self.step, self.steps
-        )
+        rates = self.config.optimisation
+        largest = rates.learning_rate * (rates.init_rate_factor if self.config.init else 1.0)
+        return largest * schedule(rates.schedule, self.step, self.steps)
 
     def train_step(self, batch: TensorBatch) -> dict[str, float]:
         """Make one step and return its losses, averaged over the processes.
@@ -88,7 +88,9 @@ class Trainer:
         """
         self._set_learning_rates()
         self.generator.train()
-        for module in frozen_modules(self.generator):
+        # in evaluation mode they normalise by their statistics, as they will for the user
+        keeps_all = self.step >= self.steps * (1 - self.config.kept_share)
+        for module in frozen_modules(self.generator, all_of_them=keeps_all):
             module.eval()
         with self._undone_on_error(), self._seeded():
             total, terms = self._differentiate(batch)
@@ -105,6 +107,7 @@ class Trainer:
         """Return everything that a resumed training needs."""
         return {
             "step": self.step,
+            "steps": self.steps,
             "generator": self.generator.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -114,7 +117,7 @@ class Trainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
-        self.step = int(state["step"])
+        self.step, self.steps = int(state["step"]), int(state["steps"])
         self.generator.load_state_dict(state["generator"])
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -228,7 +231,7 @@ class Trainer:
         factor = schedule(self.config.optimisation.schedule, self.step, self.steps)
         rates = self.config.optimisation
         for group in self.optimizer.param_groups:
-            group["lr"] = rates.learning_rate * factor
+            group["lr"] = self.learning_rate()
         if self.adversary is not None:
             for group in self.adversary.param_groups:
                 group["lr"] = rates.discriminator_learning_rate * factor

@@ -91,6 +91,7 @@ def train(
         if isinstance(event, TrainingPrepared):
             reporter = Reporter(event.steps, "step", "training", progress, done=event.first_step)
         elif isinstance(event, StepFinished) and reporter is not None:
+            reporter.total = event.steps
             reporter.advance()
         elif isinstance(event, TrainingFinished):
             result = event.result
@@ -162,7 +163,8 @@ def _session(
     generator, architecture = generator_for(config)
     prepared = prepare(pairs, config, stride=int(getattr(generator, "stride", 1)), cancel=cancel)
     match_units(generator, prepared, config)
-    steps = config.step_count(len(prepared.train))
+    pixels = sum(pair.fluorescence.size for pair in prepared.train)
+    steps = config.step_count(len(prepared.train), pixels)
     discriminator = discriminator_for(config)
     trainer = Trainer(generator, discriminator, config, steps, compute, group, cancel)
     session = Session(prepared, trainer, architecture, config, places, cancel)

@@ -14,7 +14,7 @@ from ..metrics import bandpass_pearson, pearson
 from ..progress import CancelToken
 from .device import Compute
 
-_LARGEST_WHILE_TRAINING = 512
+_LARGEST_WHILE_TRAINING = 320
 
 
 def predict(
@@ -57,7 +57,12 @@ def quick_scores(
     pixel_size_um: float,
     cancel: CancelToken | None = None,
 ) -> tuple[dict[str, float], list[NDArray[np.float32]]]:
-    """Return mean L1, Pearson and band-pass Pearson on held-out frames, and the images."""
+    """Return mean L1, Pearson and band-pass Pearson on held-out frames, and the images.
+
+    The band is the metrics', but never finer than a pixel: below is noise alone, and it decides
+    which weights are kept.
+    """
+    band_pixel_um = min(pixel_size_um, 0.08)
     rows: list[tuple[float, float, float]] = []
     images = []
     for pair in pairs:
@@ -69,7 +74,7 @@ def quick_scores(
             (
                 float(np.abs(image - target).mean()),
                 pearson(image, target),
-                bandpass_pearson(image, target, pixel_size_um=pixel_size_um),
+                bandpass_pearson(image, target, pixel_size_um=band_pixel_um),
             )
         )
         images.append(image)
