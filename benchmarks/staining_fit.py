@@ -3,7 +3,9 @@
     python benchmarks/staining_fit.py FOLDER/h9c2_pairs
 
 Each cell is judged by a card of the other cells; foreign images are made from the cell
-itself. Printed: the share of single crops of each level.
+itself. Printed for each cell: the share of single crops of each level, and the verdict on
+all its crops together, as on a movie. The last lines judge the held-out cell of a shipped
+model by the card of that model.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from scipy import ndimage
 from skimage.io import imread
 
 from napari_virtualstain.data import image_statistics, summarise_statistics
-from napari_virtualstain.inference.fit import assess_frame
-from napari_virtualstain.models import ModelCard
+from napari_virtualstain.inference.fit import assess_frame, combine
+from napari_virtualstain.models import ModelCard, load_model
 
 
 def zoomed(image: np.ndarray, factor: float) -> np.ndarray:
@@ -39,6 +41,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--every", type=int, default=1, help="judge every n-th crop only")
+    parser.add_argument("--model", default="mito-h9c2", help="whose card judges --cell")
+    parser.add_argument("--cell", default="TL_012", help="that --model was not trained on")
     given = parser.parse_args()
     folder = given.folder
     rng = np.random.default_rng(0)
@@ -69,16 +73,28 @@ def main() -> None:
         "empty field": lambda b, f: rng.normal(60, 4.3, b.shape),
         "inverted": lambda b, f: 255 - b,
     }
-    print(f"{'':22s} {'cell':8s} crops  green  amber  red")
+    print(f"{'':22s} {'cell':8s} crops  green  amber  red    together")
     for kind, made in kinds.items():
         for cell, both in cells.items():
             others = [s for c, each in statistics.items() if c != cell for s in each]
             card = ModelCard(name="fit", statistics=summarise_statistics(others))
-            levels = [assess_frame(made(b, f), card, None).level for b, f in both[:: given.every]]
-            shares = [levels.count(level) / len(levels) for level in ("green", "amber", "red")]
-            print(
-                f"{kind:22s} {cell:8s} {len(levels):5d}  " + "  ".join(f"{s:5.0%}" for s in shares)
-            )
+            judge(f"{kind:22s} {cell:8s}", [made(b, f) for b, f in both[:: given.every]], card)
+    shipped = load_model(given.model).card
+    for kind, made in kinds.items():
+        images = [made(b, f) for b, f in cells[given.cell][:: given.every]]
+        judge(f"{kind:22s} {given.cell} by the card of {given.model}", images, shipped)
+
+
+def judge(name: str, images: list[np.ndarray], card: ModelCard) -> None:
+    """Print the levels of single images, and that of all together."""
+    frames = [assess_frame(image, card, None, number) for number, image in enumerate(images)]
+    levels = [frame.level for frame in frames]
+    shares = [levels.count(level) / len(levels) for level in ("green", "amber", "red")]
+    together = combine(frames, card, card.pixel_size_um).level
+    print(
+        f"{name} {len(levels):5d}  " + "  ".join(f"{s:5.0%}" for s in shares) + f"  {together}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -205,8 +205,22 @@ def test_a_read_only_folder(run: Run, movie: Path, generator: Path, tmp_path: Pa
         np.random.default_rng(0).integers(0, 4095, (2, 40, 48)).astype(">u2"),
         np.where(np.eye(40, 48) > 0, np.nan, 1.0)[None].astype(np.float32),
         np.random.default_rng(0).normal(size=(40, 48)).astype(np.float32),
+        np.random.default_rng(0).integers(0, 4095, (2, 2, 3)).astype(np.uint16),
+        (np.random.default_rng(0).normal(1, 0.1, (2, 40, 48)) * 1e300),
     ],
-    ids=["constant", "saturated", "empty", "1-bit", "odd", "signed", "big-endian", "nan", "single"],
+    ids=[
+        "constant",
+        "saturated",
+        "empty",
+        "1-bit",
+        "odd",
+        "signed",
+        "big-endian",
+        "nan",
+        "single",
+        "tiny",
+        "huge",
+    ],
 )
 def test_strange_but_possible_movies_are_stained_and_segmented(
     run: Run, generator: Path, tmp_path: Path, frames: np.ndarray

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_virtualstain.errors import DeviceError, InputError
-from napari_virtualstain.inference import ReducedResourcesWarning, TiledNetwork
-from napari_virtualstain.inference.prepared import _gains_from_bfloat16
+from napari_virtualstain.inference import ReducedResourcesWarning, TiledNetwork, predictor
+from napari_virtualstain.inference.prepared import PreparedNetwork, _gains_from_bfloat16
 from napari_virtualstain.inference.tiling import choose_core, plan_tiles
 from napari_virtualstain.models import build_network
 
@@ -170,6 +172,47 @@ def test_after_memory_ran_out_smaller_tiles_give_the_same_result() -> None:
         tiled = engine.predict(frame)
     np.testing.assert_allclose(tiled, whole, atol=1e-6)
     engine.predict(frame)  # without another warning: what fitted is remembered
+
+
+class _PretendGpu:
+    """A prepared network on a GPU that never has memory, until it is moved to the CPU."""
+
+    device, precision = torch.device("cuda"), "float16"
+    halo, stride, smallest, outputs, bytes_per_pixel = 4, 4, 4, 1, 64
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        self.network, self.windows = network, []
+
+    def __call__(self, batch: torch.Tensor) -> torch.Tensor:
+        self.windows.append(max(batch.shape[-2:]))
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    def moved(self, device: torch.device) -> PreparedNetwork:
+        assert device.type == "cpu"
+        return PreparedNetwork(self.network, device, "float32")
+
+
+def test_a_gpu_without_memory_halves_its_tiles_and_then_gives_way_to_the_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = _Greedy(room=10**9)
+    frame = _frame(96, 120)
+    engine = TiledNetwork(network, device="cpu")
+    gpu = _PretendGpu(network)
+    engine._prepared = gpu
+    monkeypatch.setattr(predictor, "free_memory", lambda device: 2**30)
+    assert engine.frames_at_once((96, 120)) == 16
+    with pytest.warns(ReducedResourcesWarning) as told:
+        stained = engine.predict(frame)
+    sizes = sorted(set(gpu.windows), reverse=True)
+    assert sizes[0] == 120
+    assert len(sizes) >= 3
+    assert all(small < large for large, small in pairwise(sizes))
+    assert "going on with the CPU" in str(told[-1].message)
+    assert engine.device.type == "cpu"
+    with torch.inference_mode():
+        whole = network.layer(torch.from_numpy(frame)).numpy()
+    np.testing.assert_allclose(stained, whole, atol=1e-6)
 
 
 def test_no_memory_at_all_is_a_clear_error() -> None:

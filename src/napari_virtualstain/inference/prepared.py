@@ -112,7 +112,10 @@ class PreparedNetwork:
     def _run(self, batch: Tensor, precision: Precision) -> Tensor:
         dtype: torch.dtype = getattr(torch, precision)
         with torch.inference_mode():
-            moved = batch.to(self.device, dtype, memory_format=torch.channels_last)
+            # a GPU copies from pinned memory without a detour, and casts faster than the CPU
+            given = batch.pin_memory() if self.device.type == "cuda" else batch
+            moved = given.to(self.device, non_blocking=True)
+            moved = moved.to(dtype, memory_format=torch.channels_last)
             output: Tensor = self._networks(precision)(moved)
             return output.float().cpu()
 

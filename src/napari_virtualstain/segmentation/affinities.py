@@ -87,8 +87,9 @@ def _shifted(step: Step, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], t
     """Return the slices of the pixels that have a partner at `step`, and of the partners."""
     here, there = [], []
     for move, length in zip(step, shape[-2:], strict=True):
-        here.append(slice(max(0, -move), length - max(0, move)))
-        there.append(slice(max(0, move), length + min(0, move)))
+        # a frame smaller than the step has no such pixels: a negative end would count from behind
+        here.append(slice(max(0, -move), max(0, length - max(0, move))))
+        there.append(slice(max(0, move), max(0, length + min(0, move))))
     return (here[0], here[1]), (there[0], there[1])
 
 
