@@ -23,6 +23,7 @@ import napari_virtualstain as vs
 from napari_virtualstain.cli import options as cli_options
 from napari_virtualstain.cli.jobs import Job
 from napari_virtualstain.cli.options import settle_pixel_size
+from napari_virtualstain.hooks import EXTENSIONS, hook_implementation
 from napari_virtualstain.io import open_stack, write_image
 
 Run = Callable[..., Any]
@@ -249,6 +250,25 @@ def test_arithmetic_average_and_filter_are_options(
     filtered = np.asarray(open_stack(tmp_path / "t.ome.tif").data)
     assert np.abs(np.diff(filtered, axis=0)).mean() < np.abs(np.diff(expected, axis=0)).mean()
     run("stain", movie, "-o", "x.ome.tif", "--model", generator, "--precision", "double", code=2)
+
+
+def test_an_add_on_is_chosen_like_a_model(run: Run, movie: Path, tmp_path: Path) -> None:
+    class Plugin:
+        @staticmethod
+        @hook_implementation
+        def virtualstain_generators():
+            return {"double": lambda: lambda image, *, pixel_size_um=None: 2 * image}
+
+    EXTENSIONS.register(Plugin, "test-cli-add-on")
+    try:
+        result = run("stain", movie, "-o", "v.ome.tif", "--model", "double")
+        run("run", movie, "-o", "out", "--model", "double")
+    finally:
+        EXTENSIONS.unregister("test-cli-add-on")
+    assert "whether it fits this movie is not known" in result.stderr
+    doubled = 2.0 * np.asarray(open_stack(movie).data)
+    np.testing.assert_array_equal(np.asarray(open_stack(tmp_path / "v.ome.tif").data), doubled)
+    assert (tmp_path / "out" / "movie" / "tracks.csv").exists()
 
 
 def test_the_trust_of_objects_and_tracks_comes_from_the_uncertainty(

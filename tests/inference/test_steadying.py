@@ -5,7 +5,7 @@ import pytest
 
 import napari_virtualstain as vs
 from napari_virtualstain.errors import AxesError, CancelledError, InputError
-from napari_virtualstain.inference import flicker, stain_to_file
+from napari_virtualstain.inference import flicker, stain_to_file, steady_in_place
 from napari_virtualstain.inference.planes import PlaneSource
 from napari_virtualstain.inference.stainer import StainedPlane
 from napari_virtualstain.inference.steadying import Steadying
@@ -78,6 +78,16 @@ def test_a_stained_movie_flickers_less_and_is_resumed_the_same(make_model, movie
         stain_to_file(movie, tmp_path / "r.ome.tif", model, progress=stop, cancel=token, **again)
     resumed = stain_to_file(movie, tmp_path / "r.ome.tif", model, resume=True, **again)
     np.testing.assert_array_equal(np.asarray(vs.open_stack(resumed).data), steady)
+
+
+def test_a_movie_in_memory_is_filtered_where_it_is(movie) -> None:
+    frames = movie.astype(np.float32)
+    before = flicker(frames)
+    volumes = np.stack([frames, frames[::-1]], axis=1)
+    assert sorted(steady_in_place(frames, "tyx", 2)) == list(range(9))
+    assert flicker(frames) < 0.7 * before
+    list(steady_in_place(volumes, "tzyx", 2))
+    np.testing.assert_allclose(volumes[::-1, 1], volumes[:, 0], rtol=1e-3)
 
 
 def test_a_filter_needs_a_movie(make_model, movie, tmp_path) -> None:

@@ -39,6 +39,7 @@ _HOME = {
     "resolve_device": "devices",
     "stain": "staining",
     "stain_to_file": "streaming",
+    "steady_in_place": "steadying",
     "use_threads": "threads",
 }
 
@@ -73,6 +74,7 @@ __all__ = [
     "stain",
     "stain_on_cluster",
     "stain_to_file",
+    "steady_in_place",
     "use_threads",
 ]
 
@@ -96,6 +98,7 @@ if TYPE_CHECKING:
     from .scale_out import stain_on_cluster
     from .stainer import StainedPlane, Stainer, StainingSettings
     from .staining import stain
+    from .steadying import steady_in_place
     from .streaming import stain_to_file
     from .temporal import flicker, reduce_flicker
     from .threads import use_threads

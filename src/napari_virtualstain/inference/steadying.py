@@ -7,7 +7,7 @@ order they come, and leaves averaged with them. Held are only planes that are st
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -101,18 +101,51 @@ def flicker_limit(
 
     Measured on a few places of the movie, three neighbouring frames each.
     """
-    times = in_time(source, radius)
+    return _limit(
+        in_time(source, radius),
+        lambda index: stainer.stain(source.read(index), fitted).fluorescence,
+    )
+
+
+def steady_in_place(movie: NDArray[np.float32], axes: str, radius: int = 2) -> Iterator[int]:
+    """Filter flicker out of a stained movie, and yield each plane's index when it is final.
+
+    Parameters
+    ----------
+    movie : ndarray of shape (..., Y, X), float32
+        Is changed; may lie in a memory-mapped file.
+    axes : str
+        One letter for each dimension; ``t`` among them.
+    radius : int
+        Frames before and after that are averaged, where they agree.
+
+    Raises
+    ------
+    AxesError, InputError
+        There is no time axis, or it is shorter than three frames.
+
+    Examples
+    --------
+    >>> movie = np.random.default_rng(0).normal(size=(9, 32, 32)).astype(np.float32)
+    >>> before = movie.std()
+    >>> list(steady_in_place(movie, "tyx")) == list(range(9)), bool(movie.std() < before)
+    (True, True)
+    """
+    source = PlaneSource(movie, axes, Inputs())
+    limit = _limit(in_time(source, radius), lambda index: source.read(index)[0])
+    steadying = Steadying(source, radius, limit, range(len(source)))
+    for index in steadying.needed:
+        for final, plane in steadying.add(index, StainedPlane(source.read(index)[0])):
+            movie[tuple(np.unravel_index(final, source.leading))] = plane.fluorescence
+            yield final
+
+
+def _limit(times: PlaneSource, stained: Callable[[int], NDArray[np.float32]]) -> float:
     triples = replace(times, inputs=Inputs(planes=3, axis="t"))
     inner = [i for i in range(len(times)) if len(set(triples.neighbours(i))) == 3]
     chosen = np.unique(np.linspace(0, len(inner) - 1, _SAMPLED_TIMES).round().astype(int))
     deviations = [
-        flicker_deviation(_stained(source, stainer, fitted, triples.neighbours(inner[place])))
+        flicker_deviation(np.stack([stained(i) for i in triples.neighbours(inner[place])]))
         for place in chosen
     ]
     return agreeing_difference(float(np.median(deviations)))
-
-
-def _stained(
-    source: PlaneSource, stainer: AnyStainer, fitted: FittedNormalisation, indices: list[int]
-) -> NDArray[np.float32]:
-    return np.stack([stainer.stain(source.read(i), fitted).fluorescence for i in indices])
