@@ -46,7 +46,7 @@ def normalised(model: Model, pairs: CorrelativePairs) -> list[tuple[Tensor, Tens
             torch.from_numpy(card.normalisation.output.fit(dark).apply(dark))[None, None],
         )
         for light, dark in (
-            (np.asarray(one), np.asarray(other))
+            (np.asarray(one).squeeze(), np.asarray(other).squeeze())
             for one, other in zip(pairs.bright_field, pairs.fluorescence, strict=True)
         )
     ]
@@ -84,7 +84,7 @@ def calibration_factor(network: nn.Module, model: Model, pairs: CorrelativePairs
         stated = [network(light)[0].numpy() for light, _ in normalised(model, pairs)]
     return calibrate(
         np.stack([output.invert(mean) for mean, _ in stated]),
-        np.stack([np.asarray(dark, dtype=np.float32) for dark in pairs.fluorescence]),
+        np.stack([np.asarray(dark, dtype=np.float32).squeeze() for dark in pairs.fluorescence]),
         np.stack([2**0.5 * output.scale * np.exp(log_scale) for _, log_scale in stated]),
     ).factor
 
