@@ -177,7 +177,8 @@ def test_a_saved_scene_reads_back(scene: Scene, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [{"clusters": 6.0}, {"nucleoli": 4}, {"chromatin_delta_index": 0.02}]
+    "more",
+    [{"clusters": 6.0}, {"nucleoli": 4}, {"stress_fibres": 8.0}, {"chromatin_delta_index": 0.02}],
 )
 def test_what_is_not_labelled_changes_the_bright_field_only(more: dict[str, float]) -> None:
     plain = simulate(frames=1, size=96, count=6, seed=2)

@@ -170,6 +170,8 @@ class Cell:
         Spread of the refractive index inside the nucleus.
     nucleoli : int
         Dense balls inside the nucleus.
+    stress_fibres : float
+        Bundles of parallel fibres in a field of 20 µm, mean number.
     border_chance : float
         How often the border of the cell crosses the field: beyond it is medium only.
     """
@@ -188,6 +190,7 @@ class Cell:
     clusters: float = 0.0
     chromatin_delta_index: float = 0.002
     nucleoli: int = 0
+    stress_fibres: float = 0.0
     border_chance: float = 0.0
 
 

@@ -173,7 +173,7 @@ def varied(base: SceneConfig, rng: np.random.Generator, seed: int = 0) -> SceneC
         mitochondria=replace(
             mito,
             persistence_um=mito.persistence_um * _log_uniform(rng, 0.6, 3.0),
-            length_um=(mito.length_um[0], mito.length_um[1] * _log_uniform(rng, 0.4, 1.4)),
+            length_um=(mito.length_um[0], mito.length_um[1] * _log_uniform(rng, 0.4, 3.0)),
             radius_um=(thin * width, thick * width),
             out_of_focus_ratio=mito.out_of_focus_ratio * _log_uniform(rng, 0.3, 2.5),
             photons_per_um=mito.photons_per_um * _log_uniform(rng, 0.3, 2.0),
@@ -195,6 +195,7 @@ def varied(base: SceneConfig, rng: np.random.Generator, seed: int = 0) -> SceneC
             clusters=cell.clusters + float(rng.choice([0.0, 0.0, 1.0, 3.0, 6.0])),
             chromatin_delta_index=cell.chromatin_delta_index * _log_uniform(rng, 0.3, 4.0),
             nucleoli=cell.nucleoli + int(rng.integers(0, 5)),
+            stress_fibres=cell.stress_fibres + float(rng.choice([0.0, 0.0, 0.0, 1.0, 3.0])),
             border_chance=max(cell.border_chance, 0.35),
             illumination_sd=cell.illumination_sd * _log_uniform(rng, 0.4, 2.0),
             haze=cell.haze * _log_uniform(rng, 0.2, 3.0),

@@ -168,6 +168,9 @@ def _still(
     share = math.prod(landscape.field_um) / 400.0
     parts = [_fibre(landscape, rng) for _ in range(rng.poisson(config.cell.fibres * share))]
     parts += [_nucleus_rim(landscape, rng), _chromatin(landscape, config, rng)]
+    if config.cell.stress_fibres:
+        number = rng.poisson(config.cell.stress_fibres * share)
+        parts += [_bundle(landscape, rng) for _ in range(number)]
     if config.cell.nucleoli:
         parts.append(_nucleoli(landscape, config, rng))
     places, strengths = zip(*parts, strict=True)
@@ -183,6 +186,23 @@ def _fibre(landscape: Landscape, rng: np.random.Generator) -> tuple[FloatArray, 
     places = np.stack([np.full(number, rng.normal(0, 0.5)), y, x], axis=1)
     strength = rng.uniform(0.3, 1.0) * 0.04 * math.pi * 0.1**2 * 0.04
     return places, np.full(number, strength * rng.choice([-1.0, 1.0]))
+
+
+def _bundle(landscape: Landscape, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """Return stress fibres: long, nearly straight, side by side at about the same height."""
+    fibres, steps = int(rng.integers(5, 25)), int(rng.integers(60, 250))
+    middle = np.array([rng.uniform(0, extent) for extent in landscape.field_um])
+    heading = rng.uniform(0, 2 * math.pi)
+    along = (np.arange(steps) - 0.5 * steps) * 0.06 + rng.normal(0, 1.5, fibres)[:, None]
+    across = np.cumsum(rng.uniform(0.25, 0.9, fibres))[:, None]
+    fan = rng.normal(0, 0.04, fibres)[:, None]
+    aside = across - across.mean() + fan * along + rng.normal(0, 0.003) * along**2
+    y = middle[0] + np.sin(heading) * along + np.cos(heading) * aside
+    x = middle[1] + np.cos(heading) * along - np.sin(heading) * aside
+    z = np.broadcast_to(rng.normal(-0.2, 0.4) + rng.normal(0, 0.15, fibres)[:, None], y.shape)
+    index = rng.choice([-1.0, 1.0]) * rng.uniform(0.004, 0.02) * rng.uniform(0.4, 1.0, fibres)
+    strength = np.repeat(index * math.pi * 0.1**2 * 0.06, steps)
+    return np.stack([z.ravel(), y.ravel(), x.ravel()], axis=1), strength
 
 
 def _nucleus_rim(landscape: Landscape, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
