@@ -1,11 +1,12 @@
-"""How long the window ever stands still: docks made, a large movie stained, scrubbing meanwhile.
+"""How long the window ever stands still, and how soon docks, cancels and settings act.
 
 Run with a display::
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/gui_responsiveness.py
 
-Prints a table. The peers' docks are measured in the same way where they are installed
-(``pip install careamics-napari nellie``).
+Prints a table. ``--only creation`` and the like run one part; ``--stacks`` also says what
+the main thread was doing in the longest block. The peers' docks are measured in the same
+way where they are installed (``pip install careamics-napari nellie``).
 """
 
 from __future__ import annotations
@@ -15,12 +16,17 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import traceback
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("QT_API", "pyqt6")
 os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")
+os.environ.setdefault("VIRTUALSTAIN_MODELS", tempfile.mkdtemp())
 
 PLUGIN = "napari-virtualstain"
 DOCKS = [
@@ -33,7 +39,13 @@ DOCKS = [
     "Train virtual staining",
     "Run all",
 ]
-PEERS = [("nellie", "Nellie"), ("careamics-napari", "Train CAREamics")]
+PEERS = [
+    ("nellie", "Nellie"),
+    ("careamics-napari", "Noise2Void (N2V)"),
+    ("careamics-napari", "CARE"),
+]
+PARTS = ("startup", "creation", "staining", "cut", "cancel")
+GEOMETRY = {"scale": (2, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 _START_UP = """
 import time
 start = time.perf_counter()
@@ -66,10 +78,9 @@ def creation(viewer: Any) -> None:
     Time of the processor does not depend on what else the machine is doing.
     """
     import numpy as np
-    from qtpy.QtWidgets import QApplication
 
     viewer.add_image(np.zeros((2, 64, 64)), name="bright-field")
-    QApplication.processEvents()
+    let_qt_work()
     for plugin, name in [(PLUGIN, dock) for dock in DOCKS] + PEERS:
         begin, busy = time.perf_counter(), time.process_time()
         try:
@@ -77,7 +88,7 @@ def creation(viewer: Any) -> None:
         except (ValueError, KeyError, ImportError) as error:
             print(f"creation: {plugin}, {name}: not here ({type(error).__name__})")
             continue
-        QApplication.processEvents()
+        let_qt_work()
         took = 1000 * (time.perf_counter() - begin)
         worked = 1000 * (time.process_time() - busy)
         torch = ", torch imported" if "torch" in sys.modules else ""
@@ -85,115 +96,247 @@ def creation(viewer: Any) -> None:
 
 
 class Watch:
-    """Notes how long the event loop was away between ticks of a timer."""
+    """Notes how long the event loop was away between ticks of a timer.
 
-    def __init__(self, interval_ms: int = 5) -> None:
+    Parameters
+    ----------
+    stacks : bool
+        Whether another thread looks every 10 ms at what the main thread is doing.
+    """
+
+    def __init__(self, *, stacks: bool = False, interval_ms: int = 5) -> None:
         from qtpy.QtCore import QTimer
 
         self.gaps: list[float] = []
+        self._longest, self._where = 0.0, ""
+        self._seen: deque[tuple[float, str]] = deque(maxlen=400)
         self._last = time.perf_counter()
         self._timer = QTimer()
         self._timer.setInterval(interval_ms)
         self._timer.timeout.connect(self._tick)
         self._timer.start()
+        self._over = threading.Event()
+        if stacks:
+            threading.Thread(target=self._look, daemon=True).start()
 
     def _tick(self) -> None:
         now = time.perf_counter()
-        self.gaps.append(now - self._last)
+        gap = now - self._last
+        self.gaps.append(gap)
+        if gap > self._longest:
+            self._longest = gap
+            seen = [text for when, text in list(self._seen) if self._last < when < now]
+            counted = sorted({text: seen.count(text) for text in seen}.items(), key=lambda c: -c[1])
+            self._where = "".join(f"--- {count} of {len(seen)}\n{t}" for t, count in counted[:3])
         self._last = now
 
+    def _look(self) -> None:
+        main = threading.main_thread().ident
+        while not self._over.wait(0.01):
+            frames = sys._current_frames()
+            text = "".join(traceback.format_stack(frames[main])[-9:]) if main in frames else ""
+            others = [f for thread, f in frames.items() if thread != main]
+            busy = "".join(f"    beside: {f.f_code.co_qualname}\n" for f in others)
+            self._seen.append((time.perf_counter(), text + busy))
+
     def text(self) -> str:
-        """Return the longest and the 99th percentile of the gaps."""
+        """Return the longest and the 99th percentile of the gaps, and stop looking."""
+        self._over.set()
+        self._timer.stop()
         gaps = sorted(self.gaps)
         if not gaps:
             return "no ticks"
         high = gaps[int(0.99 * (len(gaps) - 1))]
-        return f"longest block {1000 * gaps[-1]:.0f} ms, 99 % below {1000 * high:.0f} ms"
+        where = f"\n{self._where}" if self._where else ""
+        return f"longest block {1000 * gaps[-1]:.0f} ms, 99 % below {1000 * high:.0f} ms{where}"
 
 
-def scrub(viewer: Any, frames: int, seconds: float, meanwhile: str) -> None:
-    """Print how long a step through time takes, drawing included, ten steps a second."""
+def let_qt_work(until: Callable[[], bool] = lambda: True, limit_s: float = 120) -> float:
+    """Let Qt work until a condition holds; return the seconds that took."""
     from qtpy.QtWidgets import QApplication
 
-    watch, steps = Watch(), []
+    begin = time.perf_counter()
+    while True:
+        QApplication.processEvents()
+        if until():
+            return time.perf_counter() - begin
+        if time.perf_counter() - begin > limit_s:
+            raise TimeoutError("a step did not end in time")
+        time.sleep(0.001)
+
+
+def rest(seconds: float) -> None:
+    """Let Qt work for some seconds."""
+    end = time.perf_counter() + seconds
+    let_qt_work(lambda: time.perf_counter() > end)
+
+
+def scrub(viewer: Any, frames: int, seconds: float, meanwhile: str, *, stacks: bool) -> None:
+    """Print how long a step through time takes, drawing included, ten steps a second."""
+    watch, steps = Watch(stacks=stacks), []
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         start = time.perf_counter()
         viewer.dims.set_current_step(0, len(steps) % frames)
-        QApplication.processEvents()
+        let_qt_work()
         steps.append(time.perf_counter() - start)
-        while time.perf_counter() < start + 0.1:
-            QApplication.processEvents()
-            time.sleep(0.001)
+        rest(max(0.0, start + 0.1 - time.perf_counter()))
     middle = 1000 * sorted(steps)[len(steps) // 2]
-    print(f"scrubbing, {meanwhile}: {watch.text()}; a step takes {middle:.0f} ms (median)")
+    print(f"scrubbing, {meanwhile}: a step takes {middle:.0f} ms (median); {watch.text()}")
 
 
-def staining(viewer: Any, model: str | None, frames: int, size: int, seconds: float) -> None:
+def open_dock(viewer: Any, name: str) -> Any:
+    """Return a dock that was just added."""
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+    return dock
+
+
+def cancelled(dock: Any, step: str) -> None:
+    """Press *Cancel* and print how long the thread took to end."""
+    dock.cancel_button.click()
+    took = let_qt_work(lambda: not dock.state.is_active)
+    print(f"cancel: {step} ended after {took:.2f} s ({dock.state})")
+
+
+def clear(viewer: Any) -> None:
+    """Close all docks and layers."""
+    for widget in list(viewer.window.dock_widgets.values()):
+        viewer.window.remove_dock_widget(widget)
+    viewer.layers.clear()
+    let_qt_work()
+
+
+def staining(viewer: Any, arguments: argparse.Namespace) -> None:
     """Print blocks of the GUI thread while a movie is stained, at rest and while scrubbing."""
     import numpy as np
-    from qtpy.QtWidgets import QApplication
 
+    frames, size, seconds = arguments.frames, arguments.size, arguments.seconds
     rng = np.random.default_rng(0)
-    movie = rng.integers(400, 600, (frames, size, size), dtype=np.uint16)
-    viewer.add_image(
-        movie,
-        name="bright-field",
-        scale=(2, 0.08, 0.08),
-        units=("s", "um", "um"),
-        axis_labels=("t", "y", "x"),
-        contrast_limits=(400, 600),
-    )
-    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Virtual staining")
-    if model is not None:
-        dock.model.value = model
-    scrub(viewer, frames, seconds / 2, "nothing running")
-    dock.run()
-    begin = time.perf_counter()
+    plane = rng.integers(400, 600, (size, size), dtype=np.uint16)
+    movie = np.stack([np.roll(plane, 7 * frame, axis=0) for frame in range(frames)])
+    viewer.add_image(movie, name="bright-field", contrast_limits=(400, 600), **GEOMETRY)
+    dock = open_dock(viewer, "Virtual staining")
+    if arguments.model is not None:
+        dock.model.value = arguments.model
+    scrub(viewer, frames, seconds / 2, "nothing running", stacks=arguments.stacks)
+    for time_of in ("first run: torch imported too", "second run"):
+        watch = Watch(stacks=arguments.stacks)
+        dock.run_button.click()
+        index = int(viewer.dims.current_step[0])
 
-    while "bright-field [fluorescence]" not in viewer.layers and dock.state.is_active:
-        QApplication.processEvents()
-        time.sleep(0.005)
-    layer = viewer.layers["bright-field [fluorescence]"]
-    while dock.state.is_active and not layer.data[0].any() and not layer.data.any():
-        QApplication.processEvents()
-        time.sleep(0.005)
-    print(
-        f"staining: first frame after {time.perf_counter() - begin:.1f} s (torch import included)"
-    )
-    watch, end = Watch(), time.perf_counter() + seconds
-    while time.perf_counter() < end and dock.state.is_active:
-        QApplication.processEvents()
-        time.sleep(0.001)
+        def shown(index: int = index) -> bool:
+            name = "bright-field [fluorescence]"
+            return name in viewer.layers and bool(viewer.layers[name].data[index].any())
+
+        took = let_qt_work(shown)
+        print(f"staining: visible frame after {took:.1f} s ({time_of}); {watch.text()}")
+        if time_of == "second run":
+            break
+        cancelled(dock, "staining")
+        viewer.layers.remove("bright-field [fluorescence]")
+    watch = Watch(stacks=arguments.stacks)
+    rest(seconds)
     print(f"staining {frames} x {size} x {size}, at rest: {watch.text()}")
-    scrub(viewer, frames, seconds, "staining")
-    dock.cancel()
-    start = time.perf_counter()
-    while dock.state.is_active:
-        QApplication.processEvents()
-        time.sleep(0.001)
-    print(f"cancelled within {time.perf_counter() - start:.2f} s")
+    scrub(viewer, frames, seconds, "staining", stacks=arguments.stacks)
+    cancelled(dock, "staining, after scrubbing")
+
+
+def scene(size: int, frames: int) -> Any:
+    """Return a small simulated time-lapse."""
+    from napari_virtualstain import simulate
+
+    return simulate(frames=frames, size=size, count=size // 5, seed=0)
+
+
+def segmented(viewer: Any, image: Any) -> Any:
+    """Return the segmenting dock after it has outlined `image`."""
+    viewer.add_image(image, name="cell [fluorescence]", **GEOMETRY)
+    dock = open_dock(viewer, "Segment mitochondria")
+    dock.run_button.click()
+    let_qt_work(lambda: not dock.state.is_active)
+    return dock
+
+
+def cut(viewer: Any, arguments: argparse.Namespace) -> None:
+    """Print how soon another threshold, split or smallest area shows in the visible frame.
+
+    Once for an image of mitochondria, once for the worst: nearly everything is foreground.
+    """
+    import numpy as np
+
+    image = scene(arguments.size, 1).fluorescence[:1]
+    dock = segmented(viewer, np.concatenate([image, image]))
+    layer = viewer.layers["cell [mitochondria]"]
+    changes = [
+        ("threshold 0.7", lambda: dock.threshold.setValue(0.7)),
+        ("split at blobs", lambda: setattr(dock.split, "value", "log")),
+        ("split along the skeleton", lambda: setattr(dock.split, "value", "skeleton")),
+        ("smallest 1 µm²", lambda: dock.min_area.setValue(1.0)),
+        ("threshold 0.02", lambda: dock.threshold.setValue(0.02)),
+    ]
+    for text, change in changes:
+        rest(1.0)
+        let_qt_work(lambda: not dock.cutter.state.is_active)
+        before = np.array(layer.data[0])
+        watch = Watch(stacks=arguments.stacks)
+        change()
+        took = let_qt_work(lambda before=before: not np.array_equal(layer.data[0], before))
+        print(f"cut: {text}: visible frame after {took:.2f} s; {watch.text()}")
+
+
+def cancel(viewer: Any, arguments: argparse.Namespace) -> None:
+    """Print how soon segmentation, tracking and training end after *Cancel*."""
+    import numpy as np
+
+    made = scene(256, 3)
+    large = np.tile(scene(arguments.size // 2, 1).fluorescence, (3, 2, 2))
+    viewer.add_image(large, name="cell [fluorescence]", **GEOMETRY)
+    dock = open_dock(viewer, "Segment mitochondria")
+    dock.run_button.click()
+    rest(4.0)
+    cancelled(dock, "segmentation in the network")
+    clear(viewer)
+    viewer.add_labels(np.tile(made.labels, (200, 3, 3)), name="cell [mitochondria]", **GEOMETRY)
+    dock = open_dock(viewer, "Track mitochondria")
+    dock.run_button.click()
+    rest(2.0)
+    cancelled(dock, "tracking")
+    clear(viewer)
+    frames = np.tile(made.bright_field, (4, 1, 1)), np.tile(made.fluorescence, (4, 1, 1))
+    viewer.add_image(frames[0], name="cell bright-field", **GEOMETRY)
+    viewer.add_image(frames[1], name="cell fluorescence", **GEOMETRY)
+    dock = open_dock(viewer, "Train virtual staining")
+    dock.name.setText("benchmark")
+    dock.run_button.click()
+    let_qt_work(lambda: len(dock.curve.losses) > 0 or not dock.state.is_active)
+    rest(1.0)
+    cancelled(dock, "training")
 
 
 def main() -> None:
-    """Run all measures."""
+    """Run all measures, or those that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--model", default=None)
     parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--size", type=int, default=1024)
     parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--no-staining", action="store_true", help="measure the docks only")
+    parser.add_argument("--stacks", action="store_true")
     arguments = parser.parse_args()
-    start_up()
+    if "startup" in arguments.only:
+        start_up()
     import napari
 
     viewer = napari.Viewer()
-    creation(viewer)
-    viewer.layers.clear()
-    for widget in list(viewer.window.dock_widgets.values()):
-        viewer.window.remove_dock_widget(widget)
-    if not arguments.no_staining:
-        staining(viewer, arguments.model, arguments.frames, arguments.size, arguments.seconds)
+    for part, measure in (
+        ("creation", lambda: creation(viewer)),
+        ("staining", lambda: staining(viewer, arguments)),
+        ("cut", lambda: cut(viewer, arguments)),
+        ("cancel", lambda: cancel(viewer, arguments)),
+    ):
+        if part in arguments.only:
+            measure()
+            clear(viewer)
     viewer.close()
 
 

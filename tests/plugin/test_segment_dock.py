@@ -126,9 +126,11 @@ def test_no_mitochondria_end_in_advice(
 
 def test_deleting_the_labels_ends_the_session(segmented: SegmentWidget, qtbot: Any) -> None:
     segmented.viewer.layers.remove("cell [mitochondria]")
+    assert segmented.table.frame.empty
     segmented.threshold.setValue(0.8)
-    qtbot.wait(200)
-    assert segmented.table.frame.empty or segmented._layer is None
+    qtbot.wait(100)
+    assert not segmented.cutter.state.is_active
+    assert segmented.table.frame.empty
 
 
 def test_corrections_go_straight_into_a_model_that_is_then_chosen(

@@ -14,6 +14,7 @@ Three traps of generator thread workers are closed here, once for all docks:
 from __future__ import annotations
 
 import inspect
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,6 +27,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from ..errors import CancelledError, VirtualStainError
 from ..progress import CancelToken, Progress
+from .background import run_behind
 
 POLL_MS = 100
 
@@ -57,11 +59,15 @@ class JobContext:
         The newest progress; older ones that nobody saw are dropped.
     items : deque
         Results that the GUI thread has not taken yet.
+    watched, showing : bool
+        Whether somebody takes the items, and is busy with some.
     """
 
     cancel: CancelToken = field(default_factory=CancelToken)
     latest: Progress | None = None
     items: deque[Any] = field(default_factory=deque)
+    watched: bool = False
+    showing: bool = False
 
     def progress(self, value: Progress) -> None:
         """Report `value`; may be called as often as the core likes."""
@@ -70,6 +76,17 @@ class JobContext:
     def emit(self, item: Any) -> None:
         """Hand a partial result to the GUI thread."""
         self.items.append(item)
+
+    def wait_until_shown(self, most_s: float = 1.0) -> None:
+        """Wait until the GUI thread has shown what was emitted, `most_s` seconds at most.
+
+        napari takes a tenth of a second to add a layer, and half as long again where it has
+        to fight with this thread for Python's lock.
+        """
+        end = time.monotonic() + most_s
+        while self.watched and (self.items or self.showing) and time.monotonic() < end:
+            self.cancel.raise_if_cancelled()
+            time.sleep(0.005)
 
     def take(self) -> list[Any]:
         """Return the items that waited, oldest first, and forget them."""
@@ -175,13 +192,16 @@ class _Worker(FunctionWorker):
         with suppress(RuntimeError):  # the window, and with it the signals, may be gone
             self.started.emit()
         self._running = True
-        self.outcome = perform(self._func.work, self.context)
+        run_behind(self._perform)
         self._running = False
         with suppress(RuntimeError):
             if self.outcome.surprising:
                 self.errored.emit(self.outcome.error)
             self.finished.emit()
             self._finished.emit(self)
+
+    def _perform(self) -> None:
+        self.outcome = perform(self._func.work, self.context)
 
     def quit(self) -> None:
         """Ask the thread to stop; napari calls this when its window closes."""
@@ -248,7 +268,7 @@ class JobRunner(QObject):
         worker = create_worker(
             _Task(work, title), _worker_class=_Worker, _start_thread=False, _ignore_errors=True
         )
-        worker.context = JobContext()
+        worker.context = JobContext(watched=True)
         worker.finished.connect(self._finish)
         self._worker, self._seen = worker, None
         self._set_state(JobState.RUNNING)
@@ -298,15 +318,16 @@ class JobRunner(QObject):
         if self._worker is None or self._polling:
             return
         self._polling = True
+        context = self._worker.context
         try:
-            context = self._worker.context
             if context.latest is not None and context.latest is not self._seen:
                 self._seen = context.latest
                 self.progressed.emit(self._seen)
+            context.showing = True
             if items := context.take():
                 self.produced.emit(items)
         finally:
-            self._polling = False
+            self._polling = context.showing = False
 
     def _finish(self) -> None:
         worker = self._worker

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .background import import_torch
 from .jobs import JobContext
 
 
@@ -43,6 +44,7 @@ class LearnRequest:
 
 def learn_job(request: LearnRequest, context: JobContext) -> Any:
     """Return the result of the fine-tuning; the model is in the user's folder then."""
+    import_torch()
     from ..segmentation import SegmenterTraining, train_segmenter
 
     settings = SegmenterTraining(

@@ -112,12 +112,15 @@ class RunAllWidget(StepWidget):
                 done["segment"].append(step.item)
         for name, indices in done.items():
             layer = self._layers.get(name)
-            if layer is None or not indices:
-                continue
-            if not has_layer(self.viewer, layer):
-                self.cancel()
-            elif visible_index(self.viewer, layer) in indices:
+            if layer is not None and visible_index(self.viewer, layer) in indices:
                 layer.refresh(extent=False, highlight=False)
+
+    def reset_choices(self, event: Any = None) -> None:
+        """Follow the viewer's layers; a step whose layer was removed ends the run."""
+        super().reset_choices(event)
+        if any(not has_layer(self.viewer, layer) for layer in self._layers.values()):
+            self._layers = {}
+            self.cancel()
 
     def on_result(self, value: Any) -> str:
         """Report the end."""
@@ -128,8 +131,8 @@ class RunAllWidget(StepWidget):
     def on_end(self, outcome: Outcome) -> None:
         """Draw the last state of the layers."""
         for layer in self._layers.values():
-            if has_layer(self.viewer, layer):
-                layer.refresh(extent=False, highlight=False)
+            layer.refresh(extent=False, highlight=False)
+        self._layers = {}
 
     def save_settings(self, path: Path) -> None:
         """Write what was done to the source, for ``virtualstain run --config``.

@@ -117,7 +117,6 @@ class SegmentWidget(StepWidget):
             device=None if device == "auto" else device,
             preferences=chosen,
         )
-        self.cutter.abandon()
         self._forget()
         self._geometry = shifted(geometry_of(layer), region.offset)
         self._name, cut = layer.name, self.cut
@@ -158,6 +157,12 @@ class SegmentWidget(StepWidget):
             return learn_job(request, context)
 
         self.runner.start(work, "Learn from corrections")
+
+    def reset_choices(self, event: Any = None) -> None:
+        """Follow the viewer's layers; without its layer the segmentation is over."""
+        super().reset_choices(event)
+        if not self._closed and self._layer_is_gone():
+            self._forget()
 
     def render(self) -> None:
         """Also say whether there is anything to learn from."""
@@ -259,10 +264,8 @@ class SegmentWidget(StepWidget):
     def _on_planes(self, indices: list[Any]) -> None:
         if self._layer is None or not indices:
             return
-        if not has_layer(self.viewer, self._layer):
+        if self._layer_is_gone():
             self._forget()
-            self.cancel()
-            self.cutter.abandon()
         elif self._visible() in indices:
             self._refresh_layer()
             self._measure()
@@ -315,24 +318,21 @@ class SegmentWidget(StepWidget):
     def _after_measuring(self, outcome: Outcome) -> Outcome:
         if outcome.error is not None and not outcome.cancelled:
             self.say(error_text(outcome.error))
-        elif outcome.error is None:
+        elif outcome.error is None and self._layer is not None:
             self._measured, table = outcome.value
             first = [name for name in SHOWN if name in table]
             others = [name for name in table.columns if name not in (*first, "frame")]
             self.table.show_frame(table[first + others])
-            if self._layer is not None:
-                self._layer.features = table.rename(columns={"label": "index"})
+            self._layer.features = table.rename(columns={"label": "index"})
         if self._pending_measure:
             self._pending_measure = False
             self._remeasure.start()  # the runner is still busy with this job's end
         return outcome
 
     def _on_moved(self, _event: Any = None) -> None:
-        if self._layer is not None and not self.state.is_active:
-            if not has_layer(self.viewer, self._layer):
-                self._forget()
-            elif self._visible() != self._measured:
-                self._measure()
+        idle = self._layer is not None and not self.state.is_active
+        if idle and self._visible() != self._measured:
+            self._measure()
 
     def _on_paint(self, event: Any) -> None:
         """Remember which planes were painted: cutting again must not lose corrections."""
@@ -368,7 +368,13 @@ class SegmentWidget(StepWidget):
         if self._layer is not None and has_layer(self.viewer, self._layer):
             self._layer.refresh(extent=False, highlight=False)
 
+    def _layer_is_gone(self) -> bool:
+        return self._layer is not None and not has_layer(self.viewer, self._layer)
+
     def _forget(self) -> None:
+        """Stop working on the layer of the moment and let go of it."""
+        self.cancel()
+        self.cutter.abandon()
         self._layer, self._session = None, None
         self._painted.clear()
         self._measured = None

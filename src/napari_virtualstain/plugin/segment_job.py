@@ -15,6 +15,7 @@ import numpy as np
 
 from ..progress import CancelToken, Progress, Reporter
 from .addons import ADDON
+from .background import import_torch, use_processor
 from .jobs import JobContext
 from .movie import Movie
 from .preferences import Preferences
@@ -97,11 +98,11 @@ class MapSegmenter:
     """Labels planes with a model, and keeps the maps within a memory limit."""
 
     def __init__(self, request: SegmentRequest, cancel: CancelToken) -> None:
-        from ..inference import use_threads
+        import_torch()
         from ..models import load_model
         from ..segmentation import Segmenter
 
-        use_threads(request.preferences.threads)
+        use_processor(request.preferences.threads)
         self.cancel = cancel
         model = load_model(request.model, kind="segmenter")
         stop_inside(model.network, lambda: self.cancel)
@@ -196,6 +197,7 @@ def segment_job(
     )
     session = Session(segmenter, request.region, labels)
     yield Started(labels, *segmenter.provenance)
+    context.wait_until_shown()
     yield from cut_job(session, cut, request.centre, frozenset(), context)
     return session
 

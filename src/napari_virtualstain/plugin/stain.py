@@ -179,12 +179,8 @@ class StainWidget(StepWidget):
             elif isinstance(item, FitChecked):
                 self.fit_note.setText(fit_text(item.level, item.reasons))
                 self.fit_note.setVisible(True)
-        if finished and self._layer is not None:
-            if not has_layer(self.viewer, self._layer):
-                self._layer = self._error_layer = None
-                self.cancel()
-            elif visible_index(self.viewer, self._layer) in finished:
-                self._refresh_layers()
+        if self._layer is not None and visible_index(self.viewer, self._layer) in finished:
+            self._refresh_layers()
 
     def on_result(self, value: Any) -> str:
         """Report the end."""
@@ -200,6 +196,9 @@ class StainWidget(StepWidget):
         super().reset_choices(event)
         if not self._closed and hasattr(self, "compare"):
             self.compare.follow()
+            if self._layer is not None and not has_layer(self.viewer, self._layer):
+                self._layer = self._error_layer = None
+                self.cancel()
 
     def _settings(self, layer: Any) -> dict[str, Any]:
         chosen = preferences()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from .background import import_torch
 from .jobs import JobContext
 from .movie import Movie
 
@@ -102,6 +103,7 @@ def collect_pairs(request: TrainRequest) -> Any:
 
 def train_job(request: TrainRequest, context: JobContext) -> Generator[Any, None, Any]:
     """Yield the training's events; return its result."""
+    import_torch()
     from ..progress import Progress
     from ..training import StepFinished, TrainingFinished, preset, train_events
 
