@@ -9,7 +9,8 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_virtualstain.plugin.film import cut_out, pick_frames
-from napari_virtualstain.plugin.inspector import OVERLAY, InspectorWidget
+from napari_virtualstain.plugin.highlight import OVERLAY
+from napari_virtualstain.plugin.inspector import InspectorWidget
 from napari_virtualstain.plugin.table import FrameTable
 from napari_virtualstain.plugin.track_summary import next_risky, summarise_tracks, track_rows
 

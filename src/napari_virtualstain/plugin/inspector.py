@@ -1,29 +1,36 @@
-"""The dock `Track inspector`: table, film strip, verdicts, undo."""
+"""The dock `Track inspector`: table, film strip, curves, verdicts, edits, undo."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from qtpy.QtGui import QKeySequence, QShortcut, QUndoCommand, QUndoStack
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence, QShortcut, QUndoStack
+from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from ..errors import VirtualStainError
-from .controls import add_row, button, in_row, new_form
-from .film import FilmStrip
+from .controls import Choice, add_row, button, in_row, new_form
+from .highlight import OVERLAY, TrackHighlight
 from .jobs import JobContext, Work, error_text
 from .layer_choice import LayerChoice
-from .layers import geometry_of, has_layer, provenance, sampling_of, unwrap
+from .layers import has_layer, sampling_of, unwrap
 from .selection import Selection
 from .stain import is_movie
 from .step import StepWidget
 from .table import FrameTable
-from .track_summary import VERDICTS, next_risky, summarise_tracks, track_rows
+from .track_commands import EditCommand, VerdictCommand
+from .track_edit import TrackState, cut, delete, join, partners
+from .track_layer import labels_beside, put_state, state_of
+from .track_summary import VERDICTS, next_risky, summarise_tracks
+from .track_view import TrackView
 
-OVERLAY = "inspected mitochondrion"
+_DOUBTFUL = 0.15
+_MOST_UNDOS = 30
 
 
 def is_inspectable(layer: Any) -> bool:
@@ -31,26 +38,8 @@ def is_inspectable(layer: Any) -> bool:
     return type(layer).__name__ == "Tracks" and layer.ndim == 3 and layer.name != OVERLAY
 
 
-class _VerdictCommand(QUndoCommand):
-    """Gives a track a verdict; undo gives it the one it had."""
-
-    def __init__(self, dock: InspectorWidget, row: int, verdict: str) -> None:
-        super().__init__(f"{verdict or 'no verdict'} for track {dock.track_at(row)}")
-        self._dock, self._row = dock, row
-        self._after = verdict
-        self._before = str(dock.table.frame["verdict"].iloc[row])
-
-    def redo(self) -> None:
-        """Set the new verdict."""
-        self._dock.put_verdict(self._row, self._after)
-
-    def undo(self) -> None:
-        """Set the verdict of before."""
-        self._dock.put_verdict(self._row, self._before)
-
-
 class InspectorWidget(StepWidget):
-    """Goes through the tracks of a layer, the doubtful ones first."""
+    """Goes through the tracks of a layer, the doubtful ones first, and mends them."""
 
     title = "Track inspector"
     run_text = "List tracks"
@@ -59,37 +48,22 @@ class InspectorWidget(StepWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         self.selection = Selection()
+        self.highlight = TrackHighlight(napari_viewer)
         self.undo_stack = QUndoStack(self)
-        self._rows = pd.DataFrame()
+        self.undo_stack.setUndoLimit(_MOST_UNDOS)
+        self.tracks = TrackState(pd.DataFrame(), {}, pd.DataFrame())
         self._layer: Any = None
-        self._overlay: Any = None
         self._file: Path | None = None
-        form = new_form()
-        self.source = self.add_choice(
-            LayerChoice(napari_viewer, is_inspectable, role="tracks", nothing="track a movie first")
-        )
-        add_row(form, "Tracks", self.source, "The tracks to look through", name="source")
-        self.film_source = self.add_choice(
-            LayerChoice(napari_viewer, is_movie, role="fluorescence", optional=True)
-        )
-        add_row(form, "Film of", self.film_source, "Where the film strip is cut from", name="film")
-        self.table = FrameTable()
-        self.table.setAccessibleName("Tracks")
-        self.table.setToolTip(
-            "One row a mitochondrion; choose to highlight, Enter or double-click to go there"
-        )
-        self.film = FilmStrip()
-        self.form.addLayout(form)
-        self.form.addWidget(self.table, 1)
-        self.form.addWidget(self.film)
+        self._add_form(napari_viewer)
         self._add_buttons()
+        self._add_keys()
         self.table.row_chosen.connect(self._on_row)
         self.table.row_entered.connect(self._go)
-        self.film.frame_chosen.connect(self._on_film)
+        self.view.frame_chosen.connect(self._on_frame)
         self.selection.changed.connect(self._on_selection)
         self.source.chosen.connect(lambda _layer: self._on_source())
-        self.film_source.chosen.connect(lambda _layer: self._show_film())
-        self.cleanup.add(self._drop_overlay)
+        self.film_source.chosen.connect(lambda _layer: self._show_view())
+        self.cleanup.add(self.highlight.drop)
         self._on_source()
 
     def why_not(self) -> str | None:
@@ -102,31 +76,39 @@ class InspectorWidget(StepWidget):
         """Return the work of summarising the tracks."""
         layer = self.source.value
         data, features = np.array(layer.data), layer.features.copy()
-        stated = sampling_of(layer)
-        self._layer = layer
+        graph, core = dict(layer.graph), layer.metadata.get("tracks")
+        self._layer, scale = layer, self._scale(layer)
 
-        def work(context: JobContext) -> tuple[pd.DataFrame, pd.DataFrame]:
-            rows = track_rows(data, features)
+        def work(context: JobContext) -> tuple[TrackState, pd.DataFrame]:
+            from ..tracking import mean_squared_displacement  # noqa: F401  the plots need it soon
+
+            state = state_of(data, features, graph, core)
             context.cancel.raise_if_cancelled()
-            table = summarise_tracks(
-                rows,
-                pixel_size_um=stated.pixel_size_um or 1.0,
-                frame_interval_s=stated.frame_interval_s or 1.0,
-            )
-            return rows, table
+            return state, summarise_tracks(state.rows, **scale)
 
         return work
 
-    def on_result(self, value: tuple[pd.DataFrame, pd.DataFrame]) -> str:
+    def on_result(self, value: tuple[TrackState, pd.DataFrame]) -> str:
         """Fill the table."""
-        self._rows, table = value
+        self.tracks, table = value
         self.undo_stack.clear()
-        known = self._layer.metadata.get("verdicts", {})
-        table["verdict"] = [known.get(int(track), "") for track in table["track_id"]]
-        self.table.show_frame(table)
+        self._fill(table)
         self.selection.choose(None)
-        doubtful = int((table["risk"] >= 0.15).sum())
+        doubtful = int((table["risk"] >= _DOUBTFUL).sum())
         return f"{len(table)} tracks, {doubtful} worth a look. Next risky: N."
+
+    def render(self) -> None:
+        """Also say which buttons need a chosen track."""
+        super().render()
+        if not hasattr(self, "needing_track"):
+            return
+        for made, tooltip in self.needing_track:
+            reason = None if self.selection.track_id is not None else "Choose a track first"
+            made.setEnabled(reason is None)
+            made.setToolTip(reason or tooltip)
+        if self.selection.track_id is not None and not self.partner.count():
+            self.join_button.setEnabled(False)
+            self.join_button.setToolTip("No track ends before this one begins, or begins after it")
 
     def track_at(self, row: int) -> int:
         """Return the track of a row of the table."""
@@ -137,7 +119,7 @@ class InspectorWidget(StepWidget):
         if not len(self.table.frame):
             self.say("List the tracks first.")
             return
-        row = next_risky(self.table.frame, self.table.row, direction)
+        row = next_risky(self.table.frame, self.table.row, direction, least=_DOUBTFUL)
         if row is None:
             self.say("Every doubtful track has a verdict.")
             return
@@ -147,26 +129,60 @@ class InspectorWidget(StepWidget):
 
     def judge(self, verdict: str) -> None:
         """Give the chosen track a verdict; it can be undone."""
-        row = self.table.row
-        if row is None:
-            self.say("Choose a track in the table first.")
-            return
-        self.undo_stack.push(_VerdictCommand(self, row, verdict))
+        if (track := self._chosen()) is not None:
+            self.undo_stack.push(VerdictCommand(self, track, verdict))
 
-    def put_verdict(self, row: int, verdict: str) -> None:
+    def cut(self) -> None:
+        """End the chosen track before the visible frame; a new one goes on."""
+        if (track := self._chosen()) is not None:
+            frame = self.highlight.current_frame(self._layer)
+            # a number that was ever judged must not come back for another track
+            number = 1 + max(*self._verdicts(), *self.tracks.graph, *self.tracks.rows["track_id"])
+            text = f"Cut track {track} before frame {frame}; it goes on as {number}"
+            self._edit(text, lambda: cut(self.tracks, track, frame, number), track)
+
+    def join(self) -> None:
+        """Make the chosen track and the one chosen under `With` one."""
+        track, other = self._chosen(), self.partner.value
+        if track is not None and other is not None:
+            earlier = min(track, other, key=lambda name: int(self._track(name)["frame"].min()))
+            text = f"Joined tracks {track} and {other} as {earlier}"
+            self._edit(text, lambda: join(self.tracks, track, other), earlier)
+
+    def delete(self) -> None:
+        """Remove the chosen track."""
+        if (track := self._chosen()) is not None:
+            self._edit(f"Deleted track {track}", lambda: delete(self.tracks, track), None)
+
+    def verdict_of(self, track_id: int) -> str:
+        """Return the verdict of a track, empty if it has none."""
+        return str(self._verdicts().get(track_id, ""))
+
+    def put_verdict(self, track_id: int, verdict: str) -> None:
         """Write a verdict into table, layer and file; see :meth:`judge` for users."""
-        self.table.frame_model.set_cell(row, "verdict", verdict)
-        if self._layer is not None:
-            verdicts = self._layer.metadata.setdefault("verdicts", {})
-            verdicts[self.track_at(row)] = verdict
-        if self._file is not None:
-            self.save(self._file)
+        self._verdicts()[track_id] = verdict
+        rows = np.flatnonzero(self.table.frame["track_id"] == track_id)
+        for row in rows:
+            self.table.frame_model.set_cell(int(row), "verdict", verdict)
+        self._save_again()
         given = int((self.table.frame["verdict"] != "").sum())
-        text = f"Track {self.track_at(row)}: {verdict or 'no verdict'}."
+        text = f"Track {track_id}: {verdict or 'no verdict'}."
         self.say(f"{text} {given} of {len(self.table.frame)} judged.")
 
+    def put_tracks(self, state: TrackState, chosen: int | None) -> None:
+        """Show edited tracks in layer, table and file; see :meth:`cut` for users."""
+        self.tracks = state
+        put_state(self._layer, state)
+        self._fill(summarise_tracks(state.rows, **self._scale(self._layer)))
+        self._save_again()
+        self.selection.choose(None)
+        rows = np.flatnonzero(self.table.frame["track_id"] == chosen)
+        if len(rows):
+            self.table.choose(int(rows[0]))
+            self._on_row(int(rows[0]))
+
     def save(self, path: Path) -> None:
-        """Write the table to `path`, and from now on again after each verdict."""
+        """Write the table to `path`, and from now on again after each verdict and edit."""
         from ..io import write_table
 
         try:
@@ -177,152 +193,195 @@ class InspectorWidget(StepWidget):
             return
         self._file = path
 
+    def _add_form(self, viewer: Any) -> None:
+        form = new_form()
+        self.source = self.add_choice(
+            LayerChoice(viewer, is_inspectable, role="tracks", nothing="track a movie first")
+        )
+        add_row(form, "Tracks", self.source, "The tracks to look through", name="source")
+        self.film_source = self.add_choice(
+            LayerChoice(viewer, is_movie, role="fluorescence", optional=True)
+        )
+        add_row(form, "Film of", self.film_source, "Where the film strip is cut from", name="film")
+        self.table = FrameTable()
+        self.table.setAccessibleName("Tracks")
+        self.table.setToolTip(
+            "One row a mitochondrion; choose to highlight, Enter or double-click to go there"
+        )
+        self.view = TrackView()
+        self.form.addLayout(form)
+        self.form.addWidget(self.table, 1)
+        self.form.addWidget(self.view)
+
     def _add_buttons(self) -> None:
+        self.needing_track: list[tuple[QPushButton, str]] = []
         previous = button("◀ Previous", "Previous risky track (P)", lambda: self.step(-1))
         following = button("Next ▶", "Next risky track (N)", lambda: self.step(1), name="next")
         verdicts = [
-            button(
-                text,
-                f"Verdict for the chosen track ({key})",
-                partial(self.judge, text),
-                name=text,
-            )
+            self._track_button(text, f"Verdict for the chosen track ({key})", self._judge(text))
             for key, text in zip("123", VERDICTS, strict=True)
         ]
-        undo = button("Undo", "Undo the last verdict (Ctrl+Z)", self.undo_stack.undo, name="undo")
-        redo = button("Redo", "Redo it (Ctrl+Shift+Z)", self.undo_stack.redo, name="redo")
-        for made, signal in ((undo, "canUndoChanged"), (redo, "canRedoChanged")):
+        tooltip = "End the track before the visible frame; a new track goes on from it (C)"
+        cut_button = self._track_button("Cut here", tooltip, self.cut)
+        delete_button = self._track_button("Delete", "Remove the chosen track (Del)", self.delete)
+        tooltip = "Make the chosen track and the one beside this button one (J)"
+        self.join_button = self._track_button("Join with", tooltip, self.join)
+        self.partner = Choice()
+        self.partner.setObjectName("partner")
+        self.partner.setAccessibleName("Track to join with")
+        self.partner.setToolTip(
+            "Tracks that end before or begin after the chosen one, nearest first"
+        )
+        undo = button("Undo", "Undo the last verdict or edit (Ctrl+Z)", self.undo_stack.undo)
+        redo = button("Redo", "Redo it (Ctrl+Shift+Z)", self.undo_stack.redo)
+        for made, name, signal in (
+            (undo, "undo", "canUndoChanged"),
+            (redo, "redo", "canRedoChanged"),
+        ):
+            made.setObjectName(name)
             made.setEnabled(False)
             getattr(self.undo_stack, signal).connect(made.setEnabled)
         save = button("Save CSV…", "Save table and verdicts, then keep them up to date", self._save)
-        self.form.addWidget(in_row(previous, following))
-        self.form.addWidget(in_row(*verdicts))
-        self.form.addWidget(in_row(undo, redo, save, stretch=2))
-        keys = {
+        for row in (
+            in_row(previous, following),
+            in_row(*verdicts, cut_button, delete_button),
+            in_row(self.join_button, self.partner, stretch=1),
+            in_row(undo, redo, save, stretch=2),
+        ):
+            self.form.addWidget(row)
+
+    def _track_button(self, text: str, tooltip: str, slot: Callable[[], Any]) -> QPushButton:
+        made = button(text, tooltip, slot, name=text.lower().replace(" ", "_"))
+        self.needing_track.append((made, tooltip))
+        return made
+
+    def _judge(self, verdict: str) -> Callable[[], None]:
+        return partial(self.judge, verdict)
+
+    def _add_keys(self) -> None:
+        keys: dict[str, Callable[[], Any]] = {
             "N": lambda: self.step(1),
             "P": lambda: self.step(-1),
+            "C": self.cut,
+            "J": self.join,
+            "Del": self.delete,
             "Ctrl+Z": self.undo_stack.undo,
             "Ctrl+Shift+Z": self.undo_stack.redo,
-            **{key: partial(self.judge, v) for key, v in zip("123", VERDICTS, strict=True)},
+            **{key: self._judge(v) for key, v in zip("123", VERDICTS, strict=True)},
         }
         for key, slot in keys.items():
             # only while the dock has the focus: napari's own keys stay as they are
             shortcut = QShortcut(QKeySequence(key), self)
-            shortcut.setContext(_within_dock())
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(slot)
+
+    def _edit(self, text: str, edit: Callable[[], TrackState], chosen: int | None) -> None:
+        try:
+            after = edit()
+        except VirtualStainError as error:
+            self.say(error_text(error))
+            return
+        labels = labels_beside(self.viewer, self._layer)
+        self.undo_stack.push(EditCommand(self, text, after, chosen, labels))
+
+    def _chosen(self) -> int | None:
+        """Return the chosen track, or say that there is none."""
+        if self.selection.track_id is None or not has_layer(self.viewer, self._layer):
+            self.say("Choose a track in the table first.")
+            return None
+        return self.selection.track_id
+
+    def _fill(self, table: pd.DataFrame) -> None:
+        table["verdict"] = [self.verdict_of(int(track)) for track in table["track_id"]]
+        self.table.show_frame(table)
+
+    def _verdicts(self) -> dict[int, str]:
+        """Return the verdicts, which live with the layer."""
+        verdicts: dict[int, str] = self._layer.metadata.setdefault("verdicts", {})
+        return verdicts
+
+    def _save_again(self) -> None:
+        if self._file is not None:
+            self.save(self._file)
+
+    def _scale(self, layer: Any) -> dict[str, float]:
+        stated = sampling_of(layer)
+        return {
+            "pixel_size_um": stated.pixel_size_um or 1.0,
+            "frame_interval_s": stated.frame_interval_s or 1.0,
+        }
 
     def _on_source(self) -> None:
         if self.source.value is not unwrap(self._layer):
-            self._rows = pd.DataFrame()
+            self.tracks = TrackState(pd.DataFrame(), {}, pd.DataFrame())
+            self.undo_stack.clear()
             self.table.show_frame(pd.DataFrame())
-            self.film.clear()
-            self._drop_overlay()
+            self.selection.choose(None)
         self.runner.reset()
         self.render()
         if self.state.value == "idle" and self.why_not() is None:
             self.say("Ready to list the tracks.")
 
     def _on_row(self, row: int) -> None:
-        rows = self._track(self.track_at(row))
-        frames = rows["frame"].to_numpy()
-        now = self._current_frame()
+        frames = self._track(self.track_at(row))["frame"].to_numpy()
+        now = self.highlight.current_frame(self._layer)
         frame = int(frames[np.argmin(np.abs(frames - now))]) if len(frames) else None
         self.selection.choose(self.track_at(row), frame)
 
-    def _on_film(self, frame: int) -> None:
+    def _on_frame(self, frame: int) -> None:
         self.selection.choose(self.selection.track_id, frame)
         self._look_at(frame)
 
     def _on_selection(self, track_id: int | None, _frame: int | None) -> None:
         if track_id is None:
-            self._drop_overlay()
-            self.film.clear()
-            return
-        self._highlight(track_id)
-        self._show_film()
+            self.highlight.drop()
+        else:
+            self.highlight.show(self._track(track_id), self._layer)
+        self._show_view()
+        self._offer_partners()
+        self.render()
 
     def _track(self, track_id: int) -> pd.DataFrame:
-        return self._rows[self._rows["track_id"] == track_id].sort_values("frame")
+        rows = self.tracks.rows
+        return rows[rows["track_id"] == track_id].sort_values("frame")
 
     def _go(self, row: int) -> None:
         """Go to the worst frame of the track."""
         rows = self._track(self.track_at(row))
         place = int(np.argmin(rows["quality"].to_numpy())) if "quality" in rows else 0
-        frame = int(rows["frame"].iloc[place])
-        self.selection.choose(self.track_at(row), frame)
-        self._look_at(frame)
+        self.selection.choose(self.track_at(row), int(rows["frame"].iloc[place]))
+        self._look_at(int(rows["frame"].iloc[place]))
 
     def _look_at(self, frame: int) -> None:
-        layer, track = self._layer, self.selection.track_id
-        if layer is None or track is None or not has_layer(self.viewer, layer):
+        track = self.selection.track_id
+        if track is None or not has_layer(self.viewer, self._layer):
             return
         rows = self._track(track)
-        place = int(np.argmin(np.abs(rows["frame"].to_numpy() - frame)))
-        row = rows.iloc[place]
-        point = layer.data_to_world((row.frame, row.y_px, row.x_px))
-        first = self.viewer.dims.ndim - layer.ndim
-        self.viewer.dims.set_point(first, point[0])
-        self._centre_if_outside(point[1:])
-        self._show_film()
+        row = rows.iloc[int(np.argmin(np.abs(rows["frame"].to_numpy() - frame)))]
+        self.highlight.look_at(self._layer, int(row.frame), row.y_px, row.x_px)
 
-    def _centre_if_outside(self, point: Any) -> None:
-        """Move the camera only where the target is out of sight; the zoom stays."""
-        camera = getattr(self.viewer, "scene", self.viewer).camera
-        centre = np.asarray(camera.center, float)[-2:]
-        height, width = getattr(self.viewer.canvas, "size", (600, 800))
-        half = np.array([height, width]) / camera.zoom / 2 * 0.9
-        if np.any(np.abs(np.asarray(point, float) - centre) > half):
-            camera.center = (*np.asarray(camera.center)[:-2], *point)
-
-    def _current_frame(self) -> int:
-        layer = self._layer
-        first = self.viewer.dims.ndim - layer.ndim
-        world = np.asarray(self.viewer.dims.point, float)[first:]
-        return round(float(layer.world_to_data(world)[0]))
-
-    def _highlight(self, track_id: int) -> None:
-        rows = self._track(track_id)
-        data = rows[["track_id", "frame", "y_px", "x_px"]].to_numpy(float)
-        if self._overlay is not None and has_layer(self.viewer, self._overlay):
-            self._overlay.data = data
-            return
-        before = self.viewer.layers.selection.active
-        self._overlay = self.viewer.add_tracks(
-            data,
-            name=OVERLAY,
-            tail_width=8,
-            tail_length=max(30, len(data)),
-            head_length=len(data),
-            colormap="gray",
-            blending="additive",
-            metadata=provenance("inspect", self._layer.name),
-            **geometry_of(self._layer),
-        )
-        if before is not None:
-            self.viewer.layers.selection.active = before
-
-    def _drop_overlay(self) -> None:
-        overlay, self._overlay = self._overlay, None
-        if overlay is not None and has_layer(self.viewer, overlay):
-            self.viewer.layers.remove(unwrap(overlay))
-
-    def _show_film(self) -> None:
+    def _show_view(self) -> None:
         movie, track = self.film_source.value, self.selection.track_id
-        if movie is None or track is None or movie.ndim != 3:
-            self.film.clear()
+        if track is None:
+            self.view.clear()
             return
-        rows = self._track(track)
-        rows = rows[rows["frame"].between(0, movie.data.shape[0] - 1)]
-        if len(rows):
-            self.film.show_track(movie.data, rows, self.selection.frame)
+        planes = movie.data if movie is not None and movie.ndim == 3 else None
+        self.view.show_track(
+            self._track(track), planes, self.selection.frame, self._scale(self._layer)
+        )
+
+    def _offer_partners(self) -> None:
+        self.partner.clear()
+        track = self.selection.track_id
+        if track is None:
+            return
+        pixel_size_um = self._scale(self._layer)["pixel_size_um"]
+        for row in partners(self.tracks, track).itertuples():
+            text = f"{row.track_id}: {row.gap} frames {'after' if row.after else 'before'}"
+            away_um = float(row.distance_px) * pixel_size_um
+            self.partner.addItem(f"{text}, {away_um:.2g} µm away", int(row.track_id))
 
     def _save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save verdicts", "verdicts.csv", "CSV (*.csv)")
         if path:
             self.save(Path(path))
-
-
-def _within_dock() -> Any:
-    from qtpy.QtCore import Qt
-
-    return Qt.ShortcutContext.WidgetWithChildrenShortcut
