@@ -376,10 +376,12 @@ class InspectorWidget(StepWidget):
         if track is None:
             return
         pixel_size_um = self._scale(self._layer)["pixel_size_um"]
-        for row in partners(self.tracks, track).itertuples():
-            text = f"{row.track_id}: {row.gap} frames {'after' if row.after else 'before'}"
-            away_um = float(row.distance_px) * pixel_size_um
-            self.partner.addItem(f"{text}, {away_um:.2g} µm away", int(row.track_id))
+        for near in partners(self.tracks, track).to_dict("records"):
+            text = (
+                f"{near['track_id']}: {near['gap']} frames {'after' if near['after'] else 'before'}"
+            )
+            away_um = near["distance_px"] * pixel_size_um
+            self.partner.addItem(f"{text}, {away_um:.2g} µm away", int(near["track_id"]))
 
     def _save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save verdicts", "verdicts.csv", "CSV (*.csv)")
