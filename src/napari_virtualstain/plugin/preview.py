@@ -163,6 +163,5 @@ def visible_request(viewer: Any, layer: Any, **settings: Any) -> StainRequest:
         region=visible_frame(viewer, layer),
         centre=visible_index(viewer, layer),
         uncertainty=False,
-        precision="auto",
         **settings,
     )

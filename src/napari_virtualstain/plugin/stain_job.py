@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -49,8 +49,6 @@ class StainRequest:
         Whether to return the expected error as well.
     preferences : Preferences
         Where large results go.
-    precision : str
-        Arithmetic of the network, see ``StainingSettings``.
     """
 
     data: Any
@@ -63,7 +61,6 @@ class StainRequest:
     tile: int | None
     uncertainty: bool
     preferences: Preferences
-    precision: Any = "float32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +134,7 @@ class PlaneStainer:
         self.movie = Movie(request.data, request.axes)
         self.model = load_model(request.model, kind="generator")
         stop_inside(self.model.network, lambda: self._cancel)
-        settings = StainingSettings(request.device, request.tile, request.precision)
+        settings = StainingSettings(device=request.device, tile=request.tile)
         stainer = Stainer(self.model, settings, pixel_size_um=request.pixel_size_um)
         self._stainer = stainer.with_uncertainty() if request.uncertainty else stainer
         # Movie has all that fit asks of its source: sample()
@@ -152,22 +149,19 @@ class PlaneStainer:
 
     def stain(self, indices: list[tuple[int, ...]]) -> list[Stained]:
         """Return fluorescence and uncertainty of planes of the movie, cut to the region."""
-        return self._stain(self._stainer, indices)
-
-    def draft(self, index: tuple[int, ...]) -> np.ndarray | None:
-        """Return the fluorescence of a plane in faster arithmetic, cut to the region.
-
-        It is there several times sooner, and within one part in 200 of the exact one; None
-        where this machine has no faster arithmetic.
-        """
-        from ..inference import Stainer
-
-        exact = self._stainer
-        settings = replace(exact.settings, precision="auto", test_time_augmentation=False)
-        quick = Stainer(self.model, settings, pixel_size_um=self._request.pixel_size_um)
-        if quick.network.precision == exact.network.precision and not exact.averages:
-            return None
-        return self._stain(quick, [index])[0][0]
+        inputs = self.model.card.inputs
+        stained = self._stainer.stain_batch(
+            [self.movie.read(index, self.window, inputs) for index in indices],
+            self._fitted,
+            on_tile=lambda *_: self._cancel.raise_if_cancelled(),
+        )
+        return [
+            (
+                p.fluorescence[self._kept],
+                None if p.uncertainty is None else p.uncertainty[self._kept],
+            )
+            for p in stained
+        ]
 
     def check_fit(self) -> FitChecked:
         """Return whether the model was made for movies like this."""
@@ -184,21 +178,6 @@ class PlaneStainer:
         """Name and checksum of the model."""
         return self.model.name, self.model.sha256
 
-    def _stain(self, stainer: Any, indices: list[tuple[int, ...]]) -> list[Stained]:
-        inputs = self.model.card.inputs
-        stained = stainer.stain_batch(
-            [self.movie.read(index, self.window, inputs) for index in indices],
-            self._fitted,
-            on_tile=lambda *_: self._cancel.raise_if_cancelled(),
-        )
-        return [
-            (
-                p.fluorescence[self._kept],
-                None if p.uncertainty is None else p.uncertainty[self._kept],
-            )
-            for p in stained
-        ]
-
 
 class AddonStainer:
     """The same for a generator that another package added."""
@@ -213,9 +192,6 @@ class AddonStainer:
         self._pixel_size_um = request.pixel_size_um
         self._slices = request.region.slices[-2:]
         self.movie = Movie(request.data, request.axes)
-
-    def draft(self, index: tuple[int, ...]) -> None:
-        """Return None: how exactly an add-on computes is its own matter."""
 
     def stain(self, indices: list[tuple[int, ...]]) -> list[Stained]:
         """Return the fluorescence of planes of the movie, cut to the region."""
@@ -257,10 +233,6 @@ def stain_job(
     order = list(outward(leading, centre))
     reporter = Reporter(len(order), "frame", "staining", context.progress, context.cancel)
     first = order[0]
-    draft = stainer.draft(_moved(first, offset))
-    if draft is not None:
-        results[0][first] = draft
-        yield PlanesDone((first,), display_limits(draft))
     # the visible plane alone: the user sees it at once
     for batch in [[first], *_chunks(order[1:], stainer.at_once)]:
         reporter.check()
@@ -270,9 +242,7 @@ def stain_job(
                 if plane is not None:
                     result[index] = plane
         if batch == [first]:
-            limits = [display_limits(result[first]) for result in results]
-            # those of the draft, or what the user has made of them by now, stay
-            yield PlanesDone((first,), limits[0] if draft is None else None, *limits[1:])
+            yield PlanesDone((first,), *(display_limits(result[first]) for result in results))
             if isinstance(stainer, PlaneStainer):
                 yield stainer.check_fit()
         else:
