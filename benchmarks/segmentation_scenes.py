@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 STEP_UM = 0.02
 PADDING = 24
 IN_FOCUS_UM = 0.5
+THIN_UM = 0.25
 HEIGHTS_UM = np.array(
     [
         -9,
@@ -42,6 +43,7 @@ HEIGHTS_UM = np.array(
     ]
 )
 MEDIAN_LENGTH_UM = {"mixed": 1.3, "tubular": 1.5, "fragmented": 0.6, "elongated": 3.0}
+SHARES = [0.35, 0.4, 0.1, 0.15]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,15 @@ class Tube:
 
 
 def draw_scene(
-    rng: np.random.Generator, size: int = 256
+    rng: np.random.Generator, size: int = 256, *, swollen: bool = False
 ) -> tuple[NDArray[np.float32], NDArray[np.int16], float]:
-    """Return photon density, labels and pixel size (µm) of one scene."""
+    """Return photon density, labels and pixel size (µm) of one scene.
+
+    `swollen` makes half of the mitochondria 0.6 to 2.2 µm wide.
+    """
     pixel_um = _pixel_size(rng)
     side = size + 2 * PADDING
-    kind = str(rng.choice(list(MEDIAN_LENGTH_UM), p=[0.35, 0.4, 0.1, 0.15]))
+    kind = "swollen" if swollen else str(rng.choice(list(MEDIAN_LENGTH_UM), p=SHARES))
     focused, blurred = _population(rng, side * pixel_um, kind)
     labels = np.zeros((side, side), np.int32)
     nearest = np.full((side, side), np.inf)
@@ -126,7 +131,11 @@ def _tube(
         line = _worm(rng, rng.uniform(0.1, 0.8), 3.0)
         own = float(rng.uniform(0.25, 0.5))
         return Tube(line + centre, np.full(len(line), own), np.zeros(len(line)), True)
-    length = np.exp(rng.normal(np.log(MEDIAN_LENGTH_UM[kind]), 0.6)).clip(0.3, 9)
+    if kind == "swollen" and odd < 0.5:
+        line = _worm(rng, rng.uniform(0.1, 2.0), 6.0)
+        own = float(np.exp(rng.uniform(np.log(0.3), np.log(1.1))))
+        return Tube(line + centre, np.full(len(line), own), np.zeros(len(line)), True)
+    length = np.exp(rng.normal(np.log(MEDIAN_LENGTH_UM.get(kind, 1.3)), 0.6)).clip(0.3, 9)
     line = _worm(rng, float(length), persistence * float(np.exp(rng.normal(0, 0.3))))
     width = np.full(len(line), own)
     if kind == "mixed" and rng.random() < 0.25:
@@ -202,6 +211,10 @@ def _emitters(
 ) -> tuple[Array, Array, Array]:
     expected = density * len(tube.line) * STEP_UM * tube.radius.mean() / 0.2
     count = int(rng.poisson(expected)) + 3
+    brightness = float(np.exp(rng.normal(0, brightness_sd))) / density
+    if tube.radius.min() > THIN_UM:
+        place, height = _in_capsule(rng, tube, count, on_surface)
+        return place, height, np.full(len(place), brightness)
     index = rng.integers(0, len(tube.line), count)
     tangent = np.gradient(tube.line, axis=0)
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-9
@@ -209,8 +222,25 @@ def _emitters(
     angle = rng.uniform(0, 2 * np.pi, count)
     off = tube.radius[index] * (1.0 if on_surface else np.sqrt(rng.random(count)))
     place = tube.line[index] + normal * (off * np.cos(angle))[:, None]
-    brightness = float(np.exp(rng.normal(0, brightness_sd))) / density
     return place, tube.height[index] + off * np.sin(angle), np.full(count, brightness)
+
+
+def _in_capsule(
+    rng: np.random.Generator, tube: Tube, count: int, on_surface: bool
+) -> tuple[Array, Array]:
+    """Return places and heights of emitters of a wide tube with round ends."""
+    index = rng.integers(0, len(tube.line), count)
+    direction = rng.normal(size=(count, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    radius = tube.radius[index]
+    off = radius * (1.0 if on_surface else rng.random(count) ** (1 / 3))
+    flat = tube.line[index] + direction[:, :2] * off[:, None]
+    above = direction[:, 2] * off
+    if on_surface:
+        aside, _ = cKDTree(tube.line).query(flat)
+        outer = np.hypot(aside, above) > 0.97 * radius
+        flat, above, index = flat[outer], above[outer], index[outer]
+    return flat, tube.height[index] + above
 
 
 def _transfer(rng: np.random.Generator, side: int, pixel_um: float, heights: Array) -> Array:

@@ -1,18 +1,27 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from napari_virtualstain.errors import CancelledError, InputError, OutputExistsError, TrainingError
-from napari_virtualstain.models import load_model
+from napari_virtualstain.models import build_network, load_model, save_model
 from napari_virtualstain.progress import CancelToken
-from napari_virtualstain.segmentation import SegmenterTraining, segment, train_segmenter
-from napari_virtualstain.segmentation.fine_tuning import SEGMENTATION_DEFAULTS
+from napari_virtualstain.segmentation import (
+    Segmenter,
+    SegmenterTraining,
+    segment,
+    split_instances,
+    train_segmenter,
+)
+from napari_virtualstain.segmentation.fine_tuning import SEGMENTATION_DEFAULTS, new_card
 from napari_virtualstain.segmentation.learning import (
     contact_target,
     pair_targets,
     segmentation_loss,
+    widened,
 )
 from napari_virtualstain.segmentation.painted import LabelledImage, draw_crop, hold_out
 
@@ -42,8 +51,9 @@ def test_targets_agree_with_an_oracle_pixel_by_pixel(truth):
 
 def test_perfect_outputs_cost_next_to_nothing_and_unknown_pixels_do_not_count(truth):
     labels = torch.from_numpy(truth)
-    same, _ = pair_targets(labels, STEPS)
-    maps = torch.cat([(labels > 0)[:, None], contact_target(labels)[:, None], same], 1)
+    wide = widened(labels)
+    same, _ = pair_targets(wide, STEPS)
+    maps = torch.cat([(labels > 0)[:, None], contact_target(labels, wide)[:, None], same], 1)
     perfect = (maps.float() * 2 - 1) * 20
     known = torch.ones_like(labels, dtype=torch.bool)
     assert float(segmentation_loss(perfect, labels, known, STEPS)) < 0.01
@@ -52,6 +62,85 @@ def test_perfect_outputs_cost_next_to_nothing_and_unknown_pixels_do_not_count(tr
     assert float(segmentation_loss(spoilt, labels, known, STEPS)) > 0.5
     known[:, :, -3:] = False
     assert float(segmentation_loss(spoilt, labels, known, STEPS)) < 0.01
+
+
+def test_pairs_are_taught_in_the_gap_between_two_but_not_beyond(truth):
+    """What is outlined a little too wide must still part there; far background is free."""
+    labels = torch.zeros(1, 40, 40, dtype=torch.int32)
+    labels[0, 10:14, 5:35], labels[0, 16:20, 5:35] = 1, 2
+    outputs = torch.zeros(1, 2 + len(STEPS), 40, 40, requires_grad=True)
+    segmentation_loss(outputs, labels, labels >= 0, STEPS).backward()
+    across = STEPS.index((3, 0))
+    gradient = outputs.grad[0, 2 + across]
+    assert (gradient[14, 6:34] > 0).all()  # of one, three pixels down the other: not the same
+    assert (gradient[8, 6:34] < 0).all()  # just outside, three pixels down inside: the same
+    assert (gradient[:5] == 0).all()
+    assert (gradient[25:] == 0).all()
+
+
+def test_small_mitochondria_count_more_a_pixel():
+    labels = torch.zeros(1, 48, 48, dtype=torch.int32)
+    labels[0, 4:8, 4:9], labels[0, 20:40, 10:40] = 3, 7
+    outputs = torch.zeros(1, 2 + len(STEPS), 48, 48, requires_grad=True)
+    segmentation_loss(outputs, labels, labels >= 0, STEPS).backward()
+    right = outputs.grad[0, 2 + STEPS.index((0, 3))]
+    assert float(right[5, 5] / right[30, 20]) == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize(("init", "kept"), [("mito-segment", True), (None, False)])
+def test_fine_tuning_keeps_the_statistics_of_batch_norm(init, kept, discs, tmp_path):
+    """A handful of regions cannot tell them; a new network has to learn them."""
+    settings = SegmenterTraining(steps=1, batch_size=1, crop=32, held_out=0)
+    labels = [(frame > 300).astype(int) for frame in discs]
+    result = train_segmenter(
+        list(discs), labels, tmp_path / "m.safetensors", init=init, settings=settings
+    )
+    tuned = load_model(result.path).network.state_dict()
+    start = load_model(init).network.state_dict() if init else None
+    statistics = [name for name in tuned if "running_mean" in name]
+    assert statistics
+    for name in statistics:
+        before = start[name] if start else torch.zeros_like(tuned[name])
+        assert torch.equal(tuned[name], before) == kept
+
+
+def foreground_only(channels: int, tmp_path) -> Path:
+    """A model file of one or two outputs that knows no pairs."""
+    card = new_card("plain")
+    arguments = {"in_channels": 1, "out_channels": channels, "widths": [4, 4]}
+    architecture = card.architecture.model_copy(update={"arguments": arguments})
+    card = card.model_copy(
+        update={
+            "architecture": architecture,
+            "outputs": ["foreground", "contact"][:channels],
+            "segmentation": {"asinh_gain": 5.0},
+        }
+    )
+    return save_model(tmp_path / "plain.safetensors", build_network(architecture), card)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("pixel_size_um", [None, 0.2])
+def test_a_model_that_knows_no_pairs_splits_along_the_skeleton(
+    channels, pixel_size_um, discs, tmp_path
+):
+    model = foreground_only(channels, tmp_path)
+    segmenter = Segmenter(model, pixel_size_um=pixel_size_um)
+    maps = segmenter.maps(discs[1])
+    threshold = float(np.median(maps.foreground))
+    expected = split_instances(maps.foreground, threshold=threshold, pixel_size_um=pixel_size_um)
+    assert expected.any()
+    assert np.array_equal(maps.labels(threshold=threshold), expected)
+    assert not segmenter.maps(np.full((40, 50), 7.0)).labels().any()
+
+
+def test_a_model_of_the_foreground_alone_can_be_fine_tuned(discs, tmp_path):
+    images, labels = shifted_task(discs)
+    settings = SegmenterTraining(steps=2, batch_size=1, crop=32)
+    out = tmp_path / "tuned.safetensors"
+    model = foreground_only(1, tmp_path)
+    result = train_segmenter(images, labels, out, init=model, settings=settings)
+    assert 0 <= result.after["iou"] <= 1
 
 
 def shifted_task(discs: np.ndarray) -> tuple[list, list]:

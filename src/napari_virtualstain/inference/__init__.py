@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 _HOME = {
     "as_image": "planes",
+    "is_lazy": "planes",
     "stain_on_cluster": "scale_out",
     "parse_frames": "frames",
     "reduce_flicker": "temporal",
@@ -64,6 +65,7 @@ __all__ = [
     "flicker",
     "free_memory",
     "is_add_on",
+    "is_lazy",
     "label_trust",
     "network_halo",
     "parse_frames",
@@ -91,7 +93,7 @@ if TYPE_CHECKING:
         ReducedResourcesWarning,
         StainingWarning,
     )
-    from .planes import as_image
+    from .planes import as_image, is_lazy
     from .predictor import TiledNetwork
     from .receptive_field import network_halo
     from .resampling import resample, resampled_shape

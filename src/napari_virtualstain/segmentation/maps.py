@@ -106,7 +106,8 @@ class SegmentationMaps:
         check_split(split)
         check_threshold(threshold)
         min_area_px = area_in_pixels(min_area_um2, self.pixel_size_um)
-        if split != "skeleton" or not len(self.pairs):
+        knows_pairs = len(self.pairs) > 1 and len(self.steps) > 0
+        if split != "skeleton" or not knows_pairs:
             return split_plane(self.foreground > threshold, split, min_area_px, self.pixel_size_um)
         shrink = self.inner.size / max(1, self.foreground.size)
         inner = self._merged(threshold, min_area_px * shrink)

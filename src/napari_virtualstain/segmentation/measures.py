@@ -145,14 +145,19 @@ def _measure_frame(
 ) -> list[dict[str, Any]]:
     if labels.size and labels.min() < 0:
         raise InputError(f"Frame {frame} has negative labels: expected 0 for background and up.")
-    values, inverse = np.unique(labels, return_inverse=True)
-    compact = inverse.reshape(labels.shape) + int(values[0] > 0 if values.size else 0)
-    names = values[values > 0]
+    if labels.max(initial=0) > labels.size:  # a box is kept for each number up to the largest
+        names, inverse = np.unique(labels, return_inverse=True)
+        numbers = inverse.reshape(labels.shape) + int(names[0] > 0)
+        names = names[names > 0]
+    else:
+        names, numbers = np.arange(1, int(labels.max(initial=0)) + 1), labels
     if image is not None:
         image = _above_background(np.asarray(image), labels)
     rows = []
-    for number, box in enumerate(ndimage.find_objects(compact), start=1):
-        mask = compact[box] == number
+    for number, box in enumerate(ndimage.find_objects(numbers), start=1):
+        if box is None:
+            continue
+        mask = numbers[box] == number
         row = {"frame": frame, "label": int(names[number - 1])}
         row |= _measure_shape(mask, box, labels.shape, size_um)
         if image is not None:

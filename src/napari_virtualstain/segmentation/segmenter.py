@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from ..inference import TiledNetwork
+    from ..inference import Precision, TiledNetwork
     from ..models import Model
 
 FOREGROUND, CONTACT = "foreground", "contact"
@@ -45,6 +45,9 @@ class Segmenter:
         See :func:`napari_virtualstain.inference.resolve_device`.
     tile : int or None
         Tile size in pixels; does not change the result.
+    precision : {"auto", "float32", "bfloat16", "float16"}
+        Arithmetic of the network; see :class:`napari_virtualstain.inference.TiledNetwork`.
+        ``auto`` is the fastest that agrees with float32.
     """
 
     def __init__(
@@ -54,11 +57,13 @@ class Segmenter:
         pixel_size_um: float | None = None,
         device: str | None = None,
         tile: int | None = None,
+        precision: Precision = "auto",
     ) -> None:
         self.model = as_segmenter(model)
         self.pixel_size_um = check_positive(pixel_size_um, "pixel size", "µm")
         self._device = device
         self._tile = tile
+        self._precision = precision
         self._lock = threading.RLock()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -74,7 +79,9 @@ class Segmenter:
         """The network on its device."""
         from ..inference import TiledNetwork
 
-        return TiledNetwork(self.model.network, device=self._device, tile=self._tile)
+        return TiledNetwork(
+            self.model.network, device=self._device, tile=self._tile, precision=self._precision
+        )
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..axes import check_positive, normalise_axes
 from ..data import FittedNormalisation
 from ..errors import AxesError
+from ..inference import as_image, is_lazy
 from ..io import Stack
 from ..progress import CancelToken, ProgressCallback, Reporter
 from .instances import Labels, Split, area_in_pixels, check_split, check_threshold
@@ -108,7 +109,7 @@ def segment(
     settings = _Settings(threshold, min_area_um2, split)
     settings.check(size_um)
     segmenter = Segmenter(model, pixel_size_um=size_um, device=device, tile=tile)
-    if _is_lazy(array):
+    if is_lazy(array):
         return _segment_lazily(array, segmenter, settings, cancel)
     labels = np.zeros(array.shape, np.int32)
     indices = list(np.ndindex(array.shape[:-2]))
@@ -137,19 +138,13 @@ def fit_movie(array: Any, segmenter: Segmenter) -> FittedNormalisation:
 
 def _plane(array: Any, index: tuple[int, ...]) -> NDArray[Any]:
     plane = array[index]
-    return np.asarray(plane.compute(scheduler="synchronous") if _is_lazy(plane) else plane)
-
-
-def _is_lazy(array: Any) -> bool:
-    return hasattr(array, "dask") and hasattr(array, "compute")
+    return np.asarray(plane.compute(scheduler="synchronous") if is_lazy(plane) else plane)
 
 
 def _checked(
     fluorescence: ArrayLike | Stack, pixel_size_um: float | None
 ) -> tuple[Any, float | None]:
     """Return array and pixel size, after checking that it is an image."""
-    from ..inference import as_image
-
     if isinstance(fluorescence, Stack):
         pixel_size_um = fluorescence.pixel_size_um if pixel_size_um is None else pixel_size_um
     size_um = check_positive(pixel_size_um, "pixel size", "µm")

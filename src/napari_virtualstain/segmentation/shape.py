@@ -8,15 +8,15 @@ from typing import Literal, TypeAlias
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import ConvexHull
-from scipy.spatial.distance import pdist
-from skimage.measure import perimeter_crofton
 
 from .skeleton import (
     FREE_END,
     Mask,
     SkeletonGraph,
+    distance_inside,
     junction_widths,
     meeting_points,
+    padded,
     path_length,
     pruned_skeleton,
     standard_pose,
@@ -94,16 +94,31 @@ def measure_outline(mask: Mask) -> Outline:
     """
     major, minor = _axes(mask)
     hull_area, feret = _hull(mask)
-    perimeter = float(perimeter_crofton(np.pad(mask, 1), directions=4))
-    return Outline(float(mask.sum()), perimeter, major, minor, hull_area, feret)
+    area = float(np.count_nonzero(mask))
+    return Outline(area, _perimeter(padded(mask)), major, minor, hull_area, feret)
+
+
+def _perimeter(mask: Mask) -> float:
+    """Return the length of the outline of `mask`, which keeps clear of the border.
+
+    Crofton: how often parallel lines of four directions cross it, by their distance.
+    """
+    straight = np.count_nonzero(mask[1:] != mask[:-1])
+    straight += np.count_nonzero(mask[:, 1:] != mask[:, :-1])
+    oblique = np.count_nonzero(mask[1:, 1:] != mask[:-1, :-1])
+    oblique += np.count_nonzero(mask[1:, :-1] != mask[:-1, 1:])
+    return float(np.pi / 8 * (straight + oblique / np.sqrt(2)))
 
 
 def _axes(mask: Mask) -> tuple[float, float]:
-    points = np.argwhere(mask).astype(float)
-    centred = points - points.mean(axis=0)
+    y, x = np.nonzero(mask)
+    y, x = y - y.mean(), x - x.mean()
     # 1/12 is the second moment of a pixel about its own centre
-    covariance = centred.T @ centred / len(points) + np.eye(2) / 12
-    small, large = np.linalg.eigvalsh(covariance)
+    yy, xx, yx = y @ y / len(y) + 1 / 12, x @ x / len(y) + 1 / 12, y @ x / len(y)
+    middle, reach = (yy + xx) / 2, np.hypot((yy - xx) / 2, yx)
+    # the determinant over the large moment is the small one, without cancellation
+    large = middle + reach
+    small = (yy * xx - yx**2) / large
     return 4.0 * float(np.sqrt(large)), 4.0 * float(np.sqrt(small))
 
 
@@ -113,15 +128,20 @@ def _hull(mask: Mask) -> tuple[float, float]:
     The corners of pixels would overstate the diameter by up to a pixel's diagonal, and
     make a disc look dented.
     """
-    rows = np.flatnonzero(mask.any(axis=1)).astype(float)
-    lines = mask[mask.any(axis=1)]
-    left = lines.argmax(axis=1).astype(float)
-    right = mask.shape[1] - lines[:, ::-1].argmax(axis=1).astype(float)
-    sides = [(rows + 0.5, left), (rows + 0.5, right)]
-    sides += [(y, x) for y in (rows, rows + 1) for x in (left + 0.5, right - 0.5)]
-    middles = np.vstack([np.c_[y, x] for y, x in sides])
+    present = mask.any(axis=1)
+    rows, lines = np.flatnonzero(present), mask[present]
+    left = lines.argmax(axis=1)
+    right = mask.shape[1] - lines[:, ::-1].argmax(axis=1)
+    count = len(rows)
+    middles = np.empty((6 * count, 2))
+    y, x = middles[:, 0].reshape(6, count), middles[:, 1].reshape(6, count)
+    y[:2], x[0], x[1] = rows + 0.5, left, right
+    y[2:4], x[2], x[3] = rows, left + 0.5, right - 0.5
+    y[4:], x[4:] = rows + 1, x[2:4]
     hull = ConvexHull(middles)
-    return float(hull.volume), float(pdist(middles[hull.vertices]).max())
+    corners = middles[hull.vertices]
+    y_apart, x_apart = (corners[:, None] - corners).reshape(-1, 2).T
+    return float(hull.volume), float(np.sqrt((y_apart**2 + x_apart**2).max()))
 
 
 def measure_skeleton(mask: Mask) -> SkeletonMeasures:
@@ -135,8 +155,8 @@ def measure_skeleton(mask: Mask) -> SkeletonMeasures:
     """
     pose, _, _ = standard_pose(np.ascontiguousarray(mask))
     graph, skeleton = pruned_skeleton(pose)
-    radius = ndimage.distance_transform_edt(np.pad(pose, 1))[1:-1, 1:-1]
-    meeting, bridges = meeting_points(graph, junction_widths(graph, radius))
+    widths = junction_widths(graph, distance_inside(pose)) if graph.junctions else []
+    meeting, bridges = meeting_points(graph, widths)
     lengths = [_branch_length(graph, index) for index in range(len(graph.branches))]
     ends = graph.ends
     return SkeletonMeasures(
@@ -174,8 +194,17 @@ def _width(mask: Mask, skeleton: Mask) -> float:
     On a grid twice as fine the distance to the next pixel centre outside is, at the
     middle, exactly half the width for odd and for even widths.
     """
-    fine = np.pad(np.kron(mask, np.ones((2, 2), bool)), 1)
-    distance = ndimage.distance_transform_edt(fine)[1:-1, 1:-1]
     height, width = mask.shape
-    largest = distance.reshape(height, 2, width, 2).max(axis=(1, 3))
-    return float(np.median(largest[skeleton]))
+    fine = np.zeros((2 * height + 2, 2 * width + 2), bool)
+    for row in (1, 2):
+        for column in (1, 2):
+            fine[row : row + 2 * height : 2, column : column + 2 * width : 2] = mask
+    distance = ndimage.distance_transform_edt(fine)
+    y, x = np.nonzero(skeleton)
+    y, x = 2 * y + 1, 2 * x + 1
+    largest = np.maximum(
+        np.maximum(distance[y, x], distance[y + 1, x]),
+        np.maximum(distance[y, x + 1], distance[y + 1, x + 1]),
+    )
+    largest.sort()
+    return float(largest[(len(y) - 1) // 2] + largest[len(y) // 2]) / 2

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,12 +78,22 @@ class SkeletonGraph:
 
 def standard_pose(mask: Mask) -> tuple[Mask, int, bool]:
     """Return `mask` in its standard pose, with the quarter turns and flip that lead there."""
-    poses = (
-        (np.rot90(mask[:, ::-1] if flipped else mask, turns), turns, flipped)
-        for flipped in (False, True)
-        for turns in range(4)
-    )
-    return min(poses, key=lambda pose: (pose[0].shape, pose[0].tobytes()))
+    # lying before standing, as tuples of heights and widths sort; a square in both
+    turns = [k for k in range(4) if (mask.shape[0] <= mask.shape[1]) == (k % 2 == 0)]
+    if mask.shape[0] == mask.shape[1]:
+        turns = list(range(4))
+    poses = ((_turned(mask, k, flipped), k, flipped) for flipped in (False, True) for k in turns)
+    return min(poses, key=lambda pose: pose[0].tobytes())
+
+
+def _turned(mask: Mask, turns: int, flipped: bool) -> Mask:
+    """Return ``rot90(mask[:, ::-1] if flipped else mask, turns)``, without its checks."""
+    image = mask[:, ::-1] if flipped else mask
+    if turns == 0:
+        return image
+    if turns == 1:
+        return image.T[::-1]
+    return image[::-1, ::-1] if turns == 2 else image.T[:, ::-1]
 
 
 def undo_pose(image: NDArray[np.int32], turns: int, flipped: bool) -> NDArray[np.int32]:
@@ -99,17 +110,25 @@ def trace_skeleton(skeleton: Mask) -> SkeletonGraph:
     """
     neighbours = _neighbours(skeleton)
     crossing = {pixel for pixel, near in neighbours.items() if len(near) > 2}
-    junction_image = np.zeros(skeleton.shape, bool)
-    for pixel in crossing:
-        junction_image[pixel] = True
-    numbered, count = ndimage.label(junction_image, structure=_EIGHT)
-    junctions = tuple(np.argwhere(numbered == index + 1) for index in range(count))
+    numbered, junctions = _numbered(crossing, skeleton.shape)
 
     def node_of(pixel: Pixel) -> int:
         return int(numbered[pixel]) - 1
 
     branches = tuple(_branches(neighbours, crossing, node_of))
     return SkeletonGraph(branches, junctions)
+
+
+def _numbered(
+    crossing: set[Pixel], shape: tuple[int, ...]
+) -> tuple[NDArray[np.signedinteger[Any]], tuple[Path, ...]]:
+    """Return the image of connected crossings, numbered from 1, and their pixels."""
+    image = np.zeros(shape, np.int32)
+    if not crossing:
+        return image, ()
+    image[tuple(np.array(sorted(crossing)).T)] = 1
+    numbered, count = ndimage.label(image, structure=_EIGHT)
+    return numbered, tuple(np.argwhere(numbered == index + 1) for index in range(count))
 
 
 def _neighbours(skeleton: Mask) -> Neighbours:
@@ -178,6 +197,19 @@ def _end_nodes(
     return (first or [FREE_END])[0], (last or [FREE_END])[0]
 
 
+def padded(mask: Mask) -> Mask:
+    """Return `mask` with a background pixel on every side."""
+    larger = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), bool)
+    larger[1:-1, 1:-1] = mask
+    return larger
+
+
+def distance_inside(mask: Mask) -> NDArray[np.float64]:
+    """Return how far each pixel of an object is from the background, also beyond its box."""
+    distance: NDArray[np.float64] = ndimage.distance_transform_edt(padded(mask))
+    return distance[1:-1, 1:-1]
+
+
 def path_length(path: Path, *, closed: bool = False) -> float:
     """Return the length of an ordered pixel path, in pixels, from first to last centre.
 
@@ -217,17 +249,18 @@ def pruned_skeleton(mask: Mask, *, spur_widths: float = 1.0) -> tuple[SkeletonGr
         A branch that ends freely is a spur when it is not longer than this many local
         widths of the object: it then hardly leaves the disc inscribed at its junction.
     """
-    padded = np.pad(mask, 1)
-    radius = ndimage.distance_transform_edt(padded)[1:-1, 1:-1]
-    skeleton = skeletonize(padded)[1:-1, 1:-1]
+    skeleton = skeletonize(padded(mask))[1:-1, 1:-1]
     graph = trace_skeleton(skeleton)
+    if not graph.junctions:
+        return graph, skeleton
+    radius = distance_inside(mask)
     while graph.junctions:
         spurs = _spurs(graph, radius, spur_widths)
         if not spurs:
             break
         for spur in spurs:
             skeleton[tuple(spur.path.T)] = False
-        skeleton = skeletonize(np.pad(skeleton, 1))[1:-1, 1:-1]
+        skeleton = skeletonize(padded(skeleton))[1:-1, 1:-1]
         graph = trace_skeleton(skeleton)
     return graph, skeleton
 

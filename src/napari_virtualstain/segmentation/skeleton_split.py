@@ -26,6 +26,7 @@ from .skeleton import (
     Groups,
     Mask,
     SkeletonGraph,
+    distance_inside,
     junction_widths,
     meeting_points,
     pruned_skeleton,
@@ -65,8 +66,7 @@ def split_along_skeleton(mask: Mask, *, min_area_px: float = 0.0) -> Labels:
     graph, _ = pruned_skeleton(pose, spur_widths=SPUR_WIDTHS)
     if not graph.junctions or len(graph.branches) < 2:
         return mask.astype(np.int32)
-    radius = ndimage.distance_transform_edt(np.pad(pose, 1))[1:-1, 1:-1]
-    seeds = _seeds(graph, radius)
+    seeds = _seeds(graph, distance_inside(pose))
     labels = _nearest(seeds, pose)
     labels = _without_small(labels, seeds, pose, min_area_px)
     return np.ascontiguousarray(undo_pose(labels, turns, flipped))
