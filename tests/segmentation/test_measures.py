@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
+from skimage.measure import perimeter_crofton
 
 from napari_virtualstain.errors import CancelledError, InputError
 from napari_virtualstain.progress import CancelToken
@@ -14,6 +16,7 @@ from napari_virtualstain.segmentation import (
     measure,
     summarise_frames,
 )
+from napari_virtualstain.segmentation.shape import measure_outline
 
 from .shapes import FLIPS, bar, cross, disc, empty, letter_y, ring
 
@@ -184,3 +187,21 @@ def test_progress_and_cancel():
     token.cancel()
     with pytest.raises(CancelledError):
         measure(np.ones((3, 5, 5), int), cancel=token)
+
+
+@pytest.mark.parametrize("values", [(1, 2), (3, 40), (7, 2**40)])
+def test_labels_with_gaps_and_huge_labels_keep_their_names(values):
+    labels = np.zeros((20, 30), np.int64)
+    labels[2:6, 3:20], labels[10:14, 5:9] = values
+    table = measure(labels)
+    assert table["label"].tolist() == list(values)
+    assert table["area_um2"].tolist() == [68, 16]
+
+
+def test_the_perimeter_is_that_of_scikit_image():
+    rng = np.random.default_rng(3)
+    for _ in range(5):
+        mask = ndimage.binary_opening(rng.random((30, 40)) < 0.8, iterations=1)
+        mask[0], mask[:, -1] = True, True
+        outline = measure_outline(mask)
+        assert outline.perimeter == pytest.approx(perimeter_crofton(np.pad(mask, 1)))

@@ -145,12 +145,7 @@ def _measure_frame(
 ) -> list[dict[str, Any]]:
     if labels.size and labels.min() < 0:
         raise InputError(f"Frame {frame} has negative labels: expected 0 for background and up.")
-    if labels.max(initial=0) > labels.size:  # a box is kept for each number up to the largest
-        names, inverse = np.unique(labels, return_inverse=True)
-        numbers = inverse.reshape(labels.shape) + int(names[0] > 0)
-        names = names[names > 0]
-    else:
-        names, numbers = np.arange(1, int(labels.max(initial=0)) + 1), labels
+    names, numbers = _numbered(labels)
     if image is not None:
         image = _above_background(np.asarray(image), labels)
     rows = []
@@ -164,6 +159,18 @@ def _measure_frame(
             row |= _measure_intensity(mask, image[box], box, size_um)
         rows.append(row)
     return rows
+
+
+def _numbered(labels: Labels) -> tuple[Labels, Labels]:
+    """Return the values of the labels 1, 2, ... and an image of these.
+
+    Labels are their own numbers unless they are huge: a box is kept for each number.
+    """
+    largest = int(labels.max(initial=0))
+    if largest <= labels.size:
+        return np.arange(1, largest + 1), labels
+    names, inverse = np.unique(labels, return_inverse=True)
+    return names[names > 0], inverse.reshape(labels.shape) + int(names[0] > 0)
 
 
 def _above_background(image: NDArray[Any], labels: Labels) -> Image:
