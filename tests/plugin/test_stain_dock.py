@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_virtualstain.inference import stain
+from napari_virtualstain.inference import stain, steady_in_place
 from napari_virtualstain.plugin.stain import StainWidget
 
 from .models import save_generator
@@ -194,6 +194,22 @@ def test_uncertainty_becomes_a_layer_of_its_own(widget: StainWidget, wait_for: A
     assert error.data.shape == layer.data.shape
     assert (error.data >= 0).all()
     assert error.data.any()
+
+
+def test_flicker_is_reduced_when_asked_and_needs_a_movie(
+    widget: StainWidget, wait_for: Any, movie: np.ndarray, models: Path
+) -> None:
+    widget.steady_box.setChecked(True)
+    layer = _run(widget, wait_for)
+    stained = stain(movie, models, pixel_size_um=0.08, device="cpu")
+    filtered = np.array(stained)
+    list(steady_in_place(filtered, "tyx", 2))
+    assert np.abs(filtered - stained).max() > 0
+    np.testing.assert_allclose(layer.data, filtered, atol=1e-4 * np.ptp(stained))
+    assert layer.metadata["virtualstain"]["settings"]["temporal"] == 2
+    widget.region.kind.value = "frame"
+    assert not widget.run_button.isEnabled()
+    assert "three frames" in widget.status_label.text()
 
 
 def test_a_large_result_goes_to_the_cache_folder(

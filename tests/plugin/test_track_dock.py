@@ -58,6 +58,17 @@ def test_tracks_keep_geometry_identity_and_features(widget: TrackWidget, wait_fo
         assert all((frame == value).any() for frame in relabelled)
 
 
+def test_an_uncertainty_layer_gives_tracks_their_trust(widget: TrackWidget, wait_for: Any) -> None:
+    error = np.ones((8, 60, 80), np.float32)
+    widget.viewer.add_image(error, name="cell [uncertainty]", **SCALE)
+    widget.run_button.click()
+    wait_for(widget)
+    features = widget.viewer.layers["cell [tracks]"].features
+    # brightness is the label, 1 or 2, above a background of 0
+    np.testing.assert_allclose(features["trust"], np.where(features["label"] == 1, 0.5, 0.8))
+    assert features.groupby("track_id")["track_trust"].nunique().eq(1).all()
+
+
 def test_colour_by_changes_the_layer_at_once(widget: TrackWidget, wait_for: Any) -> None:
     widget.run_button.click()
     wait_for(widget, "done")

@@ -45,7 +45,10 @@ def recorded_settings(viewer: Any, layer: Any) -> Any:
             "pixel_size_um": made["stain"].get("pixel_size_um") or stated.pixel_size_um,
             "frame_interval_s": made.get("track", {}).get("interval") or stated.frame_interval_s,
         },
-        "stain": {"model": _name(made["stain"]["model"])},
+        "stain": {
+            "model": _name(made["stain"]["model"]),
+            "temporal": made["stain"].get("temporal", 0),
+        },
     }
     if "segment" in made:
         segment = made["segment"]

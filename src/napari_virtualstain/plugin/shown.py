@@ -40,6 +40,7 @@ def add_stain_layers(
                 "pixel_size_um": request.pixel_size_um,
                 "device": request.device,
                 "tile": request.tile,
+                "temporal": request.temporal,
                 "offset": request.region.offset,
                 "shape": request.region.shape,
             },

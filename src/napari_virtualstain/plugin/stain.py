@@ -35,6 +35,7 @@ DEVICES = [
     ("graphics card", "cuda"),
     ("Apple graphics", "mps"),
 ]
+_STEADY_RADIUS = 2
 
 
 def fitting_model(layer: Any) -> str:
@@ -106,6 +107,11 @@ class StainWidget(StepWidget):
             "Also add the error to be expected of each pixel; takes up to eight times as long",
             name="uncertainty",
         )
+        self.steady_box = check_box(
+            "Reduce flicker",
+            "Average a pixel over two frames before and after where they agree; what moves stays",
+            name="steady",
+        )
         self.preview_box = check_box(
             "Live preview",
             "Stain the frame that I look at while I scrub, with the settings above",
@@ -121,6 +127,7 @@ class StainWidget(StepWidget):
         form.addRow("Compare", self.compare)
         self.form.addLayout(form)
         self.form.addWidget(self.uncertainty_box)
+        self.form.addWidget(self.steady_box)
         self.form.addWidget(self.preview_box)
         self.form.addStretch(1)
         self.preview = LivePreview(napari_viewer, self._visible_request, self.say)
@@ -136,6 +143,7 @@ class StainWidget(StepWidget):
         self.model.changed.connect(self._on_source)
         for widget in (self.region.kind,):
             widget.currentIndexChanged.connect(lambda _index: self._refresh_state())
+        self.steady_box.toggled.connect(lambda _checked: self._refresh_state())
         for box in (self.region.first, self.region.last):
             box.valueChanged.connect(lambda _value: self._refresh_state())
         self._on_layer(self.source.value)
@@ -144,7 +152,14 @@ class StainWidget(StepWidget):
         """Return why nothing can be stained now."""
         if self.source.value is None:
             return "Load a bright-field movie first (dock Load time-lapse, or drop a file)."
-        return self.model.why_not() or self.region.why_not()
+        return self.model.why_not() or self.region.why_not() or self._why_not_steady()
+
+    def _why_not_steady(self) -> str | None:
+        axes = axes_of(self.source.value)
+        shape = self.region.region_of(self.source.value).shape
+        if not self.steady_box.isChecked() or ("t" in axes and shape[axes.index("t")] >= 3):
+            return None
+        return "Flicker can only be reduced over three frames or more: switch it off."
 
     def prepare(self) -> Work:
         """Return the work of staining the chosen region."""
@@ -155,6 +170,7 @@ class StainWidget(StepWidget):
             region=region,
             centre=visible_index(self.viewer, layer),
             uncertainty=self.uncertainty_box.isChecked(),
+            temporal=_STEADY_RADIUS if self.steady_box.isChecked() else 0,
             **self._settings(layer),
         )
         self._request = request

@@ -49,6 +49,8 @@ class StainRequest:
         Whether to return the expected error as well.
     preferences : Preferences
         Where large results go.
+    temporal : int
+        Frames before and after over which flicker is averaged away; 0 for none.
     """
 
     data: Any
@@ -61,6 +63,7 @@ class StainRequest:
     tile: int | None
     uncertainty: bool
     preferences: Preferences
+    temporal: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +251,23 @@ def stain_job(
         else:
             yield PlanesDone(tuple(batch))
         reporter.advance(len(batch))
+    if request.temporal:
+        yield from _steadied(results[0], request, context)
+
+
+def _steadied(
+    result: np.ndarray, request: StainRequest, context: JobContext
+) -> Iterator[PlanesDone]:
+    """Filter flicker out of the finished result, plane by plane."""
+    from ..inference import steady_in_place
+
+    leading = result.shape[:-2]
+    reporter = Reporter(
+        math.prod(leading), "frame", "reducing flicker", context.progress, context.cancel
+    )
+    for index in steady_in_place(result, request.axes, request.temporal):
+        yield PlanesDone((tuple(int(i) for i in np.unravel_index(index, leading)),))
+        reporter.advance()
 
 
 def display_limits(plane: np.ndarray) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from .addons import ADDON, addon_names
 from .controls import Choice, NumberBox, add_row, check_box, new_form, note
 from .jobs import JobContext, Work
 from .layer_choice import LayerChoice
-from .layers import axes_of, geometry_of, has_layer, sampling_of
+from .layers import axes_of, find_layer, geometry_of, has_layer, layer_name, sampling_of
 from .shown import COLOUR_BY, add_track_layers, track_sentence
 from .stain import is_movie
 from .step import StepWidget
@@ -139,6 +139,13 @@ class TrackWidget(StepWidget):
             "fission_fusion": self.events_box.isChecked(),
         }
 
+    def _uncertainty_of(self, intensity: Any, shape: tuple[int, ...]) -> Any:
+        """Return the expected error that was stained with the fluorescence, if there is one."""
+        if intensity is None:
+            return None
+        errors = find_layer(self.viewer, layer_name(intensity.name, "uncertainty"))
+        return None if errors is None or errors.data.shape != shape else errors.data
+
     def prepare(self) -> Work:
         """Return the work of tracking the chosen labels."""
         layer, intensity, mode = self.source.value, self.intensity.value, str(self.mode.value)
@@ -150,6 +157,7 @@ class TrackWidget(StepWidget):
             settings=self.settings(),
             tracker=mode.removeprefix(ADDON) if mode.startswith(ADDON) else None,
             relabel=self.relabel_box.isChecked(),
+            uncertainty=self._uncertainty_of(intensity, layer.data.shape),
         )
         self._request = request
         self._source_name, self._geometry = layer.name, geometry_of(layer)

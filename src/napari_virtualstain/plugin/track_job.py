@@ -29,6 +29,8 @@ class TrackRequest:
         Name of an add-on's tracker, None for the own one.
     relabel : bool
         Whether to return labels whose values are the track numbers.
+    uncertainty : array or None, (T, Y, X)
+        Expected error of the intensity, from which rows and tracks get their trust.
     """
 
     labels: Any
@@ -38,6 +40,7 @@ class TrackRequest:
     settings: dict[str, Any]
     tracker: str | None = None
     relabel: bool = True
+    uncertainty: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,8 @@ class TrackResult:
 def track_job(request: TrackRequest, context: JobContext) -> TrackResult:
     """Return the tracks of the request with their features."""
     tracks = _addon_tracks(request) if request.tracker else _own_tracks(request, context)
+    if request.uncertainty is not None and request.intensity is not None:
+        tracks = _trusted(tracks, request)
     data, properties, graph = tracks.to_napari()
     features = track_features(data, properties, request.pixel_size_um, request.frame_interval_s)
     labels = np.asarray(tracks.relabel(request.labels)) if request.relabel else None
@@ -86,6 +91,14 @@ def _own_tracks(request: TrackRequest, context: JobContext) -> Any:
         progress=context.progress,
         cancel=context.cancel,
     )
+
+
+def _trusted(tracks: Any, request: TrackRequest) -> Any:
+    from ..io import Stack
+    from ..pipeline import trusted
+
+    images = (request.labels, request.intensity, request.uncertainty)
+    return trusted(tracks, *(Stack(image, "tyx") for image in images))
 
 
 def _addon_tracks(request: TrackRequest) -> Any:
