@@ -26,7 +26,7 @@ class TrackingConfig(BaseModel):
     gate_probability : float
         Part of the true links that the gate of ``paper`` lets through.
     fission_fusion : bool
-        Whether to look for fission and fusion (masks only).
+        Whether to look for fission and fusion.
     fill_gaps : bool
         Whether to add rows for missing frames, marked ``interpolated``.
 

@@ -22,6 +22,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from .detections import Detections, FloatArray, IntArray
+from .division import divisions
 from .lookahead import neighbours_in_track
 from .overlap import MaskPixels
 
@@ -86,11 +87,13 @@ def find_events(movie: LinkedMovie) -> list[Event]:
     Parameters
     ----------
     movie : LinkedMovie
-        With known areas; without them there is nothing to judge by and none are found.
+        Without areas, events are told from places alone.
     """
-    if len(movie.detections) == 0 or not np.isfinite(movie.detections.area_um2).all():
+    if len(movie.detections) == 0 or movie.step_um <= 0:
         return []
-    found = _splits(movie, backwards=False) + _splits(movie, backwards=True)
+    found = _partings(movie, backwards=False) + _partings(movie, backwards=True)
+    if np.isfinite(movie.detections.area_um2).all():
+        found += _splits(movie, backwards=False) + _splits(movie, backwards=True)
     found.sort(key=lambda event: -event.probability)
     kept: list[Event] = []
     used: set[tuple[str, str, int]] = set()
@@ -104,12 +107,29 @@ def find_events(movie: LinkedMovie) -> list[Event]:
     return kept
 
 
+def _partings(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
+    """Return what parted from the middle of one, told from places."""
+    triples, probability = divisions(
+        movie.detections, movie.names, movie.step_um, backwards=backwards
+    )
+    kind = "fusion" if backwards else "fission"
+    return [
+        Event(
+            kind,
+            int(triples.whole[k]),
+            (int(triples.sibling[k]), int(triples.child[k])),
+            float(probability[k]),
+        )
+        for k in np.flatnonzero(probability >= _LEAST_PROBABILITY)
+    ]
+
+
 def _splits(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
     """Return what may have split, in the direction of time that is asked for."""
     found = movie.detections
     before = neighbours_in_track(movie.names, backwards=backwards)
     after = neighbours_in_track(movie.names, backwards=not backwards)
-    lasting = _remaining(movie.names, after, backwards)
+    lasting = _remaining(movie.names, backwards)
     sign = -found.frame_step if backwards else found.frame_step
     edge = found.frame.max() if backwards else found.frame.min()
     by_frame = dict(found.slices())
@@ -213,13 +233,13 @@ def _persistence(frames: int) -> float:
     return (-3.0, -0.5, 0.3)[min(frames, 3) - 1]
 
 
-def _remaining(names: IntArray, after: IntArray, backwards: bool) -> IntArray:
+def _remaining(names: IntArray, backwards: bool) -> IntArray:
     """Return how many detections of its track come at and after each."""
-    lasting = np.ones(len(names), np.int64)
-    order = range(len(names)) if backwards else range(len(names) - 1, -1, -1)
-    for i in order:
-        if after[i] >= 0:
-            lasting[i] = lasting[after[i]] + 1
+    order = np.argsort(names, kind="stable")
+    _, first, counts = np.unique(names[order], return_index=True, return_counts=True)
+    passed = np.arange(len(names)) - np.repeat(first, counts)
+    lasting = np.empty(len(names), np.int64)
+    lasting[order] = passed + 1 if backwards else np.repeat(counts, counts) - passed
     return lasting
 
 
