@@ -71,8 +71,8 @@ def test_a_mixture_of_one_motion_is_one_filter() -> None:
         mean, covariance = kalman.update(
             mean, covariance, seen.T, np.array([[1.0, 0.0]]), np.array([[r]])
         )
-        assert np.allclose(state.place[0, 0], mean[:, 0])
-        assert np.allclose(state.velocity[0, 0], mean[:, 1])
+        assert np.allclose(state.place[:, 0, 0], mean[:, 0])
+        assert np.allclose(state.velocity[:, 0, 0], mean[:, 1])
         assert state.var_velocity[0, 0] == pytest.approx(covariance[0, 1, 1])
 
 

@@ -2,24 +2,23 @@
 
 Candidates come from a KD-tree, so that their number grows with the number of
 objects and not with its square. Most of them have no rival at all and are settled
-at once by a rule that keeps the result exact; what is left is solved by Hungarian
-assignment, dense when it is small and sparse when it is not.
+at once by a rule that keeps the result exact; what is left falls into small groups, each
+solved by itself.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from .detections import FloatArray, IntArray
 
-_LARGEST_DENSE_BLOCK = 100
 _ROUNDS = 4
+# cells of a table that is solved as it is
+_SMALL = 2500
 
 
 def candidate_pairs(
@@ -76,7 +75,7 @@ def assign(
     useful = np.flatnonzero(costs < limit)
     settled, contested = _settle(rows, columns, limit - costs, useful, shape)
     if len(contested):
-        chosen = _assign_sparse(rows[contested], columns[contested], costs[contested] - limit)
+        chosen = _assign_groups(rows[contested], columns[contested], limit - costs[contested])
         settled.append(contested[chosen])
     return np.sort(np.concatenate(settled)) if settled else useful
 
@@ -123,28 +122,72 @@ def _two_best(index: IntArray, gain: FloatArray, count: int) -> tuple[FloatArray
     return best, following
 
 
-def _assign_sparse(rows: IntArray, columns: IntArray, gains: FloatArray) -> IntArray:
-    """Return the chosen pairs of the least total; every gain is below zero."""
+def _assign_groups(rows: IntArray, columns: IntArray, gains: FloatArray) -> IntArray:
+    """Return the chosen pairs of the greatest total, group by group; every gain is above 0.
+
+    Pairs that share no row or column, not even through others, do not compete.
+    """
     row_names, r = np.unique(rows, return_inverse=True)
     column_names, c = np.unique(columns, return_inverse=True)
     n, m = len(row_names), len(column_names)
-    if n * m <= _LARGEST_DENSE_BLOCK**2:
-        dense = np.zeros((n, m))
-        dense[r, c] = gains
-        pairs: Any = linear_sum_assignment(dense)
-    else:
-        # a private empty column for each row makes a full matching exist; the shift keeps
-        # every weight positive, as explicit zeros would count as no edge
-        shift = 1.0 - gains.min()
-        weights = np.concatenate([gains + shift, np.full(n, shift)])
-        all_rows = np.concatenate([r, np.arange(n)])
-        all_columns = np.concatenate([c, m + np.arange(n)])
-        graph = csr_matrix((weights, (all_rows, all_columns)), shape=(n, m + n))
-        pairs = min_weight_full_bipartite_matching(graph)
-    i, j = (np.asarray(side, np.int64) for side in pairs)
-    i, j = i[j < m], j[j < m]
-    keys = r * m + c
-    order = np.argsort(keys)
-    place = np.searchsorted(keys[order], i * m + j).clip(0, len(keys) - 1)
-    found = order[place]
-    return np.asarray(found[keys[found] == i * m + j], dtype=np.int64)
+    if n * m <= _SMALL:
+        dense, pair = np.zeros((n, m)), np.full((n, m), -1)
+        dense[r, c], pair[r, c] = gains, np.arange(len(r))
+        picked = pair[linear_sum_assignment(dense, maximize=True)]
+        return picked[picked >= 0]
+    links = csr_matrix((np.ones(len(r)), (r, n + c)), shape=(n + m, n + m))
+    count, found = connected_components(links, directed=False)
+    group = found.astype(np.int64)
+    local_row, height = _places_in_group(group[:n], count)
+    local_column, width = _places_in_group(group[n:], count)
+    size = height * width
+    begin = np.cumsum(size) - size
+    mine = group[r]
+    cell = begin[mine] + local_row[r] * width[mine] + local_column[c]
+    table, pair = np.zeros(size.sum()), np.full(size.sum(), -1)
+    table[cell], pair[cell] = gains, np.arange(len(r))
+    chosen = [_assign_pairs_of_rows(table, pair, begin, height, width)]
+    for k in np.flatnonzero(height > 2):
+        inside = slice(begin[k], begin[k] + size[k])
+        i, j = linear_sum_assignment(table[inside].reshape(height[k], width[k]), maximize=True)
+        chosen.append(pair[inside][i * width[k] + j])
+    picked = np.concatenate(chosen)
+    return picked[picked >= 0]
+
+
+def _places_in_group(group: IntArray, count: int) -> tuple[IntArray, IntArray]:
+    """Return the place of each member in its group, and the sizes of the groups."""
+    sizes = np.bincount(group, minlength=count)
+    place = np.empty(len(group), np.int64)
+    place[np.argsort(group, kind="stable")] = np.arange(len(group)) - np.repeat(
+        np.cumsum(sizes) - sizes, sizes
+    )
+    return place, sizes
+
+
+def _assign_pairs_of_rows(
+    table: FloatArray, pair: IntArray, begin: IntArray, height: IntArray, width: IntArray
+) -> IntArray:
+    """Return the chosen pairs of all groups of one or two rows: the best two cells."""
+    chosen = []
+    for columns in np.unique(width[height <= 2]):
+        groups = np.flatnonzero((height <= 2) & (width == columns))
+        first = begin[groups][:, None] + np.arange(columns)
+        second = np.where(height[groups][:, None] == 2, first + columns, -1)
+        upper, lower = table[first], np.where(second >= 0, table[second], 0.0)
+        both = upper[:, :, None] + lower[:, None, :]
+        if columns > 1:
+            both[:, np.arange(columns), np.arange(columns)] = 0.0
+        else:
+            both = np.maximum(upper, lower)[:, :, None]
+        best = both.reshape(len(groups), -1).argmax(axis=1)
+        i, j = np.divmod(best, columns)
+        every = np.arange(len(groups))
+        if columns == 1:
+            above = upper[:, 0] >= lower[:, 0]
+            chosen += [pair[first[above, 0]], pair[second[~above, 0]]]
+            continue
+        chosen.append(pair[first[every, i]])
+        two = second[every, j] >= 0
+        chosen.append(pair[second[every, j][two]])
+    return np.concatenate(chosen) if chosen else np.zeros(0, np.int64)

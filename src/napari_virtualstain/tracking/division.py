@@ -137,10 +137,11 @@ def divisions(
     usual = DivisionModel(
         1e-3, 2.25 * links.scale, float(np.log(8 * step_um)), 0.8, *_middle(evidence.looks)
     )
+    members = [np.unique(m, return_inverse=True)[1] for m in (triples.child, triples.whole)]
     model, odds = usual, np.zeros((3, len(triples)))
     for _ in range(_ROUNDS):
         odds = _log_odds(model, usual, evidence)
-        weight, *decoys = (_best_of_each(triples, _probability(row)) for row in odds)
+        weight, *decoys = (_best_of_each(_probability(row), members) for row in odds)
         model = _learnt(usual, evidence, weight)
         surplus = float(weight.sum() - np.mean([some.sum() for some in decoys]))
         if surplus <= 0:
@@ -205,14 +206,13 @@ def _probability(odds: FloatArray) -> FloatArray:
     return np.asarray(1 / (1 + np.exp(-np.clip(odds, -50, 50))))
 
 
-def _best_of_each(triples: Triples, probability: FloatArray) -> FloatArray:
+def _best_of_each(probability: FloatArray, members: list[IntArray]) -> FloatArray:
     """Return the probabilities with all but the best of each child and of each whole at 0."""
-    kept = probability.copy()
-    for members in (triples.child, triples.whole):
-        order = np.lexsort((-kept, members))
-        again = np.zeros(len(kept), bool)
-        again[order[1:]] = members[order[1:]] == members[order[:-1]]
-        kept[again] = 0.0
+    kept = probability
+    for group in members:
+        best = np.zeros(int(group.max()) + 1)
+        np.maximum.at(best, group, kept)
+        kept = np.where(kept == best[group], kept, 0.0)
     return kept
 
 
@@ -258,12 +258,12 @@ def _learnt(usual: DivisionModel, evidence: Evidence, weight: FloatArray) -> Div
 
 def _candidates(found: Detections, names: IntArray, step_um: float, backwards: bool) -> Triples:
     after = neighbours_in_track(names, backwards=not backwards)
-    sign = -1 if backwards else 1
-    time = sign * (found.frame // found.frame_step)
+    rate = -found.frame_step if backwards else found.frame_step
+    time = found.frame // rate
     begin = _lasting_beginnings(names, time)
     reach = _REACH_IN_STEPS * step_um
     place = found.position_um
-    parts = {sign * (frame // found.frame_step): part for frame, part in found.slices()}
+    parts = {frame // rate: part for frame, part in found.slices()}
     tables = []
     for now in np.unique(time[begin]).tolist():
         young = begin[time[begin] == now]

@@ -139,5 +139,5 @@ class MixtureFollower:
 
     def keep(self, mask: np.ndarray) -> None:
         """Forget the objects outside `mask`."""
-        self.state = self.state.take(mask)
+        self.state = self.state.take(np.flatnonzero(mask))
         self.last, self.looks = self.last[mask], self.looks[mask]

@@ -18,7 +18,7 @@ from .detections import Detections, IntArray, check_search_radius, check_whole, 
 from .extended import MixtureFollower
 from .linked import Linking
 from .lookahead import neighbours_in_track, states_along
-from .noise import first_model, refined_model, typical_step_um
+from .noise import model_from_step, refined_model, typical_step_um, usable_step_um
 from .online import Follower, OnlineLinker
 from .overlap import MaskPixels
 from .paper import BoxFollower, BoxNoise, box_noise, boxes
@@ -105,21 +105,26 @@ def link_detections(
     report = report or Reporter(None)
     if config.linker == "trackpy":
         return link_with_trackpy(detections, config, masks)
+    step = typical_step_um(detections)
     if config.mode == "paper":
-        follower = BoxFollower(_paper_noise(detections, config), config.gate_probability)
+        follower = BoxFollower(_paper_noise(detections, config, step), config.gate_probability)
         names, first = push_all(follower, detections, config, report)
-        return _judged(detections, names, first, names, first, masks)
-    return _link_extended(detections, config, masks, report)
+        return _judged(detections, names, first, names, first, step, masks)
+    return _link_extended(detections, config, step, masks, report)
 
 
 def _link_extended(
-    detections: Detections, config: TrackingConfig, masks: MaskPixels | None, report: Reporter
+    detections: Detections,
+    config: TrackingConfig,
+    step_um: float,
+    masks: MaskPixels | None,
+    report: Reporter,
 ) -> Linking:
     """Link forwards, learn from that, and link again with the future in view."""
-    model = first_model(detections, config.search_radius_um)
+    model = model_from_step(usable_step_um(step_um, config.search_radius_um))
     before, first = push_all(MixtureFollower(model), detections, config, report)
     if len(detections.slices()) < 3:
-        return _judged(detections, before, first, before, first, masks)
+        return _judged(detections, before, first, before, first, step_um, masks)
     model = refined_model(model, detections, before)
     if detections.features.shape[1] or masks is not None:
         sure = first.probability > 0.9
@@ -127,7 +132,7 @@ def _link_extended(
     back = states_along(detections, before, model.mixture, backwards=True)
     follower = MixtureFollower(model, back)
     names, last = push_all(follower, detections, config, report)
-    return _judged(detections, before, first, names, last, masks)
+    return _judged(detections, before, first, names, last, step_um, masks)
 
 
 def push_all(
@@ -154,6 +159,7 @@ def _judged(
     first: LinkEvidence,
     names: IntArray,
     last: LinkEvidence,
+    step_um: float,
     masks: MaskPixels | None,
 ) -> Linking:
     """Return the linking with the quality of each link."""
@@ -164,8 +170,7 @@ def _judged(
     if len(detections):
         good[detections.frame == detections.frame.min()] = 1.0
     why = reasons(good, last, agree, begins)
-    step = typical_step_um(detections)
-    return Linking(detections, in_order(names), good, why, step, masks)
+    return Linking(detections, in_order(names), good, why, step_um, masks)
 
 
 def in_order(names: IntArray) -> IntArray:
@@ -182,7 +187,7 @@ def in_order(names: IntArray) -> IntArray:
     return rank[inverse] if len(names) else names
 
 
-def _paper_noise(detections: Detections, config: TrackingConfig) -> BoxNoise:
-    step = typical_step_um(detections) or (config.search_radius_um or 1.0) / 4
+def _paper_noise(detections: Detections, config: TrackingConfig, step_um: float) -> BoxNoise:
+    step = usable_step_um(step_um, config.search_radius_um)
     area = float(np.median(boxes(detections)[:, 2])) if len(detections) else 1.0
     return box_noise(step, 0.3 * step, area)

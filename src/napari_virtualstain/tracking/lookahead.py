@@ -20,18 +20,16 @@ import numpy as np
 
 from . import mixture as motions
 from .detections import Detections, FloatArray, IntArray
-from .mixture import MixtureState, MotionMixture
-
-# so many pairs at once that the intermediate arrays stay in the processor's cache
-_CHUNK = 800
+from .mixture import MixtureState, MotionMixture, log_sum
 
 
 @dataclass(frozen=True, slots=True)
 class Lookahead:
-    """Density of place and arriving displacement given the future; arrays of shape (n, K).
+    """Density of place and arriving displacement given the future.
 
-    With ``m`` the mean and ``A`` the inverse covariance along one axis; the prior of the
-    displacement is divided out of ``information_velocity`` and ``constant``.
+    Place and velocity are (2, n, K), the rest (n, K). With ``m`` the mean and ``A`` the inverse
+    covariance along one axis; the prior of the displacement is divided out of
+    ``information_velocity`` and ``constant``.
     """
 
     place: FloatArray
@@ -44,7 +42,9 @@ class Lookahead:
 
     def take(self, index: IntArray) -> Lookahead:
         """Return the densities at `index`."""
-        return Lookahead(*(getattr(self, field.name)[index] for field in fields(self)))
+        return Lookahead(
+            *(getattr(self, field.name).take(index, axis=-2) for field in fields(self))
+        )
 
 
 def look_ahead(state: MixtureState, mixture: MotionMixture) -> Lookahead:
@@ -58,7 +58,7 @@ def look_ahead(state: MixtureState, mixture: MotionMixture) -> Lookahead:
     ratio = np.log(np.maximum(state.weight, 1e-12)) - np.log(mixture.prior)
     return Lookahead(
         place=state.place,
-        velocity=-phi[:, None] * state.velocity,
+        velocity=-phi * state.velocity,
         inverse_place=variance / determinant,
         inverse_cross=-cross / determinant,
         inverse_velocity=inverse_velocity,
@@ -89,38 +89,32 @@ def log_evidence(
         Comparable with the log density of a new object that has the same future.
     """
     parts = [
-        _log_evidence(past, tails[k : k + _CHUNK], future, heads[k : k + _CHUNK], mixture)
-        for k in range(0, len(tails), _CHUNK)
+        _log_evidence(past.take(tails[part]), future.take(heads[part]), mixture)
+        for part in motions.blocks(len(tails))
     ]
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def _log_evidence(
-    past: MixtureState, tails: IntArray, future: Lookahead, heads: IntArray, mixture: MotionMixture
-) -> FloatArray:
+def _log_evidence(past: MixtureState, future: Lookahead, mixture: MotionMixture) -> FloatArray:
+    """Return the log evidence of pairs, one after the other in `past` and `future`."""
     prior = mixture.displacement_variance
-    a11, a12, a22 = (
-        future.inverse_place[heads],
-        future.inverse_cross[heads],
-        future.inverse_velocity[heads],
-    )
-    l22 = future.information_velocity[heads]
-    p11, p12, p22 = past.var_place[tails], past.covariance[tails], past.var_velocity[tails]
+    a11, a12, a22 = future.inverse_place, future.inverse_cross, future.inverse_velocity
+    l22 = future.information_velocity
+    p11, p12, p22 = past.var_place, past.covariance, past.var_velocity
     p = np.maximum(p11 * p22 - p12**2, 0.0)
     d = 1 + p11 * a11 + 2 * p12 * a12 + p22 * l22 + p * (a11 * l22 - a12**2)
     m11, m12, m22 = p11 + p * l22, p12 - p * a12, p22 + p * a11
-    constant = np.log(np.maximum(past.weight, 1e-12))
     exponent = np.zeros_like(p)
     for axis in (0, 1):
-        here = past.velocity[tails, :, axis]
-        dx = future.place[heads, :, axis] - past.place[tails, :, axis]
-        dv = future.velocity[heads, :, axis] - here
+        here = past.velocity[axis]
+        dx = future.place[axis] - past.place[axis]
+        dv = future.velocity[axis] - here
         g1, g2 = a11 * dx + a12 * dv, a12 * dx + a22 * dv
         exponent -= g1 * dx + g2 * dv - here**2 / prior
         g2 += here / prior
         exponent += (m11 * g1**2 + 2 * m12 * g1 * g2 + m22 * g2**2) / d
-    logs = future.constant[heads] + constant[tails] + 0.5 * exponent - np.log(d)
-    return motions.log_sum(logs)
+    weight = np.maximum(past.weight, 1e-12) / d
+    return log_sum(future.constant + 0.5 * exponent, weight)
 
 
 def states_along(

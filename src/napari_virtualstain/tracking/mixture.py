@@ -25,6 +25,7 @@ from .detections import FloatArray, IntArray
 
 # part of the steps at which an object forgets how it moved
 _TURNS = 0.01
+_BLOCK = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,108 +65,117 @@ class MixtureState:
 
     Attributes
     ----------
-    place, velocity : ndarray of shape (N, K, 2)
-        Position (y, x) and last displacement.
-    var_place, covariance, var_velocity : ndarray of shape (N, K)
-        Covariance along one axis.
-    weight : ndarray of shape (N, K)
-        Probability of each motion.
+    values : ndarray of shape (8, N, K)
+        Position y and x, last displacement y and x; variance of the position along one
+        axis, its covariance with the displacement, variance of the displacement; probability
+        of each motion. One array, so that objects are picked in one go.
     """
 
-    place: FloatArray
-    velocity: FloatArray
-    var_place: FloatArray
-    covariance: FloatArray
-    var_velocity: FloatArray
-    weight: FloatArray
+    values: FloatArray
 
     def __len__(self) -> int:
-        return len(self.place)
+        return int(self.values.shape[1])
 
-    def take(self, index: IntArray | np.ndarray) -> MixtureState:
-        """Return the states at `index` (indices or mask)."""
-        return MixtureState(
-            self.place[index],
-            self.velocity[index],
-            self.var_place[index],
-            self.covariance[index],
-            self.var_velocity[index],
-            self.weight[index],
-        )
+    @property
+    def place(self) -> FloatArray:
+        """Position (y, x), shape (2, N, K)."""
+        return self.values[0:2]
+
+    @property
+    def velocity(self) -> FloatArray:
+        """Last displacement (y, x), shape (2, N, K)."""
+        return self.values[2:4]
+
+    @property
+    def var_place(self) -> FloatArray:
+        """Variance of the position along one axis, shape (N, K)."""
+        return np.asarray(self.values[4])
+
+    @property
+    def covariance(self) -> FloatArray:
+        """Covariance of position and displacement, shape (N, K)."""
+        return np.asarray(self.values[5])
+
+    @property
+    def var_velocity(self) -> FloatArray:
+        """Variance of the displacement, shape (N, K)."""
+        return np.asarray(self.values[6])
+
+    @property
+    def weight(self) -> FloatArray:
+        """Probability of each motion, shape (N, K)."""
+        return np.asarray(self.values[7])
+
+    def take(self, index: IntArray) -> MixtureState:
+        """Return the states at `index`."""
+        return MixtureState(self.values.take(index, axis=1))
 
     def put(self, index: IntArray, other: MixtureState) -> None:
         """Replace the states at `index`."""
-        self.place[index] = other.place
-        self.velocity[index] = other.velocity
-        self.var_place[index] = other.var_place
-        self.covariance[index] = other.covariance
-        self.var_velocity[index] = other.var_velocity
-        self.weight[index] = other.weight
+        self.values[:, index] = other.values
 
     def joined(self, other: MixtureState) -> MixtureState:
         """Return these states followed by `other`."""
-        return MixtureState(
-            np.concatenate([self.place, other.place]),
-            np.concatenate([self.velocity, other.velocity]),
-            np.concatenate([self.var_place, other.var_place]),
-            np.concatenate([self.covariance, other.covariance]),
-            np.concatenate([self.var_velocity, other.var_velocity]),
-            np.concatenate([self.weight, other.weight]),
-        )
+        return MixtureState(np.concatenate([self.values, other.values], axis=1))
 
     @property
     def expected(self) -> FloatArray:
         """Mean position, shape (N, 2)."""
-        return np.asarray(np.einsum("nk,nka->na", self.weight, self.place))
+        return np.asarray(np.einsum("nk,ank->na", self.weight, self.place))
 
 
 def start(position_um: FloatArray, mixture: MotionMixture) -> MixtureState:
     """Return states of objects seen for the first time at `position_um`, shape (N, 2)."""
-    n, k = len(position_um), len(mixture.prior)
-    return MixtureState(
-        place=np.repeat(position_um[:, None, :], k, axis=1),
-        velocity=np.zeros((n, k, 2)),
-        var_place=np.full((n, k), mixture.noise_variance),
-        covariance=np.zeros((n, k)),
-        var_velocity=np.tile(mixture.displacement_variance, (n, 1)),
-        weight=np.tile(mixture.prior, (n, 1)),
-    )
+    values = np.zeros((8, len(position_um), len(mixture.prior)))
+    values[0:2] = position_um.T[:, :, None]
+    values[4] = mixture.noise_variance
+    values[6] = mixture.displacement_variance
+    values[7] = mixture.prior
+    return MixtureState(values)
 
 
 def advance(state: MixtureState, mixture: MotionMixture) -> MixtureState:
     """Return the states one frame later."""
-    phi, q = mixture.persistence, mixture.step_variance
-    velocity = phi[:, None] * state.velocity
-    carried = phi * state.covariance
-    var_velocity = phi**2 * state.var_velocity + q
-    covariance = carried + var_velocity
-    return MixtureState(
-        place=state.place + velocity,
-        velocity=velocity,
-        var_place=state.var_place + 2 * carried + var_velocity,
-        covariance=covariance,
-        var_velocity=var_velocity,
-        weight=state.weight @ mixture.transition,
-    )
+    phi = mixture.persistence
+    values = np.empty_like(state.values)
+    for part in blocks(len(state)):
+        old, new = state.values[:, part], values[:, part]
+        np.multiply(old[2:4], phi, out=new[2:4])
+        np.add(old[0:2], new[2:4], out=new[0:2])
+        carried = phi * old[5]
+        new[6] = phi**2 * old[6] + mixture.step_variance
+        np.add(carried, new[6], out=new[5])
+        new[4] = old[4] + carried + new[5]
+        np.matmul(old[7], mixture.transition, out=new[7])
+    return MixtureState(values)
 
 
 def correct(state: MixtureState, position_um: FloatArray, noise_variance: float) -> MixtureState:
     """Return the states after each object was seen at `position_um`, shape (N, 2)."""
-    spread = state.var_place + noise_variance
-    gain_place, gain_velocity = state.var_place / spread, state.covariance / spread
-    missed = position_um[:, None, :] - state.place
-    squared = missed[..., 0] ** 2 + missed[..., 1] ** 2
-    logs = np.log(np.maximum(state.weight, 1e-300)) - np.log(spread) - 0.5 * squared / spread
-    weight = np.exp(logs - logs.max(axis=1, keepdims=True))
-    weight = np.maximum(weight / weight.sum(axis=1, keepdims=True), 1e-6)
-    return MixtureState(
-        place=state.place + gain_place[..., None] * missed,
-        velocity=state.velocity + gain_velocity[..., None] * missed,
-        var_place=(1 - gain_place) * state.var_place,
-        covariance=(1 - gain_place) * state.covariance,
-        var_velocity=state.var_velocity - gain_velocity * state.covariance,
-        weight=weight / weight.sum(axis=1, keepdims=True),
-    )
+    values = np.empty_like(state.values)
+    for part in blocks(len(state)):
+        old, new = state.values[:, part], values[:, part]
+        spread = old[4] + noise_variance
+        gain_place, gain_velocity = old[4] / spread, old[5] / spread
+        missed = position_um[part].T[:, :, None] - old[0:2]
+        unlikely = (missed[0] ** 2 + missed[1] ** 2) / spread
+        unlikely -= unlikely.min(axis=1, keepdims=True)
+        weight = old[7] / spread * np.exp(-0.5 * unlikely)
+        weight /= weight.sum(axis=1, keepdims=True)
+        np.maximum(weight, 1e-6, out=weight)
+        np.add(old[0:2], gain_place * missed, out=new[0:2])
+        np.add(old[2:4], gain_velocity * missed, out=new[2:4])
+        left = 1 - gain_place
+        np.multiply(left, old[4], out=new[4])
+        np.multiply(left, old[5], out=new[5])
+        np.subtract(old[6], gain_velocity * old[5], out=new[6])
+        np.divide(weight, weight.sum(axis=1, keepdims=True), out=new[7])
+    return MixtureState(values)
+
+
+def blocks(count: int) -> list[slice]:
+    """Return slices that cover `count` rows, so many at once that they stay in the cache."""
+    return [slice(k, min(k + _BLOCK, count)) for k in range(0, count, _BLOCK)]
 
 
 def log_likelihood(
@@ -183,11 +193,19 @@ def log_likelihood(
         Where that object would have been seen.
     """
     spread = state.var_place + noise_variance
-    constant = np.log(np.maximum(state.weight, 1e-300)) - np.log(2 * np.pi * spread)
-    offset = position_um[:, None, :] - state.place[tails]
-    squared = offset[..., 0] ** 2 + offset[..., 1] ** 2
-    logs = constant[tails] - 0.5 * squared / spread[tails]
-    return log_sum(logs)
+    height = state.weight / (2 * np.pi * spread)
+    narrow = -0.5 / spread
+    y, x = state.place
+    density = np.empty(len(tails))
+    for part in blocks(len(tails)):
+        some, where = tails[part], position_um[part]
+        squared = np.square(where[:, :1] - y.take(some, axis=0))
+        squared += np.square(where[:, 1:] - x.take(some, axis=0))
+        squared *= narrow.take(some, axis=0)
+        np.exp(squared, out=squared)
+        np.einsum("ek,ek->e", squared, height.take(some, axis=0), out=density[part])
+    # what underflows is out of the question, as any log below the one of a new object
+    return np.asarray(np.log(np.maximum(density, 1e-300)))
 
 
 def log_turn(
@@ -206,16 +224,16 @@ def log_turn(
         As for :func:`log_likelihood`.
     """
     weight = state.weight
-    speed = state.velocity[..., 0] ** 2 + state.velocity[..., 1] ** 2
-    spread = (weight * (state.var_place + 0.5 * speed)).sum(axis=1) + noise_variance
-    left = np.einsum("nk,nka->na", weight, state.place - state.velocity)
+    speed = np.square(state.velocity).sum(axis=0)
+    spread = np.einsum("nk,nk->n", weight, state.var_place + 0.5 * speed) + noise_variance
+    left = np.einsum("nk,ank->na", weight, state.place - state.velocity)
     offset = position_um - left[tails]
     squared = offset[:, 0] ** 2 + offset[:, 1] ** 2
     constant = np.log(_TURNS / (2 * np.pi * spread))
     return np.asarray(constant[tails] - 0.5 * squared / spread[tails])
 
 
-def log_sum(logs: FloatArray) -> FloatArray:
-    """Return the log of the sum of exponentials over the last axis."""
+def log_sum(logs: FloatArray, weight: FloatArray) -> FloatArray:
+    """Return the log of the weighted sum of exponentials over the last axis."""
     top = logs.max(axis=-1)
-    return np.asarray(top + np.log(np.exp(logs - top[..., None]).sum(axis=-1)))
+    return np.asarray(top + np.log(np.einsum("ek,ek->e", np.exp(logs - top[:, None]), weight)))

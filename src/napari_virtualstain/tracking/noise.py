@@ -70,22 +70,13 @@ def _mutual_steps(before: FloatArray, after: FloatArray) -> FloatArray:
     return np.asarray(distance[back[forth] == np.arange(len(before))])
 
 
-def first_model(detections: Detections, search_radius_um: float | None = None) -> LinkModel:
-    """Return a broad model of the movie, every motion equally probable.
-
-    Parameters
-    ----------
-    detections : Detections
-        Of a whole movie.
-    search_radius_um : float or None
-        The user's; it takes the place of the step where none can be measured.
-    """
-    step = typical_step_um(detections) or (search_radius_um or 1.0) / 4
-    return model_from_step(step)
+def usable_step_um(step_um: float, search_radius_um: float | None = None) -> float:
+    """Return the step, or what the user's radius says of it where none could be measured."""
+    return step_um or (search_radius_um or 1.0) / 4
 
 
 def model_from_step(step_um: float) -> LinkModel:
-    """Return the broad model of objects that go about `step_um` a frame along an axis."""
+    """Return the broad model, every motion equally probable, of objects that go about `step_um`."""
     persistence, step_variance, displacement_variance = np.array(_GRID).T
     prior = np.full(len(_GRID), 1.0 / len(_GRID))
     mixture = MotionMixture(

@@ -17,7 +17,7 @@ from .confidence import LinkEvidence, quality
 from .config import TrackingConfig
 from .detections import Detections, read_detections
 from .extended import LinkModel, MixtureFollower
-from .noise import model_from_step, typical_step_um
+from .noise import model_from_step, typical_step_um, usable_step_um
 from .online import OnlineLinker
 from .smoothing import fill_gaps
 from .tracks import Tracks
@@ -140,7 +140,7 @@ class LiveTracker:
                 self._follower.model = self._model()
 
     def _model(self) -> LinkModel:
-        return model_from_step(self._step_um or (self.config.search_radius_um or 1.0) / 4)
+        return model_from_step(usable_step_um(self._step_um or 0.0, self.config.search_radius_um))
 
     def _ready(self) -> OnlineLinker:
         if self._linker is None:
