@@ -9,7 +9,7 @@ import pandas as pd
 
 from .config import TrackingConfig
 from .detections import Detections, FloatArray, IntArray
-from .events import Event, LinkedMovie, cut_at_events, find_events, untangle_clumps
+from .events import Event, LinkedMovie, cut_at_events, find_events, place_of, untangle_clumps
 from .linked import Linking
 from .smoothing import fill_gaps
 from .stitching import stitch
@@ -59,7 +59,7 @@ def assemble(
     old = np.sort(table.track_id.unique())
     new = {int(name): i + 1 for i, name in enumerate(old)}
     table["track_id"] = table.track_id.map(new)
-    rows = [_event_row(found, *family, frame_interval_s) for family in families]
+    rows = [_event_row(movie, *family, frame_interval_s) for family in families]
     renamed = {
         new[child]: [new[parent] for parent in parents if parent in new]
         for child, parents in graph.items()
@@ -117,7 +117,7 @@ def _table(linked: Linking, names: IntArray) -> pd.DataFrame:
 
 
 def _event_row(
-    found: Detections,
+    movie: LinkedMovie,
     event: Event,
     parents: list[int],
     children: list[int],
@@ -125,8 +125,8 @@ def _event_row(
 ) -> dict[str, object]:
     """Return one row of the events table; the frame is the first of the children."""
     after = event.parts[0] if event.kind == "fission" else event.whole
-    y, x = found.position_um[event.whole]
-    frame = int(found.frame[after])
+    y, x = place_of(movie, event)
+    frame = int(movie.detections.frame[after])
     return {
         "kind": event.kind,
         "frame": frame,

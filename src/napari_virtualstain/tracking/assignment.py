@@ -41,9 +41,12 @@ def candidate_pairs(
     """
     if len(tails_um) == 0 or len(heads_um) == 0:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    pairs = cKDTree(tails_um).sparse_distance_matrix(
-        cKDTree(heads_um), radius_um, output_type="ndarray"
-    )
+    # trees for one use: building them fast matters more than searching them
+    trees = [
+        cKDTree(side, leafsize=8, compact_nodes=False, balanced_tree=False)
+        for side in (tails_um, heads_um)
+    ]
+    pairs = trees[0].sparse_distance_matrix(trees[1], radius_um, output_type="ndarray")
     return pairs["i"].astype(np.int64), pairs["j"].astype(np.int64)
 
 

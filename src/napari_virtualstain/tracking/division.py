@@ -303,7 +303,7 @@ def _with_siblings(
     both = np.column_stack([whole[which], young[other], child[which]])
     rows = np.concatenate([some, both])
     late = np.maximum(time[rows[:, 1]], time[rows[:, 2]]) - time[rows[:, 0]]
-    return np.column_stack([rows, late])[late <= _LATE]
+    return np.asarray(np.column_stack([rows, late])[late <= _LATE])
 
 
 def _lasting_beginnings(names: IntArray, time: IntArray) -> IntArray:
@@ -314,7 +314,7 @@ def _lasting_beginnings(names: IntArray, time: IntArray) -> IntArray:
     first = order[starts]
     last_time = time[order[starts + count - 1]]
     lasting = (count >= _LASTING) | ((last_time == time.max()) & (count >= 1))
-    return np.sort(first[lasting & (time[first] > time.min())])
+    return np.asarray(np.sort(first[lasting & (time[first] > time.min())]))
 
 
 class _Links:
@@ -361,7 +361,7 @@ class _Links:
             end, here = end[lost], here[lost]
             again = np.exp(self.log_step(self.place[end], place[here]))
             density += _LOST * np.bincount(here, again, len(place))
-        return np.log(density)
+        return np.asarray(np.log(density))
 
     def log_alone(self, triples: Triples, child: FloatArray) -> FloatArray:
         """Return the log density of both parts when the whole did not divide."""

@@ -30,6 +30,8 @@ _PRIOR = -1.5
 _LEAST_PROBABILITY = 0.5
 _GROWN_UM_IN_RADII = 0.35
 _CLUMP_FRAMES = 6
+# log ratio of the areas of parts and whole; dividing nuclei condense, so it is wide
+_CHANGE_OF_AREA = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,11 @@ def _partings(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
     triples, probability = divisions(
         movie.detections, movie.names, movie.step_um, backwards=backwards
     )
+    area = movie.detections.area_um2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        change = np.log((area[triples.sibling] + area[triples.child]) / area[triples.whole])
+    unlikely = 0.5 * np.nan_to_num(change / _CHANGE_OF_AREA, posinf=9, neginf=-9) ** 2
+    probability = probability / (probability + (1 - probability) * np.exp(unlikely))
     kind = "fusion" if backwards else "fission"
     return [
         Event(
@@ -181,6 +188,13 @@ def _sibling(
     off = np.linalg.norm(middle - place[whole], axis=1)
     best = int(np.argmin(off))
     return int(others[best]) if others[best] > child else None
+
+
+def place_of(movie: LinkedMovie, event: Event) -> FloatArray:
+    """Return where it happened, (y, x) in µm: between the parts where masks tell, or the whole."""
+    if movie.masks is None:
+        return np.asarray(movie.detections.position_um[event.whole])
+    return movie.masks.between(*event.parts)
 
 
 def _log_odds(movie: LinkedMovie, whole: int, parts: tuple[int, int], goes_on: bool) -> float:

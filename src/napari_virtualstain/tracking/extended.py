@@ -80,7 +80,7 @@ class MixtureFollower:
 
     def advance(self) -> None:
         """Predict one frame ahead."""
-        self.state = motions.advance(self.state, self.model.mixture)
+        motions.advance(self.state, self.model.mixture, in_place=True)
 
     def costs(
         self, tails: IntArray, heads: IntArray, seen: Detections, missed: IntArray
@@ -121,9 +121,8 @@ class MixtureFollower:
 
     def correct(self, tails: IntArray, heads: IntArray, seen: Detections) -> None:
         """Update the paired objects."""
-        before = self.state.take(tails)
         noise = self.model.mixture.noise_variance
-        self.state.put(tails, motions.correct(before, seen.position_um[heads], noise))
+        motions.correct_some(self.state, tails, seen.position_um[heads], noise)
         self.last[tails] = seen.number[heads]
         if len(tails):
             self.looks[tails] = seen.features[heads]

@@ -144,20 +144,22 @@ def states_along(
     states = motions.start(detections.position_um, mixture)
     parts, interval = detections.slices(), detections.frame_step
     for frame, part in reversed(parts) if backwards else parts:
-        here = np.arange(part.start, part.stop)
-        here = here[before[here] >= 0]
-        if not len(here):
-            continue
-        steps = np.abs(frame - detections.frame[before[here]]) // interval
-        come = motions.advance(states.take(before[here]), mixture)
-        for missed in range(1, int(steps.max())):
-            late = np.flatnonzero(steps > missed)
-            come.put(late, motions.advance(come.take(late), mixture))
-        seen = detections.position_um[here]
-        if surprise is not None:
-            everyone = np.arange(len(here))
-            surprise[here] = motions.log_likelihood(come, everyone, seen, mixture.noise_variance)
-        states.put(here, motions.correct(come, seen, mixture.noise_variance))
+        seen = np.arange(part.start, part.stop)
+        seen = seen[before[seen] >= 0]
+        for block in motions.blocks(len(seen)):
+            here = seen[block]
+            steps = np.abs(frame - detections.frame[before[here]]) // interval
+            come = motions.advance(states.take(before[here]), mixture)
+            for missed in range(1, int(steps.max())):
+                late = np.flatnonzero(steps > missed)
+                come.put(late, motions.advance(come.take(late), mixture))
+            place = detections.position_um[here]
+            if surprise is not None:
+                everyone = np.arange(len(here))
+                surprise[here] = motions.log_likelihood(
+                    come, everyone, place, mixture.noise_variance
+                )
+            states.put(here, motions.correct(come, place, mixture.noise_variance))
     return states
 
 

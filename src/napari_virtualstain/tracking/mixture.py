@@ -25,7 +25,8 @@ from .detections import FloatArray, IntArray
 
 # part of the steps at which an object forgets how it moved
 _TURNS = 0.01
-_BLOCK = 800
+# objects, or pairs, at a time
+_BLOCK = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +135,10 @@ def start(position_um: FloatArray, mixture: MotionMixture) -> MixtureState:
     return MixtureState(values)
 
 
-def advance(state: MixtureState, mixture: MotionMixture) -> MixtureState:
+def advance(state: MixtureState, mixture: MotionMixture, *, in_place: bool = False) -> MixtureState:
     """Return the states one frame later."""
     phi = mixture.persistence
-    values = np.empty_like(state.values)
+    values = state.values if in_place else np.empty_like(state.values)
     for part in blocks(len(state)):
         old, new = state.values[:, part], values[:, part]
         np.multiply(old[2:4], phi, out=new[2:4])
@@ -171,6 +172,15 @@ def correct(state: MixtureState, position_um: FloatArray, noise_variance: float)
         np.subtract(old[6], gain_velocity * old[5], out=new[6])
         np.divide(weight, weight.sum(axis=1, keepdims=True), out=new[7])
     return MixtureState(values)
+
+
+def correct_some(
+    state: MixtureState, index: IntArray, position_um: FloatArray, noise_variance: float
+) -> None:
+    """Correct the states at `index` in place, objects seen at `position_um`, (len(index), 2)."""
+    for part in blocks(len(index)):
+        some = index[part]
+        state.put(some, correct(state.take(some), position_um[part], noise_variance))
 
 
 def blocks(count: int) -> list[slice]:

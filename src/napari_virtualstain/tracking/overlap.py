@@ -86,9 +86,16 @@ class MaskPixels:
 
     def share_near(self, part: int, whole: int, grown_um: float) -> float:
         """Return which share of the pixels of `part` lies within `grown_um` of `whole`."""
-        mine = slice(self.begin[part], self.begin[part + 1])
-        its = slice(self.begin[whole], self.begin[whole + 1])
-        here = np.column_stack([self.rows[mine], self.columns[mine]])
-        there = np.column_stack([self.rows[its], self.columns[its]])
-        distance, _ = cKDTree(there).query(here)
+        distance, _ = cKDTree(self._of_one(whole)).query(self._of_one(part))
         return float((np.asarray(distance) * self.pixel_size_um <= grown_um).mean())
+
+    def between(self, one: int, other: int) -> FloatArray:
+        """Return the middle of the shortest way from one object to another, (y, x) in µm."""
+        here, there = self._of_one(one), self._of_one(other)
+        distance, nearest = map(np.asarray, cKDTree(there).query(here))
+        closest = int(distance.argmin())
+        return np.asarray((here[closest] + there[nearest[closest]]) / 2 * self.pixel_size_um)
+
+    def _of_one(self, which: int) -> IntArray:
+        mine = slice(self.begin[which], self.begin[which + 1])
+        return np.column_stack([self.rows[mine], self.columns[mine]]).astype(np.int64)
