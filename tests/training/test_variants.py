@@ -126,6 +126,7 @@ def test_fine_tuning_is_never_worse_than_its_start_on_what_is_held_out(
     assert all(torch.equal(before[name], after[name]) for name in before)
     means = result.scores.groupby("method")["pearson"].mean()
     assert means["virtual stain"] == pytest.approx(means["starting model"])
+    assert set(result.card.scores["before"]) == {"starting model"}
 
 
 def test_fine_tuning_finds_the_units_of_another_camera(

@@ -61,6 +61,10 @@ def train(
         typer.Option(help="Part of all images in pixels, Y0:Y1,X0:X1; may be repeated."),
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Crops a step.")] = None,
+    min_foreground: Annotated[
+        float | None,
+        typer.Option(help="Smallest share of bright pixels of a crop, 0 to 1; 0 takes all."),
+    ] = None,
     crop_size: Annotated[int | None, typer.Option(help="Side of a crop in pixels.")] = None,
     bright_field_channel: Annotated[
         str | None, typer.Option(help="Channel of files with several.")
@@ -111,6 +115,7 @@ def train(
             validation_groups=groups or None,
             batch_size=batch_size,
             crop_size=crop_size,
+            min_foreground=min_foreground,
             seed=seed,
             device=device,
             pixel_size_um=pixel_size_um,

@@ -11,11 +11,17 @@ import re
 from collections.abc import Sequence
 
 from ..errors import InputError
-from .name_matching import stem
+from .name_matching import is_channel_word, stem
 
 # Words that say where in a movie or stack an image was taken, not which cell it shows
 _PLACE = re.compile(
     r"(?:t|time|frame|f|z|plane|slice|crop|tile|patch|roi|img|image|im)\d+", re.IGNORECASE
+)
+# Words whose number is that of something independent
+_UNIT = re.compile(
+    r"cell|well|fov|field|pos(ition)?|site|series|scene|movie|stack|sample|exp(eriment)?|dish|slide"
+    r"|embryo|animal|mouse|donor|patient",
+    re.IGNORECASE,
 )
 
 
@@ -56,6 +62,10 @@ def guess_groups(names: Sequence[str]) -> tuple[str, ...]:
     --------
     >>> guess_groups(["c1_t001_z05_3.png", "c1_t025_z05_7.png", "c2_t001_z05_1.png"])
     ('c1', 'c1', 'c2')
+    >>> guess_groups(["well1_f1_BF.tif", "well1_f2_BF.tif", "well2_f1_BF.tif"])
+    ('well1', 'well1', 'well2')
+    >>> guess_groups(["cell_1_t01.tif", "cell_1_t02.tif", "cell_2.tif", "scan_1.tif"])
+    ('cell_1', 'cell_1', 'cell_2', 'scan')
     """
     stems = [stem(name) for name in names]
     guesses = tuple(_without_places(name) for name in stems)
@@ -67,8 +77,13 @@ def _without_places(name: str) -> str:
     folder, slash, file = name.rpartition("/")
     words = re.split(r"[_\-. ]+", file)
     separators = re.findall(r"[_\-. ]+", file)
-    # one bare number at the end counts crops or frames
-    if words[-1].isdigit():
+    # the channel stands last in names such as well_01_f3_BF
+    while words and is_channel_word(words[-1]):
+        words.pop()
+    if not words:
+        return folder
+    # one bare number at the end counts crops or frames, unless the word before says what it counts
+    if words[-1].isdigit() and not (len(words) > 1 and _UNIT.fullmatch(words[-2])):
         words.pop()
     while words and _PLACE.fullmatch(words[-1]):
         words.pop()

@@ -75,6 +75,17 @@ def words(name: str) -> tuple[str, ...]:
     return tuple(word for word in re.split(r"[^a-z0-9]+", stem(name).lower()) if word)
 
 
+def is_channel_word(word: str) -> bool:
+    """Return whether a word of a name tells channels apart; words with numbers may be cells.
+
+    Examples
+    --------
+    >>> is_channel_word("BF"), is_channel_word("c1")
+    (True, False)
+    """
+    return word.isalpha() and _CHANNEL_WORDS.fullmatch(word.lower()) is not None
+
+
 def match_names(first: Sequence[str], second: Sequence[str]) -> NameMatch:
     """Return which names of two lists belong together.
 

@@ -106,7 +106,10 @@ def _predicted(network: nn.Module, pair: PreparedPair, compute: Compute) -> NDAr
 
 
 def summarised(table: pd.DataFrame) -> dict[str, Any]:
-    """Return mean and interval of each score and method, as plain values for a card."""
+    """Return mean and interval of each score and method, as plain values for a card.
+
+    The model that a fine-tuning started from is no baseline: it stands under ``before``.
+    """
     result: dict[str, Any] = {}
     for method, rows in table.groupby("method", sort=False):
         summary = summarise(rows, generator=np.random.default_rng(0))
@@ -115,6 +118,8 @@ def summarised(table: pd.DataFrame) -> dict[str, Any]:
             for name in _SCORES
             if name in summary.index
         }
+    if STARTING_MODEL in result:
+        result["before"] = {STARTING_MODEL: result.pop(STARTING_MODEL)}
     return result
 
 
