@@ -107,6 +107,11 @@ def test_bandpass_pearson_keeps_its_physical_size(pair) -> None:
     assert fine == pytest.approx(bandpass_pearson(b, a), abs=0.01)
 
 
+def test_bandpass_pearson_looks_at_no_band_below_a_pixel(pair) -> None:
+    a, b = pair
+    assert bandpass_pearson(b, a, pixel_size_um=0.5) == bandpass_pearson(b, a)
+
+
 def test_bandpass_pearson_does_not_see_the_envelope() -> None:
     rng = np.random.default_rng(1)
     envelope = ndimage.gaussian_filter(rng.random((128, 128)), 24)

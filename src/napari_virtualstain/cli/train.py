@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -234,10 +235,12 @@ def _say_result(job: Job, result: TrainingResult) -> None:
         return
     means = result.scores.groupby("method")[["bandpass_pearson", "pearson", "ssim"]].mean()
     for method, row in means.iterrows():
-        job.say(
-            f"{method}: band-pass Pearson {row['bandpass_pearson']:.3f}, Pearson "
-            f"{row['pearson']:.3f}, SSIM {row['ssim']:.3f}"
-        )
+        fine, whole, similarity = (_shown(value) for value in row)
+        job.say(f"{method}: band-pass Pearson {fine}, Pearson {whole}, SSIM {similarity}")
+
+
+def _shown(score: float) -> str:
+    return f"{score:.3f}" if math.isfinite(score) else "undefined"
 
 
 def _region(text: str) -> Region:

@@ -74,6 +74,7 @@ def scores_figure(table: pd.DataFrame, columns: Sequence[str]) -> Figure:
                 panel.plot(np.nanmedian(values), row, "|", color=ORANGE, markersize=14, mew=2.5)
         panel.set_title(column, fontsize=9)
         panel.tick_params(labelsize=8)
+        panel.locator_params(axis="x", nbins=4)
         panel.grid(axis="x", alpha=0.3)
     panels[0].set_yticks(range(len(names)), names)
     panels[0].set_ylim(len(names) - 0.5, -0.5)

@@ -177,7 +177,8 @@ def is_better(name: str, value: float, other: float) -> bool:
 def _row(name: str, summary: pd.Series, baselines: Mapping[str, float]) -> str:
     means = [float(summary["mean"]), *baselines.values()]
     best = [not any(is_better(name, other, mean) for other in means) for mean in means]
-    interval = f"{number(summary['low'])} to {number(summary['high'])}"
+    low, high = summary["low"], summary["high"]
+    interval = f"{number(low)} to {number(high)}" if np.isfinite(low) else number(low)
     cells = [_cell(number(means[0]), best[0] and len(means) > 1), _cell(interval)]
     cells += [_cell(number(summary[column])) for column in ("median", "minimum", "maximum")]
     cells += [_cell(number(mean), won) for mean, won in zip(means[1:], best[1:], strict=True)]

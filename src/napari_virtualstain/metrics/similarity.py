@@ -60,7 +60,8 @@ def band_pass(
         Size of a pixel, micrometres.
     fine_um, coarse_um : float
         Standard deviations of the two Gaussians, micrometres. The defaults are 1 and 8
-        pixels at 80 nm: noise and the envelope of the cell both fall out.
+        pixels at 80 nm: noise and the envelope of the cell both fall out. Where a pixel is
+        larger than `fine_um`, the band begins at one pixel and keeps its width.
 
     Raises
     ------
@@ -79,6 +80,8 @@ def band_pass(
             f"The band is {fine_um} to {coarse_um} µm: expected 0 < fine < coarse, "
             f"for instance {FINE_UM} and {COARSE_UM}."
         )
+    # below one pixel there is noise alone: with larger pixels the band is theirs
+    pixel = min(pixel, fine_um)
     fine = ndimage.gaussian_filter(image, fine_um / pixel)
     coarse = ndimage.gaussian_filter(image, coarse_um / pixel)
     return np.asarray(fine - coarse, dtype=np.float64)
@@ -96,7 +99,7 @@ def bandpass_pearson(
     ----------
     predicted, reference : array_like, shape (Y, X)
     pixel_size_um : float
-        Size of a pixel, micrometres; the band keeps its physical size.
+        Size of a pixel, micrometres; the band keeps its physical size down to one pixel.
 
     Examples
     --------

@@ -141,7 +141,9 @@ class TrainingConfig(BaseModel):
         description="Whether a score is given although the judged cells also trained.",
     )
     validate_every: int | None = Field(
-        default=None, ge=1, description="Steps between validations; a fifteenth of all if empty."
+        default=None,
+        ge=1,
+        description="Steps between validations; a fifteenth of all, at least 20, if empty.",
     )
     validation_images: int = Field(
         default=16, ge=1, description="Held-out images looked at while training."

@@ -183,8 +183,8 @@ class Session:
         self.trainer.steps = min(planned, allowed)
         if done == 4 and allowed < planned:
             yield self._warn(
-                f"{self.config.minutes:g} minutes allow about {allowed} of {planned} steps; the "
-                "learning rate is planned for that."
+                f"The time given ({self.config.minutes:g} min) allows about {allowed} of {planned} "
+                "steps; the learning rate is planned for that."
             )
 
     def _is_validation_due(self) -> bool:
@@ -194,7 +194,7 @@ class Session:
             return False
         if step == 0:
             return bool(self.config.init) and self.config.keeps_best
-        return step % (self.config.validate_every or max(1, steps // 15)) == 0 or step == steps
+        return step % (self.config.validate_every or max(20, steps // 15)) == 0 or step == steps
 
     def _batches(self) -> Iterator[TensorBatch]:
         first = self.trainer.step

@@ -57,12 +57,7 @@ def quick_scores(
     pixel_size_um: float,
     cancel: CancelToken | None = None,
 ) -> tuple[dict[str, float], list[NDArray[np.float32]]]:
-    """Return mean L1, Pearson and band-pass Pearson on held-out frames, and the images.
-
-    The band is the metrics', but never finer than a pixel: below is noise alone, and it decides
-    which weights are kept.
-    """
-    band_pixel_um = min(pixel_size_um, 0.08)
+    """Return mean L1, Pearson and band-pass Pearson on held-out frames, and the images."""
     rows: list[tuple[float, float, float]] = []
     images = []
     for pair in pairs:
@@ -74,7 +69,7 @@ def quick_scores(
             (
                 float(np.abs(image - target).mean()),
                 pearson(image, target),
-                bandpass_pearson(image, target, pixel_size_um=band_pixel_um),
+                bandpass_pearson(image, target, pixel_size_um=pixel_size_um),
             )
         )
         images.append(image)
