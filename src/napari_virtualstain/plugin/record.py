@@ -29,7 +29,7 @@ def recorded_settings(viewer: Any, layer: Any) -> Any:
     Raises
     ------
     InputError
-        Nothing was stained yet, or with an add-on, which the command does not know.
+        Nothing was stained yet, or segmented with an add-on, which the command does not know.
     """
     from ..pipeline import PipelineSettings, merged_settings
 
@@ -46,7 +46,7 @@ def recorded_settings(viewer: Any, layer: Any) -> Any:
             "frame_interval_s": made.get("track", {}).get("interval") or stated.frame_interval_s,
         },
         "stain": {
-            "model": _name(made["stain"]["model"]),
+            "model": _name(made["stain"]["model"], may_be_add_on=True),
             "temporal": made["stain"].get("temporal", 0),
         },
     }
@@ -69,12 +69,12 @@ def _newest(viewer: Any, base: str) -> dict[str, dict[str, Any]]:
     return made
 
 
-def _name(model: str) -> str:
+def _name(model: str, *, may_be_add_on: bool = False) -> str:
     """Return the name of a shipped or listed model, or its path if it is neither."""
     from ..models import list_models
     from .addons import ADDON
 
-    if model.startswith(ADDON):
+    if model.startswith(ADDON) and not may_be_add_on:
         raise InputError(
             f"{model.removeprefix(ADDON)!r} is an add-on of another package, which a settings "
             "file cannot name. Choose a model file, or repeat the step in napari."
