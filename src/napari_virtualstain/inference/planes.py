@@ -21,7 +21,13 @@ _KEPT_PLANES = 32
 
 
 def is_lazy(array: Any) -> bool:
-    """Whether `array` is a dask array."""
+    """Whether `array` is a dask array.
+
+    Examples
+    --------
+    >>> is_lazy(np.zeros(3))
+    False
+    """
     return hasattr(array, "dask") and hasattr(array, "compute")
 
 
