@@ -29,7 +29,7 @@ from skimage.filters import threshold_otsu
 from skimage.morphology import disk
 
 import napari_virtualstain as vs
-from napari_virtualstain.segmentation import Segmenter, fit_movie, measure
+from napari_virtualstain.segmentation import SegmentationMaps, Segmenter, fit_movie, measure
 
 Image = NDArray[np.floating]
 PIXEL_SIZE_UM = 0.08
@@ -124,11 +124,20 @@ def main() -> None:
     scene = vs.simulate(frames=1, size=arguments.size, count=count, seed=1)
     image = scene.fluorescence[0].astype(float)
     segmenter = Segmenter("mito-segment", pixel_size_um=PIXEL_SIZE_UM)
+    exact = Segmenter("mito-segment", pixel_size_um=PIXEL_SIZE_UM, precision="float32")
     fitted = fit_movie(image, segmenter)
     maps = segmenter.maps(image, fitted)
+    exact.maps(image[:128, :128], fitted)
     labels = maps.labels()
+    precision = segmenter.network.precision
+    kept: list[SegmentationMaps] = []
     rows = {
-        "mito-segment, network": seconds(lambda: segmenter.maps(image, fitted), arguments.repeat),
+        f"mito-segment, network, {precision}": seconds(
+            lambda: segmenter.maps(image, fitted), arguments.repeat
+        ),
+        "mito-segment, network, float32": seconds(
+            lambda: kept.append(exact.maps(image, fitted)), 1
+        ),
         "mito-segment, instances from kept maps": seconds(maps.labels, arguments.repeat),
         "measures of all instances": seconds(
             lambda: measure(labels, image, pixel_size_um=PIXEL_SIZE_UM), 1
@@ -137,6 +146,9 @@ def main() -> None:
         "Nellie (filter and label)": nellie(image),
     }
     print(f"{arguments.size} x {arguments.size}, {count} mitochondria, {arguments.threads} threads")
+    same, other = labels > 0, kept[0].labels() > 0
+    agreement = (same & other).sum() / (same | other).sum()
+    print(f"IoU of the masks in {precision} and float32: {agreement:.4f}")
     for name, value in rows.items():
         print(f"{name:42s}{'not run' if value is None else f'{value:8.2f} s'}")
 
