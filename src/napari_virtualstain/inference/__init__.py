@@ -18,6 +18,7 @@ _HOME = {
     "label_trust": "calibration",
     "calibrate": "calibration",
     "Calibration": "calibration",
+    "AddOnStainer": "add_on",
     "AssumedPixelSizeWarning": "notices",
     "FitReport": "fit",
     "FrameFit": "fit",
@@ -45,6 +46,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AddOnStainer",
     "AssumedPixelSizeWarning",
     "Calibration",
     "FitReport",
@@ -81,7 +83,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from .add_on import is_add_on
+    from .add_on import AddOnStainer, is_add_on
     from .calibration import Calibration, calibrate, label_trust
     from .devices import Precision, available_devices, free_memory, resolve_device
     from .export import export_model

@@ -29,6 +29,11 @@ class AddOnStainer:
         As its package calls it.
     pixel_size_um : float or None
         Handed to the add-on.
+
+    Examples
+    --------
+    >>> AddOnStainer("some add-on", 0.1).note
+    'add-on some add-on pixel 0.1'
     """
 
     averages = False

@@ -188,24 +188,24 @@ class AddonStainer:
     at_once = 1
 
     def __init__(self, request: StainRequest, cancel: CancelToken | None = None) -> None:
-        from ..hooks import generators
+        from ..inference import AddOnStainer
 
-        self._name = request.model.removeprefix(ADDON)
-        self._generator = generators()[self._name]()
-        self._pixel_size_um = request.pixel_size_um
+        self._stainer = AddOnStainer(request.model.removeprefix(ADDON), request.pixel_size_um)
         self._slices = request.region.slices[-2:]
         self.movie = Movie(request.data, request.axes)
 
     def stain(self, indices: list[tuple[int, ...]]) -> list[Stained]:
         """Return the fluorescence of planes of the movie, cut to the region."""
-        planes = [self.movie.plane(index).astype(np.float32) for index in indices]
-        stained = [self._generator(p, pixel_size_um=self._pixel_size_um) for p in planes]
-        return [(np.asarray(s, np.float32)[self._slices], None) for s in stained]
+        from ..data import FittedNormalisation
+
+        planes = [self.movie.plane(index)[None] for index in indices]
+        stained = self._stainer.stain_batch(planes, FittedNormalisation())
+        return [(plane.fluorescence[self._slices], None) for plane in stained]
 
     @property
     def provenance(self) -> tuple[str, str]:
         """Name of the add-on; it has no file."""
-        return self._name, ""
+        return self._stainer.name, ""
 
 
 def open_stainer(
