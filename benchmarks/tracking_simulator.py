@@ -39,7 +39,7 @@ def outlined(scene: Scene, kind: str) -> tuple[np.ndarray, np.ndarray]:
         return scene.labels, scene.fluorescence
     image = scene.fluorescence
     if kind == "virtual":
-        image = vs.predict(scene.bright_field, model="mito-simulated", pixel_size_um=0.08)
+        image = np.asarray(vs.stain(scene.bright_field, "mito-simulated", pixel_size_um=0.08))
     more = {} if THRESHOLD[kind] is None else {"threshold": THRESHOLD[kind]}
     return np.asarray(vs.segment(image, pixel_size_um=0.08, **more)), np.asarray(image)
 

@@ -10,7 +10,8 @@ one part with an unusual step while something else begins, or is found again, ju
 How often (D), how exactly and how far apart things divide is learnt from the movie. What keeps
 a movie without divisions free of them is a comparison with decoys: the same triples with the
 second part turned by a right angle about the first. Chance and broken tracks make as many good
-decoys as good triples; divisions do not, and only what the triples have more counts for D.
+decoys as good triples; divisions do not, and only what the triples have more counts for D, once
+it exceeds the spread of such counts. So a lone division is not told from chance without masks.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ _HOPELESS = -10.0
 _LARGEST_SPREAD = 3.0
 # looks never count more than this
 _LOOKS_COUNT = 4.0
+# spreads by which triples must outnumber decoys
+_SIGNIFICANT = 1.5
 _LOG_TURN = 1.5 * np.log(2 * np.pi)
 # what is believed before a movie is seen, worth so many divisions
 _BELIEF = 3.0
@@ -143,8 +146,9 @@ def divisions(
         odds = _log_odds(model, usual, evidence)
         weight, *decoys = (_best_of_each(_probability(row), members) for row in odds)
         model = _learnt(usual, evidence, weight)
-        surplus = float(weight.sum() - np.mean([some.sum() for some in decoys]))
-        if surplus <= 0:
+        false = float(np.mean([some.sum() for some in decoys]))
+        surplus = float(weight.sum()) - false
+        if surplus <= _SIGNIFICANT * np.sqrt(weight.sum() + false):
             return triples, np.zeros(len(triples))
         model = replace(model, rate=surplus / len(found))
     return triples, _probability(odds[0])
