@@ -97,12 +97,9 @@ def _process(job: Job, out: Path, model: str, segmenter: str, device: str | None
     from ..io import open_stack
     from ..pipeline import PipelineSettings, merged_settings, process_movie
 
-    # a virtual stain is smoother than fluorescence and shows dim structures that are not
-    # there: of 0.5 to 0.95 this threshold kept identities best among those with the best
-    # outlines, on the movie of seed 1, which is not the one that is shown
     chosen: dict[str, dict[str, Any]] = {
         "stain": {"model": model},
-        "segment": {"model": segmenter, "threshold": 0.9},
+        "segment": {"model": segmenter},
     }
     return process_movie(
         open_stack(out / "truth" / "bright_field.ome.tif"),
