@@ -288,7 +288,7 @@ def cancel(viewer: Any, arguments: argparse.Namespace) -> None:
     """Print how soon segmentation, tracking and training end after *Cancel*."""
     import numpy as np
 
-    made = scene(256, 3)
+    made = scene(256, 8)
     large = np.tile(scene(arguments.size // 2, 1).fluorescence, (3, 2, 2))
     viewer.add_image(large, name="cell [fluorescence]", **GEOMETRY)
     dock = open_dock(viewer, "Segment mitochondria")
@@ -296,15 +296,14 @@ def cancel(viewer: Any, arguments: argparse.Namespace) -> None:
     rest(4.0)
     cancelled(dock, "segmentation in the network")
     clear(viewer)
-    viewer.add_labels(np.tile(made.labels, (200, 3, 3)), name="cell [mitochondria]", **GEOMETRY)
+    viewer.add_labels(np.tile(made.labels, (75, 3, 3)), name="cell [mitochondria]", **GEOMETRY)
     dock = open_dock(viewer, "Track mitochondria")
     dock.run_button.click()
     rest(2.0)
     cancelled(dock, "tracking")
     clear(viewer)
-    frames = np.tile(made.bright_field, (4, 1, 1)), np.tile(made.fluorescence, (4, 1, 1))
-    viewer.add_image(frames[0], name="cell bright-field", **GEOMETRY)
-    viewer.add_image(frames[1], name="cell fluorescence", **GEOMETRY)
+    viewer.add_image(made.bright_field, name="cell bright-field", **GEOMETRY)
+    viewer.add_image(made.fluorescence, name="cell fluorescence", **GEOMETRY)
     dock = open_dock(viewer, "Train virtual staining")
     dock.name.setText("benchmark")
     dock.run_button.click()

@@ -124,6 +124,13 @@ def test_no_mitochondria_end_in_advice(
     assert "No mitochondrion was found" in widget.status_label.text()
 
 
+def test_a_missing_pixel_size_is_asked_for(widget: SegmentWidget, viewer_model: Any) -> None:
+    widget.source.value = viewer_model.add_image(np.zeros((2, 32, 32)), name="plain")
+    assert "does not state its pixel size" in widget.status_label.text()
+    widget.source.value = viewer_model.layers["cell [fluorescence]"]
+    assert widget.status_label.text() == "Ready to segment."
+
+
 def test_deleting_the_labels_ends_the_session(segmented: SegmentWidget, qtbot: Any) -> None:
     segmented.viewer.layers.remove("cell [mitochondria]")
     assert segmented.table.frame.empty

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QApplication
 
 from napari_virtualstain.inference import stain, steady_in_place
 from napari_virtualstain.plugin.stain import StainWidget
@@ -165,6 +168,42 @@ def test_a_missing_pixel_size_is_asked_for_in_words(qtbot: Any, viewer_model: An
     qtbot.addWidget(widget)
     assert "does not state its pixel size" in widget.pixel_note.text()
     assert widget.pixel_size.isEnabled()
+
+
+@pytest.mark.parametrize(
+    ("shape", "keywords", "advice"),
+    [
+        ((4, 32, 32, 3), {"rgb": True}, "Split RGB"),
+        ((4, 2, 32, 32), {"axis_labels": ("t", "c", "y", "x")}, "Split Stack"),
+        ((4, 64, 64), {"multiscale": True}, "finest level"),
+    ],
+)
+def test_a_layer_that_cannot_be_stained_is_named_with_the_way_out(
+    qtbot: Any, viewer_model: Any, shape: tuple[int, ...], keywords: dict[str, Any], advice: str
+) -> None:
+    data = np.zeros(shape, np.uint8)
+    levels = [data, data[:, ::2, ::2]] if "multiscale" in keywords else data
+    viewer_model.add_image(levels, name="odd", **keywords)
+    widget = StainWidget(viewer_model)
+    qtbot.addWidget(widget)
+    assert not widget.run_button.isEnabled()
+    assert "'odd'" in widget.status_label.text()
+    assert advice in widget.status_label.text()
+
+
+def test_a_model_file_dropped_on_the_row_is_chosen(widget: StainWidget, tmp_path: Path) -> None:
+    path = save_generator(tmp_path / "dropped.safetensors")
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
+    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    copy = Qt.DropAction.CopyAction
+    for event in (
+        QDragEnterEvent(QPoint(3, 3), copy, mime, buttons, keys),
+        QDropEvent(QPointF(3, 3), copy, mime, buttons, keys),
+    ):
+        QApplication.sendEvent(widget.model.combo, event)
+        assert event.isAccepted()
+    assert widget.model.combo.currentText() == "dropped"
 
 
 def test_a_foreign_model_file_is_explained_and_not_chosen(

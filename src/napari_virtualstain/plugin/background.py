@@ -94,19 +94,3 @@ def _no_collection() -> Iterator[None]:
         gc.freeze()
         gc.unfreeze()
         gc.enable()
-
-
-def use_processor(threads: int) -> None:
-    """Let torch use `threads` threads.
-
-    Parameters
-    ----------
-    threads : int
-        0 takes every core where the window goes first (:func:`give_way`), and leaves it
-        one elsewhere; the environment variable ``OMP_NUM_THREADS`` overrules that.
-    """
-    from ..inference import use_threads
-
-    if not threads and sys.platform == "linux" and not os.environ.get("OMP_NUM_THREADS"):
-        threads = len(os.sched_getaffinity(0))
-    use_threads(threads)

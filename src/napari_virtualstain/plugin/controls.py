@@ -122,15 +122,23 @@ class FormArea(QScrollArea):
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Ask for more room when the form has grown wider."""
-        if event.type() == QEvent.Type.LayoutRequest:
-            self.updateGeometry()
+        # a theme makes fields wider without a LayoutRequest; the body is resized then
+        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize):
+            self._follow_width()
         return bool(super().eventFilter(watched, event))
 
     def minimumSizeHint(self) -> QSize:
-        """Return the body's least width and the height of a few rows."""
+        """Return the least width and the height of a few rows."""
+        return QSize(self._least_width(), 120)
+
+    def _least_width(self) -> int:
         body = self.widget()
         width = body.minimumSizeHint().width() if body is not None else 0
-        return QSize(width + self.verticalScrollBar().sizeHint().width(), 120)
+        return int(width + self.verticalScrollBar().sizeHint().width())
+
+    def _follow_width(self) -> None:
+        if (wanted := self._least_width()) != self.minimumWidth():
+            self.setMinimumWidth(wanted)
 
 
 def add_row(

@@ -37,6 +37,8 @@ class LoadWidget(StepWidget):
         self.path_edit = QLineEdit()
         self.path_edit.setPlaceholderText("file or folder; drop it here")
         self.path_edit.setClearButtonEnabled(True)
+        # the field alone would take a dropped file for text, file:// and all
+        self.path_edit.setAcceptDrops(False)
         browse = button("File…", "Choose a TIFF, OME-TIFF or .dv file", self._browse_file)
         folder = button("Folder…", "Choose a folder of frames or an OME-Zarr", self._browse_folder)
         add_row(form, "Path", self.path_edit, "The movie to open", name="path_edit")

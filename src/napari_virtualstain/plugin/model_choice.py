@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from qtpy.QtCore import QFileSystemWatcher, Signal
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QWidget
+from qtpy.QtCore import QEvent, QFileSystemWatcher, QObject, Signal
+from qtpy.QtWidgets import QFileDialog, QFormLayout
 
 from ..errors import VirtualStainError
 from .addons import ADDON, addon_names
 from .controls import Choice, add_row, button, in_row, note
 
 
-class ModelChoice(QWidget):
+class ModelChoice(QObject):
     """Models of one kind: shipped, own, and opened or dropped from a file.
 
     Parameters
@@ -38,13 +38,16 @@ class ModelChoice(QWidget):
         self._announced: str | None = None
         self._cards: dict[str, Any] = {}
         self.combo = Choice()
-        self.setAcceptDrops(True)
         more = button(
             "…", "Open a model file (.safetensors); it can also be dropped here", self._browse
         )
         more.setMaximumWidth(32)
         more.setAccessibleName("Open a model file")
         row = in_row(self.combo, more)
+        # this object only holds the row together; what is dropped falls on the row
+        for target in (row, self.combo, more):
+            target.setAcceptDrops(True)
+            target.installEventFilter(self)
         add_row(form, text, row, f"The {kind}; own models are listed as soon as they are saved")
         self.combo.setObjectName("model")
         self.combo.setToolTip(row.toolTip())
@@ -138,18 +141,18 @@ class ModelChoice(QWidget):
             return f"No {self.kind} is installed. Open a model file with the button … beside Model."
         return None
 
-    def dragEnterEvent(self, event: Any) -> None:
-        """Accept model files."""
-        urls = event.mimeData().urls()
-        if any(url.toLocalFile().endswith(".safetensors") for url in urls):
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Accept model files that are dropped on the row, and open them."""
+        if event.type() not in (QEvent.Type.DragEnter, QEvent.Type.Drop):
+            return bool(super().eventFilter(watched, event))
+        dropped = [Path(url.toLocalFile()) for url in event.mimeData().urls()]
+        models = [path for path in dropped if path.suffix == ".safetensors"]
+        if models:
             event.acceptProposedAction()
-
-    def dropEvent(self, event: Any) -> None:
-        """Open the model file that was dropped."""
-        for url in event.mimeData().urls():
-            if url.toLocalFile().endswith(".safetensors"):
-                self.open_file(Path(url.toLocalFile()))
-        event.acceptProposedAction()
+        if event.type() == QEvent.Type.Drop:
+            for path in models:
+                self.open_file(path)
+        return True
 
     def _on_picked(self, _index: int) -> None:
         self._picked = True

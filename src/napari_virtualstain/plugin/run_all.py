@@ -22,7 +22,7 @@ from .segment import SPLITS
 from .segment_job import Cut, SegmentRequest
 from .segment_job import Started as SegmentStarted
 from .shown import add_labels_layer, add_stain_layers, add_track_layers, track_sentence
-from .stain import fitting_model, is_movie
+from .stain import LOAD_FIRST, fitting_model, is_movie, nothing_fits
 from .stain_job import FitChecked, PlanesDone, StainRequest
 from .stain_job import Started as StainStarted
 from .step import StepWidget
@@ -54,7 +54,7 @@ class RunAllWidget(StepWidget):
         """Return why nothing can run now."""
         layer = self.source.value
         if layer is None:
-            return "Load a bright-field movie first (dock Load time-lapse, or drop a file)."
+            return nothing_fits(self.viewer, LOAD_FIRST)
         if axes_of(layer) != "tyx":
             return f"{layer.name!r} has axes {axes_of(layer)}; tracking needs a movie (t, y, x)."
         return self.generator.why_not() or self.segmenter.why_not()

@@ -30,7 +30,7 @@ from .region_choice import RegionChoice
 from .regions import visible_index
 from .segment_job import Cut, SegmentRequest, Session, Started, cut_job, segment_job
 from .shown import add_labels_layer, as_dict
-from .stain import DEVICES, is_movie
+from .stain import DEVICES, is_movie, nothing_fits
 from .step import StepWidget
 from .table import FrameTable
 
@@ -93,7 +93,9 @@ class SegmentWidget(StepWidget):
     def why_not(self) -> str | None:
         """Return why nothing can be segmented now."""
         if self.source.value is None:
-            return "Stain a movie first (dock Virtual staining), or load fluorescence."
+            return nothing_fits(
+                self.viewer, "Stain a movie first (dock Virtual staining), or load fluorescence."
+            )
         return self.model.why_not() or self.region.why_not()
 
     @property
@@ -299,7 +301,7 @@ class SegmentWidget(StepWidget):
     def _measure(self) -> None:
         """Measure the visible frame in a thread."""
         layer = self._layer
-        if layer is None or not has_layer(self.viewer, layer):
+        if layer is None or self._layer_is_gone():
             return
         if self.measurer.state.is_active:
             self._pending_measure = True
@@ -391,4 +393,6 @@ class SegmentWidget(StepWidget):
         self.runner.reset()
         self.render()
         if self.state.value == "idle" and self.why_not() is None:
-            self.say("Ready to segment.")
+            stated = sampling_of(self.source.value).pixel_size_um
+            unknown = "The layer does not state its pixel size. Correct it here."
+            self.say("Ready to segment." if stated else unknown)

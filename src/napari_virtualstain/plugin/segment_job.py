@@ -15,7 +15,7 @@ import numpy as np
 
 from ..progress import CancelToken, Progress, Reporter
 from .addons import ADDON
-from .background import import_torch, use_processor
+from .background import import_torch
 from .jobs import JobContext
 from .movie import Movie
 from .preferences import Preferences
@@ -99,10 +99,11 @@ class MapSegmenter:
 
     def __init__(self, request: SegmentRequest, cancel: CancelToken) -> None:
         import_torch()
+        from ..inference import use_threads
         from ..models import load_model
         from ..segmentation import Segmenter
 
-        use_processor(request.preferences.threads)
+        use_threads(request.preferences.threads)
         self.cancel = cancel
         model = load_model(request.model, kind="segmenter")
         stop_inside(model.network, lambda: self.cancel)
@@ -118,7 +119,9 @@ class MapSegmenter:
 
     def labels(self, index: tuple[int, ...], cut: Cut) -> np.ndarray:
         """Return the labels of one plane, cut to the region."""
-        labels = self.maps(index).labels(
+        maps = self.maps(index)
+        self.cancel.raise_if_cancelled()
+        labels = maps.labels(
             threshold=cut.threshold, min_area_um2=cut.min_area_um2, split=cut.split
         )
         return np.asarray(labels)[self._window]

@@ -28,6 +28,7 @@ from .shown import add_stain_layers
 from .stain_job import FitChecked, PlanesDone, StainRequest, Started, stain_job
 from .step import StepWidget
 
+LOAD_FIRST = "Load a bright-field movie first (dock Load time-lapse, or drop a file)."
 DEVICES = [
     ("as in Preferences", None),
     ("automatic", "auto"),
@@ -53,6 +54,20 @@ def is_movie(layer: Any) -> bool:
         and layer.ndim >= 2
         and "c" not in axes_of(layer)
     )
+
+
+def nothing_fits(viewer: Any, advice: str) -> str:
+    """Return why no image of the viewer fits, or `advice` where there is none at all."""
+    for layer in viewer.layers:
+        if type(layer).__name__ != "Image" or is_movie(layer):
+            continue
+        if layer.rgb:
+            return f"{layer.name!r} is a colour image. Right-click the layer and choose Split RGB."
+        if layer.multiscale:
+            return f"{layer.name!r} is a pyramid. Open its finest level as a layer of its own."
+        if "c" in axes_of(layer):
+            return f"{layer.name!r} has channels. Right-click the layer and choose Split Stack."
+    return advice
 
 
 class StainWidget(StepWidget):
@@ -151,7 +166,7 @@ class StainWidget(StepWidget):
     def why_not(self) -> str | None:
         """Return why nothing can be stained now."""
         if self.source.value is None:
-            return "Load a bright-field movie first (dock Load time-lapse, or drop a file)."
+            return nothing_fits(self.viewer, LOAD_FIRST)
         return self.model.why_not() or self.region.why_not() or self._why_not_steady()
 
     def _why_not_steady(self) -> str | None:

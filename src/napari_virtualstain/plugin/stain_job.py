@@ -11,7 +11,7 @@ import numpy as np
 
 from ..progress import CancelToken, Reporter
 from .addons import ADDON
-from .background import import_torch, use_processor
+from .background import import_torch
 from .jobs import JobContext
 from .movie import Movie
 from .preferences import Preferences
@@ -128,10 +128,10 @@ class PlaneStainer:
 
     def __init__(self, request: StainRequest, cancel: CancelToken | None = None) -> None:
         import_torch()
-        from ..inference import Stainer, StainingSettings, network_halo
+        from ..inference import Stainer, StainingSettings, network_halo, use_threads
         from ..models import load_model
 
-        use_processor(request.preferences.threads)
+        use_threads(request.preferences.threads)
         self._cancel = cancel or CancelToken()
         self._request = request
         self.movie = Movie(request.data, request.axes)

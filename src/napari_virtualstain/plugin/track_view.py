@@ -26,7 +26,7 @@ class TrackView(QWidget):
         self._scale: dict[str, float] = {}
         self._frame: int | None = None
         form = new_form()
-        add_row(form, "C&urve", self.kind, "What is drawn of the chosen track", name="curve")
+        add_row(form, "Curve", self.kind, "What is drawn of the chosen track", name="curve")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.film)
