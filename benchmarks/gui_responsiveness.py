@@ -85,8 +85,8 @@ def creation(viewer: Any) -> None:
         begin, busy = time.perf_counter(), time.process_time()
         try:
             viewer.window.add_plugin_dock_widget(plugin, name)
-        except (ValueError, KeyError, ImportError) as error:
-            print(f"creation: {plugin}, {name}: not here ({type(error).__name__})")
+        except (ValueError, KeyError, ImportError, TypeError) as error:
+            print(f"creation: {plugin}, {name}: none ({type(error).__name__}: {error})"[:160])
             continue
         let_qt_work()
         took = 1000 * (time.perf_counter() - begin)
