@@ -19,7 +19,7 @@ PLOTS = {
     "intensity": "mean intensity",
     "spread": "mean squared displacement (µm²)",
 }
-_LEFT, _TOP, _BOTTOM = 44, 16, 16
+_LEFT, _TOP, _BOTTOM = 54, 16, 16
 
 
 @dataclass(frozen=True, slots=True)
