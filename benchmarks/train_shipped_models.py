@@ -75,7 +75,7 @@ def real_config(init: Path, steps: int, held_out: Sequence[str] = HELD_OUT) -> T
         data_source="AyushSomani001/VirtualStain_I2I at 0738c87, public sample",
         init=str(init),
         optimisation=recommended.optimisation.model_copy(
-            update={"learning_rate": 6e-4, "init_rate_factor": 1.0}
+            update={"learning_rate": 1.2e-3, "init_rate_factor": 1.0}
         ),
         frozen_statistics=0.0,
         keep_best=False,  # the held-out cell judges only
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--init", type=Path, help="model to fine-tune, instead of simulating")
     parser.add_argument("--simulated-pairs", type=int, default=5000)
     parser.add_argument("--simulated-steps", type=int, default=18000)
-    parser.add_argument("--steps", type=int, default=700)
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--held-out", nargs="+", default=HELD_OUT, help="cells that test")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -147,7 +148,7 @@ def make_card(
             "psf_size": config.psf_size,
         },
         loss=_loss(config.loss),
-        training={**training, "settings": config.model_dump(mode="json")},
+        training={**training, "settings": _shared_settings(config)},
         split=prepared.split.describe(),
         scores=scores,
         data={
@@ -164,6 +165,14 @@ def make_card(
         versions=_versions(),
         statistics=prepared.input_statistics(),
     )
+
+
+def _shared_settings(config: TrainingConfig) -> dict[str, Any]:
+    """Return the settings for a card that goes to others: models by name, not by their path."""
+    settings = config.model_dump(mode="json")
+    settings["init"] = Path(config.init).name
+    settings["teachers"] = [Path(teacher).name for teacher in config.teachers]
+    return settings
 
 
 def _card_normalisation(config: TrainingConfig, prepared: PreparedTraining) -> CardNormalisation:
