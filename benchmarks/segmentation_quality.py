@@ -183,7 +183,8 @@ def main() -> None:
     print(result.round(3).to_string())
     print("\nreal tiles without truth, share of foreground")
     print(tiles_foreground(arguments.data, model).round(3).to_string())
-    if arguments.generator in {entry.name for entry in list_models("generator")}:
+    known = {entry.name for entry in list_models("generator")}
+    if arguments.generator in known or Path(arguments.generator).is_file():
         print(f"\nvirtual and real fluorescence of {arguments.cell}, IoU of the two masks")
         names = (model, arguments.generator, arguments.cell, arguments.pairs)
         scores = agreement(arguments.data, *names)

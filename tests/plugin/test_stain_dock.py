@@ -271,7 +271,7 @@ def test_rgb_and_channels_are_not_offered(qtbot: Any, viewer_model: Any) -> None
     widget = StainWidget(viewer_model)
     qtbot.addWidget(widget)
     assert widget.source.value is None
-    assert "Load a bright-field movie" in widget.run_button.toolTip()
+    assert "Split RGB" in widget.run_button.toolTip()
 
 
 def test_the_preview_follows_the_slider_and_goes_away(

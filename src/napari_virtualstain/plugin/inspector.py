@@ -243,10 +243,10 @@ class InspectorWidget(StepWidget):
             getattr(self.undo_stack, signal).connect(made.setEnabled)
         save = button("Save CSV…", "Save table and verdicts, then keep them up to date", self._save)
         for row in (
-            in_row(previous, following),
-            in_row(*verdicts, cut_button, delete_button),
+            in_row(previous, following, save),
+            in_row(*verdicts),
             in_row(self.join_button, self.partner, stretch=1),
-            in_row(undo, redo, save, stretch=2),
+            in_row(cut_button, delete_button, undo, redo),
         ):
             self.form.addWidget(row)
 
