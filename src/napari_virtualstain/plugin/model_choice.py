@@ -191,7 +191,8 @@ def card_text(card: Any) -> str:
     if card.pixel_size_um:
         facts.append(f"{card.pixel_size_um * 1000:.0f} nm/px")
     if trained := card.data.get("source"):
-        count = f"{card.data['pairs']} pairs, " if "pairs" in card.data else ""
+        pairs = card.split.get("train_pairs", card.data.get("pairs"))
+        count = f"{pairs} pairs, " if pairs else ""
         facts.append(f"trained on {count}{trained}")
     if held_out := scores_text(card.scores):
         facts.append(held_out)
