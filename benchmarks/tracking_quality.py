@@ -6,7 +6,7 @@ DATA holds ``ssm_N100.csv.gz ssm_N400.csv.gz msm_directed_N300.csv.gz bcells.csv
 ``frame,x,y,track``. Every tracker gets the same detections (5 % missed, 2 % false, noise 0.3;
 ``gap3``: 10 % missed and a blackout of three frames in a fifth of the tracks) and is scored
 by TrackEval. Peers get the search radius that suits them (6 px, 10 µm); ours gets none.
-Needs trackeval, trackpy and laptrack; a peer that is not installed is left out.
+Needs trackeval, trackpy, laptrack and byotrack; a peer that is not installed is left out.
 """
 
 from __future__ import annotations
@@ -124,11 +124,44 @@ def run_laptrack(seen: pd.DataFrame, radius: float) -> pd.DataFrame:
     return linked.reset_index(drop=True).rename(columns={"track_id": "id"})
 
 
+def run_byotrack(seen: pd.DataFrame, radius: float) -> pd.DataFrame:
+    """Link with ByoTrack's Kalman linker, the search radius being 10 of its pixels."""
+    import torch
+    from byotrack import PointDetections
+    from byotrack.implementation.linker.frame_by_frame.kalman_linker import (
+        KalmanLinker,
+        KalmanLinkerParameters,
+    )
+
+    unit = 10.0 / radius
+    offset = seen[["y", "x"]].min().to_numpy() * unit - 10.0
+    shape = tuple((seen[["y", "x"]].max().to_numpy() * unit - offset + 20).astype(int).tolist())
+    frames = [
+        PointDetections(
+            torch.tensor(part[["y", "x"]].to_numpy() * unit - offset, dtype=torch.float32),
+            shape=shape,
+        )
+        for part in (seen[seen.frame == frame] for frame in range(int(seen.frame.max()) + 1))
+    ]
+    settings = KalmanLinkerParameters(detection_std=1.5, process_std=3.0, n_gap=3).estimate(frames)
+    settings.split_factor = settings.merge_factor = 0.0
+    rows = []
+    for track in KalmanLinker(settings).run(None, frames):
+        places = (track.points.numpy() + offset) / unit
+        rows += [
+            (track.start + step, y, x, track.identifier)
+            for step, (y, x) in enumerate(places)
+            if np.isfinite(y)
+        ]
+    return pd.DataFrame(rows, columns=["frame", "y", "x", "id"])
+
+
 TRACKERS: dict[str, tuple[str | None, Callable[[pd.DataFrame, float], pd.DataFrame]]] = {
     "extended": (None, ours("extended")),
     "paper": (None, ours("paper")),
     "trackpy": ("trackpy", run_trackpy),
     "laptrack": ("laptrack", run_laptrack),
+    "byotrack": ("byotrack", run_byotrack),
 }
 
 
@@ -170,7 +203,7 @@ def main() -> None:
             text = f"HOTA {mean.HOTA:.3f} IDF1 {mean.IDF1:.3f} IDSW {mean.IDSW:.0f}"
             text += f" false events {mean.false:.0f}"
             print(f"{name:14} {tracker:9} {text} {mean['ms/frame']:.1f} ms/frame", flush=True)
-        peers = [best[peer] for peer in ("trackpy", "laptrack") if peer in best]
+        peers = [best[peer] for peer in ("trackpy", "laptrack", "byotrack") if peer in best]
         if peers and "extended" in best:
             print(f"{name:14} extended / best peer: {best['extended'] / max(peers):.3f}")
 
