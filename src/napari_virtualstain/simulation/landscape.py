@@ -87,7 +87,7 @@ class Landscape:
         distance = self.outside_nucleus_um(y_um, x_um)
         rise = 1 / (1 + np.exp(-np.clip((distance + 0.2) / 0.15, -60, 60)))
         near = rise * np.exp(-np.maximum(distance, 0) / self.crowd_width_um)
-        return np.asarray(near if self.border is None else near * self.covered(y_um, x_um))
+        return np.asarray(near * self.covered(y_um, x_um))
 
     def density(self, y_um: ArrayLike, x_um: ArrayLike, *, crowded: bool = False) -> FloatArray:
         """Return the relative density of mitochondria, or of the `crowded` granules.
@@ -96,8 +96,7 @@ class Landscape:
         """
         share = 1 - (1 - self.crowding) / 4 if crowded else self.crowding
         even = np.where(self.outside_nucleus_um(y_um, x_um) > 0, 1.0, 0.05)
-        if self.border is not None:
-            even = even * self.covered(y_um, x_um)
+        even = even * self.covered(y_um, x_um)
         return np.asarray((1 - share) * even + share * self.crowd(y_um, x_um))
 
     def places(

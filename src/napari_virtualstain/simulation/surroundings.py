@@ -154,8 +154,7 @@ def _texture(
         for extent in landscape.field_um
     )
     places = np.stack([rng.normal(0, 0.6, number), y, x], axis=1)
-    floor = 0.25 if landscape.border is None else 0.25 * landscape.covered(y, x)
-    strength = config.cell.texture * (floor + landscape.crowd(y, x))
+    strength = config.cell.texture * (0.25 * landscape.covered(y, x) + landscape.crowd(y, x))
     # Radians over a patch of 0.2 µm, back to index difference times volume.
     volume = strength * config.microscope.illumination_um / (2 * math.pi) * 0.2**2
     return places, volume

@@ -103,13 +103,7 @@ def _table(linked: Linking, names: IntArray) -> pd.DataFrame:
     found = linked.detections
     return pd.DataFrame(
         {
-            "track_id": names,
-            "frame": found.frame,
-            "y_um": found.position_um[:, 0],
-            "x_um": found.position_um[:, 1],
-            "label": found.label,
-            "area_um2": found.area_um2,
-            "interpolated": False,
+            **found.columns(names),
             "quality": linked.quality,
             "reason": linked.reason,
         }

@@ -7,7 +7,6 @@ as its only parent, and joined again when it is read.
 
 from __future__ import annotations
 
-import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import ImageFileError, InputError, OutputError, OutputExistsError
+from ..errors import ImageFileError, InputError
+from ..io import atomic_path, check_output
 from .masks import measure_plane
 from .smoothing import fill_gaps
 from .tracks import Tracks
@@ -47,9 +47,7 @@ def write_ctc(
     OutputExistsError
         The folder is there and `overwrite` is false.
     """
-    target = Path(directory)
-    if target.exists() and not overwrite:
-        raise OutputExistsError(f"{target} exists already. Choose another name, or overwrite it.")
+    target = check_output(directory, overwrite=overwrite)
     _warn_of_fusions(tracks)
     segments = _segments(tracks)
     if len(segments) and segments.segment.max() > 65535:
@@ -57,21 +55,10 @@ def write_ctc(
             f"There are {segments.segment.max()} tracks: the Cell Tracking Challenge's 16-bit "
             "masks number at most 65535. Leave out short tracks, or export GEFF."
         )
-    unfinished = target.with_name(f".{target.name}.part")
-    try:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
+    with atomic_path(target, overwrite=overwrite) as unfinished:
+        unfinished.mkdir()
         _write_masks(unfinished, tracks, segments, labels)
         (unfinished / "res_track.txt").write_text(_lineage(tracks, segments), encoding="ascii")
-        if target.exists():
-            shutil.rmtree(target)
-        unfinished.rename(target)
-    except OSError as error:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise OutputError(
-            f"{target} cannot be written ({error.strerror or error}). Check that the folder above "
-            "it is not read-only and has space."
-        ) from error
     return target
 
 

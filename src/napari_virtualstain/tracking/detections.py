@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,6 +71,18 @@ class Detections:
             row=self.row[part],
             number=self.number[part],
         )
+
+    def columns(self, names: IntArray) -> dict[str, Any]:
+        """Return what a table of tracks says of each detection, `names` being their tracks."""
+        return {
+            "track_id": names,
+            "frame": self.frame,
+            "y_um": self.position_um[:, 0],
+            "x_um": self.position_um[:, 1],
+            "label": self.label,
+            "area_um2": self.area_um2,
+            "interpolated": False,
+        }
 
     @property
     def frame_step(self) -> int:

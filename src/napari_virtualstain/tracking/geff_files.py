@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..errors import ImageFileError, InputError, OutputError, OutputExistsError
+from ..errors import ImageFileError, InputError
+from ..io import atomic_path, check_output
 from .tracks import COLUMNS, EVENT_COLUMNS, Tracks
 
 _EXTRA = "napari_virtualstain"
@@ -30,9 +30,7 @@ def write_geff(tracks: Tracks, path: str | Path, *, overwrite: bool = False) -> 
         The folder is there and `overwrite` is false.
     """
     write_arrays, _, spec = _geff()
-    target = Path(path)
-    if target.exists() and not overwrite:
-        raise OutputExistsError(f"{target} exists already. Choose another name, or overwrite it.")
+    target = check_output(path, overwrite=overwrite)
     table = tracks.table
     properties = {
         name: {"values": table[name].to_numpy(), "missing": None}
@@ -50,10 +48,7 @@ def write_geff(tracks: Tracks, path: str | Path, *, overwrite: bool = False) -> 
         ],
         extra={_EXTRA: _extra(tracks)},
     )
-    unfinished = target.with_name(f".{target.name}.part")
-    try:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(target, overwrite=overwrite) as unfinished:
         write_arrays(
             unfinished,
             node_ids=table.index.to_numpy().astype(np.uint64),
@@ -62,15 +57,6 @@ def write_geff(tracks: Tracks, path: str | Path, *, overwrite: bool = False) -> 
             edge_props={},
             metadata=metadata,
         )
-        if target.exists():
-            shutil.rmtree(target)
-        unfinished.rename(target)
-    except OSError as error:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise OutputError(
-            f"{target} cannot be written ({error.strerror or error}). Check that the folder above "
-            "it is not read-only and has space."
-        ) from error
     return target
 
 

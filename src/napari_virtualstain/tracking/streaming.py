@@ -156,13 +156,7 @@ class LiveTracker:
         self._rows.append(
             pd.DataFrame(
                 {
-                    "track_id": names,
-                    "frame": found.frame,
-                    "y_um": found.position_um[:, 0],
-                    "x_um": found.position_um[:, 1],
-                    "label": found.label,
-                    "area_um2": found.area_um2,
-                    "interpolated": False,
+                    **found.columns(names),
                     "quality": quality(known, known, ~begins, begins),
                 }
             )
