@@ -104,6 +104,48 @@ def test_neighbouring_planes_are_read_and_repeat_at_the_ends(tmp_path: Path) -> 
         match_pairs(*files, planes=3)
 
 
+def test_z_stacks_are_read_with_neighbours_unless_one_plane_is_asked_for(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for index in range(2):
+        both = rng.integers(0, 200, (5, 2, 24, 32)).astype("uint16")
+        path = tmp_path / f"s{index}.tif"
+        tifffile.imwrite(path, both, imagej=True, metadata={"axes": "ZCYX"})
+    usual = match_pairs(tmp_path, planes=None, plane_axis="z")
+    assert usual.planes == 3
+    assert "--planes 1" in " ".join(usual.notes)
+    single = match_pairs(tmp_path, plane_axis="z")
+    for index, planes in enumerate(usual.bright_field):
+        np.testing.assert_array_equal(planes[1], single.bright_field[index][0])
+    assert match_pairs(tmp_path, planes=None, plane_axis="t").planes == 1
+
+
+def test_an_unnamed_axis_is_what_the_partner_or_the_user_calls_it(tmp_path: Path) -> None:
+    bf = _write(tmp_path / "bf", ["a.tif"], 0, (5, 24, 32))
+    fl = tmp_path / "fl" / "a.tif"
+    fl.parent.mkdir()
+    stack = np.arange(5 * 24 * 32).reshape(5, 24, 32).astype("uint16")
+    tifffile.imwrite(fl, stack, imagej=True, metadata={"axes": "ZYX"})
+    assert match_pairs(bf, fl).names[3:] == ("a_z003", "a_z004")
+    tifffile.imwrite(fl, stack)
+    assert match_pairs(bf, fl).names[0] == "a_t000"
+    assert "--axes zyx" in " ".join(match_pairs(bf, fl).notes)
+    assert match_pairs(bf, fl, planes=3, plane_axis="z").names[0] == "a_z000"
+
+
+def test_stacks_with_mere_numbers_are_told_apart_by_their_looks(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    cells = rng.integers(0, 4000, (2, 3, 64, 64))
+    later = cells[0] + rng.integers(0, 1000, (3, 64, 64))
+    for index, stack in enumerate([*cells, later]):
+        both = np.stack([stack, stack], 1).astype("uint16")
+        path = tmp_path / f"{index:03d}.tif"
+        tifffile.imwrite(path, both, imagej=True, metadata={"axes": "ZCYX"})
+    pairs = match_pairs(tmp_path)
+    assert pairs.groups == ("000",) * 3 + ("001",) * 3 + ("000",) * 3
+    assert "do not look alike" in " ".join(pairs.notes)
+    assert match_pairs(tmp_path, group_by=r"\d+").groups[-1] == "002"
+
+
 def test_unlike_counts_stop_unless_ignoring_is_asked_for(tmp_path: Path) -> None:
     bf = _write(tmp_path / "bf", ["a.tif", "b.tif", "c.tif"], 0)
     fl = _write(tmp_path / "fl", ["a.tif", "b.tif"], 1)

@@ -6,6 +6,7 @@ import warnings
 import dask.array as da
 import numpy as np
 import pytest
+import tifffile
 import torch
 
 import napari_virtualstain as vs
@@ -18,6 +19,7 @@ from napari_virtualstain.errors import (
 )
 from napari_virtualstain.inference import (
     AssumedPixelSizeWarning,
+    MissingPlanesWarning,
     NonFiniteWarning,
     Stainer,
     StainingSettings,
@@ -109,6 +111,17 @@ def test_z_planes_are_stained_one_by_one(model, movie) -> None:
     stacked = movie[:4].reshape(2, 2, 40, 56)
     expected = vs.stain(movie[:4], model, **PIXEL).reshape(stacked.shape)
     np.testing.assert_allclose(vs.stain(stacked, model, **PIXEL), expected, atol=1e-5)
+
+
+def test_an_unnamed_axis_is_that_along_which_the_model_reads(make_model, movie, tmp_path) -> None:
+    model = make_model(inputs={"planes": 3, "axis": "z"})
+    expected = vs.stain(movie, model, axes="zyx", **PIXEL)
+    np.testing.assert_array_equal(vs.stain(movie, model, **PIXEL), expected)
+    tifffile.imwrite(tmp_path / "unnamed.tif", movie)
+    unnamed = vs.open_stack(tmp_path / "unnamed.tif")
+    np.testing.assert_array_equal(vs.stain(unnamed, model, **PIXEL).compute(), expected)
+    with pytest.warns(MissingPlanesWarning, match="reads 3 planes along z"):
+        vs.stain(movie, model, axes="tyx", **PIXEL)
 
 
 @pytest.mark.parametrize("axis", ["t", "z"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,7 +33,9 @@ from napari_virtualstain.training import (
     train,
     train_events,
 )
+from napari_virtualstain.training import checkpoint as checkpoint_module
 from napari_virtualstain.training import trainer as trainer_module
+from napari_virtualstain.training.checkpoint import save_checkpoint
 from napari_virtualstain.training.preparation import prepare
 
 from .conftest import make_pairs
@@ -158,6 +162,28 @@ def test_closing_the_event_stream_keeps_a_checkpoint(
     stream.close()
     resumed = list(train_events(pairs, config, output=output, resume=True))
     assert resumed[0].first_step == 4
+
+
+def test_cancelling_does_not_wait_for_a_large_checkpoint(
+    pairs: CorrelativePairs, config: TrainingConfig, output: Path, monkeypatch
+) -> None:
+    disk_is_ready = threading.Event()
+
+    def slow(path: Path, state: dict[str, Any]) -> None:
+        assert disk_is_ready.wait(60)
+        save_checkpoint(path, state)
+
+    monkeypatch.setattr(checkpoint_module, "save_checkpoint", slow)
+    monkeypatch.setattr(checkpoint_module, "_BRIEFLY_S", 0.01)
+    stream = train_events(pairs, config, output=output)
+    for event in stream:
+        if isinstance(event, StepFinished) and event.step == 4:
+            break
+    stream.close()
+    assert not (output.parent / "tiny.training" / "checkpoint.pt").exists()
+    threading.Timer(0.2, disk_is_ready.set).start()
+    resumed = next(train_events(pairs, config, output=output, resume=True))
+    assert resumed.first_step == 4
 
 
 def test_resuming_with_other_settings_or_images_is_refused(

@@ -52,8 +52,12 @@ def train(
         list[str] | None, typer.Option(help="Cells or movies held out; several with commas.")
     ] = None,
     planes: Annotated[
-        int, typer.Option(help="Bright-field planes read for one, odd; needs stacks.", min=1)
-    ] = 1,
+        int | None,
+        typer.Option(
+            help="Bright-field planes read for one, odd; 3 for z-stacks and else 1 if not given.",
+            min=1,
+        ),
+    ] = None,
     plane_axis: Annotated[
         str, typer.Option(help="Where these planes lie: z (above, below) or t (before, after).")
     ] = "z",
@@ -110,7 +114,7 @@ def train(
             epochs=epochs,
             steps=steps,
             minutes=minutes,
-            inputs={"planes": planes, "axis": plane_axis} if planes > 1 else None,
+            inputs=None if planes is None else {"planes": planes, "axis": plane_axis},
             init=init,
             trainable=trainable,
             validation_groups=groups or None,
@@ -129,8 +133,8 @@ def train(
             job,
             bright_field,
             fluorescence,
-            config,
             regions,
+            planes=_planes(config, planes, plane_axis),
             group_by=group_by,
             bright_field_channel=bright_field_channel,
             fluorescence_channel=fluorescence_channel,
@@ -138,6 +142,8 @@ def train(
             pixel_size_um=pixel_size_um,
             unmatched="ignore" if ignore_unmatched else "stop",
         )
+        if pairs.planes != config.inputs.planes and not config.init:
+            config = config.updated(inputs={"planes": pairs.planes, "axis": plane_axis})
         result = _train(job, pairs, config, out, overwrite=overwrite, resume=resume)
         _say_result(job, result)
 
@@ -154,23 +160,37 @@ def _config(preset_name: str, **given: Any) -> TrainingConfig:
     return preset(preset_name).updated(**changes)
 
 
+def _planes(config: TrainingConfig, given: int | None, axis: str) -> dict[str, Any]:
+    """Return how planes are read: as the model to start from does, as asked, or as is usual."""
+    if config.init and given is None:
+        from ..models import read_card
+
+        inputs = read_card(config.init).inputs
+        return {
+            "planes": inputs.planes,
+            "plane_axis": inputs.axis,
+            "plane_step": inputs.step,
+        }
+    if axis not in ("t", "z"):
+        raise InputError(f"The plane axis {axis!r} is unknown: expected z or t.")
+    return {"planes": given, "plane_axis": axis}
+
+
 def _pairs(
     job: Job,
     bright_field: str,
     fluorescence: str | None,
-    config: TrainingConfig,
     regions: list[Region],
+    *,
+    planes: dict[str, Any],
     **options: Any,
 ) -> CorrelativePairs:
     from ..data import match_pairs
 
-    inputs = config.inputs
     pairs = match_pairs(
         bright_field,
         fluorescence,
-        planes=inputs.planes,
-        plane_axis=inputs.axis,
-        plane_step=inputs.step,
+        **planes,
         progress=job.progress,
         cancel=job.cancel,
         **options,

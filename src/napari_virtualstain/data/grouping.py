@@ -10,6 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
 from ..errors import InputError
 from .name_matching import is_channel_word, stem
 
@@ -23,6 +27,9 @@ _UNIT = re.compile(
     r"|embryo|animal|mouse|donor|patient",
     re.IGNORECASE,
 )
+
+
+_ALIKE = 0.5
 
 
 def group_of(name: str, pattern: str | re.Pattern[str]) -> str:
@@ -50,6 +57,50 @@ def group_of(name: str, pattern: str | re.Pattern[str]) -> str:
             "expression that finds the cell or movie in every name, for instance 'cell_\\d+'."
         )
     return next((group for group in match.groups() if group), match[0])
+
+
+def groups_of_stacks(
+    names: Sequence[str], stacks: Sequence[Sequence[NDArray[np.generic]]]
+) -> tuple[str, ...]:
+    """Return a group for each stack: its own name, or that of an earlier one that looks alike.
+
+    For names of which :func:`guess_groups` can make nothing, such as ``001.tif``. Two stacks
+    look alike when the mean fluorescence of both has a Pearson correlation above 0.5 without its
+    coarse part: the same cells, minutes later.
+
+    Parameters
+    ----------
+    names : sequence of str
+        File names.
+    stacks : sequence of sequences of array of shape (Y, X)
+        Fluorescence of each.
+
+    Examples
+    --------
+    >>> scenes = np.random.default_rng(0).normal(size=(2, 1, 64, 64))
+    >>> groups_of_stacks(["1.tif", "2.tif", "3.tif"], [scenes[0], scenes[1], scenes[0] * 2])
+    ('1', '2', '1')
+    """
+    seen: list[tuple[str, NDArray[np.float64]]] = []
+    groups = []
+    for name, stack in zip(names, stacks, strict=True):
+        image = _appearance(stack)
+        alike = [
+            group
+            for group, other in seen
+            if other.shape == image.shape and float((image * other).mean()) > _ALIKE
+        ]
+        groups.append(alike[0] if alike else stem(name))
+        seen.append((groups[-1], image))
+    return tuple(groups)
+
+
+def _appearance(stack: Sequence[NDArray[np.generic]]) -> NDArray[np.float64]:
+    """Return the mean image without its coarse part, mean 0 and standard deviation 1."""
+    mean = np.mean([np.nan_to_num(np.asarray(plane, np.float64)) for plane in stack], axis=0)
+    fine = ndimage.gaussian_filter(mean, 2) - ndimage.gaussian_filter(mean, min(mean.shape) / 8)
+    fine -= fine.mean()
+    return np.asarray(fine / (fine.std() or 1.0), np.float64)
 
 
 def guess_groups(names: Sequence[str]) -> tuple[str, ...]:

@@ -128,7 +128,7 @@ def _without_bad(
     if bad_pairs == "stop" or len(problems) == len(pairs):
         raise InputError(
             f"{text}. Remove or replace them, or ask for bad pairs to be left out "
-            "(bad_pairs='drop')."
+            "(bad_pairs='drop', --drop-bad-pairs)."
         )
     kept = pairs.subset(i for i in range(len(pairs)) if i not in problems)
     return kept, [f"{text}; they are left out."]

@@ -6,39 +6,21 @@ import csv
 import glob
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal, TypeAlias
 
 from ..errors import InputError
 from ..progress import CancelToken, ProgressCallback, Reporter
 from .correlative_pairs import CorrelativePairs, check_shapes
-from .grouping import group_of, guess_groups
-from .name_matching import match_names, stem
-
-if TYPE_CHECKING:
-    from ..io import Stack
+from .grouping import group_of, groups_of_stacks, guess_groups
+from .name_matching import match_names
+from .pair_reading import USUAL_PLANES, Channel, PairFiles, PairReader
 
 Source: TypeAlias = str | Path | Sequence[str | Path]
-Channel: TypeAlias = int | str | None
-_MIDDLE_NOTE = (
-    "Bright-field stacks with one fluorescence image each: the middle plane counts as its plane."
-)
 _SUFFIXES = {
     ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".dv", ".zarr", ".npy", ".nd2", ".czi",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class PairFiles:
-    """Two files that belong together, with a group when the list gave one."""
-
-    bright_field: Path
-    fluorescence: Path
-    group: str | None = None
 
 
 def match_pairs(
@@ -50,7 +32,7 @@ def match_pairs(
     fluorescence_channel: Channel = None,
     axes: str | None = None,
     pixel_size_um: float | None = None,
-    planes: int = 1,
+    planes: int | None = 1,
     plane_axis: Literal["t", "z"] = "t",
     plane_step: int = 1,
     unmatched: Literal["stop", "ignore"] = "stop",
@@ -76,8 +58,9 @@ def match_pairs(
         Of all files, where they do not say it themselves.
     pixel_size_um : float, optional
         Micrometres; read from the files when not given.
-    planes, plane_axis, plane_step : int, str, int
-        Bright-field planes read for one target; see :class:`Inputs` of the models.
+    planes, plane_axis, plane_step : int or None, str, int
+        Bright-field planes read for one target; see :class:`Inputs` of the models. None is
+        :data:`USUAL_PLANES` for stacks that have as many planes along that axis, and else 1.
     unmatched : {"stop", "ignore"}
         What to do about files without partner.
     progress, cancel
@@ -97,23 +80,29 @@ def match_pairs(
     napari_virtualstain.errors.InputError: No bright-field image ...
     """
     files, notes = _pair_files(bright_field, fluorescence, unmatched)
-    groups = _groups(files, group_by)
-    opener = _Opener(
+    reader = PairReader(
         axes,
         pixel_size_um,
         bright_field_channel,
         fluorescence_channel,
-        planes,
+        planes or 1,
         plane_axis,
         plane_step,
     )
+    if planes is None and reader.all_have(USUAL_PLANES, files):
+        reader = replace(reader, planes=USUAL_PLANES)
+        notes.append(
+            f"Each plane is read with its neighbours along {plane_axis}, {USUAL_PLANES} in all; "
+            "ask for one plane (planes=1, --planes 1) if the model is to stain single planes."
+        )
     reporter = Reporter(len(files), "file", "reading pairs", progress, cancel)
     parts = []
-    for file, group in zip(files, groups, strict=True):
+    for file in files:
         reporter.check()
-        parts.append(opener.read(file, group))
+        parts.append(reader.read(file))
         reporter.advance()
-    pairs = _joined(parts).with_notes(*notes)
+    groups, grouping = _groups(files, parts, group_by)
+    pairs = _joined(parts, groups).with_notes(*notes, *grouping)
     check_shapes(pairs)
     return pairs
 
@@ -140,7 +129,7 @@ def _pair_files(
     if any(match.left_over) and unmatched == "stop":
         raise InputError(
             f"{match.describe()}. Add or remove files, or ask for those without partner to be "
-            "ignored (unmatched='ignore')."
+            "ignored (unmatched='ignore', --ignore-unmatched)."
         )
     return [PairFiles(first[a], second[b]) for a, b in match.pairs], [match.describe()]
 
@@ -208,126 +197,29 @@ def _from_csv(path: Path) -> list[PairFiles]:
     return files
 
 
-def _groups(files: list[PairFiles], group_by: str | None) -> list[str]:
+def _groups(
+    files: list[PairFiles], parts: Sequence[CorrelativePairs], group_by: str | None
+) -> tuple[list[str], list[str]]:
+    """Return the group of each file, and notes on how it was found."""
     # folders are part of the name: the same file name in two folders means two cells
     names = _relative_names([file.bright_field for file in files])
+    notes: list[str] = []
     if group_by is not None:
         found = [group_of(name, group_by) for name in names]
     else:
         found = list(guess_groups(names))
-    return [file.group or group for file, group in zip(files, found, strict=True)]
+        if len(files) > 1 and len(set(found)) == 1 and all(len(part) > 1 for part in parts):
+            found = list(groups_of_stacks(names, [part.fluorescence for part in parts]))
+            notes = [
+                f"The names tell no cells apart: stacks that do not look alike count as cells of "
+                f"their own, {len(set(found))} in all. If several show one cell, give a grouping "
+                "pattern."
+            ]
+    return [file.group or group for file, group in zip(files, found, strict=True)], notes
 
 
-@dataclass(frozen=True, slots=True)
-class _Opener:
-    """Reads one pair of files into pairs of planes."""
-
-    axes: str | None
-    pixel_size_um: float | None
-    bright_field_channel: Channel
-    fluorescence_channel: Channel
-    planes: int
-    plane_axis: Literal["t", "z"]
-    plane_step: int
-
-    def read(self, file: PairFiles, group: str) -> CorrelativePairs:
-        first, second = self._stacks(file)
-        inputs, axes = _planes_first(first)
-        targets, target_axes = _planes_first(second)
-        indices = list(np.ndindex(inputs.shape[:-2]))
-        is_one_of_stack = axes == f"{target_axes}z" and inputs.shape[-2:] == targets.shape[-2:]
-        if is_one_of_stack and inputs.shape[:-3] == targets.shape[:-2]:
-            middle = inputs.shape[-3] // 2
-            indices = [index for index in indices if index[-1] == middle]
-            targets, target_axes = np.broadcast_to(targets[..., None, :, :], inputs.shape), axes
-        if inputs.shape != targets.shape or axes != target_axes:
-            raise InputError(
-                f"{file.bright_field.name} has {_described(inputs, axes)} and "
-                f"{file.fluorescence.name} {_described(targets, target_axes)}. Both images of a "
-                "pair must have the same frames, planes and size."
-            )
-        name = stem(file.bright_field.name)
-        return CorrelativePairs(
-            bright_field=tuple(self._neighbours(inputs, axes, index) for index in indices),
-            fluorescence=tuple(targets[index] for index in indices),
-            names=tuple(_plane_name(name, axes, index) for index in indices),
-            groups=(group,) * len(indices),
-            movies=(str(file.bright_field),) * len(indices),
-            pixel_size_um=self.pixel_size_um or first.pixel_size_um,
-            notes=(_MIDDLE_NOTE,) if is_one_of_stack else (),
-        )
-
-    def _stacks(self, file: PairFiles) -> tuple[Stack, Stack]:
-        from ..io import open_stack
-
-        if file.bright_field == file.fluorescence:
-            both = open_stack(file.bright_field, axes=self.axes)
-            if "c" not in both.axes:
-                raise InputError(
-                    f"{file.bright_field.name} has one channel. Give the fluorescence images "
-                    "too, or files with a bright-field and a fluorescence channel."
-                )
-            return (
-                both.select_channel(_or(self.bright_field_channel, 0)),
-                both.select_channel(_or(self.fluorescence_channel, 1)),
-            )
-        return (
-            _one_channel(open_stack(file.bright_field, axes=self.axes), self.bright_field_channel),
-            _one_channel(open_stack(file.fluorescence, axes=self.axes), self.fluorescence_channel),
-        )
-
-    def _neighbours(
-        self, images: NDArray[np.generic], axes: str, index: tuple[int, ...]
-    ) -> NDArray[np.generic]:
-        """Return the planes around `index` along the plane axis, (P, Y, X)."""
-        if self.planes == 1:
-            return np.stack([images[index]])
-        if self.plane_axis not in axes:
-            raise InputError(
-                f"{self.planes} planes along {self.plane_axis} were asked for, but the images have "
-                f"axes {axes!r}. Give stacks with that axis, or ask for one plane."
-            )
-        along = axes.index(self.plane_axis)
-        last = images.shape[along] - 1
-        half = self.planes // 2
-        chosen = []
-        for offset in range(-half, half + 1):
-            place = list(index)
-            place[along] = min(max(place[along] + offset * self.plane_step, 0), last)
-            chosen.append(images[tuple(place)])
-        return np.stack(chosen)
-
-
-def _or(channel: Channel, default: int) -> int | str:
-    return default if channel is None else channel
-
-
-def _one_channel(stack: Stack, channel: Channel) -> Stack:
-    if "c" not in stack.axes:
-        return stack
-    if channel is None:
-        raise InputError(
-            f"{stack.name!r} has several channels ({', '.join(map(str, stack.channel_names))}). "
-            "Say which one to use by its number or name."
-        )
-    return stack.select_channel(channel)
-
-
-def _planes_first(stack: Stack) -> tuple[NDArray[np.generic], str]:
-    """Return the images of a stack in memory, and its axes in front of y and x."""
-    return np.asarray(stack.data), stack.axes[:-2]
-
-
-def _described(images: NDArray[np.generic], axes: str) -> str:
-    sizes = [f"{axis}={n}" for axis, n in zip(axes, images.shape, strict=False)]
-    return " ".join([*sizes, f"{images.shape[-2]} x {images.shape[-1]} pixels"])
-
-
-def _plane_name(name: str, axes: str, index: tuple[int, ...]) -> str:
-    return name + "".join(f"_{axis}{i:03d}" for axis, i in zip(axes, index, strict=True))
-
-
-def _joined(parts: Sequence[CorrelativePairs]) -> CorrelativePairs:
+def _joined(parts: Sequence[CorrelativePairs], groups: Sequence[str]) -> CorrelativePairs:
+    """Return the pairs of all files as one, each file with its group."""
     sizes = {part.pixel_size_um for part in parts if part.pixel_size_um is not None}
     if sizes and max(sizes) > 1.02 * min(sizes):
         raise InputError(
@@ -338,7 +230,7 @@ def _joined(parts: Sequence[CorrelativePairs]) -> CorrelativePairs:
         bright_field=tuple(image for part in parts for image in part.bright_field),
         fluorescence=tuple(image for part in parts for image in part.fluorescence),
         names=tuple(name for part in parts for name in part.names),
-        groups=tuple(group for part in parts for group in part.groups),
+        groups=tuple(group for part, group in zip(parts, groups, strict=True) for _ in part.names),
         movies=tuple(movie for part in parts for movie in part.movies),
         pixel_size_um=next(iter(sorted(sizes)), None),
         notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),

@@ -129,7 +129,7 @@ def _with_given_groups(
         raise InputError(
             f"There is no group {unknown[0]!r}. Groups of these pairs: "
             f"{', '.join(pairs.group_names)}. They come from the file names; a grouping pattern "
-            "changes them."
+            f"changes them (--group-by; '.+' makes each file a group of its own)."
         )
     held_out = [group in set(validation_groups) for group in pairs.groups]
     if all(held_out):
@@ -222,5 +222,6 @@ def _leak_message(pairs: CorrelativePairs, crossing: Sequence[Overlap]) -> str:
     return (
         f"{len(crossing)} validation images share pixels with training images; for instance "
         f"{pairs.names[worst.second]!r} {what} {pairs.names[worst.first]!r}. A score on them "
-        "would measure memory. Hold out whole cells or movies, or allow leakage on purpose."
+        "would measure memory. Hold out whole cells or movies, or allow leakage on purpose "
+        "(--allow-leakage)."
     )

@@ -22,6 +22,7 @@ _HOME = {
     "AssumedPixelSizeWarning": "notices",
     "FitReport": "fit",
     "FrameFit": "fit",
+    "MissingPlanesWarning": "notices",
     "NonFiniteWarning": "notices",
     "Precision": "devices",
     "ReducedResourcesWarning": "notices",
@@ -51,6 +52,7 @@ __all__ = [
     "Calibration",
     "FitReport",
     "FrameFit",
+    "MissingPlanesWarning",
     "NonFiniteWarning",
     "Precision",
     "ReducedResourcesWarning",
@@ -91,6 +93,7 @@ if TYPE_CHECKING:
     from .frames import parse_frames
     from .notices import (
         AssumedPixelSizeWarning,
+        MissingPlanesWarning,
         NonFiniteWarning,
         ReducedResourcesWarning,
         StainingWarning,

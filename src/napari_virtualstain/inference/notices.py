@@ -15,5 +15,9 @@ class NonFiniteWarning(StainingWarning):
     """Pixels that are NaN or infinite were replaced by their finite neighbours."""
 
 
+class MissingPlanesWarning(StainingWarning):
+    """The model reads neighbouring planes that the image does not have."""
+
+
 class ReducedResourcesWarning(StainingWarning):
     """Memory ran out; a smaller tile or another device was used instead."""

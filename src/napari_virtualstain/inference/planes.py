@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from ..axes import ORDER, normalise_axes
 from ..errors import AxesError, InputError
 from ..io import Stack
 from ..models import Inputs
+from .notices import MissingPlanesWarning
 
 # What axes an unlabelled array most likely has: a movie rather than a z stack
 _USUAL_AXES = {2: "yx", 3: "tyx", 4: "tzyx", 5: ORDER}
@@ -82,6 +84,36 @@ def image_axes(image: ArrayLike | Stack, ndim: int, axes: str | None) -> str:
     return normalise_axes(axes, ndim)
 
 
+def planes_of(array: Any, axes: str, inputs: Inputs, *, assumed: bool) -> PlaneSource:
+    """Return the planes of an image for a model, which may read neighbours along one axis.
+
+    Parameters
+    ----------
+    array : numpy or dask array of shape (..., Y, X)
+        The image.
+    axes : str
+        One letter for each dimension.
+    inputs : Inputs
+        Of the model.
+    assumed : bool
+        Whether neither the user nor the file named the axes: then the one axis before y and x
+        is that along which the model reads.
+    """
+    if inputs.planes > 1 and inputs.axis not in axes:
+        if assumed and len(axes) == 3:
+            axes = f"{inputs.axis}yx"
+        else:
+            warnings.warn(
+                f"The model reads {inputs.planes} planes along {inputs.axis}, but the image has "
+                f"axes {axes!r}: each plane stands in for its neighbours, and the result is worse. "
+                "Give a stack with that axis, name the axes (--axes), or use a model of single "
+                "planes.",
+                MissingPlanesWarning,
+                stacklevel=3,
+            )
+    return PlaneSource(array, axes, inputs)
+
+
 @dataclass(slots=True)
 class PlaneSource:
     """Planes of an image by their flat index over all axes but y and x.
@@ -93,6 +125,11 @@ class PlaneSource:
         One letter for each dimension.
     inputs : Inputs
         Which neighbours go with a plane.
+    whole : PlaneSource, optional
+        The movie that these frames were chosen from: the neighbours of a frame, and what the
+        normalisation is fitted to, are those of the movie, so that a frame is stained alike.
+    frames : tuple of int
+        Their positions along the movie's t axis.
 
     Examples
     --------
@@ -104,6 +141,8 @@ class PlaneSource:
     array: Any
     axes: str
     inputs: Inputs
+    whole: PlaneSource | None = None
+    frames: tuple[int, ...] = ()
     _kept: OrderedDict[int, NDArray[Any]] = field(default_factory=OrderedDict)
 
     @property
@@ -135,6 +174,11 @@ class PlaneSource:
 
     def read(self, index: int) -> NDArray[Any]:
         """Return the plane with its neighbours, (C, Y, X), in the type of the image."""
+        if self.whole is not None:
+            place = list(np.unravel_index(index, self.leading))
+            along = self.axes.index("t")
+            place[along] = np.intp(self.frames[int(place[along])])
+            return self.whole.read(int(np.ravel_multi_index(place, self.whole.leading)))
         return np.stack([self._plane(i) for i in self.neighbours(index)])
 
     def _plane(self, index: int) -> NDArray[Any]:
@@ -157,5 +201,7 @@ class PlaneSource:
 
     def sample(self, count: int) -> list[NDArray[Any]]:
         """Return `count` planes, or all, spread evenly over the image."""
+        if self.whole is not None:
+            return self.whole.sample(count)
         wanted = np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).round())
         return [self._plane(int(index)) for index in wanted]

@@ -14,7 +14,7 @@ from ..io import Stack
 from ..progress import CancelToken, ProgressCallback, Reporter
 from .add_on import AnyStainer, open_stainer
 from .devices import Precision
-from .planes import PlaneSource, as_image, image_axes, is_lazy
+from .planes import PlaneSource, as_image, image_axes, is_lazy, planes_of
 from .stainer import StainingSettings
 
 
@@ -89,7 +89,9 @@ def stain(
     stainer = open_stainer(model, settings, pixel_size_um)
     if uncertainty:
         stainer = stainer.with_uncertainty()
-    source = PlaneSource(array, image_axes(image, array.ndim, axes), stainer.inputs)
+    named = image_axes(image, array.ndim, axes)
+    assumed = axes is None and (not isinstance(image, Stack) or image.assumed_axes)
+    source = planes_of(array, named, stainer.inputs, assumed=assumed)
     if is_lazy(array):
         return _stain_lazily(source, stainer, uncertainty, cancel)
     return _stain_now(source, stainer, uncertainty, progress, cancel)

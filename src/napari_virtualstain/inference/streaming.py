@@ -25,7 +25,7 @@ from ..progress import CancelToken, ProgressCallback, Reporter
 from .add_on import AnyStainer, open_stainer
 from .devices import Precision
 from .frames import parse_frames
-from .planes import PlaneSource, as_image, image_axes
+from .planes import PlaneSource, as_image, image_axes, planes_of
 from .scale_out import stain_on_cluster
 from .stainer import StainedPlane, StainingSettings
 from .steadying import Steadying, flicker_limit
@@ -99,7 +99,8 @@ def stain_to_file(
     >>> stain_to_file(np.zeros((3, 20, 30)), out, model, device="cpu").name
     'stained.ome.tif'
     """
-    stack = chosen_frames(as_stack(image, axes, pixel_size_um, frame_interval_s), frames)
+    whole = as_stack(image, axes, pixel_size_um, frame_interval_s)
+    stack, positions = chosen_frames(whole, frames)
     for path in (out, uncertainty_out):
         if path is not None:
             check_output(path, overwrite=overwrite)
@@ -107,7 +108,9 @@ def stain_to_file(
     stainer = open_stainer(model, settings, stack.pixel_size_um)
     if uncertainty_out is not None:
         stainer = stainer.with_uncertainty()
-    source = PlaneSource(stack.data, stack.axes, stainer.inputs)
+    source = planes_of(whole.data, whole.axes, stainer.inputs, assumed=whole.assumed_axes)
+    if positions:
+        source = PlaneSource(stack.data, stack.axes, stainer.inputs, source, positions)
     fitted = stainer.fit(source)
     limit = flicker_limit(source, stainer, fitted, temporal) if temporal else 0.0
     note = f"{stainer.note} offset {fitted.offset!r} scale {fitted.scale!r} temporal {temporal}"
@@ -140,18 +143,21 @@ def as_stack(
     """Return the image as a stack, with what the caller knows better put in."""
     array = as_image(image)
     named = image_axes(image, array.ndim, axes)
-    stack = image if isinstance(image, Stack) else Stack(array, named)
+    stack = image if isinstance(image, Stack) else Stack(array, named, assumed_axes=True)
     return replace(
         stack,
         axes=named,
+        assumed_axes=stack.assumed_axes and axes is None,
         pixel_size_um=check_positive(pixel_size_um, "pixel size", "µm") or stack.pixel_size_um,
         frame_interval_s=check_positive(frame_interval_s, "frame interval", "s")
         or stack.frame_interval_s,
     )
 
 
-def chosen_frames(stack: Stack, frames: str | slice | Sequence[int] | None) -> Stack:
-    """Return the stack of some frames.
+def chosen_frames(
+    stack: Stack, frames: str | slice | Sequence[int] | None
+) -> tuple[Stack, tuple[int, ...]]:
+    """Return the stack of some frames, and which they are; none if nothing was chosen.
 
     Raises
     ------
@@ -161,7 +167,7 @@ def chosen_frames(stack: Stack, frames: str | slice | Sequence[int] | None) -> S
         Frames were chosen of an image without a time axis.
     """
     if frames is None:
-        return stack
+        return stack, ()
     if "t" not in stack.axes:
         raise AxesError(
             f"Frames {frames!r} were chosen, but the image (axes {stack.axes!r}) has no time axis. "
@@ -169,7 +175,8 @@ def chosen_frames(stack: Stack, frames: str | slice | Sequence[int] | None) -> S
         )
     axis = stack.axes.index("t")
     wanted = parse_frames(frames, int(stack.data.shape[axis]))
-    return replace(stack, data=stack.data[(slice(None),) * axis + (wanted,)])
+    chosen = replace(stack, data=stack.data[(slice(None),) * axis + (wanted,)])
+    return chosen, tuple(wanted)
 
 
 def _writer(

@@ -148,6 +148,7 @@ def _stack(source: Source, asked: str | None, given: Path) -> Stack:
         name=plain_name(given),
         source=given,
         notes=source.notes + notes,
+        assumed_axes=bool(notes),
     )
 
 

@@ -38,6 +38,8 @@ class Stack:
     notes : tuple of str
         What a person should know about how the file was read: metadata that was
         ignored because it cannot be true, axes that were assumed.
+    assumed_axes : bool
+        Whether neither the file nor the caller named the axes.
 
     Examples
     --------
@@ -56,6 +58,7 @@ class Stack:
     name: str = ""
     source: Path | None = None
     notes: tuple[str, ...] = ()
+    assumed_axes: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:

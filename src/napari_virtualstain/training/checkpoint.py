@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,10 @@ import torch
 from ..data import CorrelativePairs
 from ..errors import OutputError, TrainingError
 from .config import TrainingConfig
+
+# A cancelled training has returned within a second; the writing of 0.8 GB alone may take longer
+_BRIEFLY_S = 0.3
+_unfinished: dict[Path, Future[None]] = {}
 
 # What may differ between the parts of one training: it does not change the result
 _FREE = {
@@ -55,6 +61,44 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
             f"The checkpoint cannot be written to {str(path)!r} ({error}). Free some space or "
             "choose another folder, then resume."
         ) from error
+
+
+def leave_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write the last checkpoint of a training that is cancelled, without making anyone wait.
+
+    A small one is on disk at the return. A large one is written on in a thread, which the
+    interpreter waits for before it ends, and so does :func:`settle`.
+
+    Parameters
+    ----------
+    path : Path
+        Where to write.
+    state : dict
+        Nobody may change it any more.
+    """
+    settle(path)
+    pool = ThreadPoolExecutor(1, "checkpoint")
+    writing = pool.submit(save_checkpoint, path, state)
+    pool.shutdown(wait=False)
+    try:
+        writing.result(timeout=_BRIEFLY_S)
+    except TimeoutError:
+        _unfinished[path] = writing
+        writing.add_done_callback(_log_failure)
+
+
+def settle(path: Path) -> None:
+    """Return when no checkpoint is being written to `path` any more."""
+    writing = _unfinished.pop(path, None)
+    if writing is not None:
+        # a failure was logged, and the checkpoint before is still there
+        writing.exception()
+
+
+def _log_failure(writing: Future[None]) -> None:
+    error = writing.exception()
+    if error is not None:
+        logging.getLogger(__name__).error("%s", error)
 
 
 def load_checkpoint(

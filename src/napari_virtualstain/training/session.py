@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from ..metrics import write_report
 from ..models import read_card, save_model
 from ..progress import CancelToken
 from .augment import augment
-from .checkpoint import fingerprint, load_checkpoint, save_checkpoint
+from .checkpoint import fingerprint, leave_checkpoint, load_checkpoint, save_checkpoint
 from .config import TrainingConfig
 from .device import Compute
 from .events import (
@@ -31,6 +32,7 @@ from .events import (
 )
 from .finishing import HeldOut, make_card, summarised
 from .history import History
+from .pacing import Pacing
 from .parallel import Processes, cancelled_anywhere
 from .places import Places
 from .preparation import PreparedTraining
@@ -88,7 +90,7 @@ class Session:
         }
         self._seconds_before = 0.0
         self._planned = trainer.steps
-        self._pace: tuple[int, float] | None = None
+        self._pacing = None if config.minutes is None else Pacing(60 * config.minutes)
         self._start = time.perf_counter()
 
     def resume(self) -> bool:
@@ -120,7 +122,7 @@ class Session:
             yield from self._steps()
         except (CancelledError, GeneratorExit):
             # both come between whole steps, so the state is one that can be resumed
-            self._keep()
+            self._keep(leave_checkpoint)
             raise
         except TrainingError as error:
             raise self._diverged(error) from error
@@ -167,24 +169,18 @@ class Session:
 
     def _fit_to_time(self) -> Iterator[TrainingEvent]:
         """Plan as many steps as the time allows at the pace so far."""
-        if self.config.minutes is None:
+        if self._pacing is None:
             return
-        step, planned = self.trainer.step, self._planned
         # every process must come to the same number
         now = float(self.group.average(torch.tensor([self.seconds], device=self.compute.device)))
-        left = 60 * self.config.minutes - now
-        if self._pace is None:
-            self._pace = (step, now)  # the first step also builds and loads
-        done = step - self._pace[0]
-        if left > 0 and (done < 4 or (done > 4 and done % 20)):
+        allowed = self._pacing.allowed(self.trainer.step, now)
+        if allowed is None:
             return
-        a_step = (now - self._pace[1]) / max(1, done)
-        allowed = step + (int(left / a_step) if left > 0 and a_step > 0 else 0)
-        self.trainer.steps = min(planned, allowed)
-        if done == 4 and allowed < planned:
+        self.trainer.steps = min(self._planned, allowed)
+        if self._pacing.is_first_plan and allowed < self._planned:
             yield self._warn(
-                f"The time given ({self.config.minutes:g} min) allows about {allowed} of {planned} "
-                "steps; the learning rate is planned for that."
+                f"The time given ({self.config.minutes:g} min) allows about {allowed} of "
+                f"{self._planned} steps; the learning rate is planned for that."
             )
 
     def _is_validation_due(self) -> bool:
@@ -283,11 +279,12 @@ class Session:
         done = patience is not None and self._best["waited"] >= patience
         return self.group.agree(done, self.compute.device)
 
-    def _keep(self) -> None:
+    def _keep(self, write: Callable[[Path, dict[str, Any]], None] = save_checkpoint) -> None:
         """Write a checkpoint and the history."""
         if not self.group.is_first:
             return
-        save_checkpoint(
+        self.history.write()
+        write(
             self.places.checkpoint,
             {
                 "config": self.config.model_dump(mode="json"),
@@ -298,7 +295,6 @@ class Session:
                 "seconds": self.seconds,
             },
         )
-        self.history.write()
 
     def _warn(self, message: str) -> TrainingWarning:
         self.warnings.append(message)

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..data import CorrelativePairs
 from ..errors import DeviceError, TrainingError
 from ..progress import CancelToken, ProgressCallback, Reporter
+from .checkpoint import settle
 from .config import TrainingConfig
 from .device import compute_for
 from .events import (
@@ -143,6 +144,7 @@ def train_events(
     """
     settings = with_settings_of(preset() if config is None else config)
     places = places_for(settings, output, overwrite=overwrite, resume=resume)
+    settle(places.checkpoint)
     try:
         yield from _session(pairs, settings, places, resume, cancel).run()
     except RuntimeError as error:

@@ -1,0 +1,174 @@
+"""Reading the two files of a pair, or the one that holds both channels, into pairs of planes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .correlative_pairs import CorrelativePairs
+from .name_matching import stem
+
+if TYPE_CHECKING:
+    from ..io import Stack
+
+Channel: TypeAlias = int | str | None
+# Contrast of bright-field turns over in focus; the planes around tell on which side one is
+USUAL_PLANES = 3
+_MIDDLE_NOTE = (
+    "Bright-field stacks with one fluorescence image each: the middle plane counts as its plane."
+)
+_UNNAMED_NOTE = (
+    "The files do not name their axes: the planes of a stack count as frames of a movie. For "
+    "z-stacks give the axes (axes='zyx', --axes zyx)."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PairFiles:
+    """Two files that belong together, with a group when the list gave one."""
+
+    bright_field: Path
+    fluorescence: Path
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PairReader:
+    """Reads one pair of files into pairs of planes."""
+
+    axes: str | None
+    pixel_size_um: float | None
+    bright_field_channel: Channel
+    fluorescence_channel: Channel
+    planes: int
+    plane_axis: Literal["t", "z"]
+    plane_step: int
+
+    def all_have(self, planes: int, files: Sequence[PairFiles]) -> bool:
+        """Whether every bright-field stack has so many planes along the plane axis."""
+        return all(self._stacks(file)[0].sizes.get(self.plane_axis, 1) >= planes for file in files)
+
+    def read(self, file: PairFiles) -> CorrelativePairs:
+        """Return the pairs of two files, all of one group."""
+        first, second = self._alike_named(*self._stacks(file))
+        inputs, axes = _planes_first(first)
+        targets, target_axes = _planes_first(second)
+        indices = list(np.ndindex(inputs.shape[:-2]))
+        is_one_of_stack = axes == f"{target_axes}z" and inputs.shape[-2:] == targets.shape[-2:]
+        if is_one_of_stack and inputs.shape[:-3] == targets.shape[:-2]:
+            middle = inputs.shape[-3] // 2
+            indices = [index for index in indices if index[-1] == middle]
+            targets, target_axes = np.broadcast_to(targets[..., None, :, :], inputs.shape), axes
+        if inputs.shape != targets.shape or axes != target_axes:
+            raise InputError(
+                f"{file.bright_field.name} has {_described(inputs, axes)} and "
+                f"{file.fluorescence.name} {_described(targets, target_axes)}. Both images of a "
+                "pair must have the same frames, planes and size."
+            )
+        name = stem(file.bright_field.name)
+        return CorrelativePairs(
+            bright_field=tuple(self._neighbours(inputs, axes, index) for index in indices),
+            fluorescence=tuple(targets[index] for index in indices),
+            names=tuple(_plane_name(name, axes, index) for index in indices),
+            groups=("",) * len(indices),
+            movies=(str(file.bright_field),) * len(indices),
+            pixel_size_um=self.pixel_size_um or first.pixel_size_um,
+            notes=(_MIDDLE_NOTE,) * is_one_of_stack + (_UNNAMED_NOTE,) * first.assumed_axes,
+        )
+
+    def _alike_named(self, first: Stack, second: Stack) -> tuple[Stack, Stack]:
+        """Return both stacks with the one axis that a file left unnamed called as asked."""
+        for stack, other in ((first, second), (second, first)):
+            if stack.assumed_axes and not other.assumed_axes and len(other.axes) == 3:
+                renamed = replace(stack, axes=other.axes, assumed_axes=False)
+                return (renamed, other) if stack is first else (other, renamed)
+        if self.planes > 1 and first.assumed_axes and second.assumed_axes:
+            axes = f"{self.plane_axis}yx"
+            return (
+                replace(first, axes=axes, assumed_axes=False),
+                replace(second, axes=axes, assumed_axes=False),
+            )
+        return first, second
+
+    def _stacks(self, file: PairFiles) -> tuple[Stack, Stack]:
+        from ..io import open_stack
+
+        if file.bright_field == file.fluorescence:
+            both = open_stack(file.bright_field, axes=self.axes)
+            if "c" not in both.axes:
+                raise InputError(
+                    f"{file.bright_field.name} has one channel. Give the fluorescence images "
+                    "too, or files with a bright-field and a fluorescence channel."
+                )
+            return (
+                both.select_channel(_or(self.bright_field_channel, 0)),
+                both.select_channel(_or(self.fluorescence_channel, 1)),
+            )
+        return (
+            _one_channel(open_stack(file.bright_field, axes=self.axes), self.bright_field_channel),
+            _one_channel(open_stack(file.fluorescence, axes=self.axes), self.fluorescence_channel),
+        )
+
+    def _neighbours(
+        self, images: NDArray[np.generic], axes: str, index: tuple[int, ...]
+    ) -> NDArray[np.generic]:
+        """Return the planes around `index` along the plane axis, (P, Y, X)."""
+        if self.planes == 1:
+            return np.stack([images[index]])
+        if self.plane_axis not in axes:
+            raise InputError(
+                f"{self.planes} planes along {self.plane_axis} were asked for, but the images have "
+                f"axes {axes + 'yx'!r}. Give stacks with that axis, name another one "
+                "(--plane-axis) or the axes of the files (--axes), or ask for one plane."
+            )
+        along = axes.index(self.plane_axis)
+        last = images.shape[along] - 1
+        half = self.planes // 2
+        far = half * self.plane_step
+        reach = slice(index[along] - far, index[along] + far + 1)
+        if reach.start >= 0 and reach.stop <= last + 1:
+            # a view: the planes are not copied once for each neighbour
+            place: list[int | slice] = list(index)
+            place[along] = slice(reach.start, reach.stop, self.plane_step)
+            return images[tuple(place)]
+        chosen = []
+        for offset in range(-half, half + 1):
+            at = min(max(index[along] + offset * self.plane_step, 0), last)
+            chosen.append(images[(*index[:along], at, *index[along + 1 :])])
+        return np.stack(chosen)
+
+
+def _or(channel: Channel, default: int) -> int | str:
+    return default if channel is None else channel
+
+
+def _one_channel(stack: Stack, channel: Channel) -> Stack:
+    if "c" not in stack.axes:
+        return stack
+    if channel is None:
+        raise InputError(
+            f"{stack.name!r} has several channels ({', '.join(map(str, stack.channel_names))}). "
+            "Say which one to use by its number or name (--bright-field-channel, "
+            "--fluorescence-channel); if they are planes of a z-stack, name the axes (--axes zyx)."
+        )
+    return stack.select_channel(channel)
+
+
+def _planes_first(stack: Stack) -> tuple[NDArray[np.generic], str]:
+    """Return the images of a stack in memory, and its axes in front of y and x."""
+    return np.asarray(stack.data), stack.axes[:-2]
+
+
+def _described(images: NDArray[np.generic], axes: str) -> str:
+    sizes = [f"{axis}={n}" for axis, n in zip(axes, images.shape, strict=False)]
+    return " ".join([*sizes, f"{images.shape[-2]} x {images.shape[-1]} pixels"])
+
+
+def _plane_name(name: str, axes: str, index: tuple[int, ...]) -> str:
+    return name + "".join(f"_{axis}{i:03d}" for axis, i in zip(axes, index, strict=True))
