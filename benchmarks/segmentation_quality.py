@@ -114,14 +114,14 @@ def foreground_table(data: Path, count: int, model: str) -> pd.DataFrame:
     """Return the scores on held-out physics-simulated images."""
     frames = [pair for pair in physeg(data, count) if pair[1].any()]
     chosen = {k: v for k, v in methods(model, None).items() if "true" not in k}
-    return table(frames, chosen, ["iou", "boundary_f1"])
+    return table(frames, chosen, ["iou", "miou", "boundary_f1"])
 
 
 def instance_table(
     density: int, frames: int, seed: int, model: str, *, virtual: bool = False
 ) -> pd.DataFrame:
     """Return the scores on simulated frames of one density."""
-    columns = ["iou", "f1", "ap", "pq", "boundary_f1", "predicted_count", "reference_count"]
+    columns = ["iou", "miou", "f1", "ap", "pq", "boundary_f1", "predicted_count", "reference_count"]
     images = list(simulated(density, frames, seed, virtual=virtual))
     return table(images, methods(model, 0.08), columns)
 

@@ -35,6 +35,9 @@ def test_scores_of_a_case_counted_by_hand() -> None:
     assert scores["pq"] == pytest.approx(1 / 3)
     assert scores["matched_iou"] == 1
     assert scores["iou"] == pytest.approx((36 + 18) / (36 + 54 + 36 + 36))
+    background = 1600 - (36 + 54 + 36 + 36)
+    outside = background / (1600 - (36 + 18))
+    assert scores["miou"] == pytest.approx((scores["iou"] + outside) / 2)
     assert object_scores(guess, truth, iou_threshold=0.3)["f1"] == pytest.approx(2 / 3)
 
 
@@ -86,6 +89,8 @@ def test_empty_frames() -> None:
     assert all(
         math.isnan(object_scores(empty, empty)[name]) for name in ("f1", "pq", "iou", "boundary_f1")
     )
+    assert object_scores(empty, empty)["miou"] == 1
+    assert object_scores(one + 1, one + 1)["miou"] == 1
     missed = object_scores(empty, one)
     assert (missed["f1"], missed["recall"], missed["boundary_f1"]) == (0, 0, 0)
     assert math.isnan(missed["precision"])

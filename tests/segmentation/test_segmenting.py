@@ -5,6 +5,7 @@ import pickle
 import dask.array as da
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from napari_virtualstain.errors import (
     CancelledError,
@@ -98,6 +99,21 @@ def test_a_pixel_size_out_of_range_is_resampled(discs, threshold_segmenter):
     assert labels.max() == 3
     fine = np.kron(discs[2], np.ones((4, 4)))
     assert segment(fine, threshold_segmenter, pixel_size_um=0.02).max() == 3
+
+
+@pytest.mark.parametrize("pixel_size_um", [0.08, None])
+def test_a_wide_mitochondrion_is_one_where_its_width_is_told(pixel_size_um):
+    y, x = np.mgrid[:96, :128]
+    centreline = (np.abs(y - 48 - 10 * np.sin(x / 18)) < 1) & (x > 30) & (x < 98)
+    truth = ndimage.distance_transform_edt(~centreline) <= 0.5 * 2.0 / 0.08
+    light = 20 + 60 * ndimage.gaussian_filter(truth.astype(float), 1.5)
+    image = np.random.default_rng(0).poisson(light)
+    labels = segment(image, pixel_size_um=pixel_size_um, width_um=2.0)
+    assert labels.max() == 1
+    assert ((labels > 0) & truth).sum() / ((labels > 0) | truth).sum() > 0.75
+    usual = segment(image, pixel_size_um=pixel_size_um)
+    assert usual.max() > 2
+    assert np.array_equal(segment(image, pixel_size_um=pixel_size_um, width_um=0.3), usual)
 
 
 def test_small_objects_go_by_their_physical_area(discs, threshold_segmenter):

@@ -66,6 +66,10 @@ MinArea = Annotated[
     float | None,
     typer.Option("--min-area-um2", help="Smallest mitochondrion, µm² [0.05].", min=0.0),
 ]
+Width = Annotated[
+    float | None,
+    typer.Option("--width-um", help="Typical width of swollen mitochondria, µm."),
+]
 MaxGap = Annotated[int | None, typer.Option(help="Frames an object may be missing [3].", min=0)]
 
 

@@ -29,6 +29,7 @@ from .options import (
     Temporal,
     Threshold,
     Tile,
+    Width,
     given_options,
     open_input,
     say_fit,
@@ -73,6 +74,7 @@ def run(
     threshold: Threshold = None,
     min_area_um2: MinArea = None,
     split: SplitBy = None,
+    width_um: Width = None,
     linker: LinkBy = None,
     max_gap: MaxGap = None,
     axes: Axes = None,
@@ -111,7 +113,11 @@ def run(
                 uncertainty=uncertainty,
             ),
             "segment": given_options(
-                model=segmenter, threshold=threshold, min_area_um2=min_area_um2, split=split
+                model=segmenter,
+                threshold=threshold,
+                min_area_um2=min_area_um2,
+                split=split,
+                width_um=width_um,
             ),
             "track": given_options(linker=linker, max_gap=max_gap),
         },

@@ -21,6 +21,7 @@ from .options import (
     Resume,
     SplitBy,
     Threshold,
+    Width,
     check_free,
     check_other,
     given_options,
@@ -39,6 +40,7 @@ def segment(
     threshold: Threshold = None,
     min_area_um2: MinArea = None,
     split: SplitBy = None,
+    width_um: Width = None,
     measures: Annotated[
         Path | None, typer.Option(help="Also write a CSV of measures, one row a mitochondrion.")
     ] = None,
@@ -61,7 +63,13 @@ def segment(
     from ..io import check_output
     from ..pipeline import PipelineSettings, measure_stack, merged_settings, segment_stack
 
-    chosen = given_options(model=model, threshold=threshold, min_area_um2=min_area_um2, split=split)
+    chosen = given_options(
+        model=model,
+        threshold=threshold,
+        min_area_um2=min_area_um2,
+        split=split,
+        width_um=width_um,
+    )
     settings = merged_settings(PipelineSettings(), {"segment": chosen}).segment
     if uncertainty is not None and measures is None:
         raise InputError("--uncertainty adds a column to --measures, which is not given.")

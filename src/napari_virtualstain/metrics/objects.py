@@ -106,9 +106,11 @@ def object_scores(
     Returns
     -------
     dict
-        ``iou`` of the masks; ``precision``, ``recall``, ``f1``, ``ap`` = TP/(TP+FP+FN) and
-        ``pq`` (panoptic quality) of the objects; ``matched_iou``, the mean of the found ones;
-        ``boundary_f1``; ``predicted_count``, ``reference_count``. NaN where both are empty.
+        ``iou`` of the masks, ``miou``, the mean of that and of the background's; ``precision``,
+        ``recall``, ``f1``, ``ap`` = TP/(TP+FP+FN) and ``pq`` (panoptic quality) of the
+        objects; ``matched_iou``, the mean of the found ones; ``boundary_f1``;
+        ``predicted_count``, ``reference_count``. NaN where both are empty; ``miou`` is then
+        that of the background.
 
     Examples
     --------
@@ -118,9 +120,13 @@ def object_scores(
     matches = match_objects(predicted, reference, iou_threshold=iou_threshold)
     found, total = len(matches.iou), matches.predicted_count + matches.reference_count
     first, second = as_labels(predicted, reference)
-    union = int(((first > 0) | (second > 0)).sum())
+    inside = int(((first > 0) & (second > 0)).sum())
+    outside = int(((first == 0) & (second == 0)).sum())
+    classes = [_ratio(inside, first.size - outside), _ratio(outside, first.size - inside)]
+    present = [value for value in classes if not math.isnan(value)]
     return {
-        "iou": _ratio(int(((first > 0) & (second > 0)).sum()), union),
+        "iou": classes[0],
+        "miou": _ratio(sum(present), len(present)),
         "precision": _ratio(found, matches.predicted_count),
         "recall": _ratio(found, matches.reference_count),
         "f1": _ratio(2 * found, total),

@@ -78,12 +78,15 @@ class SegmentSettings(_Settings):
         Smallest mitochondrion.
     split : {"skeleton", "log", "none"}
         How touching ones are told apart.
+    width_um : float or None
+        Typical width where they are swollen.
     """
 
     model: str | None = None
     threshold: float = Field(default=0.5, ge=0, le=1)
     min_area_um2: float = Field(default=0.05, ge=0, allow_inf_nan=False)
     split: Literal["skeleton", "log", "none"] = "skeleton"
+    width_um: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
 class PipelineSettings(_Settings):

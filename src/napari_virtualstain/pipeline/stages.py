@@ -90,6 +90,7 @@ def segment_stack(
         threshold=settings.threshold,
         min_area_um2=settings.min_area_um2,
         split=settings.split,
+        width_um=settings.width_um,
         device=device,
         resume=resume,
         overwrite=overwrite,

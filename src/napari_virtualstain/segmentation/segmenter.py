@@ -19,6 +19,7 @@ from ..axes import check_positive
 from ..data import FittedNormalisation
 from ..errors import InputError, ModelError
 from ..models import default_model, load_model
+from .instances import NOMINAL_PIXEL_SIZE_UM
 from .maps import SegmentationMaps
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 FOREGROUND, CONTACT = "foreground", "contact"
 _SAMPLED_PLANES = 12
+# wider ones come out in pieces: the network has hardly seen any; narrower lose outline
+_WIDTH_PX = 10.0
 
 
 class Segmenter:
@@ -41,6 +44,10 @@ class Segmenter:
         A segmenter; None is the default one.
     pixel_size_um : float or None
         Of the images, micrometres.
+    width_um : float or None
+        Typical width of the mitochondria, micrometres, where they are swollen or flat:
+        the network then sees them as narrow as it knows them. None where they are of
+        usual width, up to about half a micrometre.
     device : str or None
         See :func:`napari_virtualstain.inference.resolve_device`.
     tile : int or None
@@ -55,12 +62,14 @@ class Segmenter:
         model: Model | str | Path | None = None,
         *,
         pixel_size_um: float | None = None,
+        width_um: float | None = None,
         device: str | None = None,
         tile: int | None = None,
         precision: Precision = "auto",
     ) -> None:
         self.model = as_segmenter(model)
         self.pixel_size_um = check_positive(pixel_size_um, "pixel size", "µm")
+        self.width_um = check_positive(width_um, "width of the mitochondria", "µm")
         self._device = device
         self._tile = tile
         self._precision = precision
@@ -151,15 +160,18 @@ class Segmenter:
         return np.asarray(np.arcsinh(gain * normal) / np.arcsinh(gain), np.float32)
 
     def _inner_size(self, shape: tuple[int, ...]) -> tuple[float | None, tuple[int, int]]:
+        """Return pixel size and shape at which the network runs."""
+        from ..inference import resampled_shape
+
         height, width = shape
         size = self.pixel_size_um
         limits = self.settings.get("pixel_size_range_um")
-        if size is None or not limits:
-            return size, (height, width)
-        wanted = float(np.clip(size, *limits))
-        from ..inference import resampled_shape
-
-        return wanted, resampled_shape((height, width), size, wanted)
+        own = size or NOMINAL_PIXEL_SIZE_UM
+        wanted = float(np.clip(own, *limits)) if limits and size is not None else own
+        if self.width_um is not None:
+            wanted *= max(1.0, self.width_um / wanted / _WIDTH_PX)
+        inner = resampled_shape((height, width), own, wanted)
+        return None if size is None else wanted, inner
 
     def _nothing(self, shape: tuple[int, ...]) -> SegmentationMaps:
         empty = np.zeros(shape, np.float32)

@@ -53,6 +53,7 @@ def segment(
     threshold: float = 0.5,
     min_area_um2: float = 0.05,
     split: Split = "skeleton",
+    width_um: float | None = None,
     device: str | None = None,
     tile: int | None = None,
     progress: ProgressCallback | None = None,
@@ -76,6 +77,8 @@ def segment(
         No object is smaller, square micrometres.
     split : {"skeleton", "log", "none"}
         How objects that touch come apart; see :func:`split_instances`.
+    width_um : float, optional
+        Typical width of swollen mitochondria, micrometres; see :class:`Segmenter`.
     device : str, optional
         ``cpu``, ``cuda``, ``mps``; None takes the fastest there is.
     tile : int, optional
@@ -108,7 +111,7 @@ def segment(
     array, size_um = _checked(fluorescence, pixel_size_um)
     settings = _Settings(threshold, min_area_um2, split)
     settings.check(size_um)
-    segmenter = Segmenter(model, pixel_size_um=size_um, device=device, tile=tile)
+    segmenter = Segmenter(model, pixel_size_um=size_um, width_um=width_um, device=device, tile=tile)
     if is_lazy(array):
         return _segment_lazily(array, segmenter, settings, cancel)
     labels = np.zeros(array.shape, np.int32)
@@ -198,7 +201,13 @@ def _segment_lazily(
         return maps.labels(**options).reshape(block.shape)
 
     # without a name dask would hash the function, and for that fit the normalisation now
-    facts = (array.name, segmenter.model.sha256, segmenter.pixel_size_um, sorted(options.items()))
+    facts = (
+        array.name,
+        segmenter.model.sha256,
+        segmenter.pixel_size_um,
+        segmenter.width_um,
+        sorted(options.items()),
+    )
     return da.map_blocks(
         segmented,
         planewise,
@@ -219,6 +228,7 @@ def segment_to_file(
     threshold: float = 0.5,
     min_area_um2: float = 0.05,
     split: Split = "skeleton",
+    width_um: float | None = None,
     device: str | None = None,
     tile: int | None = None,
     resume: bool = False,
@@ -233,7 +243,7 @@ def segment_to_file(
 
     Parameters
     ----------
-    fluorescence, model, pixel_size_um, threshold, min_area_um2, split, device, tile
+    fluorescence, model, pixel_size_um, threshold, min_area_um2, split, width_um, device, tile
         See :func:`segment`.
     out : str or Path
         ``.ome.tif``, ``.tif`` or ``.ome.zarr``.
@@ -271,7 +281,7 @@ def segment_to_file(
     settings.check(size_um)
     stack = fluorescence if isinstance(fluorescence, Stack) else None
     interval = check_positive(frame_interval_s, "frame interval", "s")
-    segmenter = Segmenter(model, pixel_size_um=size_um, device=device, tile=tile)
+    segmenter = Segmenter(model, pixel_size_um=size_um, width_um=width_um, device=device, tile=tile)
     with open_plane_writer(
         out,
         shape=tuple(int(n) for n in array.shape),
@@ -282,7 +292,7 @@ def segment_to_file(
         z_step_um=stack.z_step_um if stack else None,
         overwrite=overwrite,
         resume=resume,
-        settings=f"model {segmenter.model.sha256} pixel {size_um} {settings!r}",
+        settings=f"model {segmenter.model.sha256} pixel {size_um} width {width_um} {settings!r}",
     ) as writer:
         _write_planes(array, segmenter, settings, writer, progress, cancel)
     return Path(out)
