@@ -11,7 +11,10 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_virtualstain.inference import stain, steady_in_place
+from napari_virtualstain.plugin.preferences import Preferences
+from napari_virtualstain.plugin.regions import Region
 from napari_virtualstain.plugin.stain import StainWidget
+from napari_virtualstain.plugin.stain_job import PlaneStainer, StainRequest
 
 from .models import save_generator
 
@@ -89,6 +92,21 @@ def test_a_region_has_the_values_and_the_place_of_the_whole(
     np.testing.assert_allclose(
         layer.data_to_world((0, 0, 0)), source.data_to_world([s.start for s in part])
     )
+
+
+def test_a_region_is_that_of_the_whole_in_the_arithmetic_of_this_machine() -> None:
+    frame = np.random.default_rng(0).normal(100, 10, (160, 352)).astype(np.float32)
+
+    def stained(*slices: slice) -> np.ndarray:
+        request = StainRequest(
+            frame, "yx", Region(slices), (), "mito-simulated", 0.08, "cpu", None, False,
+            Preferences(threads=1),
+        )  # fmt: skip
+        return PlaneStainer(request).stain([()])[0][0]
+
+    whole = stained(slice(0, 160), slice(0, 352))
+    part = stained(slice(60, 92), slice(170, 210))
+    np.testing.assert_allclose(part, whole[60:92, 170:210], atol=1e-4 * np.ptp(whole))
 
 
 def test_the_light_says_whether_the_model_fits(widget: StainWidget, wait_for: Any) -> None:

@@ -88,6 +88,11 @@ class TiledNetwork:
         """Pixels read around each tile; None if the network sees the whole frame."""
         return self._prepared.halo
 
+    @property
+    def reads_whole_rows(self) -> bool:
+        """Whether a part of a frame is stained as in the frame only if it is as wide; see Notes."""
+        return self._takes_strips
+
     def predict(
         self, frames: NDArray[np.float32], *, on_tile: OnTile | None = None
     ) -> NDArray[np.float32]:

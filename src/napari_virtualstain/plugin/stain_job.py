@@ -122,8 +122,8 @@ class FitChecked:
 class PlaneStainer:
     """Stains planes of one movie, normalised over the whole movie.
 
-    A region of interest is stained from a window that holds the network's whole view,
-    so that its pixels are those of the whole frame.
+    A region of interest is stained from a window that holds the network's whole view, as wide
+    as the frame in half precision, so that its pixels are those of the whole frame.
     """
 
     def __init__(self, request: StainRequest, cancel: CancelToken | None = None) -> None:
@@ -143,7 +143,12 @@ class PlaneStainer:
         # Movie has all that fit asks of its source: sample()
         self._fitted = stainer.fit(self.movie)  # type: ignore[arg-type]
         halo = network_halo(self.model.network)
-        self.window, self._kept = _window(request, self.model.card.pixel_size_um, halo)
+        self.window, self._kept = _window(
+            request,
+            self.model.card.pixel_size_um,
+            halo,
+            whole_rows=stainer.network.reads_whole_rows,
+        )
 
     @property
     def at_once(self) -> int:
@@ -300,7 +305,7 @@ def _chunks(items: list[Any], size: int) -> list[list[Any]]:
 
 
 def _window(
-    request: StainRequest, model_pixel_um: float | None, halo: int | None
+    request: StainRequest, model_pixel_um: float | None, halo: int | None, *, whole_rows: bool
 ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """Return the window of the frame to read, and where the region lies in it."""
     size = np.shape(request.data)[-2:]
@@ -308,7 +313,7 @@ def _window(
     ratio = (model_pixel_um or 1.0) / (request.pixel_size_um or model_pixel_um or 1.0)
     for part, length in zip(request.region.slices[-2:], size, strict=True):
         start, stop = 0, int(length)
-        if halo is not None:
+        if halo is not None and not (whole_rows and len(windows) == 1):
             margin = math.ceil((halo + _GRID) * ratio)
             start = max(0, (part.start - margin) // _GRID * _GRID)
             stop = min(stop, -(-(part.stop + margin) // _GRID) * _GRID)
