@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 
 from napari_virtualstain.errors import DeviceError, InputError
 from napari_virtualstain.inference import ReducedResourcesWarning, TiledNetwork, predictor
-from napari_virtualstain.inference.prepared import PreparedNetwork, _gains_from_bfloat16
+from napari_virtualstain.inference.prepared import (
+    PreparedNetwork,
+    _gains_from_bfloat16,
+    arithmetic,
+)
 from napari_virtualstain.inference.tiling import choose_core, plan_tiles
 from napari_virtualstain.models import build_network
 
@@ -213,6 +217,32 @@ def test_a_gpu_without_memory_halves_its_tiles_and_then_gives_way_to_the_cpu(
     with torch.inference_mode():
         whole = network.layer(torch.from_numpy(frame)).numpy()
     np.testing.assert_allclose(stained, whole, atol=1e-6)
+
+
+def test_a_batch_is_cut_into_tiles_that_fit_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    room = 200 * 200 * _PretendGpu.bytes_per_pixel
+    monkeypatch.setattr(predictor, "free_memory", lambda device: 2 * room)
+
+    def first_window(count: int) -> int:
+        network = _Greedy(room=10**9)
+        engine = TiledNetwork(network, device="cpu")
+        gpu = _PretendGpu(network)
+        engine._prepared = gpu
+        with pytest.warns(ReducedResourcesWarning):
+            engine.predict(np.zeros((count, 1, 200, 200), np.float32))
+        return int(gpu.windows[0])
+
+    assert first_window(1) == 200
+    assert 4 * first_window(4) ** 2 <= 200**2
+
+
+def test_float32_on_a_gpu_is_not_tf32() -> None:
+    before = torch.backends.cudnn.allow_tf32
+    with arithmetic(torch.device("cuda"), "float32"):
+        assert not torch.backends.cudnn.allow_tf32
+    with arithmetic(torch.device("cuda"), "float16"):
+        assert torch.backends.cudnn.allow_tf32
+    assert torch.backends.cudnn.allow_tf32 == before
 
 
 def test_no_memory_at_all_is_a_clear_error() -> None:

@@ -118,7 +118,7 @@ class TiledNetwork:
         height, width = frames.shape[-2:]
         padded = self._padded(frames)
         while True:
-            tiles = self._plan((padded.shape[-2], padded.shape[-1]))
+            tiles = self._plan((padded.shape[-2], padded.shape[-1]), len(padded))
             try:
                 return self._run_tiles(padded, tiles, on_tile)[..., :height, :width]
             except (RuntimeError, MemoryError) as error:
@@ -148,22 +148,22 @@ class TiledNetwork:
             return frames
         return np.pad(frames, [(0, 0), (0, 0), *((0, m) for m in missing)], mode="reflect")
 
-    def _plan(self, shape: tuple[int, int]) -> list[Tile]:
+    def _plan(self, shape: tuple[int, int], frames: int) -> list[Tile]:
         halo, stride = self._prepared.halo, self._prepared.stride
         if halo is None:
             return plan_tiles(shape, max(shape), halo=0, stride=stride)
-        core = self._tile or self._best_core(shape, halo)
+        core = self._tile or self._best_core(shape, halo, frames)
         if self._largest_core is not None:
             core = min(core, self._largest_core)
         cores = (core, shape[1]) if self._takes_strips else (core, core)
         return plan_tiles(shape, cores, halo=halo, stride=stride)
 
-    def _best_core(self, shape: tuple[int, int], halo: int) -> int:
+    def _best_core(self, shape: tuple[int, int], halo: int, frames: int) -> int:
         on_cpu = self.device.type == "cpu"
         budget = _SHARE_OF_FREE * free_memory(self.device)
         if on_cpu:
             budget = min(budget, _SOFT_LIMIT)
-        pixels = budget / self._prepared.bytes_per_pixel
+        pixels = budget / self._prepared.bytes_per_pixel / frames
         return choose_core(
             shape[:1] if self._takes_strips else shape,
             halo=halo,

@@ -311,9 +311,9 @@ def _window(
     size = np.shape(request.data)[-2:]
     windows, kept = [], []
     ratio = (model_pixel_um or 1.0) / (request.pixel_size_um or model_pixel_um or 1.0)
-    for part, length in zip(request.region.slices[-2:], size, strict=True):
+    for axis, part, length in zip("yx", request.region.slices[-2:], size, strict=True):
         start, stop = 0, int(length)
-        if halo is not None and not (whole_rows and len(windows) == 1):
+        if halo is not None and not (whole_rows and axis == "x"):
             margin = math.ceil((halo + _GRID) * ratio)
             start = max(0, (part.start - margin) // _GRID * _GRID)
             stop = min(stop, -(-(part.stop + margin) // _GRID) * _GRID)
