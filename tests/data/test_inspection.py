@@ -53,6 +53,25 @@ def test_saturation_warns_and_then_stops() -> None:
         inspect_pairs(_pairs(_images(), targets))
 
 
+def test_clipping_below_the_ceiling_of_the_type_is_seen_too() -> None:
+    rng = np.random.default_rng(0)
+    smooth = [rng.gamma(2.0, 100.0, (64, 64)) for _ in range(4)]
+    for dtype in ("uint16", "float32"):
+        clipped = [np.minimum(image, 700).astype(dtype) for image in smooth]
+        whole = [image.astype(dtype) for image in smooth]
+        assert (
+            "fluorescence images are saturated" in inspect_pairs(_pairs(whole, clipped)).warnings[0]
+        )
+        assert (
+            "bright-field images are saturated" in inspect_pairs(_pairs(clipped, whole)).warnings[0]
+        )
+        with pytest.raises(InputError, match="saturated"):
+            inspect_pairs(_pairs(whole, [np.minimum(image, 100) for image in whole]))
+    # few grey levels are no clipping: photons in the dark, painted masks
+    dark = [rng.poisson(0.3, (64, 64)).astype("uint8") for _ in range(4)]
+    assert inspect_pairs(_pairs(whole, dark)).warnings == ()
+
+
 def test_mixed_bit_depths_are_refused() -> None:
     targets = _images(2) + _images(2, "uint16")
     with pytest.raises(InputError, match=r"fluorescence images mix.*uint16"):

@@ -16,6 +16,8 @@ from .foreground import foreground_mask, window_fractions
 
 _SATURATED_WARNING = 0.001
 _SATURATED_STOP = 0.2
+# Of cameras with 10, 12 and 14 bit
+_CEILINGS = (1023, 4095, 16383)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,9 @@ def _without_bad(
     )
     more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
     text = f"{len(problems)} of {len(pairs)} pairs cannot train ({listing}{more})"
-    if bad_pairs == "stop" or len(problems) == len(pairs):
+    if len(problems) == len(pairs):
+        raise InputError(f"{text}. Check that the right images, channels and exposures were given.")
+    if bad_pairs == "stop":
         raise InputError(
             f"{text}. Remove or replace them, or ask for bad pairs to be left out "
             "(bad_pairs='drop', --drop-bad-pairs)."
@@ -151,25 +155,31 @@ def _problem(inputs: NDArray[np.generic], target: NDArray[np.generic]) -> str:
 
 
 def _saturated_share(image: NDArray[np.generic]) -> float:
-    """Return the share of pixels at the ceiling: the type's maximum, or a shared plateau."""
-    if image.dtype.kind not in "iu":
-        return 0.0
+    """Return the share of pixels at the ceiling: the type's maximum, or a plateau below it."""
     top = image.max()
     share = float((image == top).mean())
-    if top == np.iinfo(image.dtype.str).max or int(top) in (1023, 4095, 16383):
+    if image.dtype.kind in "iu" and int(top) in (*_CEILINGS, np.iinfo(image.dtype.str).max):
         return share
-    return 0.0
+    if share < _SATURATED_WARNING:
+        return 0.0
+    # clipped elsewhere, as after a conversion: far more pixels than on the grey levels below
+    levels, counts = np.unique(image, return_counts=True)
+    return share if len(levels) > 16 and counts[-1] > 5 * counts[-9:-1].max() else 0.0
 
 
 def _saturation_warnings(pairs: CorrelativePairs) -> list[str]:
-    shares = [_saturated_share(image) for image in pairs.fluorescence]
-    affected = [s for s in shares if s > _SATURATED_WARNING]
-    if not affected:
-        return []
-    return [
-        f"{len(affected)} fluorescence images are saturated in up to {max(affected):.1%} of their "
-        "pixels: brightness above that is lost to the model."
-    ]
+    warnings = []
+    for what, images in (
+        ("bright-field", pairs.bright_field),
+        ("fluorescence", pairs.fluorescence),
+    ):
+        affected = [s for s in map(_saturated_share, images) if s > _SATURATED_WARNING]
+        if affected:
+            warnings.append(
+                f"{len(affected)} {what} images are saturated in up to {max(affected):.1%} of "
+                "their pixels: what lies above is lost to the model."
+            )
+    return warnings
 
 
 def _foreground(pairs: CorrelativePairs, crop_size: int, least: float) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class NameMatch:
 
     def describe(self) -> str:
         """Return the report for the user: what matched, and what did not."""
-        text = f"{len(self.pairs)} pairs matched by name"
+        text = f"{len(self.pairs)} pair{'s' * (len(self.pairs) != 1)} matched by name"
         for side, names in zip(("bright-field", "fluorescence"), self.left_over, strict=True):
             if names:
                 text += f"; {len(names)} {side} without partner: {_listing(names)}"

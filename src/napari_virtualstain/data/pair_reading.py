@@ -67,9 +67,10 @@ class PairReader:
             targets, target_axes = np.broadcast_to(targets[..., None, :, :], inputs.shape), axes
         if inputs.shape != targets.shape or axes != target_axes:
             raise InputError(
-                f"{file.bright_field.name} has {_described(inputs, axes)} and "
-                f"{file.fluorescence.name} {_described(targets, target_axes)}. Both images of a "
-                "pair must have the same frames, planes and size."
+                f"The bright-field image {file.bright_field.name} has {_described(inputs, axes)}, "
+                f"the fluorescence image {file.fluorescence.name} "
+                f"{_described(targets, target_axes)}. Both images of a pair must have the same "
+                "frames, planes and size."
             )
         name = stem(file.bright_field.name)
         return CorrelativePairs(
