@@ -84,7 +84,7 @@ def creation(viewer: Any) -> None:
     for plugin, name in [(PLUGIN, dock) for dock in DOCKS] + PEERS:
         begin, busy = time.perf_counter(), time.process_time()
         try:
-            viewer.window.add_plugin_dock_widget(plugin, name)
+            dock, _ = viewer.window.add_plugin_dock_widget(plugin, name)
         except (ValueError, KeyError, ImportError, TypeError) as error:
             print(f"creation: {plugin}, {name}: none ({type(error).__name__}: {error})"[:160])
             continue
@@ -93,6 +93,8 @@ def creation(viewer: Any) -> None:
         worked = 1000 * (time.process_time() - busy)
         torch = ", torch imported" if "torch" in sys.modules else ""
         print(f"creation: {plugin}, {name}: {took:.0f} ms, of the processor {worked:.0f}{torch}")
+        # an open dock would soon import torch in a thread, beside the next one
+        viewer.window.remove_dock_widget(dock)
 
 
 class Watch:

@@ -110,7 +110,7 @@ def test_the_table_measures_the_visible_frame_and_follows_the_labels(
 def test_the_table_follows_time(segmented: SegmentWidget, qtbot: Any) -> None:
     """regionprops#17: a table that shows another frame than the viewer."""
     segmented.viewer.dims.set_point(0, 2.0 * 4)
-    qtbot.waitUntil(lambda: segmented._measured == (4,), timeout=5000)
+    qtbot.waitUntil(lambda: segmented.measures.measured == (4,), timeout=5000)
     column = segmented.table.frame["x_px"].to_numpy()
     np.testing.assert_allclose(sorted(column), sorted([23.5, 45.5]), atol=0.51)
 

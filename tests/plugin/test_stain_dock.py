@@ -272,7 +272,7 @@ def test_flicker_is_reduced_when_asked_and_needs_a_movie(
 def test_a_large_result_goes_to_the_cache_folder(
     widget: StainWidget, wait_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_virtualstain.plugin import stain as module
+    from napari_virtualstain.plugin import work_request as module
     from napari_virtualstain.plugin.preferences import Preferences
 
     chosen = Preferences(cache_folder=tmp_path / "cache", memory_limit_gib=0.0)

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QPushButton
 
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.plugin.inspector import InspectorWidget
-from napari_virtualstain.plugin.shown import add_track_layers
+from napari_virtualstain.plugin.shown import add_relabelled_layer, add_tracks_layer
 from napari_virtualstain.plugin.track_edit import TrackState, cut, delete, join, partners
 from napari_virtualstain.plugin.track_job import TrackRequest, TrackResult, track_features
 from napari_virtualstain.plugin.track_plot import track_series
@@ -44,9 +44,10 @@ def widget(qtbot: Any, viewer_model: Any, wait_for: Any) -> InspectorWidget:
     for track, t, y, x in data.astype(int):
         labels[t, y - 2 : y + 2, x - 2 : x + 2] = track
     features = track_features(data, properties, 0.1, 2.0)
-    result = TrackResult(tracks, data, features, graph, labels)
+    result = TrackResult(tracks, data, features, graph)
     request = TrackRequest(labels, None, 0.1, 2.0, {})
-    add_track_layers(viewer_model, result, request, "cell", SCALE)
+    add_relabelled_layer(viewer_model, labels, request, "cell", SCALE)
+    add_tracks_layer(viewer_model, result, request, "cell", SCALE)
     made = InspectorWidget(viewer_model)
     qtbot.addWidget(made)
     made.run_button.click()

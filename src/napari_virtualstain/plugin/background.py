@@ -59,7 +59,7 @@ def import_torch() -> None:
     """
     if "torch" in sys.modules:
         return
-    with _no_collection():
+    with collecting_later():
         _load_libraries()
         from ..inference import Stainer  # noqa: F401
 
@@ -78,7 +78,7 @@ def _load_libraries() -> None:
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def collecting_later() -> Iterator[None]:
     """Collect no garbage meanwhile, and take what is new for old afterwards.
 
     Freezing and unfreezing moves every object to the oldest generation, so that the new

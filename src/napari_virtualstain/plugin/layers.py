@@ -151,6 +151,19 @@ def find_layer(viewer: Any, name: str) -> Any | None:
     return next((layer for layer in viewer.layers if layer.name == name), None)
 
 
+def uncertainty_of(viewer: Any, layer: Any) -> Any | None:
+    """Return the layer of the expected error that was stained with `layer`, or None."""
+    name = layer_name(layer.name, "uncertainty")
+    fitting = [
+        other
+        for other in viewer.layers
+        if other.name.startswith(name)
+        and other.data.shape == layer.data.shape
+        and np.allclose(other.translate, layer.translate)
+    ]
+    return fitting[-1] if fitting else None
+
+
 def has_layer(viewer: Any, layer: Any) -> bool:
     """Whether `layer` is still in the viewer."""
     wanted = unwrap(layer)

@@ -42,7 +42,23 @@ class LearnRequest:
     batch_size: int = 6
 
 
-def learn_job(request: LearnRequest, context: JobContext) -> Any:
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What the dock shows of a fine-tuned segmenter.
+
+    Attributes
+    ----------
+    result : SegmenterResult
+        Model file, card and held-out scores.
+    pictures : tuple of ndarray (Y, X)
+        The last corrected frame: fluorescence, outlines before, after, and as corrected.
+    """
+
+    result: Any
+    pictures: tuple[np.ndarray, ...]
+
+
+def learn_job(request: LearnRequest, context: JobContext) -> Learnt:
     """Return the result of the fine-tuning; the model is in the user's folder then."""
     import_torch()
     from ..segmentation import SegmenterTraining, train_segmenter
@@ -50,7 +66,7 @@ def learn_job(request: LearnRequest, context: JobContext) -> Any:
     settings = SegmenterTraining(
         steps=request.steps, crop=request.crop, batch_size=request.batch_size
     )
-    return train_segmenter(
+    result = train_segmenter(
         list(request.images),
         list(request.labels),
         request.output,
@@ -60,6 +76,37 @@ def learn_job(request: LearnRequest, context: JobContext) -> Any:
         progress=context.progress,
         cancel=context.cancel,
     )
+    image, corrected = request.images[-1], request.labels[-1]
+    made = [
+        outlines(_segmented(image, model, request, context))
+        for model in (request.init, str(request.output))
+    ]
+    return Learnt(result, (np.asarray(image), *made, outlines(corrected)))
+
+
+def _segmented(
+    image: np.ndarray, model: str, request: LearnRequest, context: JobContext
+) -> np.ndarray:
+    from ..segmentation import segment
+
+    size_um = request.pixel_size_um
+    return np.asarray(segment(image, model, pixel_size_um=size_um, cancel=context.cancel))
+
+
+def outlines(labels: np.ndarray) -> np.ndarray:
+    """Return labels as a picture: objects grey, their borders white.
+
+    Examples
+    --------
+    >>> outlines(np.pad(np.ones((3, 3), int), 1))[2]
+    array([  0, 255,  90, 255,   0], dtype=uint8)
+    """
+    from skimage.segmentation import find_boundaries
+
+    marks = np.asarray(labels)
+    picture = np.where(marks > 0, 90, 0).astype(np.uint8)
+    picture[find_boundaries(marks, mode="inner")] = 255
+    return picture
 
 
 def free_path(folder: Path, stem: str) -> Path:

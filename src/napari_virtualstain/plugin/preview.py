@@ -16,7 +16,7 @@ from qtpy.QtCore import QObject, QTimer
 from .cleanup import Cleanup
 from .jobs import JobContext, JobRunner, Outcome, error_text
 from .layers import flat_geometry, geometry_of, has_layer, layer_name, provenance
-from .regions import visible_frame, visible_index
+from .regions import visible_index
 from .stain_job import StainRequest, display_limits, open_stainer
 
 _SETTLE_MS = 60
@@ -154,14 +154,3 @@ class LivePreview(QObject):
                 self._viewer.layers.selection.active = before
         else:
             layer.data = plane
-
-
-def visible_request(viewer: Any, layer: Any, **settings: Any) -> StainRequest:
-    """Return the request of staining what the viewer shows of `layer`, the whole plane."""
-    return StainRequest(
-        data=layer.data,
-        region=visible_frame(viewer, layer),
-        centre=visible_index(viewer, layer),
-        uncertainty=False,
-        **settings,
-    )

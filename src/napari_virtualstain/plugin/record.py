@@ -48,6 +48,7 @@ def recorded_settings(viewer: Any, layer: Any) -> Any:
         "stain": {
             "model": _name(made["stain"]["model"], may_be_add_on=True),
             "temporal": made["stain"].get("temporal", 0),
+            "uncertainty": made["stain"].get("uncertainty"),
         },
     }
     if "segment" in made:

@@ -8,25 +8,42 @@ from typing import Any
 from qtpy.QtWidgets import QFileDialog
 
 from ..errors import VirtualStainError
-from .controls import Choice, IntegerBox, NumberBox, add_row, button, in_row, new_form, note
+from .controls import (
+    Choice,
+    IntegerBox,
+    NumberBox,
+    add_row,
+    button,
+    check_box,
+    in_row,
+    new_form,
+    note,
+)
 from .fit_light import fit_text
 from .jobs import JobContext, Outcome, Work, error_text
 from .layer_choice import LayerChoice
 from .layers import axes_of, geometry_of, has_layer, sampling_of
 from .model_choice import ModelChoice
-from .preferences import preferences
 from .record import recorded_settings
 from .regions import visible_index, whole
 from .run_all_job import RunAllRequest, StepItem, run_all_job
 from .segment import SPLITS
-from .segment_job import Cut, SegmentRequest
+from .segment_job import Cut
 from .segment_job import Started as SegmentStarted
-from .shown import add_labels_layer, add_stain_layers, add_track_layers, track_sentence
+from .shown import (
+    add_labels_layer,
+    add_relabelled_layer,
+    add_stain_layer,
+    add_tracks_layer,
+    track_sentence,
+)
 from .stain import LOAD_FIRST, fitting_model, is_movie, nothing_fits
 from .stain_job import FitChecked, PlanesDone, StainRequest
 from .stain_job import Started as StainStarted
 from .step import StepWidget
-from .track_job import TrackRequest, TrackResult
+from .track_job import Relabelled, TrackRequest, TrackResult
+from .warm_up import WarmUp
+from .work_request import WorkRequest, work_fields
 
 
 class RunAllWidget(StepWidget):
@@ -44,6 +61,8 @@ class RunAllWidget(StepWidget):
         self._layers: dict[str, Any] = {}
         self._tracks: Any = None
         self._track_settings: dict[str, Any] = {}
+        self.warm_up = WarmUp(self)
+        self.cleanup.add(self.warm_up.stop)
         self._add_form(napari_viewer)
         self.source.chosen.connect(self._on_source)
         for choice in (self.generator, self.segmenter):
@@ -65,24 +84,17 @@ class RunAllWidget(StepWidget):
 
     def prepare(self) -> Work:
         """Return the work of all three steps."""
-        layer, chosen = self.source.value, preferences()
-        common: dict[str, Any] = {
-            "axes": axes_of(layer),
-            "region": whole(layer.data.shape),
-            "centre": visible_index(self.viewer, layer),
-            "pixel_size_um": self.pixel_size.value(),
-            "device": None if chosen.device == "auto" else chosen.device,
-            "preferences": chosen,
-        }
+        layer = self.source.value
+
+        def fields(model: Any) -> dict[str, Any]:
+            region, size_um = whole(layer.data.shape), self.pixel_size.value()
+            return work_fields(self.viewer, layer, region, model=model, pixel_size_um=size_um)
+
         request = RunAllRequest(
             stain=StainRequest(
-                data=layer.data,
-                model=str(self.generator.value),
-                tile=None,
-                uncertainty=False,
-                **common,
+                **fields(self.generator.value), uncertainty=self.uncertainty_box.isChecked()
             ),
-            segment=SegmentRequest(data=None, model=str(self.segmenter.value), **common),
+            segment=WorkRequest(**fields(self.segmenter.value)),
             cut=Cut(self.threshold.value(), self.min_area.value(), self.split.value),
             track=self.track_settings(),
             frame_interval_s=self.interval.value(),
@@ -99,12 +111,11 @@ class RunAllWidget(StepWidget):
         """Add each layer when its step begins, and show its planes as they come."""
         done: dict[str, list[Any]] = {"stain": [], "segment": []}
         for step in items:
-            if isinstance(step.item, StainStarted | SegmentStarted | TrackResult):
+            if isinstance(step.item, StainStarted | SegmentStarted | Relabelled | TrackResult):
                 self._add(step.item)
             elif isinstance(step.item, PlanesDone):
                 done["stain"].extend(step.item.indices)
-                if step.item.limits is not None and "stain" in self._layers:
-                    self._layers["stain"].contrast_limits = step.item.limits
+                self._set_limits(step.item)
             elif isinstance(step.item, FitChecked):
                 self.fit_note.setText(fit_text(step.item.level, step.item.reasons))
                 self.fit_note.setVisible(True)
@@ -114,6 +125,12 @@ class RunAllWidget(StepWidget):
             layer = self._layers.get(name)
             if layer is not None and visible_index(self.viewer, layer) in indices:
                 layer.refresh(extent=False, highlight=False)
+
+    def _set_limits(self, done: PlanesDone) -> None:
+        if done.limits is not None and "stain" in self._layers:
+            self._layers["stain"].contrast_limits = done.limits
+        if done.uncertainty_limits is not None and "uncertainty" in self._layers:
+            self._layers["uncertainty"].contrast_limits = (0.0, done.uncertainty_limits[1])
 
     def reset_choices(self, event: Any = None) -> None:
         """Follow the viewer's layers; a step whose layer was removed ends the run."""
@@ -170,6 +187,7 @@ class RunAllWidget(StepWidget):
         self.split.value = settings.segment.split
         self.max_gap.setValue(settings.track.max_gap)
         self._track_settings = settings.track.model_dump()
+        self.uncertainty_box.setChecked(bool(settings.stain.uncertainty))
         if settings.read.pixel_size_um:
             self.pixel_size.setValue(settings.read.pixel_size_um)
         if settings.read.frame_interval_s:
@@ -180,24 +198,29 @@ class RunAllWidget(StepWidget):
         request = self._request
         if request is None:
             return
+        where = self._name, self._geometry
         if isinstance(item, StainStarted):
-            self._layers["stain"], _ = add_stain_layers(
-                self.viewer, item, request.stain, self._name, self._geometry
-            )
+            layer = add_stain_layer(self.viewer, item, request.stain, *where)
+            self._layers["stain" if item.kind == "fluorescence" else item.kind] = layer
         elif isinstance(item, SegmentStarted):
             self._layers["segment"] = add_labels_layer(
-                self.viewer, item, request.segment, request.cut, self._name, self._geometry
+                self.viewer, item, request.segment, request.cut, *where
             )
+        elif isinstance(item, Relabelled):
+            add_relabelled_layer(self.viewer, item.labels, self._track_request(request), *where)
         elif len(item.data):
             self._tracks = item.tracks
-            made = TrackRequest(
-                labels=None,
-                intensity=None,
-                pixel_size_um=self.pixel_size.value(),
-                frame_interval_s=request.frame_interval_s,
-                settings=request.track,
-            )
-            add_track_layers(self.viewer, item, made, self._name, self._geometry)
+            add_tracks_layer(self.viewer, item, self._track_request(request), *where)
+
+    @staticmethod
+    def _track_request(request: RunAllRequest) -> TrackRequest:
+        return TrackRequest(
+            labels=None,
+            intensity=None,
+            pixel_size_um=request.stain.pixel_size_um or 1.0,
+            frame_interval_s=request.frame_interval_s,
+            settings=request.track,
+        )
 
     def _add_form(self, viewer: Any) -> None:
         form = new_form()
@@ -229,6 +252,12 @@ class RunAllWidget(StepWidget):
         self.max_gap = IntegerBox(3, 0, 1000, suffix=" frames")
         tooltip = "How long a mitochondrion may be out of sight and still keep its number"
         add_row(form, "Longest gap", self.max_gap, tooltip, name="max_gap")
+        self.uncertainty_box = check_box(
+            "Uncertainty and trust",
+            "Also add the error to be expected of each pixel, from which each track gets its "
+            "trust; takes up to eight times as long",
+            name="uncertainty",
+        )
         save = button(
             "Save what I did…",
             "Write the settings of the newest results to a file that 'virtualstain run --config' "
@@ -240,6 +269,7 @@ class RunAllWidget(StepWidget):
             "Load…", "Fill the form from a settings file", self._load, name="load_settings"
         )
         self.form.addLayout(form)
+        self.form.addWidget(self.uncertainty_box)
         self.form.addWidget(in_row(save, load))
         self.form.addStretch(1)
 
@@ -285,3 +315,4 @@ class RunAllWidget(StepWidget):
         self.render()
         if self.state.value == "idle" and self.why_not() is None:
             self.say("Ready to run all three steps.")
+            self.warm_up.soon()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from .jobs import JobContext
-from .segment_job import Cut, SegmentRequest, segment_job
+from .segment_job import Cut, segment_job
 from .segment_job import Started as SegmentStarted
 from .stain_job import StainRequest, stain_job
 from .stain_job import Started as StainStarted
 from .track_job import TrackRequest, TrackResult, track_job
+from .work_request import WorkRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class RunAllRequest:
     ----------
     stain : StainRequest
         Complete.
-    segment : SegmentRequest
+    segment : WorkRequest
         Its data is replaced by the stained movie.
     cut : Cut
         How maps become labels.
@@ -51,7 +52,7 @@ class RunAllRequest:
     """
 
     stain: StainRequest
-    segment: SegmentRequest
+    segment: WorkRequest
     cut: Cut
     track: dict[str, Any]
     frame_interval_s: float
@@ -59,25 +60,35 @@ class RunAllRequest:
 
 def run_all_job(request: RunAllRequest, context: JobContext) -> Iterator[StepItem]:
     """Yield the partial results of all steps, as they come."""
-    fluorescence: np.ndarray | None = None
+    made: dict[str, np.ndarray] = {}
     for stained in stain_job(request.stain, context):
         if isinstance(stained, StainStarted):
-            fluorescence = stained.fluorescence
+            made[stained.kind] = stained.data
         yield StepItem("stain", stained)
     labels: np.ndarray | None = None
-    segment = replace(request.segment, data=fluorescence)
+    segment = replace(request.segment, data=made["fluorescence"])
     for segmented in segment_job(segment, request.cut, context):
         if isinstance(segmented, SegmentStarted):
             labels = segmented.labels
         yield StepItem("segment", segmented)
-    result: TrackResult = track_job(
-        TrackRequest(
-            labels=labels,
-            intensity=fluorescence,
-            pixel_size_um=request.stain.pixel_size_um or 1.0,
-            frame_interval_s=request.frame_interval_s,
-            settings=request.track,
-        ),
-        context,
+    wanted = TrackRequest(
+        labels=labels,
+        intensity=made["fluorescence"],
+        pixel_size_um=request.stain.pixel_size_um or 1.0,
+        frame_interval_s=request.frame_interval_s,
+        settings=request.track,
+        uncertainty=made.get("uncertainty"),
     )
+    tracking = track_job(wanted, context)
+    result: TrackResult = yield from _as_items(tracking)
     yield StepItem("track", result)
+
+
+def _as_items(job: Generator[Any, None, Any]) -> Generator[StepItem, None, Any]:
+    """Yield what tracking yields as items of its step; return what it returns."""
+    while True:
+        try:
+            item = next(job)
+        except StopIteration as stop:
+            return stop.value
+        yield StepItem("track", item)

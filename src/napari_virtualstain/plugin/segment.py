@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-from itertools import product
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QSlider
 
 from .addons import ADDON
 from .controls import Choice, NumberBox, add_row, button, in_row, new_form
+from .corrections import Corrections
+from .film import FilmStrip
 from .jobs import JobContext, JobRunner, Outcome, Work, error_text
 from .layer_choice import LayerChoice
-from .layers import (
-    axes_of,
-    base_name,
-    geometry_of,
-    has_layer,
-    sampling_of,
-    shifted,
-)
-from .learn_job import LearnRequest, free_path, learn_job
+from .layers import base_name, geometry_of, has_layer, sampling_of, shifted
+from .learn_job import LearnRequest, Learnt, free_path, learn_job
+from .measuring import VisibleMeasures
 from .model_choice import ModelChoice
 from .movie import Movie
-from .preferences import preferences
 from .region_choice import RegionChoice
 from .regions import visible_index
-from .segment_job import Cut, SegmentRequest, Session, Started, cut_job, segment_job
+from .segment_job import Cut, Session, Started, cut_job, segment_job
 from .shown import add_labels_layer, as_dict
 from .stain import DEVICES, is_movie, nothing_fits
 from .step import StepWidget
-from .table import FrameTable
+from .warm_up import WarmUp
+from .work_request import WorkRequest, work_fields
 
 _SETTLE_MS = 40
 SPLITS = [("along the skeleton", "skeleton"), ("at blobs", "log"), ("not at all", "none")]
-SHOWN = ["label", "shape_class", "area_um2", "skeleton_length_um", "aspect_ratio", "branches"]
 
 
 class SegmentWidget(StepWidget):
@@ -53,25 +46,20 @@ class SegmentWidget(StepWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         self._session: Session | None = None
-        self._request: SegmentRequest | None = None
-        self._source_data: Any = None
+        self._request: WorkRequest | None = None
+        self._source: Any = None
         self._layer: Any = None
-        self._painted: set[tuple[int, ...]] = set()
         self._geometry: dict[str, Any] = {}
-        self._name = ""
         self._pending_cut = False
-        self._pending_measure = False
-        self._measured: tuple[int, ...] | None = None
+        self.corrections = Corrections(self.render)
+        self.measures = VisibleMeasures(napari_viewer, self.say, self)
+        self.table = self.measures.table
         self.cutter = JobRunner(self)
         self.cutter.produced.connect(self._on_planes)
         self.cutter.conclude = self._after_cut
-        self.measurer = JobRunner(self)
-        self.measurer.conclude = self._after_measuring
+        self.warm_up = WarmUp(self)
+        self.cleanup.add(self.warm_up.stop)
         self._add_form(napari_viewer)
-        self._remeasure = QTimer(self)
-        self._remeasure.setSingleShot(True)
-        self._remeasure.setInterval(0)
-        self._remeasure.timeout.connect(self._measure)
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.setInterval(_SETTLE_MS)
@@ -87,7 +75,7 @@ class SegmentWidget(StepWidget):
         self.region.kind.currentIndexChanged.connect(lambda _index: self._refresh_state())
         self.cleanup.connect(napari_viewer.dims.events.point, self._on_moved)
         self.cleanup.add(self.cutter.canceller())
-        self.cleanup.add(self.measurer.canceller())
+        self.cleanup.add(self.measures.runner.canceller())
         self._on_source()
 
     def why_not(self) -> str | None:
@@ -107,22 +95,18 @@ class SegmentWidget(StepWidget):
         """Return the work of segmenting the chosen region."""
         layer = self.source.value
         region = self.region.region_of(layer)
-        chosen = preferences()
-        device = self.device.value or chosen.device
-        request = SegmentRequest(
-            data=layer.data,
-            axes=axes_of(layer),
-            region=region,
-            centre=visible_index(self.viewer, layer),
-            model=str(self.model.value),
+        fields = work_fields(
+            self.viewer,
+            layer,
+            region,
+            model=self.model.value,
             pixel_size_um=self.pixel_size.value(),
-            device=None if device == "auto" else device,
-            preferences=chosen,
+            device=self.device.value,
         )
         self._forget()
         self._geometry = shifted(geometry_of(layer), region.offset)
-        self._name, cut = layer.name, self.cut
-        self._request, self._source_data = request, layer.data
+        self._request, self._source, cut = WorkRequest(**fields), layer, self.cut
+        request = self._request
 
         def work(context: JobContext) -> Any:
             return segment_job(request, cut, context)
@@ -138,25 +122,24 @@ class SegmentWidget(StepWidget):
 
     def learn(self, *, steps: int = 150, crop: int = 128, batch_size: int = 6) -> None:
         """Fine-tune the segmenter on the frames that were painted on."""
-        layer, source = self._layer, self._source_data
-        if self.state.is_active or layer is None or source is None or not self._painted:
+        request, painted = self._request, self.corrections
+        if self.state.is_active or painted.layer is None or request is None or not painted.planes:
             return
         from ..models import user_model_folder
 
-        offset = self._session.region.offset if self._session is not None else ()
-        movie = Movie(source, "tzyx"[-source.ndim :])
-        frames = sorted(self._painted)
-        window = self._session.region.slices[-2:] if self._session is not None else ()
-        places = [tuple(i + o for i, o in zip(f, offset, strict=False)) for f in frames]
-        labels = tuple(np.array(layer.data[frame]) for frame in frames)
-        start = str(self.model.value)
-        size_um, name = self.pixel_size.value(), base_name(self._name)
-        output = free_path(user_model_folder(), f"{name} corrected")
+        movie = Movie(request.data, request.axes)
+        # the plane that the user looks at last: it is shown before and after
+        frames = sorted(painted.planes, key=lambda frame: (frame == self._visible(), frame))
+        window = (request.region.slices[-2], request.region.slices[-1])
+        places = [self._in_source(frame) for frame in frames]
+        labels = tuple(np.array(painted.layer.data[frame]) for frame in frames)
+        start, size_um = str(self.model.value), self.pixel_size.value()
+        output = free_path(user_model_folder(), f"{base_name(self._source.name)} corrected")
 
         def work(context: JobContext) -> Any:
-            images = tuple(movie.plane(place)[window] for place in places)
-            request = LearnRequest(images, labels, start, size_um, output, steps, crop, batch_size)
-            return learn_job(request, context)
+            images = tuple(movie.plane(place, window) for place in places)
+            wanted = LearnRequest(images, labels, start, size_um, output, steps, crop, batch_size)
+            return learn_job(wanted, context)
 
         self.runner.start(work, "Learn from corrections")
 
@@ -170,7 +153,7 @@ class SegmentWidget(StepWidget):
         """Also say whether there is anything to learn from."""
         super().render()
         if hasattr(self, "learn_button"):
-            ready = bool(self._painted) and not self.state.is_active
+            ready = bool(self.corrections.planes) and not self.state.is_active
             addon = str(self.model.value).startswith(ADDON)
             self.learn_button.setEnabled(ready and not addon)
             self.learn_button.setToolTip(
@@ -181,16 +164,26 @@ class SegmentWidget(StepWidget):
 
     def on_result(self, value: Any) -> str:
         """Keep the session, so that settings can change the labels; or choose what was learnt."""
-        if not isinstance(value, Session):
-            self.model.refresh()
-            self.model.value = str(value.path)
-            return f"{value.card.name} is chosen. {value.summary}"
+        if isinstance(value, Learnt):
+            return self._show_learnt(value)
         self._session = value
         count = int(value.labels.max(initial=0))
-        self._measure()
+        self.measures.measure()
         if not count:
             return "No mitochondrion was found. Lower the threshold."
-        return f"Segmented {self._name}; threshold and split now act at once."
+        return f"Segmented {self._source.name}; threshold and split now act at once."
+
+    def _show_learnt(self, learnt: Learnt) -> str:
+        """Choose the new model and show what it changed on a corrected frame."""
+        self.model.refresh()
+        self.model.value = str(learnt.result.path)
+        self.pictures.show_pictures(
+            list(learnt.pictures), ["image", "before", "after", "corrected"]
+        )
+        self.pictures.setVisible(True)
+        return (
+            f"{learnt.result.card.name} is chosen; press Segment to use it. {learnt.result.summary}"
+        )
 
     def on_end(self, outcome: Outcome) -> None:
         """Draw the last state of the layer."""
@@ -200,9 +193,8 @@ class SegmentWidget(StepWidget):
         """Stop the threads beside the main one, too."""
         if not self._closed:
             self._settle.stop()
-            self._remeasure.stop()
             self.cutter.abandon()
-            self.measurer.abandon()
+            self.measures.stop()
         super().tear_down()
 
     def _add_form(self, viewer: Any) -> None:
@@ -240,10 +232,6 @@ class SegmentWidget(StepWidget):
         add_row(
             form, "Split", self.split, "How touching mitochondria are taken apart", name="split"
         )
-        self.table = FrameTable()
-        self.table.setAccessibleName("Mitochondria of the visible frame")
-        self.table.setToolTip("Mitochondria of the visible frame; choosing one selects its label")
-        self.table.row_chosen.connect(self._select_label)
         self.learn_button = button(
             "Learn from corrections",
             "Correct the labels of a frame with the brush first",
@@ -253,15 +241,21 @@ class SegmentWidget(StepWidget):
         self.form.addLayout(form)
         self.form.addWidget(self.table, 1)
         self.form.addWidget(self.learn_button)
+        self.pictures = FilmStrip()
+        self.pictures.setToolTip("A corrected frame: image, outlines before, after, as corrected")
+        self.pictures.setVisible(False)
+        self.form.addWidget(self.pictures)
 
     def _add_layer(self, started: Started) -> None:
         if self._request is None:  # the dock was closed meanwhile
             return
+        request, source = self._request, self._source
         self._layer = add_labels_layer(
-            self.viewer, started, self._request, self.cut, self._name, self._geometry
+            self.viewer, started, request, self.cut, source.name, self._geometry
         )
-        self._layer.events.paint.connect(self._on_paint)
-        self._layer.events.selected_label.connect(self._on_label)
+        self.corrections.watch(self._layer)
+        size_um = request.pixel_size_um or 1.0
+        self.measures.watch(self._layer, source, request.region, size_um)
 
     def _on_planes(self, indices: list[Any]) -> None:
         if self._layer is None or not indices:
@@ -270,7 +264,7 @@ class SegmentWidget(StepWidget):
             self._forget()
         elif self._visible() in indices:
             self._refresh_layer()
-            self._measure()
+            self.measures.measure()
 
     def _cut_again(self) -> None:
         """Label anew with the settings of the moment, the visible frame first."""
@@ -281,7 +275,8 @@ class SegmentWidget(StepWidget):
             self._pending_cut = True
             self.cutter.cancel()
             return
-        cut, centre, spared = self.cut, self._centre(), frozenset(self._painted)
+        cut, centre = self.cut, self._in_source(self._visible())
+        spared = frozenset(self.corrections.planes)
         layer.metadata["virtualstain"]["settings"].update(as_dict(cut))
 
         def work(context: JobContext) -> Any:
@@ -298,73 +293,17 @@ class SegmentWidget(StepWidget):
             self._settle.start()
         return outcome
 
-    def _measure(self) -> None:
-        """Measure the visible frame in a thread."""
-        layer = self._layer
-        if layer is None or self._layer_is_gone():
-            return
-        if self.measurer.state.is_active:
-            self._pending_measure = True
-            return
-        index = self._visible()
-        plane = np.array(layer.data[index])
-        size = self.pixel_size.value()
-
-        def work(_context: JobContext) -> tuple[tuple[int, ...], pd.DataFrame]:
-            from ..segmentation import measure
-
-            return index, measure(plane, pixel_size_um=size)
-
-        self.measurer.start(work, "Measure mitochondria")
-
-    def _after_measuring(self, outcome: Outcome) -> Outcome:
-        if outcome.error is not None and not outcome.cancelled:
-            self.say(error_text(outcome.error))
-        elif outcome.error is None and self._layer is not None:
-            self._measured, table = outcome.value
-            first = [name for name in SHOWN if name in table]
-            others = [name for name in table.columns if name not in (*first, "frame")]
-            self.table.show_frame(table[first + others])
-            self._layer.features = table.rename(columns={"label": "index"})
-        if self._pending_measure:
-            self._pending_measure = False
-            self._remeasure.start()  # the runner is still busy with this job's end
-        return outcome
-
     def _on_moved(self, _event: Any = None) -> None:
-        idle = self._layer is not None and not self.state.is_active
-        if idle and self._visible() != self._measured:
-            self._measure()
-
-    def _on_paint(self, event: Any) -> None:
-        """Remember which planes were painted: cutting again must not lose corrections."""
-        shape = event.source.data.shape[:-2]
-        for indices, *_ in event.value:
-            painted = [
-                range(*part.indices(size)) if isinstance(part, slice) else np.unique(part).tolist()
-                for part, size in zip(indices[:-2], shape, strict=False)
-            ]
-            self._painted.update(product(*painted))
-        self.render()
-
-    def _on_label(self, _event: Any = None) -> None:
-        if self._layer is None or self.table.frame.empty:
-            return
-        rows = np.flatnonzero(self.table.frame["label"] == self._layer.selected_label)
-        if len(rows):
-            self.table.choose(int(rows[0]))
-
-    def _select_label(self, row: int) -> None:
-        if self._layer is not None and has_layer(self.viewer, self._layer):
-            self._layer.selected_label = int(self.table.frame["label"].iloc[row])
+        if not self.state.is_active:
+            self.measures.measure_if_moved()
 
     def _visible(self) -> tuple[int, ...]:
         return visible_index(self.viewer, self._layer)
 
-    def _centre(self) -> tuple[int, ...]:
-        """Return the visible plane as an index into the source of the session."""
-        offset = self._session.region.offset if self._session is not None else ()
-        return tuple(i + o for i, o in zip(self._visible(), offset, strict=False))
+    def _in_source(self, index: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the place of a plane of the labels in their source."""
+        offset = self._request.region.offset if self._request is not None else ()
+        return tuple(i + o for i, o in zip(index, offset, strict=False))
 
     def _refresh_layer(self) -> None:
         if self._layer is not None and has_layer(self.viewer, self._layer):
@@ -378,9 +317,9 @@ class SegmentWidget(StepWidget):
         self.cancel()
         self.cutter.abandon()
         self._layer, self._session = None, None
-        self._painted.clear()
-        self._measured = None
-        self.table.show_frame(pd.DataFrame())
+        self.corrections.forget()
+        self.measures.forget()
+        self.render()
 
     def _on_source(self, *_: Any) -> None:
         layer = self.source.value
@@ -396,3 +335,4 @@ class SegmentWidget(StepWidget):
             stated = sampling_of(self.source.value).pixel_size_um
             unknown = "The layer does not state its pixel size. Correct it here."
             self.say("Ready to segment." if stated else unknown)
+            self.warm_up.soon()

@@ -18,10 +18,10 @@ from .addons import ADDON
 from .background import import_torch
 from .jobs import JobContext
 from .movie import Movie
-from .preferences import Preferences
 from .regions import Region, outward
 from .results import GIB, allocate
 from .stopping import stop_inside
+from .work_request import WorkRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,40 +44,6 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentRequest:
-    """Everything that the thread needs, copied from the dock in the GUI thread.
-
-    Attributes
-    ----------
-    data : array (…, Y, X)
-        Fluorescence, lazy or not.
-    axes : str
-        Its axes.
-    region : Region
-        The part to segment.
-    centre : tuple of int
-        The visible plane, as an index into the leading axes of `data`.
-    model : str
-        Name or path, or an add-on's name behind ``addon:``.
-    pixel_size_um : float or None
-        Of the data.
-    device : str or None
-        None lets the engine choose.
-    preferences : Preferences
-        Where large results go, and how much is kept in memory.
-    """
-
-    data: Any
-    axes: str
-    region: Region
-    centre: tuple[int, ...]
-    model: str
-    pixel_size_um: float | None
-    device: str | None
-    preferences: Preferences
-
-
-@dataclass(frozen=True, slots=True)
 class Started:
     """The labels exist; planes will be written into them.
 
@@ -97,7 +63,7 @@ class Started:
 class MapSegmenter:
     """Labels planes with a model, and keeps the maps within a memory limit."""
 
-    def __init__(self, request: SegmentRequest, cancel: CancelToken) -> None:
+    def __init__(self, request: WorkRequest, cancel: CancelToken) -> None:
         import_torch()
         from ..inference import use_threads
         from ..models import load_model
@@ -144,7 +110,7 @@ class MapSegmenter:
 class AddonSegmenter:
     """The same for a segmenter that another package added; it has no maps."""
 
-    def __init__(self, request: SegmentRequest, cancel: CancelToken) -> None:
+    def __init__(self, request: WorkRequest, cancel: CancelToken) -> None:
         from ..hooks import segmenters
 
         name = request.model.removeprefix(ADDON)
@@ -185,7 +151,7 @@ class Session:
 
 
 def segment_job(
-    request: SegmentRequest, cut: Cut, context: JobContext
+    request: WorkRequest, cut: Cut, context: JobContext
 ) -> Generator[Started | tuple[int, ...], None, Session]:
     """Yield the indices of labelled planes, the visible one first; return the session."""
     context.progress(Progress(0, None, "frame", "loading the model"))

@@ -5,17 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Image, Labels, Tracks
+from qtpy.QtCore import QTimer
 
-from .layers import layer_name, provenance
-from .segment_job import Cut, SegmentRequest
+from .background import collecting_later
+from .layers import has_layer, layer_name, provenance
+from .segment_job import Cut
 from .segment_job import Started as SegmentStarted
 from .stain_job import StainRequest
 from .stain_job import Started as StainStarted
+from .work_request import WorkRequest
 
 if TYPE_CHECKING:
     from .track_job import TrackRequest, TrackResult
 
 Geometry = dict[str, Any]
+_SHOWN_AFTER_MS = 30
 COLOUR_BY = {
     "identity": ("track_id", "hsv"),
     "speed": ("speed_um_per_s", "viridis"),
@@ -24,13 +29,37 @@ COLOUR_BY = {
 }
 
 
-def add_stain_layers(
+def insert(viewer: Any, layer: Any) -> Any:
+    """Insert `layer` into the viewer without one long stand-still, and return it.
+
+    napari takes 75 ms to make the controls and the drawing of a layer, and 30 ms to draw it
+    for the first time. Inserted hidden and shown a little later, these do not fall together.
+    """
+    visible, layer.visible = layer.visible, False
+    with collecting_later():
+        viewer.add_layer(layer)
+
+    def show() -> None:
+        if has_layer(viewer, layer):  # the viewer may have been closed meanwhile
+            layer.visible = True
+
+    if visible:
+        QTimer.singleShot(_SHOWN_AFTER_MS, show)
+    return layer
+
+
+def add_stain_layer(
     viewer: Any, started: StainStarted, request: StainRequest, name: str, geometry: Geometry
-) -> tuple[Any, Any]:
-    """Add the fluorescence layer, and that of the uncertainty or None; return both."""
-    common = {
-        "contrast_limits": (0.0, 1.0),
-        "metadata": provenance(
+) -> Any:
+    """Add the layer of the fluorescence, or that of its uncertainty, and return it."""
+    looks: dict[str, Any] = {"colormap": "green", "blending": "additive"}
+    if started.kind == "uncertainty":
+        looks = {"colormap": "magma", "visible": False}
+    layer = Image(
+        started.data,
+        name=layer_name(name, started.kind),
+        contrast_limits=(0.0, 1.0),
+        metadata=provenance(
             "stain",
             name,
             model=started.model_name,
@@ -41,42 +70,28 @@ def add_stain_layers(
                 "device": request.device,
                 "tile": request.tile,
                 "temporal": request.temporal,
+                "uncertainty": request.uncertainty,
                 "offset": request.region.offset,
                 "shape": request.region.shape,
             },
         ),
+        **looks,
         **geometry,
-    }
-    errors = None
-    if started.uncertainty is not None:
-        errors = viewer.add_image(
-            started.uncertainty,
-            name=layer_name(name, "uncertainty"),
-            colormap="magma",
-            visible=False,
-            **common,
-        )
-    layer = viewer.add_image(
-        started.fluorescence,
-        name=layer_name(name, "fluorescence"),
-        colormap="green",
-        blending="additive",
-        **common,
     )
-    return layer, errors
+    return insert(viewer, layer)
 
 
 def add_labels_layer(
     viewer: Any,
     started: SegmentStarted,
-    request: SegmentRequest,
+    request: WorkRequest,
     cut: Cut,
     name: str,
     geometry: Geometry,
 ) -> Any:
     """Add the layer of labels and return it."""
     settings = {"model": request.model, "pixel_size_um": request.pixel_size_um, **as_dict(cut)}
-    return viewer.add_labels(
+    layer = Labels(
         started.labels,
         name=layer_name(name, "mitochondria"),
         opacity=0.6,
@@ -89,9 +104,24 @@ def add_labels_layer(
         ),
         **geometry,
     )
+    return insert(viewer, layer)
 
 
-def add_track_layers(
+def add_relabelled_layer(
+    viewer: Any, labels: Any, request: TrackRequest, name: str, geometry: Geometry
+) -> Any:
+    """Add the labels in which a mitochondrion keeps its number, and return the layer."""
+    layer = Labels(
+        np.asarray(labels),
+        name=layer_name(name, "tracked"),
+        metadata=provenance("relabel", name, settings=_track_settings(request)),
+        opacity=0.5,
+        **geometry,
+    )
+    return insert(viewer, layer)
+
+
+def add_tracks_layer(
     viewer: Any,
     result: TrackResult,
     request: TrackRequest,
@@ -99,28 +129,17 @@ def add_track_layers(
     geometry: Geometry,
     colour: str = "identity",
 ) -> Any:
-    """Add labels that keep their number, if there are any, and the tracks; return the latter."""
-    settings = {
-        "config": request.settings,
-        "interval": request.frame_interval_s,
-        "pixel_size_um": request.pixel_size_um,
-    }
-    metadata = provenance("track", name, settings=settings)
-    if result.labels is not None:
-        viewer.add_labels(
-            np.asarray(result.labels),
-            name=layer_name(name, "tracked"),
-            metadata=provenance("relabel", name, settings=settings),
-            opacity=0.5,
-            **geometry,
-        )
+    """Add the layer of the tracks and return it."""
     column, colormap = COLOUR_BY[colour]
-    return viewer.add_tracks(
+    layer = Tracks(
         result.data,
         features=result.features,
         graph=result.graph,
         name=layer_name(name, "tracks"),
-        metadata={**metadata, "tracks": result.tracks},
+        metadata={
+            **provenance("track", name, settings=_track_settings(request)),
+            "tracks": result.tracks,
+        },
         tail_length=min(30, int(result.data[:, 1].max()) + 1),
         tail_width=3,
         blending="translucent",
@@ -128,6 +147,15 @@ def add_track_layers(
         colormap=colormap,
         **geometry,
     )
+    return insert(viewer, layer)
+
+
+def _track_settings(request: TrackRequest) -> dict[str, Any]:
+    return {
+        "config": request.settings,
+        "interval": request.frame_interval_s,
+        "pixel_size_um": request.pixel_size_um,
+    }
 
 
 def track_sentence(tracks: Any) -> str:

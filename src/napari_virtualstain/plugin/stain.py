@@ -20,13 +20,14 @@ from .layers import (
     shifted,
 )
 from .model_choice import ModelChoice
-from .preferences import preferences
-from .preview import LivePreview, visible_request
+from .preview import LivePreview
 from .region_choice import RegionChoice
-from .regions import visible_index
-from .shown import add_stain_layers
+from .regions import Region, visible_frame, visible_index
+from .shown import add_stain_layer
 from .stain_job import FitChecked, PlanesDone, StainRequest, Started, stain_job
 from .step import StepWidget
+from .warm_up import WarmUp
+from .work_request import work_fields
 
 LOAD_FIRST = "Load a bright-field movie first (dock Load time-lapse, or drop a file)."
 DEVICES = [
@@ -83,6 +84,8 @@ class StainWidget(StepWidget):
         self._geometry: dict[str, Any] = {}
         self._layer: Any = None
         self._error_layer: Any = None
+        self.warm_up = WarmUp(self)
+        self.cleanup.add(self.warm_up.stop)
         form = new_form()
         self.source = self.add_choice(
             LayerChoice(
@@ -181,12 +184,9 @@ class StainWidget(StepWidget):
         layer = self.source.value
         region = self.region.region_of(layer)
         request = StainRequest(
-            data=layer.data,
-            region=region,
-            centre=visible_index(self.viewer, layer),
+            **self._fields(layer, region),
             uncertainty=self.uncertainty_box.isChecked(),
             temporal=_STEADY_RADIUS if self.steady_box.isChecked() else 0,
-            **self._settings(layer),
         )
         self._request = request
         self._geometry = shifted(geometry_of(layer), region.offset)
@@ -203,7 +203,7 @@ class StainWidget(StepWidget):
         finished: list[tuple[int, ...]] = []
         for item in items:
             if isinstance(item, Started):
-                self._add_layers(item)
+                self._add_layer(item)
             elif isinstance(item, PlanesDone):
                 finished.extend(item.indices)
                 self._set_limits(item)
@@ -231,23 +231,22 @@ class StainWidget(StepWidget):
                 self._layer = self._error_layer = None
                 self.cancel()
 
-    def _settings(self, layer: Any) -> dict[str, Any]:
-        chosen = preferences()
-        device = self.device.value or chosen.device
-        return {
-            "axes": axes_of(layer),
-            "model": str(self.model.value),
-            "pixel_size_um": self.pixel_size.value(),
-            "device": None if device == "auto" else device,
-            "tile": self.tile.value() or None,
-            "preferences": chosen,
-        }
+    def _fields(self, layer: Any, region: Region) -> dict[str, Any]:
+        fields = work_fields(
+            self.viewer,
+            layer,
+            region,
+            model=self.model.value,
+            pixel_size_um=self.pixel_size.value(),
+            device=self.device.value,
+        )
+        return {**fields, "tile": self.tile.value() or None}
 
     def _visible_request(self) -> tuple[StainRequest, Any] | None:
         layer = self.source.value
         if layer is None or self.model.why_not() is not None:
             return None
-        return visible_request(self.viewer, layer, **self._settings(layer)), layer
+        return StainRequest(**self._fields(layer, visible_frame(self.viewer, layer))), layer
 
     def _on_preview(self, checked: bool) -> None:
         if checked:
@@ -278,11 +277,14 @@ class StainWidget(StepWidget):
         if done.uncertainty_limits is not None and self._error_layer is not None:
             self._error_layer.contrast_limits = (0.0, done.uncertainty_limits[1])
 
-    def _add_layers(self, started: Started) -> None:
-        if self._request is not None:  # None when the dock was closed meanwhile
-            self._layer, self._error_layer = add_stain_layers(
-                self.viewer, started, self._request, self._name, self._geometry
-            )
+    def _add_layer(self, started: Started) -> None:
+        if self._request is None:  # the dock was closed meanwhile
+            return
+        layer = add_stain_layer(self.viewer, started, self._request, self._name, self._geometry)
+        if started.kind == "uncertainty":
+            self._error_layer = layer
+        else:
+            self._layer = layer
 
     def _on_layer(self, layer: Any) -> None:
         # on a new layer only: the user's own choice of a model must not be undone
@@ -313,3 +315,4 @@ class StainWidget(StepWidget):
         self.render()
         if self.state.value == "idle" and self.why_not() is None:
             self.say("Ready to stain.")
+            self.warm_up.soon()

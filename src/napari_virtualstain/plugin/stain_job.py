@@ -14,74 +14,50 @@ from .addons import ADDON
 from .background import import_torch
 from .jobs import JobContext
 from .movie import Movie
-from .preferences import Preferences
-from .regions import Region, outward
+from .regions import outward
 from .results import allocate
 from .stopping import stop_inside
+from .work_request import WorkRequest
 
 Stained = tuple[np.ndarray, np.ndarray | None]
 _GRID = 32  # a multiple of every network's stride, so that a window falls on its grid
 
 
 @dataclass(frozen=True, slots=True)
-class StainRequest:
-    """Everything that the thread needs, copied from the dock in the GUI thread.
+class StainRequest(WorkRequest):
+    """What to stain, and how.
 
     Attributes
     ----------
-    data : array
-        The bright-field layer's data, lazy or not, (…, Y, X).
-    axes : str
-        Its axes.
-    region : Region
-        The part to stain.
-    centre : tuple of int
-        The visible plane, as an index into the leading axes of `data`.
-    model : str
-        Name or path, or an add-on's name behind ``addon:``.
-    pixel_size_um : float or None
-        Of the data.
-    device : str or None
-        None lets the engine choose.
     tile : int or None
         None lets the engine choose.
     uncertainty : bool
         Whether to return the expected error as well.
-    preferences : Preferences
-        Where large results go.
     temporal : int
         Frames before and after over which flicker is averaged away; 0 for none.
     """
 
-    data: Any
-    axes: str
-    region: Region
-    centre: tuple[int, ...]
-    model: str
-    pixel_size_um: float | None
-    device: str | None
-    tile: int | None
-    uncertainty: bool
-    preferences: Preferences
+    tile: int | None = None
+    uncertainty: bool = False
     temporal: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The result arrays exist; planes will be written into them.
+    """A result array exists; planes will be written into it.
 
     Attributes
     ----------
-    fluorescence : ndarray
+    kind : {"fluorescence", "uncertainty"}
+        What it holds.
+    data : ndarray
         Zeros where no plane was written yet.
-    uncertainty : ndarray or None
-        Likewise, the expected error.
     model_name, model_sha256 : str
         For the layer's metadata.
     """
 
-    fluorescence: np.ndarray
-    uncertainty: np.ndarray | None
+    kind: str
+    data: np.ndarray
     model_name: str
     model_sha256: str
 
@@ -228,11 +204,13 @@ def stain_job(
     context.progress(_starting())
     stainer = open_stainer(request, context.cancel)
     shape = request.region.shape
-    results = [_allocate(shape, request)]
+    kinds = ["fluorescence"]
     if request.uncertainty and isinstance(stainer, PlaneStainer):
-        results.append(_allocate(shape, request))
-    yield Started(results[0], results[1] if len(results) > 1 else None, *stainer.provenance)
-    context.wait_until_shown()
+        kinds.append("uncertainty")
+    results = [_allocate(shape, request) for _ in kinds]
+    for kind, result in zip(kinds, results, strict=True):
+        yield Started(kind, result, *stainer.provenance)
+        context.wait_until_shown()  # each layer costs the window a tenth of a second
     leading, offset = shape[:-2], request.region.offset
     centre = [
         int(np.clip(c - o, 0, n - 1))

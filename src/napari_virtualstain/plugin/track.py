@@ -8,11 +8,11 @@ from .addons import ADDON, addon_names
 from .controls import Choice, NumberBox, add_row, check_box, new_form, note
 from .jobs import JobContext, Work
 from .layer_choice import LayerChoice
-from .layers import axes_of, find_layer, geometry_of, has_layer, layer_name, sampling_of
-from .shown import COLOUR_BY, add_track_layers, track_sentence
+from .layers import axes_of, geometry_of, has_layer, sampling_of, uncertainty_of
+from .shown import COLOUR_BY, add_relabelled_layer, add_tracks_layer, track_sentence
 from .stain import is_movie
 from .step import StepWidget
-from .track_job import TrackRequest, TrackResult, track_job
+from .track_job import Relabelled, TrackRequest, TrackResult, track_job
 
 
 def is_label_movie(layer: Any) -> bool:
@@ -139,16 +139,10 @@ class TrackWidget(StepWidget):
             "fission_fusion": self.events_box.isChecked(),
         }
 
-    def _uncertainty_of(self, intensity: Any, shape: tuple[int, ...]) -> Any:
-        """Return the expected error that was stained with the fluorescence, if there is one."""
-        if intensity is None:
-            return None
-        errors = find_layer(self.viewer, layer_name(intensity.name, "uncertainty"))
-        return None if errors is None or errors.data.shape != shape else errors.data
-
     def prepare(self) -> Work:
         """Return the work of tracking the chosen labels."""
         layer, intensity, mode = self.source.value, self.intensity.value, str(self.mode.value)
+        errors = uncertainty_of(self.viewer, intensity) if intensity is not None else None
         request = TrackRequest(
             labels=layer.data,
             intensity=intensity.data if intensity is not None else None,
@@ -157,23 +151,31 @@ class TrackWidget(StepWidget):
             settings=self.settings(),
             tracker=mode.removeprefix(ADDON) if mode.startswith(ADDON) else None,
             relabel=self.relabel_box.isChecked(),
-            uncertainty=self._uncertainty_of(intensity, layer.data.shape),
+            uncertainty=errors.data if errors is not None else None,
         )
         self._request = request
         self._source_name, self._geometry = layer.name, geometry_of(layer)
 
-        def work(context: JobContext) -> TrackResult:
+        def work(context: JobContext) -> Any:
             return track_job(request, context)
 
         return work
 
+    def on_items(self, items: list[Any]) -> None:
+        """Add the labels that keep their number."""
+        for item in items:
+            if isinstance(item, Relabelled) and self._request is not None:
+                add_relabelled_layer(
+                    self.viewer, item.labels, self._request, self._source_name, self._geometry
+                )
+
     def on_result(self, value: TrackResult) -> str:
-        """Add the Tracks layer and the labels that keep their number."""
+        """Add the Tracks layer."""
         if not len(value.data):
             return "No track was found. Lower the shortest track, or check the labels."
         if self._request is None:
             return "The dock was closed meanwhile."
-        self._tracks_layer = add_track_layers(
+        self._tracks_layer = add_tracks_layer(
             self.viewer,
             value,
             self._request,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +45,19 @@ class TrackRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Relabelled:
+    """Labels whose values are track numbers.
+
+    Attributes
+    ----------
+    labels : ndarray of int, (T, Y, X)
+        The labels.
+    """
+
+    labels: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
 class TrackResult:
     """What the dock shows.
 
@@ -57,26 +71,27 @@ class TrackResult:
         One row a row of `data`: what tracks can be coloured by.
     graph : dict
         Parents of each track.
-    labels : ndarray or None
-        Labels whose values are track numbers.
     """
 
     tracks: Any
     data: np.ndarray
     features: pd.DataFrame
     graph: dict[int, list[int]]
-    labels: Any
 
 
-def track_job(request: TrackRequest, context: JobContext) -> TrackResult:
-    """Return the tracks of the request with their features."""
+def track_job(
+    request: TrackRequest, context: JobContext
+) -> Generator[Relabelled, None, TrackResult]:
+    """Yield the labels that keep their number; return the tracks with their features."""
     tracks = _addon_tracks(request) if request.tracker else _own_tracks(request, context)
     if request.uncertainty is not None and request.intensity is not None:
         tracks = _trusted(tracks, request)
     data, properties, graph = tracks.to_napari()
     features = track_features(data, properties, request.pixel_size_um, request.frame_interval_s)
-    labels = np.asarray(tracks.relabel(request.labels)) if request.relabel else None
-    return TrackResult(tracks, data, features, graph, labels)
+    if request.relabel and len(data):
+        yield Relabelled(np.asarray(tracks.relabel(request.labels)))
+        context.wait_until_shown()  # each layer costs the window a tenth of a second
+    return TrackResult(tracks, data, features, graph)
 
 
 def _own_tracks(request: TrackRequest, context: JobContext) -> Any:
