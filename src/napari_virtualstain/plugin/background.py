@@ -53,13 +53,14 @@ def give_way() -> None:
 def import_torch() -> None:
     """Import torch, and what of this package needs it, without stopping the window.
 
-    Two things would hold Python's lock for more than a tenth of a second each: the loader of
-    torch's libraries, which a C function called through ctypes does without the lock,
-    and the garbage collector, which sets in because so many objects are new.
+    Three things would stop it for more than a tenth of a second: the loader of torch's
+    libraries, which a C function called through ctypes does without Python's lock; the
+    garbage collector, which sets in because so many objects are new; and the drawing, which
+    gives the lock away with each call of OpenGL and gets it back 5 ms later.
     """
     if "torch" in sys.modules:
         return
-    with collecting_later():
+    with collecting_later(), _changing_over_quickly():
         _load_libraries()
         from ..inference import Stainer  # noqa: F401
 
@@ -75,6 +76,17 @@ def _load_libraries() -> None:
         path = Path(found.origin).parent / "lib" / name
         if path.exists():
             load(os.fsencode(path), os.RTLD_LAZY)
+
+
+@contextmanager
+def _changing_over_quickly() -> Iterator[None]:
+    """Let threads that wait for Python's lock have it after half a millisecond."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.0005)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 @contextmanager

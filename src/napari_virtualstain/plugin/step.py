@@ -24,6 +24,18 @@ from .cleanup import Cleanup
 from .controls import FormArea, note
 from .jobs import JobRunner, JobState, Outcome, Work, error_text
 from .layer_choice import LayerChoice
+from .mnemonics import give_mnemonics
+
+_TAB = Qt.FocusPolicy.TabFocus
+# napari's themes show the focus in text fields only; this blue stands out from both
+_FOCUS_VISIBLE = ", ".join(
+    f"{kind}:focus"
+    for kind in ("QComboBox", "QAbstractSpinBox", "QLineEdit", "QPushButton", "QTableView")
+)
+_FOCUS_STYLE = (
+    f"{_FOCUS_VISIBLE} {{ border: 1px solid #3d8eea; }} "
+    "QCheckBox:focus, QSlider:focus { background-color: rgba(61, 142, 234, 90); }"
+)
 
 
 class StepWidget(QWidget):
@@ -136,6 +148,19 @@ class StepWidget(QWidget):
             self.tear_down()
         return bool(super().event(event))
 
+    def showEvent(self, event: Any) -> None:
+        """Give each control its letter and its turn: the form from top to bottom, then run."""
+        super().showEvent(event)
+        give_mnemonics(self, spared=(self.run_button, self.cancel_button))
+        within = [w for w in self.body.findChildren(QWidget) if w.focusPolicy() & _TAB]
+        chain, widget = [], self.body.nextInFocusChain()
+        while widget is not None and widget is not self.body:
+            chain.append(widget)
+            widget = widget.nextInFocusChain()
+        if last := [widget for widget in chain if widget in within]:
+            self.setTabOrder(last[-1], self.run_button)
+            self.setTabOrder(self.run_button, self.cancel_button)
+
     def keyPressEvent(self, event: Any) -> None:
         """Run with Ctrl+Enter, cancel with Esc."""
         key, held = event.key(), event.modifiers()
@@ -156,6 +181,7 @@ class StepWidget(QWidget):
             self.cleanup.run()
 
     def _build(self) -> None:
+        self.setStyleSheet(_FOCUS_STYLE)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(6, 6, 6, 6)
         outer.setSpacing(6)
