@@ -74,7 +74,7 @@ def _controls(dock: Any) -> set[QWidget]:
 
 @pytest.mark.gui
 def test_tab_goes_down_the_form_and_ends_at_run(dock: Any) -> None:
-    first = min(_controls(dock), key=lambda w: (w.mapTo(dock, w.rect().topLeft()).y()))
+    first = min(_controls(dock), key=lambda w: w.mapTo(dock, w.rect().topLeft()).y())
     first.setFocus(Qt.FocusReason.TabFocusReason)
     seen: list[QWidget] = []
     while (focus := QApplication.focusWidget()) is not None and focus not in seen:
@@ -144,7 +144,5 @@ def test_escape_cancels_from_any_field(dock: Any, monkeypatch: pytest.MonkeyPatc
         ("▶", "", "▶"),
     ],
 )
-def test_a_letter_is_free_and_begins_a_word_if_it_can(
-    text: str, taken: str, expected: str
-) -> None:
+def test_a_letter_is_free_and_begins_a_word_if_it_can(text: str, taken: str, expected: str) -> None:
     assert with_mnemonic(text, taken) == expected

@@ -117,9 +117,11 @@ def test_run_all_and_what_it_saved_repeats_headless(
     widget.threshold.setValue(0.6)
     widget.max_gap.setValue(2)
     widget.split.value = "none"
+    widget.uncertainty_box.setChecked(True)
     widget.run_button.click()
     wait_for(widget)
     assert widget.state == "done", widget.status_label.text()
+    assert viewer_model.layers["cell bright-field [uncertainty]"].data.any()
     widget.save_settings(tmp_path / "settings.json")
 
     saved = load_settings(tmp_path / "settings.json")
@@ -140,11 +142,14 @@ def test_run_all_and_what_it_saved_repeats_headless(
     here = unwrap(viewer_model.layers["cell bright-field [tracks]"]).metadata["tracks"].table
     np.testing.assert_allclose(repeated["track_id"], here["track_id"])
     np.testing.assert_allclose(repeated["y_um"], here["y_um"], atol=1e-6)
+    np.testing.assert_allclose(repeated["trust"], here["trust"], atol=1e-3)
+    assert here["trust"].between(0, 1).any()
 
     widget.threshold.setValue(0.3)
     widget.load_settings(tmp_path / "settings.json")
     assert widget.threshold.value() == 0.6
     assert widget.track_settings()["max_gap"] == 2
+    assert widget.uncertainty_box.isChecked()
 
 
 def test_saving_before_anything_was_done_says_what_to_do(

@@ -115,6 +115,22 @@ def test_the_table_follows_time(segmented: SegmentWidget, qtbot: Any) -> None:
     np.testing.assert_allclose(sorted(column), sorted([23.5, 45.5]), atol=0.51)
 
 
+def test_the_table_tells_the_trust_where_there_is_an_uncertainty(
+    widget: SegmentWidget, wait_for: Any, qtbot: Any, movie: np.ndarray
+) -> None:
+    error = np.full(movie.shape, 0.1, np.float32)
+    error[:, 45:65] = 0.6
+    place = {"translate": (0, 3, 4), **SCALE}
+    widget.viewer.add_image(error[:2], name="cell [uncertainty]", **place)
+    widget.viewer.add_image(error, name="cell [uncertainty] [1]", **place)
+    widget.source.value = widget.viewer.layers["cell [fluorescence]"]
+    widget.run_button.click()
+    wait_for(widget, "done")
+    qtbot.waitUntil(lambda: len(widget.table.frame) == 2, timeout=5000)
+    rows = widget.table.frame.sort_values("y_px")
+    np.testing.assert_allclose(rows["trust"], [1 / 1.01, 0.5], atol=1e-6)
+
+
 def test_no_mitochondria_end_in_advice(
     widget: SegmentWidget, wait_for: Any, viewer_model: Any
 ) -> None:
@@ -154,4 +170,7 @@ def test_corrections_go_straight_into_a_model_that_is_then_chosen(
     assert segmented.state == "done", segmented.status_label.text()
     assert (models.parent / "cell corrected.safetensors").exists()
     assert segmented.model.combo.currentText() == "cell corrected"
+    image, before, after, corrected = segmented.pictures.pictures
+    assert before.shape == after.shape == image.shape == layer.data.shape[-2:]
+    assert corrected[70, 80] and not before[70, 80]
     assert layer.data[2, 70, 80] == 9

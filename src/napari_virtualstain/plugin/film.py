@@ -73,6 +73,11 @@ class FilmStrip(QWidget):
         self._captions: list[str] = []
         self._current: int | None = None
 
+    @property
+    def pictures(self) -> list[np.ndarray]:
+        """The pictures on show, grey values of 0 to 255."""
+        return self._pictures
+
     def clear(self) -> None:
         """Show nothing."""
         self._pictures, self._frames, self._captions = [], [], []
