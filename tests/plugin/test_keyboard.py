@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -82,16 +83,17 @@ def test_tab_goes_down_the_form_and_ends_at_run(dock: Any) -> None:
         QTest.keyClick(focus, Qt.Key.Key_Tab)
     assert _controls(dock) <= set(seen)
     heights = [w.mapTo(dock, w.rect().center()).y() for w in seen]
-    assert all(later >= sooner - 12 for sooner, later in zip(heights, heights[1:], strict=False))
+    assert all(later >= sooner - 12 for sooner, later in pairwise(heights))
     assert seen[-1] is dock.run_button or not dock.run_button.isEnabled()
 
 
 @pytest.mark.gui
 def test_each_letter_belongs_to_one_control_and_to_no_menu(dock: Any) -> None:
-    letters = []
-    for child in dock.findChildren(QWidget):
-        if isinstance(child, QLabel | QAbstractButton) and "&" in child.text():
-            letters.append(child.text().partition("&")[2][0].lower())
+    letters = [
+        child.text().partition("&")[2][0].lower()
+        for child in dock.findChildren(QWidget)
+        if isinstance(child, QLabel | QAbstractButton) and "&" in child.text()
+    ]
     assert len(letters) >= 3
     assert len(set(letters)) == len(letters)
     assert not MENUS & set(letters)

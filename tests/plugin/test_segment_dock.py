@@ -172,5 +172,6 @@ def test_corrections_go_straight_into_a_model_that_is_then_chosen(
     assert segmented.model.combo.currentText() == "cell corrected"
     image, before, after, corrected = segmented.pictures.pictures
     assert before.shape == after.shape == image.shape == layer.data.shape[-2:]
-    assert corrected[70, 80] and not before[70, 80]
+    assert corrected[70, 80]
+    assert not before[70, 80]
     assert layer.data[2, 70, 80] == 9
