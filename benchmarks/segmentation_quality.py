@@ -1,6 +1,6 @@
 """How well mitochondria are outlined, against thresholds and against the truth.
 
-    python benchmarks/segmentation_quality.py --data FOLDER [--frames 8] [--seed 900000]
+    python benchmarks/segmentation_quality.py --data FOLDER [--tables physeg pairs] [--frames 8]
 
 Tables: foreground on held-out images of the physics simulation that is the paper's
 reference 5 (`physeg_sim`, images 680 to 719: neither trained on nor, as 720 to 799 are,
@@ -24,8 +24,7 @@ from skimage.filters import threshold_local, threshold_otsu
 from skimage.morphology import disk
 
 import napari_virtualstain as vs
-from napari_virtualstain.metrics import object_scores
-from napari_virtualstain.models import list_models
+from napari_virtualstain.metrics import boundary_f1, object_scores
 from napari_virtualstain.segmentation import Segmenter, fit_movie, split_instances
 
 Image = NDArray[np.floating]
@@ -33,24 +32,31 @@ Mask = NDArray[np.bool_]
 FIRST_HELD_OUT = 680
 
 
-def otsu(image: Image) -> Mask:
-    """Return the mask above the level of Otsu after a slight blur."""
-    smooth = ndimage.gaussian_filter(image, 0.8)
-    return smooth > threshold_otsu(smooth) if np.ptp(smooth) else np.zeros(image.shape, bool)
+def smoothed(image: Image) -> Image:
+    """Return the image after a slight blur."""
+    return ndimage.gaussian_filter(image, 0.8)
 
 
-def local(image: Image) -> Mask:
-    """Mean of 51 x 51 pixels, and above the global Otsu level of the residual."""
-    smooth = ndimage.gaussian_filter(image, 0.8)
-    above = smooth - threshold_local(smooth, 51, method="mean")
-    return above > threshold_otsu(above) if np.ptp(above) else np.zeros(image.shape, bool)
+def above_mean(image: Image) -> Image:
+    """Return how far pixels lie above the mean of the 51 x 51 around them."""
+    return smoothed(image) - threshold_local(smoothed(image), 51, method="mean")
 
 
-def top_hat(image: Image) -> Mask:
-    """Return the mask above the level of Otsu of a white top-hat of 12 pixels."""
-    smooth = ndimage.gaussian_filter(image, 0.8)
-    peaks = smooth - ndimage.grey_opening(smooth, footprint=disk(12))
-    return peaks > threshold_otsu(peaks) if np.ptp(peaks) else np.zeros(image.shape, bool)
+def peaks(image: Image) -> Image:
+    """Return the white top-hat of 12 pixels."""
+    return smoothed(image) - ndimage.grey_opening(smoothed(image), footprint=disk(12))
+
+
+def otsu(values: Image) -> Mask:
+    """Return the mask above the level of Otsu."""
+    return values > threshold_otsu(values) if np.ptp(values) else np.zeros(values.shape, bool)
+
+
+BASELINES: dict[str, Callable[[Image], Image]] = {
+    "Otsu": smoothed,
+    "local threshold": above_mean,
+    "top-hat + Otsu": peaks,
+}
 
 
 def physeg(data: Path, count: int) -> Iterator[tuple[Image, NDArray[np.int32]]]:
@@ -84,14 +90,12 @@ def methods(model: str, pixel_size_um: float | None) -> dict[str, Method]:
             split=split
         )
 
-    def cut(foreground: Callable[[Image], Mask], split: str) -> Method:
-        return lambda image, _: split_instances(foreground(image), split=split)
+    def cut(values: Callable[[Image], Image], split: str) -> Method:
+        return lambda image, _: split_instances(otsu(values(image)), split=split)
 
     return {
-        "Otsu, components": cut(otsu, "none"),
-        "local threshold, components": cut(local, "none"),
-        "top-hat + Otsu, components": cut(top_hat, "none"),
-        "top-hat + Otsu, skeleton graph": cut(top_hat, "skeleton"),
+        **{f"{name}, components": cut(values, "none") for name, values in BASELINES.items()},
+        "top-hat + Otsu, skeleton graph": cut(peaks, "skeleton"),
         f"{model}, components": ours("none"),
         f"{model}": ours("skeleton"),
         "true mask, components": lambda _, truth: split_instances(truth > 0, split="none"),
@@ -129,8 +133,8 @@ def instance_table(
 def tiles_foreground(data: Path, model: str) -> pd.Series:
     """Return the mean share of foreground on the real tiles."""
     shares = {}
-    for name, foreground in {"Otsu": otsu, "local threshold": local}.items():
-        shares[name] = [foreground(image).mean() for image in tiles(data)]
+    for name, values in BASELINES.items():
+        shares[name] = [otsu(values(image)).mean() for image in tiles(data)]
     shares[model] = [(vs.segment(image, model) > 0).mean() for image in tiles(data)]
     return pd.Series({name: float(np.mean(values)) for name, values in shares.items()})
 
@@ -141,28 +145,59 @@ def tiles(data: Path) -> Iterator[Image]:
         yield io.imread(path).astype(float)
 
 
-def agreement(data: Path, model: str, generator: str, cell: str, count: int) -> pd.Series:
-    """Return the mean IoU of the masks of virtual and real fluorescence of a held-out cell."""
-    names = sorted(p.name for p in (data / "h9c2_pairs" / "fluorescence").glob(f"*{cell}*"))[:count]
-    scores: dict[str, list[float]] = {"Otsu": [], "local threshold": [], model: []}
-    for name in names:
-        real = io.imread(data / "h9c2_pairs" / "fluorescence" / name).astype(float)
-        light = io.imread(data / "h9c2_pairs" / "bright_field" / name).astype(float)
-        virtual = vs.stain(light, generator, pixel_size_um=0.08).astype(float)
-        for key, outline in (
-            ("Otsu", otsu),
-            ("local threshold", local),
-            (model, lambda image: vs.segment(image, model, pixel_size_um=0.08) > 0),
-        ):
-            one, other = outline(real), outline(virtual)
-            scores[key].append((one & other).sum() / max(1, (one | other).sum()))
-    return pd.Series({key: float(np.mean(values)) for key, values in scores.items()})
+def agreement(data: Path, model: str, generator: str, cell: str, count: int) -> pd.DataFrame:
+    """Return how well outlines of the virtual and of the real fluorescence of a cell agree.
+
+    ``own``: IoU of the masks that one method finds in both. ``outlines``, ``boundary_f1``:
+    of its mask of the virtual image against `model`'s outlines of the real one, the same for
+    all. ``same_area``: the same IoU where each marks as many pixels as these outlines have,
+    those where its map is highest. ``marked``: share of the virtual image. A mask of as
+    many pixels at random is the last row.
+    """
+    segmenter = Segmenter(model, pixel_size_um=0.08)
+
+    def probability(image: Image) -> Image:
+        return segmenter.maps(image).foreground
+
+    rows = []
+    for name in sorted(p.name for p in (data / "h9c2_pairs/fluorescence").glob(f"*{cell}*"))[
+        :count
+    ]:
+        real = io.imread(data / "h9c2_pairs/fluorescence" / name).astype(float)
+        light = io.imread(data / "h9c2_pairs/bright_field" / name).astype(float)
+        virtual = np.asarray(vs.stain(light, generator, pixel_size_um=0.08), float)
+        outlines = probability(real) > 0.5
+        for key, values in {**BASELINES, model: probability}.items():
+            shown, true = values(virtual), values(real)
+            masks = [m > 0.5 if key == model else otsu(m) for m in (shown, true)]
+            rows.append({"method": key, "own": iou(*masks), **against(shown, masks[0], outlines)})
+        noise = np.random.default_rng(0).random(real.shape)
+        anywhere = noise > np.quantile(noise, 1 - outlines.mean())
+        rows.append({"method": "at random", **against(noise, anywhere, outlines)})
+    return pd.DataFrame(rows).groupby("method", sort=False).mean()
+
+
+def against(values: Image, mask: Mask, outlines: Mask) -> dict[str, float]:
+    """Return the scores of a mask, and of the map it came from, against true outlines."""
+    as_many = values >= np.quantile(values, 1 - outlines.mean())
+    return {
+        "outlines": iou(mask, outlines),
+        "same_area": iou(as_many, outlines),
+        "boundary_f1": boundary_f1(mask.astype(int), outlines.astype(int)),
+        "marked": float(mask.mean()),
+    }
+
+
+def iou(first: Mask, second: Mask) -> float:
+    """Return intersection over union of two masks."""
+    return float((first & second).sum() / max(1, (first | second).sum()))
 
 
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
     parser.add_argument("--frames", type=int, default=8, help="simulated frames a density")
     parser.add_argument("--physeg", type=int, default=40)
     parser.add_argument("--seed", type=int, default=900_000)
@@ -171,24 +206,38 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=18, help="real frames for the agreement")
     parser.add_argument("--cell", default="TL_012", help="held out of the generator's training")
     arguments = parser.parse_args()
-    model = arguments.model
-    print(f"\nphyseg_sim, {arguments.physeg} held-out images")
-    print(foreground_table(arguments.data, arguments.physeg, model).round(3).to_string())
-    for density in (25, 60):
-        print(f"\nsimulated, {density} mitochondria in 256 x 256, {arguments.frames} frames")
-        result = instance_table(density, arguments.frames, arguments.seed, model)
-        print(result.round(3).to_string())
-    print(f"\nvirtual stain of the bright-field of 60 in 256 x 256, {arguments.frames} frames")
-    result = instance_table(60, arguments.frames, arguments.seed, model, virtual=True)
-    print(result.round(3).to_string())
-    print("\nreal tiles without truth, share of foreground")
-    print(tiles_foreground(arguments.data, model).round(3).to_string())
-    known = {entry.name for entry in list_models("generator")}
-    if arguments.generator in known or Path(arguments.generator).is_file():
-        print(f"\nvirtual and real fluorescence of {arguments.cell}, IoU of the two masks")
-        names = (model, arguments.generator, arguments.cell, arguments.pairs)
-        scores = agreement(arguments.data, *names)
-        print(scores.round(3).to_string())
+    for name in arguments.tables:
+        title, make = TABLES[name]
+        print(f"\n{title.format(**vars(arguments))}")
+        print(make(arguments).round(3).to_string(), flush=True)
+
+
+TABLES: dict[str, tuple[str, Callable[[argparse.Namespace], pd.DataFrame | pd.Series]]] = {
+    "physeg": (
+        "physeg_sim, {physeg} held-out images",
+        lambda a: foreground_table(a.data, a.physeg, a.model),
+    ),
+    "sparse": (
+        "simulated, 25 mitochondria in 256 x 256, {frames} frames",
+        lambda a: instance_table(25, a.frames, a.seed, a.model),
+    ),
+    "dense": (
+        "simulated, 60 mitochondria in 256 x 256, {frames} frames",
+        lambda a: instance_table(60, a.frames, a.seed, a.model),
+    ),
+    "virtual": (
+        "virtual stain of the bright-field of 60 in 256 x 256, {frames} frames",
+        lambda a: instance_table(60, a.frames, a.seed, a.model, virtual=True),
+    ),
+    "tiles": (
+        "real tiles without truth, share of foreground",
+        lambda a: tiles_foreground(a.data, a.model),
+    ),
+    "pairs": (
+        "virtual and real fluorescence of {cell}",
+        lambda a: agreement(a.data, a.model, a.generator, a.cell, a.pairs),
+    ),
+}
 
 
 if __name__ == "__main__":

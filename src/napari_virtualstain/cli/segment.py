@@ -10,6 +10,7 @@ import typer
 from ..errors import InputError
 from .jobs import running_job
 from .options import (
+    Average,
     Axes,
     Channel,
     Device,
@@ -41,6 +42,7 @@ def segment(
     min_area_um2: MinArea = None,
     split: SplitBy = None,
     width_um: Width = None,
+    average: Average = None,
     measures: Annotated[
         Path | None, typer.Option(help="Also write a CSV of measures, one row a mitochondrion.")
     ] = None,
@@ -69,6 +71,7 @@ def segment(
         min_area_um2=min_area_um2,
         split=split,
         width_um=width_um,
+        average=average,
     )
     settings = merged_settings(PipelineSettings(), {"segment": chosen}).segment
     if uncertainty is not None and measures is None:

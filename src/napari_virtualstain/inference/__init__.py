@@ -43,7 +43,10 @@ _HOME = {
     "stain": "staining",
     "stain_to_file": "streaming",
     "steady_in_place": "steadying",
+    "turned": "augmentation",
+    "turned_back": "augmentation",
     "use_threads": "threads",
+    "ways": "augmentation",
 }
 
 __all__ = [
@@ -81,11 +84,15 @@ __all__ = [
     "stain_on_cluster",
     "stain_to_file",
     "steady_in_place",
+    "turned",
+    "turned_back",
     "use_threads",
+    "ways",
 ]
 
 if TYPE_CHECKING:
     from .add_on import AddOnStainer, is_add_on
+    from .augmentation import turned, turned_back, ways
     from .calibration import Calibration, calibrate, label_trust
     from .devices import Precision, available_devices, free_memory, resolve_device
     from .export import export_model

@@ -41,5 +41,11 @@ def turned_back(image: NDArray[np.float32], turns: int, flipped: bool) -> NDArra
 
 
 def ways(averaged: bool) -> Iterator[tuple[int, bool]]:
-    """Yield all eight turns and flips, or only the image as it is."""
+    """Yield all eight turns and flips, or only the image as it is.
+
+    Examples
+    --------
+    >>> list(ways(False))
+    [(0, False)]
+    """
     yield from DIHEDRAL if averaged else DIHEDRAL[:1]

@@ -80,6 +80,8 @@ class SegmentSettings(_Settings):
         How touching ones are told apart.
     width_um : float or None
         Typical width where they are swollen.
+    average : bool
+        Whether to average over the eight turns and flips.
     """
 
     model: str | None = None
@@ -87,6 +89,7 @@ class SegmentSettings(_Settings):
     min_area_um2: float = Field(default=0.05, ge=0, allow_inf_nan=False)
     split: Literal["skeleton", "log", "none"] = "skeleton"
     width_um: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    average: bool = False
 
 
 class PipelineSettings(_Settings):

@@ -91,6 +91,7 @@ def segment_stack(
         min_area_um2=settings.min_area_um2,
         split=settings.split,
         width_um=settings.width_um,
+        test_time_augmentation=settings.average,
         device=device,
         resume=resume,
         overwrite=overwrite,

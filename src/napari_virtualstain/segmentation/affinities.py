@@ -83,8 +83,16 @@ def merge_fragments(
     return graph.labels(fragments)
 
 
-def _shifted(step: Step, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Return the slices of the pixels that have a partner at `step`, and of the partners."""
+def overlapping(
+    step: Step, shape: tuple[int, ...]
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Return the slices of the pixels that have a partner at `step`, and of the partners.
+
+    Examples
+    --------
+    >>> overlapping((0, 2), (4, 5))
+    ((slice(0, 4, None), slice(0, 3, None)), (slice(0, 4, None), slice(2, 5, None)))
+    """
     here, there = [], []
     for move, length in zip(step, shape[-2:], strict=True):
         # a frame smaller than the step has no such pixels: a negative end would count from behind
@@ -113,7 +121,7 @@ def _doubt(
     for probability, step in zip(same, steps, strict=True):
         if np.hypot(*step) > 1.5 * shortest:
             continue
-        here, there = _shifted(step, mask.shape)
+        here, there = overlapping(step, mask.shape)
         both = (mask[here] & mask[there]).astype(float)
         apart = (1.0 - probability[here]) * both
         for side in (here, there):
@@ -139,7 +147,7 @@ class _Graph:
         count = len(graph._area)
         keys, weights = [], []
         for probability, step in zip(same, steps, strict=True):
-            here, there = _shifted(step, fragments.shape)
+            here, there = overlapping(step, fragments.shape)
             one, other = fragments[here], fragments[there]
             pair = (one != other) & (one > 0) & (other > 0)
             low = np.minimum(one[pair], other[pair]).astype(np.int64)

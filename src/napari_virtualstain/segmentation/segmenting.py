@@ -54,6 +54,7 @@ def segment(
     min_area_um2: float = 0.05,
     split: Split = "skeleton",
     width_um: float | None = None,
+    test_time_augmentation: bool = False,
     device: str | None = None,
     tile: int | None = None,
     progress: ProgressCallback | None = None,
@@ -79,6 +80,8 @@ def segment(
         How objects that touch come apart; see :func:`split_instances`.
     width_um : float, optional
         Typical width of swollen mitochondria, micrometres; see :class:`Segmenter`.
+    test_time_augmentation : bool
+        Average over turns and flips, eight times the work; see :class:`Segmenter`.
     device : str, optional
         ``cpu``, ``cuda``, ``mps``; None takes the fastest there is.
     tile : int, optional
@@ -111,7 +114,14 @@ def segment(
     array, size_um = _checked(fluorescence, pixel_size_um)
     settings = _Settings(threshold, min_area_um2, split)
     settings.check(size_um)
-    segmenter = Segmenter(model, pixel_size_um=size_um, width_um=width_um, device=device, tile=tile)
+    segmenter = Segmenter(
+        model,
+        pixel_size_um=size_um,
+        width_um=width_um,
+        test_time_augmentation=test_time_augmentation,
+        device=device,
+        tile=tile,
+    )
     if is_lazy(array):
         return _segment_lazily(array, segmenter, settings, cancel)
     labels = np.zeros(array.shape, np.int32)
@@ -206,6 +216,7 @@ def _segment_lazily(
         segmenter.model.sha256,
         segmenter.pixel_size_um,
         segmenter.width_um,
+        segmenter.averages,
         sorted(options.items()),
     )
     return da.map_blocks(
@@ -229,6 +240,7 @@ def segment_to_file(
     min_area_um2: float = 0.05,
     split: Split = "skeleton",
     width_um: float | None = None,
+    test_time_augmentation: bool = False,
     device: str | None = None,
     tile: int | None = None,
     resume: bool = False,
@@ -243,7 +255,8 @@ def segment_to_file(
 
     Parameters
     ----------
-    fluorescence, model, pixel_size_um, threshold, min_area_um2, split, width_um, device, tile
+    fluorescence, model, pixel_size_um, threshold, min_area_um2, split, width_um,
+    test_time_augmentation, device, tile
         See :func:`segment`.
     out : str or Path
         ``.ome.tif``, ``.tif`` or ``.ome.zarr``.
@@ -281,7 +294,14 @@ def segment_to_file(
     settings.check(size_um)
     stack = fluorescence if isinstance(fluorescence, Stack) else None
     interval = check_positive(frame_interval_s, "frame interval", "s")
-    segmenter = Segmenter(model, pixel_size_um=size_um, width_um=width_um, device=device, tile=tile)
+    segmenter = Segmenter(
+        model,
+        pixel_size_um=size_um,
+        width_um=width_um,
+        test_time_augmentation=test_time_augmentation,
+        device=device,
+        tile=tile,
+    )
     with open_plane_writer(
         out,
         shape=tuple(int(n) for n in array.shape),
@@ -292,7 +312,8 @@ def segment_to_file(
         z_step_um=stack.z_step_um if stack else None,
         overwrite=overwrite,
         resume=resume,
-        settings=f"model {segmenter.model.sha256} pixel {size_um} width {width_um} {settings!r}",
+        settings=f"model {segmenter.model.sha256} pixel {size_um} width {width_um} "
+        f"average {test_time_augmentation} {settings!r}",
     ) as writer:
         _write_planes(array, segmenter, settings, writer, progress, cancel)
     return Path(out)
