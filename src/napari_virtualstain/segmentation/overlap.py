@@ -35,8 +35,8 @@ def best_cut(probability: ArrayLike, lowest: float = 0.0) -> float:
     --------
     >>> best_cut([0.01, 0.02, 0.99, 0.98])
     0.5
-    >>> best_cut([0.01, 0.3, 0.3, 0.2]) < 0.3
-    True
+    >>> best_cut([0.01, 0.3, 0.3, 0.1])
+    0.3
     """
     values = np.asarray(probability, np.float32).ravel()
     level = (values * _LEVELS).astype(np.int32).clip(0, _LEVELS - 1)
