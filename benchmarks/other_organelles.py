@@ -23,10 +23,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import tifffile
 from numpy.typing import NDArray
 from scipy import fft, ndimage
+
+from napari_virtualstain.metrics import BASELINES
+from napari_virtualstain.models import read_card
 
 FloatImage = NDArray[np.float64]
 WAVELENGTH_UM = 0.55
@@ -269,8 +271,8 @@ SETS = (
 )
 
 
-def train(settings: Set, folder: Path, arguments: list[str]) -> pd.DataFrame:
-    """Call ``virtualstain train`` on a set and return the mean scores of its methods."""
+def train(settings: Set, folder: Path, arguments: list[str]) -> dict[str, list[float]]:
+    """Call ``virtualstain train`` on a set and return the mean scores of each method."""
     inputs = (
         ["--bright-field", str(folder / "both")]
         if settings.two_channels
@@ -280,9 +282,12 @@ def train(settings: Set, folder: Path, arguments: list[str]) -> pd.DataFrame:
         sys.executable, "-m", "napari_virtualstain.cli", "train", *inputs,
         "-o", str(folder / "model.safetensors"), "--overwrite", *settings.arguments, *arguments,
     ]  # fmt: skip
-    subprocess.run(command, check=True)
-    table = pd.read_csv(next((folder / "report").glob("*.csv")))
-    return table.groupby("method", sort=False)[list(SCORES)].mean()
+    subprocess.run(command, check=True, stdout=sys.stderr)
+    scores = read_card(folder / "model.safetensors").scores
+    return {
+        method: [scores[method][name]["mean"] or float("nan") for name in SCORES]
+        for method in ("virtual stain", *BASELINES)
+    }
 
 
 def main() -> None:
@@ -307,7 +312,7 @@ def main() -> None:
             if given.write_only:
                 continue
             table = train(settings, folder, others)
-        for method, row in table.iterrows():
+        for method, row in table.items():
             scores = " | ".join(f"{value:.3f}" for value in row)
             print(f"| {settings.name} | {method} | {scores} |", flush=True)
 

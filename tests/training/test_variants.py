@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,22 @@ def test_fine_tuning_changes_only_what_it_may(
     assert load_model(tuned).card.training["settings"]["init"] == base.name
     # a few crops are no sample of what BatchNorm normalises by
     assert not any("running" in name for name in changed)
+
+
+def test_an_unknown_or_another_pixel_size_is_said(
+    pairs: CorrelativePairs, config: TrainingConfig, tmp_path: Path
+) -> None:
+    config = config.updated(steps=1)
+    unknown = replace(pairs, pixel_size_um=None)
+    result = train(unknown, config, output=tmp_path / "a" / "m.safetensors")
+    assert "0.08 µm is assumed" in result.warnings[-1]
+    assert result.card.pixel_size_um is None
+    base = tmp_path / "b" / "m.safetensors"
+    train(replace(pairs, pixel_size_um=0.08), config, output=base)
+    tuned = tmp_path / "c" / "m.safetensors"
+    coarse = replace(pairs, pixel_size_um=0.3)
+    result = train(coarse, config.updated(init=str(base)), output=tuned)
+    assert any("0.3 µm: it knows its structures" in text for text in result.warnings)
 
 
 def test_fine_tuning_is_never_worse_than_its_start_on_what_is_held_out(

@@ -153,6 +153,11 @@ def open_input(
     return stack
 
 
+def is_terminal() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def settle_pixel_size(stack: Stack, job: Job, model: str | None) -> Stack:
     """Return the stack, with its pixel size asked for where the file does not say it.
 
@@ -161,8 +166,7 @@ def settle_pixel_size(stack: Stack, job: Job, model: str | None) -> Stack:
     from ..inference import is_add_on
     from ..models import default_model, read_card
 
-    is_terminal = sys.stdin.isatty() and sys.stderr.isatty()
-    if stack.pixel_size_um is not None or not is_terminal or is_add_on(model):
+    if stack.pixel_size_um is not None or not is_terminal() or is_add_on(model):
         return stack
     wanted = read_card(model or default_model("generator")).pixel_size_um
     if wanted is None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..axes import check_positive
 from ..errors import InputError
 from .jobs import Job, running_job
-from .options import Axes, Device, Overwrite, PixelSize, Resume
+from .options import Axes, Device, Overwrite, PixelSize, Resume, is_terminal
 
 if TYPE_CHECKING:
     from ..data import CorrelativePairs, Region
@@ -197,7 +199,22 @@ def _pairs(
     )
     for note in pairs.notes:
         job.note(f"Note: {note}")
-    return pairs.within(regions)
+    return _with_pixel_size(pairs).within(regions)
+
+
+def _with_pixel_size(pairs: CorrelativePairs) -> CorrelativePairs:
+    """Return the pairs, with their pixel size asked for where the files do not say it."""
+    if pairs.pixel_size_um is not None or not is_terminal():
+        return pairs
+    given = typer.prompt(
+        "The images do not say their pixel size. Micrometres a pixel (0: not known)",
+        default=0.0,
+        type=float,
+        err=True,
+    )
+    if not given:
+        return pairs
+    return replace(pairs, pixel_size_um=check_positive(given, "pixel size", "µm"))
 
 
 def _train(

@@ -57,7 +57,7 @@ class HeldOut:
         held = prepared.pairs.subset(prepared.split.validation[i] for i in self._chosen)
         self.names, self.groups = held.names, held.groups
         self.data_range = _data_range(held.fluorescence[0].dtype)
-        self.pixel_size_um = prepared.pixel_size_um or 0.08
+        self.pixel_size_um = prepared.scale_um
 
     def images_of(
         self, network: nn.Module, cancel: CancelToken | None = None

@@ -13,7 +13,7 @@ from ..data import Normalisation
 from ..errors import InputError, ModelError
 from ..models import Discriminator, Model, UNet, build_network, load_model
 from .config import TrainingConfig
-from .preparation import PreparedTraining
+from .preparation import USUAL_PIXEL_UM, PreparedTraining
 from .validation import spread_out
 
 
@@ -92,6 +92,29 @@ def match_units(network: nn.Module, prepared: PreparedTraining, config: Training
             bias[0] = bias[0] * gain + offset
             if len(bias) > 1:
                 bias[1] += math.log(gain)
+
+
+def pixel_size_notes(prepared: PreparedTraining, config: TrainingConfig) -> tuple[str, ...]:
+    """Return what a user should know about the pixel size of images and starting model."""
+    given = prepared.pixel_size_um
+    if given is None:
+        return (
+            f"The pixel size of the images is not known. The model will stain every image as it "
+            f"is, and where a size is needed, {USUAL_PIXEL_UM:g} µm is assumed: give it "
+            "(pixel_size_um, --pixel-size-um).",
+        )
+    if not config.init:
+        return ()
+    from ..models import read_card
+
+    card = read_card(config.init)
+    if card.pixel_size_um is None or 0.75 <= given / card.pixel_size_um <= 1.33:
+        return ()
+    return (
+        f"Model {card.name!r} was trained at {card.pixel_size_um:g} µm a pixel, these images have "
+        f"{given:g} µm: it knows its structures at another size. Resample the images, or "
+        "train without it.",
+    )
 
 
 def _refits(rule: Normalisation) -> bool:

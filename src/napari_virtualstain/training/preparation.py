@@ -34,6 +34,7 @@ from .augment import MARGIN
 from .config import TrainingConfig
 
 _LEAST_SCALE = 0.2
+USUAL_PIXEL_UM = 0.08
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,11 @@ class PreparedTraining:
     pixel_size_um: float | None
     warnings: tuple[str, ...]
     foreground: dict[str, Any]
+
+    @property
+    def scale_um(self) -> float:
+        """The pixel size, or the usual one where a size is needed and none is known."""
+        return self.pixel_size_um or USUAL_PIXEL_UM
 
     def input_statistics(self, most: int = 200) -> dict[str, Any]:
         """Return what the normalised training images look like, for the model card."""
@@ -214,7 +220,7 @@ def _weight_maps(
     if loss.weight_map.startswith("psf"):
         settings["psf"] = gibson_lanni_psf(
             size=config.psf_size,
-            pixel_size_um=config.pixel_size_um or pixel_size_um or 0.08,
+            pixel_size_um=config.pixel_size_um or pixel_size_um or USUAL_PIXEL_UM,
             wavelength_um=config.wavelength_um,
             na=config.numerical_aperture,
         )

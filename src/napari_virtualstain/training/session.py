@@ -231,7 +231,7 @@ class Session:
             self.trainer.averaged,
             pairs,
             self.compute,
-            pixel_size_um=self.prepared.pixel_size_um or 0.08,
+            pixel_size_um=self.prepared.scale_um,
             cancel=self.cancel,
         )
         self.history.add(step, **{f"validation_{name}": v for name, v in scores.items()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ..data import CorrelativePairs
@@ -18,7 +19,13 @@ from .events import (
     TrainingPrepared,
     TrainingResult,
 )
-from .networks import discriminator_for, generator_for, match_units, with_settings_of
+from .networks import (
+    discriminator_for,
+    generator_for,
+    match_units,
+    pixel_size_notes,
+    with_settings_of,
+)
 from .parallel import check_batch, processes
 from .places import Places, places_for
 from .preparation import prepare
@@ -164,6 +171,8 @@ def _session(
     compute = compute_for(config)
     generator, architecture = generator_for(config)
     prepared = prepare(pairs, config, stride=int(getattr(generator, "stride", 1)), cancel=cancel)
+    notes = pixel_size_notes(prepared, config)
+    prepared = replace(prepared, warnings=(*prepared.warnings, *notes))
     match_units(generator, prepared, config)
     pixels = sum(pair.fluorescence.size for pair in prepared.train)
     steps = config.step_count(len(prepared.train), pixels)
