@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from napari.layers import Image, Tracks
 
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.io import write_image
 from napari_virtualstain.plugin.download import fetch_h9c2_pairs, registry
 from napari_virtualstain.plugin.layers import axes_of, sampling_of
-from napari_virtualstain.plugin.readers import get_reader
+from napari_virtualstain.plugin.memory import remember
+from napari_virtualstain.plugin.readers import get_reader, read_time_lapse
 from napari_virtualstain.plugin.samples import simulated_time_lapse
 from napari_virtualstain.plugin.stack_layers import contrast_limits, role_of
 from napari_virtualstain.plugin.writers import write_tracks
@@ -96,6 +98,14 @@ def test_a_constant_or_empty_plane_has_display_limits() -> None:
 )
 def test_roles_are_read_from_channel_names(name: str, role: str) -> None:
     assert role_of(name) == role
+
+
+def test_a_folder_s_corrections_hold_for_files_that_are_dropped_too(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, 8, 8), np.uint8), photometric="minisblack")
+    remember(tmp_path, {"axes": "zyx", "pixel_size_um": 0.065, "frame_interval_s": 3.0})
+    [(_, settings, _)] = read_time_lapse(str(tmp_path / "a.tif"))
+    np.testing.assert_allclose(settings["scale"], (3.0, 0.065, 0.065))
+    assert settings["axis_labels"] == ("t", "y", "x")
 
 
 def test_tracks_are_written_as_csv_with_physical_positions(tmp_path: Path) -> None:

@@ -99,9 +99,15 @@ def test_a_region_is_that_of_the_whole_in_the_arithmetic_of_this_machine() -> No
 
     def stained(*slices: slice) -> np.ndarray:
         request = StainRequest(
-            frame, "yx", Region(slices), (), "mito-simulated", 0.08, "cpu", None, False,
-            Preferences(threads=1),
-        )  # fmt: skip
+            data=frame,
+            axes="yx",
+            region=Region(slices),
+            centre=(),
+            model="mito-simulated",
+            pixel_size_um=0.08,
+            device="cpu",
+            preferences=Preferences(threads=1),
+        )
         return PlaneStainer(request).stain([()])[0][0]
 
     whole = stained(slice(0, 160), slice(0, 352))
@@ -244,6 +250,23 @@ def test_a_new_model_is_listed_without_a_restart(
     assert widget.model.combo.currentText() == "tiny"
 
 
+def test_a_new_stain_hides_the_one_before(widget: StainWidget, wait_for: Any, qtbot: Any) -> None:
+    """Additive layers add up: mitochondria would look twice as bright."""
+    first = _run(widget, wait_for)
+    qtbot.waitUntil(lambda: bool(first.visible), timeout=2000)
+    widget.run_button.click()
+    wait_for(widget)
+    second = widget.viewer.layers["cell [fluorescence] [1]"]
+    qtbot.waitUntil(lambda: bool(second.visible), timeout=2000)
+    assert not first.visible
+    widget.preview_box.setChecked(True)
+    qtbot.waitUntil(lambda: "cell [preview]" in widget.viewer.layers, timeout=20000)
+    assert not second.visible
+    widget.preview_box.setChecked(False)
+    assert second.visible
+    assert not first.visible
+
+
 def test_uncertainty_becomes_a_layer_of_its_own(widget: StainWidget, wait_for: Any) -> None:
     widget.uncertainty_box.setChecked(True)
     layer = _run(widget, wait_for)
@@ -357,7 +380,8 @@ def test_cancelling_stops_between_layers_and_not_only_between_tiles(
     assert asked is not None
     token = CancelToken()
     stainer = PlaneStainer(asked[0], token)
-    network, armed, reached = stainer.model.network, [False], []
+    prepared = stainer._stainer.network._prepared
+    network, armed, reached = prepared._networks(prepared.precision), [False], []
     first = next(m for m in network.modules() if not list(m.children()))
     first.register_forward_hook(lambda *_: token.cancel() if armed[0] else None)
     network.head.register_forward_hook(lambda *_: reached.append(armed[0]))

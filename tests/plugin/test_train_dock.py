@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from napari_virtualstain.errors import InputError
+from napari_virtualstain.inference import stain
 from napari_virtualstain.plugin.train import TrainWidget
 from napari_virtualstain.plugin.train_job import TrainRequest, collect_pairs
 
@@ -46,6 +47,7 @@ def test_training_draws_its_curve_and_lists_the_model(
 ) -> None:
     assert widget.bright_field.currentText() == "cell bright-field"
     assert widget.fluorescence.currentText() == "cell fluorescence"
+    widget.viewer.dims.set_point(0, 2.0 * 3)
     widget.run_button.click()
     wait_for(widget, timeout_s=200)
     assert widget.state == "done", widget.status_label.text()
@@ -54,6 +56,14 @@ def test_training_draws_its_curve_and_lists_the_model(
     assert (models.parent / "my-model.safetensors").exists()
     assert widget.start_from.combo.findText("my-model") >= 0
     assert "already" in widget.run_button.toolTip()
+    before, after = (
+        widget.viewer.layers[f"cell bright-field [{kind} training]"] for kind in ("before", "after")
+    )
+    source = widget.viewer.layers["cell bright-field"]
+    expected = stain(source.data[3], str(models), pixel_size_um=0.08)
+    np.testing.assert_allclose(before.data[0], expected)
+    np.testing.assert_allclose(after.translate, (6.0, 0.0, 0.0))
+    assert after.data.shape == (1, 64, 96)
 
 
 def _request(**changes: Any) -> TrainRequest:

@@ -6,6 +6,7 @@ keeps that layer for as long as it exists.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,10 +15,11 @@ from qtpy.QtCore import Signal
 from .controls import Choice
 from .layers import has_layer, unwrap
 
+_RESULT = re.compile(r" (\[[^\[\]]*[a-z][^\[\]]*\])(?: \[\d+\])?$")
 ROLE_WORDS = {
     "bright_field": (
         ("bright", "brightfield", "bf", "transmi", "phase", "dic"),
-        ("fluor", "gfp", "mcherry", "truth", "label", "uncertainty"),
+        ("fluor", "gfp", "mcherry", "truth", "label", "uncertainty", "[preview]", "training]"),
     ),
     "fluorescence": (
         ("[fluorescence]", "fluor", "gfp", "mcherry"),
@@ -41,11 +43,14 @@ def rank(name: str, role: str, *, active: bool, position: int) -> tuple[int, int
     >>> made = rank("my bright-field [fluorescence]", "fluorescence", active=False, position=0)
     >>> made > rank("my fluorescence", "fluorescence", active=True, position=1)
     True
+    >>> again = rank("cell [fluorescence] [1]", "bright_field", active=True, position=1)
+    >>> again < rank("cell", "bright_field", active=False, position=0)
+    True
     """
     wanted, unwanted = ROLE_WORDS.get(role, ((), ()))
-    # a result's own kind counts, and not what its source was called
-    kind = name.lower().rpartition(" [")
-    lowered = f"[{kind[2]}" if kind[0] and kind[2].endswith("]") else name.lower()
+    # a result's own kind counts, and not what its source was called or napari's number
+    kind = _RESULT.search(name.lower())
+    lowered = kind[1] if kind else name.lower()
     score = 0
     for weight, word in zip(range(len(wanted), 0, -1), wanted, strict=True):
         if word in lowered:

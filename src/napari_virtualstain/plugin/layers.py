@@ -22,6 +22,8 @@ SUFFIXES = {
     "mitochondria": "mitochondria",
     "tracks": "tracks",
     "tracked": "tracked mitochondria",
+    "before": "before training",
+    "after": "after training",
 }
 PROVENANCE = "virtualstain"
 _DEFAULT_AXES = {2: "yx", 3: "tyx", 4: "tzyx", 5: "tczyx"}

@@ -17,6 +17,7 @@ from .cleanup import Cleanup
 from .jobs import JobContext, JobRunner, Outcome, error_text
 from .layers import flat_geometry, geometry_of, has_layer, layer_name, provenance
 from .regions import visible_index
+from .shown import hide_stains
 from .stain_job import StainRequest, display_limits, open_stainer
 
 _SETTLE_MS = 60
@@ -51,6 +52,7 @@ class LivePreview(QObject):
         self._planes: OrderedDict[Any, np.ndarray] = OrderedDict()
         self._stainer: tuple[Any, Any] | None = None
         self._layer: Any = None
+        self._hidden: list[Any] = []
         self._pending = False
         self.runner = JobRunner(self)
         self.runner.conclude = self._conclude
@@ -78,6 +80,9 @@ class LivePreview(QObject):
         layer, self._layer = self._layer, None
         if layer is not None and has_layer(self._viewer, layer):
             self._viewer.layers.remove(layer)
+        for hidden in self._hidden:
+            hidden.visible = True
+        self._hidden = []
 
     def renew(self) -> None:
         """Stain again, because the model or another setting has changed."""
@@ -141,6 +146,7 @@ class LivePreview(QObject):
         layer = self._layer
         if layer is None or not has_layer(self._viewer, layer):
             before = self._viewer.layers.selection.active
+            self._hidden = hide_stains(self._viewer, self._name)
             self._layer = self._viewer.add_image(
                 plane,
                 name=name,

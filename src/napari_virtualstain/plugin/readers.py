@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .memory import recall
+
 _SUFFIXES = (".tif", ".tiff", ".dv", ".r3d", ".zarr")
 _IMAGES = (".tif", ".tiff", ".png")
 
@@ -25,9 +27,21 @@ def _readable(path: Path) -> bool:
 
 
 def read_time_lapse(path: str | list[str]) -> list[Any]:
-    """Return one lazy image layer for each channel of each file in `path`."""
+    """Return one lazy image layer for each channel of each file in `path`.
+
+    What the dock `Load time-lapse` remembers for the folder holds here too.
+    """
     from ..io import open_stack
     from .stack_layers import stack_to_layers
 
     paths = [path] if isinstance(path, str) else list(path)
-    return [layer for one in paths for layer in stack_to_layers(open_stack(one))]
+    return [layer for one in paths for layer in stack_to_layers(open_stack(one, **_known(one)))]
+
+
+def _known(path: str) -> dict[str, Any]:
+    """Return the pixel size and interval that were corrected for the folder of `path`.
+
+    The axes of one file need not be those of its neighbours: they are read from each.
+    """
+    known = recall(Path(path).parent)
+    return {name: known[name] for name in ("pixel_size_um", "frame_interval_s") if name in known}

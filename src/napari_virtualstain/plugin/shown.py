@@ -9,7 +9,7 @@ from napari.layers import Image, Labels, Tracks
 from qtpy.QtCore import QTimer
 
 from .background import collecting_later
-from .layers import has_layer, layer_name, provenance
+from .layers import has_layer, layer_name, provenance, provenance_of
 from .segment_job import Cut
 from .segment_job import Started as SegmentStarted
 from .stain_job import StainRequest
@@ -78,7 +78,26 @@ def add_stain_layer(
         **looks,
         **geometry,
     )
+    if started.kind == "fluorescence":
+        hide_stains(viewer, name)
     return insert(viewer, layer)
+
+
+def hide_stains(viewer: Any, source: str) -> list[Any]:
+    """Hide the stains of `source` that are visible, and return them.
+
+    They add up with what is shown next, and mitochondria would look twice as bright.
+    """
+    shown = [
+        layer
+        for layer in viewer.layers
+        if layer.visible
+        and provenance_of(layer).get("step") == "stain"
+        and provenance_of(layer).get("source") == source
+    ]
+    for layer in shown:
+        layer.visible = False
+    return shown
 
 
 def add_labels_layer(

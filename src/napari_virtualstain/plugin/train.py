@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from napari.layers import Image
 from qtpy.QtWidgets import QLineEdit
 
 from .controls import Choice, IntegerBox, NumberBox, add_row, check_box, new_form, note
@@ -12,13 +13,15 @@ from .curve import TrainingCurve
 from .film import FilmStrip
 from .jobs import JobContext, Outcome, Work
 from .layer_choice import LayerChoice
-from .layers import axes_of, sampling_of
+from .layers import axes_of, geometry_of, layer_name, provenance, sampling_of, shifted
 from .model_choice import ModelChoice, scores_text
 from .preferences import preferences
-from .regions import rectangles_on
+from .regions import rectangles_on, visible_index
+from .shown import hide_stains, insert
 from .stain import is_movie
+from .stain_job import display_limits
 from .step import StepWidget
-from .train_job import TrainRequest, train_job
+from .train_job import Compared, TrainRequest, train_job
 
 
 class TrainWidget(StepWidget):
@@ -30,6 +33,8 @@ class TrainWidget(StepWidget):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
+        self._source = ""
+        self._geometry: dict[str, Any] = {}
         self._add_form(napari_viewer)
         for choice in (self.bright_field, self.fluorescence, self.shapes):
             choice.chosen.connect(self._on_layers)
@@ -88,7 +93,9 @@ class TrainWidget(StepWidget):
             preset=self.preset.value,
             changes=changes,
             output=self.output(),
+            shown=visible_index(self.viewer, layer) if self.compare_box.isChecked() else None,
         )
+        self._source, self._geometry = layer.name, geometry_of(layer)
         self.curve.clear()
         self.pictures.clear()
         self._remarks: list[str] = []
@@ -112,9 +119,28 @@ class TrainWidget(StepWidget):
                     [shown.bright_field, shown.virtual, shown.fluorescence],
                     ["bright-field", "virtual", "true"],
                 )
+            elif isinstance(event, Compared):
+                self._show_compared(event)
             elif isinstance(event, TrainingWarning):
                 self._remarks.append(event.message)
                 self.remarks.setText("\n".join(self._remarks[-3:]))
+
+    def _show_compared(self, compared: Compared) -> None:
+        """Add the frame, on its place in the movie, as a layer; before lies hidden under after."""
+        plane, index = compared.fluorescence, compared.index
+        layer = Image(
+            plane[(np.newaxis,) * len(index)],
+            name=layer_name(self._source, compared.kind),
+            colormap="green",
+            blending="additive",
+            contrast_limits=display_limits(plane),
+            visible=compared.kind == "after",
+            metadata=provenance("train", self._source, model=self.name.text().strip()),
+            **shifted(self._geometry, (*index, 0, 0)),
+        )
+        if compared.kind == "after":
+            hide_stains(self.viewer, self._source)
+        insert(self.viewer, layer)
 
     def on_result(self, value: Any) -> str:
         """Name the model and its held-out score."""
@@ -171,6 +197,13 @@ class TrainWidget(StepWidget):
         add_row(form, "Batch", self.batch, "Pieces a step; fewer need less memory", name="batch")
         self.name = QLineEdit("my-model")
         add_row(form, "Name", self.name, "Under which the model will be listed", name="model_name")
+        self.compare_box = check_box(
+            "Before and after",
+            "Stain the visible frame with the model as it was and as it is, as two layers",
+            checked=True,
+            name="compare",
+        )
+        form.addRow("", self.compare_box)
         self.curve = TrainingCurve()
         self.pictures = FilmStrip()
         self.pictures.setToolTip("A held-out image: bright-field, virtual, true")

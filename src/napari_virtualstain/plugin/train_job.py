@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ class TrainRequest:
         Fields of ``TrainingConfig`` to change.
     output : Path
         Model file to write.
+    shown : tuple of int or None
+        The frame that the user looks at, to be stained before and after; None for none.
     """
 
     bright_field: Any
@@ -48,6 +50,26 @@ class TrainRequest:
     preset: str
     changes: dict[str, Any]
     output: Path
+    shown: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The frame that the user looks at, stained by a model.
+
+    Attributes
+    ----------
+    kind : {"before", "after"}
+        By the model that training started from, or by the new one.
+    index : tuple of int
+        Which frame.
+    fluorescence : ndarray (Y, X)
+        Virtual.
+    """
+
+    kind: str
+    index: tuple[int, ...]
+    fluorescence: np.ndarray
 
 
 def collect_pairs(request: TrainRequest) -> Any:
@@ -120,4 +142,22 @@ def train_job(request: TrainRequest, context: JobContext) -> Generator[Any, None
         elif isinstance(event, TrainingFinished):
             result = event.result
         yield event
+    for compared in _compared(request, context):
+        yield compared
+        context.wait_until_shown()  # each layer costs the window a tenth of a second
     return result
+
+
+def _compared(request: TrainRequest, context: JobContext) -> Iterator[Compared]:
+    """Yield the visible frame as the model stains it with which training began, and the new one."""
+    from ..inference import stain
+
+    if request.shown is None:
+        return
+    plane = Movie(request.bright_field, "tyx"[-request.bright_field.ndim :]).plane(request.shown)
+    models = {"before": request.changes.get("init"), "after": str(request.output)}
+    for kind, model in models.items():
+        if model is not None:
+            size_um = request.pixel_size_um
+            stained = stain(plane, model, pixel_size_um=size_um, cancel=context.cancel)
+            yield Compared(kind, request.shown, np.asarray(stained))
