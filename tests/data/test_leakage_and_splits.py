@@ -16,6 +16,7 @@ from napari_virtualstain.data import (
     merge_groups,
     split_pairs,
 )
+from napari_virtualstain.data.leakage import _anchors
 from napari_virtualstain.errors import InputError
 
 
@@ -47,6 +48,14 @@ def test_flat_corners_are_no_overlap() -> None:
     for image in images:
         image[:80] = 0
     assert find_overlaps(images) == []
+
+
+def test_padding_with_zeros_is_neither_shared_nor_kept_window_by_window() -> None:
+    rng = np.random.default_rng(0)
+    images = [np.pad(rng.integers(1, 999, (64, 64)), ((0, 12), (12, 0))) for _ in range(3)]
+    assert find_overlaps(images) == []
+    wide = np.pad(images[0], 200)
+    assert len(_anchors(wide, 61)) < 300
 
 
 def test_equal_windows_in_different_images_do_not_fool_it() -> None:

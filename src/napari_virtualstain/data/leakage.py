@@ -113,7 +113,7 @@ def _verified(
         if (first, second) in found:
             continue
         a, b = _common(images[first], images[second], dy, dx)
-        if a.size >= _SMALLEST_OVERLAP and np.array_equal(a, b):
+        if a.size >= _SMALLEST_OVERLAP and np.array_equal(a, b) and a.min() != a.max():
             share = a.size / min(images[first].size, images[second].size)
             found[first, second] = Overlap(first, second, (dy, dx), share)
     return sorted(found.values(), key=lambda o: (o.first, o.second))
@@ -137,8 +137,12 @@ def _anchors(image: NDArray[np.generic], one_in: int) -> list[tuple[int, int, in
     if min(image.shape) < _WINDOW:
         return []
     hashes = _window_hashes(image)
-    chosen = hashes % np.uint64(one_in) == 0
-    return [(int(hashes[y, x]), int(y), int(x)) for y, x in np.argwhere(chosen)]
+    y, x = np.nonzero(hashes % np.uint64(one_in) == 0)
+    found = hashes[y, x]
+    # empty windows all have one hash, and that of zeros is chosen: a padded stack has millions
+    values, counts = np.unique(found, return_counts=True)
+    rare = np.isin(found, values[counts <= _LARGEST_BUCKET])
+    return list(zip(found[rare].tolist(), y[rare].tolist(), x[rare].tolist(), strict=True))
 
 
 def _window_hashes(image: NDArray[np.generic]) -> NDArray[np.uint64]:

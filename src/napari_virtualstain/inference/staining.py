@@ -45,7 +45,8 @@ def stain(
         given, a stack's own is taken, or else the model's is assumed with a warning.
     axes : str, optional
         One letter of ``tczyx`` for each dimension; matters only to models that read
-        neighbouring planes. Not given: tyx for three dimensions, tzyx for four.
+        neighbouring planes. Not given: the axis they read along for three dimensions, tzyx for
+        four.
     device : str, optional
         See :func:`resolve_device`.
     tile : int, optional
