@@ -148,6 +148,8 @@ class Cell:
         How far the crowd reaches from the nucleus.
     nucleus_um : tuple of float
         Smallest and largest radius of the nucleus.
+    nucleus_reach : tuple of float
+        Nearest and farthest its centre lies from that of the field, in fields.
     granules_per_um2 : float
         Vesicles and granules in the crowd, seen in bright-field only.
     granule_radius_um : float
@@ -172,6 +174,9 @@ class Cell:
         Dense balls inside the nucleus.
     stress_fibres : float
         Bundles of parallel fibres in a field of 20 µm, mean number.
+    folds : float
+        Strength of the waves of the cell's surface, which bright-field shows as soft
+        light and dark; 1 is strong.
     border_chance : float
         How often the border of the cell crosses the field: beyond it is medium only.
     """
@@ -179,6 +184,7 @@ class Cell:
     crowding: float = 0.7
     crowd_width_um: float = 4.0
     nucleus_um: tuple[float, float] = (4.0, 7.0)
+    nucleus_reach: tuple[float, float] = (0.3, 0.6)
     granules_per_um2: float = 4.5
     granule_radius_um: float = 0.2
     granule_delta_index: float = 0.021
@@ -191,6 +197,7 @@ class Cell:
     chromatin_delta_index: float = 0.002
     nucleoli: int = 0
     stress_fibres: float = 0.0
+    folds: float = 0.0
     border_chance: float = 0.0
 
 

@@ -157,7 +157,7 @@ def draw_landscape(
     """Return a random landscape with the nucleus near a border of the field."""
     cell = config.cell
     side = rng.uniform(0, 2 * math.pi)
-    reach = rng.uniform(0.3, 0.6)
+    reach = rng.uniform(*cell.nucleus_reach)
     first, second = rng.uniform(*cell.nucleus_um, size=2)
     centre = (
         field_um[0] * (0.5 + reach * math.sin(side)),

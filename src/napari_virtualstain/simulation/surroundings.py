@@ -170,6 +170,8 @@ def _still(
     if config.cell.stress_fibres:
         number = rng.poisson(config.cell.stress_fibres * share)
         parts += [_bundle(landscape, rng) for _ in range(number)]
+    if config.cell.folds:
+        parts.append(_folds(landscape, config, rng))
     if config.cell.nucleoli:
         parts.append(_nucleoli(landscape, config, rng))
     places, strengths = zip(*parts, strict=True)
@@ -202,6 +204,27 @@ def _bundle(landscape: Landscape, rng: np.random.Generator) -> tuple[FloatArray,
     index = rng.choice([-1.0, 1.0]) * rng.uniform(0.004, 0.02) * rng.uniform(0.4, 1.0, fibres)
     strength = np.repeat(index * math.pi * 0.1**2 * 0.06, steps)
     return np.stack([z.ravel(), y.ravel(), x.ravel()], axis=1), strength
+
+
+def _folds(
+    landscape: Landscape, config: SceneConfig, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Return waves of the upper surface: wide weak clouds of either sign."""
+    area = math.prod(extent + 2 * landscape.margin_um for extent in landscape.field_um)
+    number, points = round(1.2 * area), 48
+    y, x = (
+        rng.uniform(-landscape.margin_um, extent + landscape.margin_um, number)
+        for extent in landscape.field_um
+    )
+    radius = np.exp(rng.uniform(math.log(0.25), math.log(1.1), number))
+    centre = np.stack([rng.normal(0.6, 0.7, number), y, x], axis=1)
+    spread = radius[:, None] * np.array([0.5, 0.6, 0.6])
+    places = centre[:, None] + rng.normal(size=(number, points, 3)) * spread[:, None]
+    presence = 0.3 * landscape.covered(y, x) + 0.7 * landscape.crowd(y, x)
+    # The wider, the weaker: the delay of light through the middle stays alike.
+    index = rng.normal(0, 1, number) * config.cell.folds * 0.018 * presence * 0.3 / radius
+    strength = index * 4 / 3 * math.pi * radius**3 / points
+    return places.reshape(-1, 3), np.repeat(strength, points)
 
 
 def _nucleus_rim(landscape: Landscape, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
