@@ -92,3 +92,12 @@ def test_gamma_keeps_the_mean() -> None:
     torch.testing.assert_close(
         varied.mean((1, 2, 3)), _batch().inputs.mean((1, 2, 3)), atol=1e-4, rtol=1e-4
     )
+
+
+def test_plane_dropout_leaves_some_images_their_middle_plane_only() -> None:
+    batch = TensorBatch(torch.randn(64, 3, 8, 8), torch.zeros(64, 1, 8, 8), torch.ones(64, 1, 8, 8))
+    config = Augmentation(flips=False, plane_dropout=0.3)
+    varied = augment(batch, config, _generator()).inputs
+    alone = (varied == batch.inputs[:, 1:2]).all(dim=(1, 2, 3))
+    assert 8 < int(alone.sum()) < 32
+    assert torch.equal(varied[~alone], batch.inputs[~alone])

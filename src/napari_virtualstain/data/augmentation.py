@@ -60,6 +60,13 @@ class Augmentation(BaseModel):
     shading: float = Field(
         default=0.0, ge=0, description="Largest uneven illumination, in normalised units."
     )
+    plane_dropout: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="How often the middle plane stands in for its neighbours, so that a model of "
+        "several planes also stains single ones.",
+    )
     intensity_probability: float = Field(
         default=0.8, ge=0, le=1, description="How often each variation of the input happens."
     )
@@ -85,6 +92,7 @@ class Augmentation(BaseModel):
             gain=0.3,
             offset=0.6,
             gamma=0.3,
+            plane_dropout=0.2,
             blur_px=1.0,
             sharpen=0.5,
             band_gain=0.35,

@@ -115,6 +115,8 @@ def _warp(
 
 def _intensity(images: Tensor, config: Augmentation, generator: torch.Generator) -> Tensor:
     count = len(images)
+    if config.plane_dropout and images.shape[1] > 1:
+        images = _middle_alone(images, config.plane_dropout, generator)
 
     def happens() -> Tensor:
         drawn = torch.rand(count, generator=generator) < config.intensity_probability
@@ -145,6 +147,13 @@ def _intensity(images: Tensor, config: Augmentation, generator: torch.Generator)
         noise = torch.randn(images.shape, generator=generator).to(images.device, images.dtype)
         images = images + column(uniform(config.noise) * happens()) * noise
     return images
+
+
+def _middle_alone(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Return images in some of which the middle plane stands in for all."""
+    alone = (torch.rand(len(images), generator=generator) < share).to(images.device)
+    middle = images[:, images.shape[1] // 2, None].expand_as(images)
+    return torch.where(alone[:, None, None, None], middle, images)
 
 
 def _shade(images: Tensor, generator: torch.Generator) -> Tensor:
