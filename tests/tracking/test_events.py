@@ -119,3 +119,56 @@ def test_empty_frames_are_passed_over() -> None:
     tracks = vs.track(labels)
     assert set(tracks.table[tracks.table.interpolated].frame) == {2}
     assert len(vs.track(np.zeros((3, 8, 8), np.uint16))) == 0
+
+
+def flickering(breaks: dict[int, int], frames: int = 20) -> np.ndarray:
+    """Return labels of a rod that is in two pieces from each of `breaks` for so many frames."""
+    labels = np.zeros((frames, 48, 96), np.int32)
+    broken = {t for first, lasts in breaks.items() for t in range(first, first + lasts)}
+    for t in range(frames):
+        labels[t][disc(40, 20 + t, 4)] = 5
+        labels[t][disc(8, 80 - t, 5)] = 6
+        labels[t][rod(24 + 0.3 * t, 40 + 0.2 * t, 12)] = 1
+        if t in broken:
+            labels[t][:, 41:43] = np.where(labels[t][:, 41:43] == 1, 0, labels[t][:, 41:43])
+            labels[t][:, :41][labels[t][:, :41] == 1] = 7
+    return labels
+
+
+@pytest.mark.parametrize("breaks", [{4: 1}, {5: 2}, {3: 1, 7: 2, 12: 3}], ids=str)
+def test_a_mask_that_breaks_and_rejoins_stays_one_object(breaks: dict[int, int]) -> None:
+    labels = flickering(breaks)
+    tracks = vs.track(labels)
+    assert len(tracks.events) == 0
+    assert len(tracks) == 3
+    whole = tracks.table[tracks.table.y_um.between(20, 34)]
+    assert whole.track_id.nunique() == 1
+    assert whole.frame.tolist() == list(range(20))
+    # where it is in pieces, its area is that of both, and both are named
+    broken = sum(breaks.values())
+    assert (whole.pieces != "").sum() == broken
+    assert whole.area_um2.min() > 0.7 * whole.area_um2.max()
+    assert set(np.unique(tracks.relabel(labels))) == {0, 1, 2, 3}
+    assert np.array_equal(tracks.relabel(labels) > 0, labels > 0)
+    assert len(tracks.masks) == 3 * 20 + broken
+
+
+def test_a_break_that_lasts_is_an_event_although_others_flicker() -> None:
+    labels = flickering({3: 1, 6: 1, 10: 10})
+    tracks = vs.track(labels)
+    assert tracks.events[["kind", "frame"]].to_numpy().tolist() == [["fission", 10]]
+
+
+def test_parts_that_both_reach_the_border_may_be_one_outside() -> None:
+    """A bow moves out of the field, and its two ends are left."""
+    labels = np.zeros((18, 48, 96), np.int32)
+    for t in range(18):
+        top = 8 - t
+        for part in (rod(top, 40, 12), rod(top + 8, 31, 3), rod(top + 8, 49, 3)):
+            labels[t][part] = 1
+        labels[t, max(0, top) : max(0, top + 14), 28:34] = 1
+        labels[t, max(0, top) : max(0, top + 14), 46:53] = 1
+        if top < -2:
+            labels[t][:, 40:][labels[t][:, 40:] == 1] = 2
+        labels[t][disc(40, 20 + 3 * t, 4)] = 5
+    assert len(vs.track(labels).events) == 0

@@ -241,8 +241,7 @@ def measure_stack(
         found = movie_trust(stack, _needed(intensity), uncertainty)
         table = table.merge(found, on=["frame", "label"], how="left")
     if tracks is not None:
-        seen = tracks.table.loc[tracks.table["label"] > 0, ["frame", "label", "track_id"]]
-        table = table.merge(seen, on=["frame", "label"], how="left")
+        table = table.merge(tracks.masks, on=["frame", "label"], how="left")
         table["track_id"] = table["track_id"].fillna(-1).astype(int)
     write_table(out, table, overwrite=overwrite)
     return table

@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from .clumps import untangle_clumps
 from .config import TrackingConfig
 from .detections import Detections, FloatArray, IntArray
-from .events import Event, LinkedMovie, cut_at_events, find_events, place_of, untangle_clumps
+from .events import Event, LinkedMovie, cut_at_events, find_events, place_of
 from .linked import Linking
+from .persistence import lasting_events
 from .smoothing import fill_gaps
 from .stitching import stitch
 from .tracks import Tracks
@@ -39,7 +41,8 @@ def assemble(
     families: list[tuple[Event, list[int], list[int]]] = []
     if config.fission_fusion:
         names, events = untangle_clumps(movie, find_events(movie))
-        movie = LinkedMovie(found, names, linked.masks, linked.step_um)
+        movie = movie.renamed(names)
+        events, _, _ = lasting_events(movie, events, linked.lifetimes)
         names, graph, families = cut_at_events(movie, events)
     kin = frozenset(graph) | {parent for parents in graph.values() for parent in parents}
     if config.linker == "kalman" and config.mode == "extended":

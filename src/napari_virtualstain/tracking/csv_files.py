@@ -56,7 +56,7 @@ def read_csv(path: str | Path) -> Tracks:
         It is no table of tracks.
     """
     source = Path(path)
-    table = _read(source, {"parents": str})
+    table = _read(source, {"parents": str, "pieces": str})
     parents = table.get("parents", pd.Series("", index=table.index)).fillna("")
     scale = {name: _constant(table, name) for name in ("pixel_size_um", "frame_interval_s")}
     graph = {

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..errors import ImageFileError, InputError
 from ..io import atomic_path, check_output
 from .masks import measure_plane
+from .relabelling import keys_of, painted
 from .smoothing import fill_gaps
 from .tracks import Tracks
 
@@ -153,11 +154,11 @@ def _write_masks(folder: Path, tracks: Tracks, segments: pd.DataFrame, labels: A
 
     count = len(labels) if labels is not None else _frames(tracks)
     width = max(3, len(str(max(count - 1, 0))))
-    by_frame = dict(iter(segments.groupby("frame")))
+    by_frame, keys = dict(iter(segments.groupby("frame"))), keys_of(segments, "segment")
     for frame in range(count):
         rows = by_frame.get(frame)
         if labels is not None:
-            plane = _relabelled(np.asarray(labels[frame]), rows)
+            plane = painted(np.asarray(labels[frame]), keys.get(frame)).astype(np.uint16)
         else:
             plane = _discs(tracks, rows)
         tifffile.imwrite(folder / f"mask{frame:0{width}d}.tif", plane, compression="zlib")
@@ -165,16 +166,6 @@ def _write_masks(folder: Path, tracks: Tracks, segments: pd.DataFrame, labels: A
 
 def _frames(tracks: Tracks) -> int:
     return int(tracks.table.frame.max()) + 1 if len(tracks.table) else 0
-
-
-def _relabelled(plane: NDArray[Any], rows: pd.DataFrame | None) -> NDArray[np.uint16]:
-    if rows is None:
-        return np.zeros(plane.shape, np.uint16)
-    ordered = rows.sort_values("label")
-    values = ordered.label.to_numpy()
-    where = np.searchsorted(values, plane).clip(0, len(values) - 1)
-    names = ordered.segment.to_numpy()[where]
-    return np.where(values[where] == plane, names, 0).astype(np.uint16)
 
 
 def _discs(tracks: Tracks, rows: pd.DataFrame | None) -> NDArray[np.uint16]:

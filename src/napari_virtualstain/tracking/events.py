@@ -6,12 +6,10 @@ beside an object asks whether it came out of it. The answer is a log odds that a
 * where the two parts lie: on the mask of the whole (grown a little), their common centre
   on its centre;
 * what they weigh: the areas of the parts add up to the whole, and the part that goes on
-  became smaller (Mitometer's conservation of area);
-* that parts and whole last: a mask that breaks for one frame is a flicker.
+  became smaller (Mitometer's conservation of area).
 
-Two objects that pass over each other look like a fusion and a fission shortly after, with
-the same two sizes before and after; such a *clump* is taken apart again and both keep
-their identity.
+Whether parts and whole last is asked of the movie as a whole (:mod:`.persistence`), and objects
+that pass over each other are told in :mod:`.clumps`.
 """
 
 from __future__ import annotations
@@ -26,10 +24,11 @@ from .division import divisions
 from .lookahead import neighbours_in_track
 from .overlap import MaskPixels
 
-_PRIOR = -1.5
-_LEAST_PROBABILITY = 0.5
+_PRIOR = -0.9
+LEAST_PROBABILITY = 0.5
 _GROWN_UM_IN_RADII = 0.35
-_CLUMP_FRAMES = 6
+# log odds where both parts reach the border of the image: outside they may be one
+_MEET_OUTSIDE = -4.0
 # log ratio of the areas of parts and whole; dividing nuclei condense, so it is wide
 _CHANGE_OF_AREA = 0.4
 
@@ -76,6 +75,10 @@ class LinkedMovie:
     names: IntArray
     masks: MaskPixels | None
     step_um: float
+
+    def renamed(self, names: IntArray) -> LinkedMovie:
+        """Return the movie with other names."""
+        return replace(self, names=names)
 
     @property
     def radius_um(self) -> FloatArray:
@@ -127,7 +130,7 @@ def _partings(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
             (int(triples.sibling[k]), int(triples.child[k])),
             float(probability[k]),
         )
-        for k in np.flatnonzero(probability >= _LEAST_PROBABILITY)
+        for k in np.flatnonzero(probability >= LEAST_PROBABILITY)
     ]
 
 
@@ -136,7 +139,6 @@ def _splits(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
     found = movie.detections
     before = neighbours_in_track(movie.names, backwards=backwards)
     after = neighbours_in_track(movie.names, backwards=not backwards)
-    lasting = _remaining(movie.names, backwards)
     sign = -found.frame_step if backwards else found.frame_step
     edge = found.frame.max() if backwards else found.frame.min()
     by_frame = dict(found.slices())
@@ -153,9 +155,8 @@ def _splits(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
                 continue
             goes_on = bool(after[whole] == sibling)
             odds = _log_odds(movie, whole, (sibling, child), goes_on)
-            odds += _persistence(lasting[child]) + _persistence(lasting[sibling])
             probability = float(1 / (1 + np.exp(-odds)))
-            if probability >= _LEAST_PROBABILITY:
+            if probability >= LEAST_PROBABILITY:
                 kind = "fusion" if backwards else "fission"
                 events.append(Event(kind, int(whole), (int(sibling), int(child)), probability))
     return events
@@ -238,81 +239,11 @@ def _overlap_odds(movie: LinkedMovie, whole: int, parts: tuple[int, int]) -> flo
         place, radius = movie.detections.position_um, movie.radius_um
         gone = max(np.linalg.norm(place[part] - place[whole]) - radius[whole] for part in parts)
         return float(np.clip(1.5 - gone / (movie.step_um + 0.5 * radius[whole]), -4, 1.5))
+    if movie.masks.at_border[list(parts)].all():
+        return _MEET_OUTSIDE
     grown = _GROWN_UM_IN_RADII * movie.radius_um[whole] + movie.step_um
     share = min(movie.masks.share_near(part, whole, grown) for part in parts)
     return float(np.interp(share, [0, 0.1, 0.3, 0.6, 1.0], [-4.0, -1.5, 0.5, 1.5, 2.0]))
-
-
-def _persistence(frames: int) -> float:
-    return (-3.0, -0.5, 0.3)[min(frames, 3) - 1]
-
-
-def _remaining(names: IntArray, backwards: bool) -> IntArray:
-    """Return how many detections of its track come at and after each."""
-    order = np.argsort(names, kind="stable")
-    _, first, counts = np.unique(names[order], return_index=True, return_counts=True)
-    passed = np.arange(len(names)) - np.repeat(first, counts)
-    lasting = np.empty(len(names), np.int64)
-    lasting[order] = passed + 1 if backwards else np.repeat(counts, counts) - passed
-    return lasting
-
-
-def untangle_clumps(movie: LinkedMovie, events: list[Event]) -> tuple[IntArray, list[Event]]:
-    """Return names in which passing objects keep theirs, and the events that are left.
-
-    Parameters
-    ----------
-    movie : LinkedMovie
-        Linked detections.
-    events : list of Event
-        From :func:`find_events`.
-    """
-    names = movie.names.copy()
-    dropped: set[int] = set()
-    fusions = [i for i, event in enumerate(events) if event.kind == "fusion"]
-    fissions = [i for i, event in enumerate(events) if event.kind == "fission"]
-    for i in sorted(fusions, key=lambda k: int(movie.detections.frame[events[k].whole])):
-        for j in fissions:
-            if j not in dropped and _is_clump(movie, names, events[i], events[j]):
-                _reconnect(movie, names, events[i], events[j])
-                dropped |= {i, j}
-                break
-    return names, [event for i, event in enumerate(events) if i not in dropped]
-
-
-def _is_clump(movie: LinkedMovie, names: IntArray, fusion: Event, fission: Event) -> bool:
-    """Return whether two objects met and parted shortly after, with their sizes unchanged."""
-    found = movie.detections
-    lasted = (found.frame[fission.whole] - found.frame[fusion.whole]) // found.frame_step + 1
-    if not 1 <= lasted <= _CLUMP_FRAMES or names[fission.whole] != names[fusion.whole]:
-        return False
-    before, after = (np.log(found.area_um2[list(event.parts)]) for event in (fusion, fission))
-    straight, crossed = (np.abs(before - after[order]).max() for order in ([0, 1], [1, 0]))
-    return bool(min(straight, crossed) < 0.35)
-
-
-def _reconnect(movie: LinkedMovie, names: IntArray, fusion: Event, fission: Event) -> None:
-    """Give the parts after a clump the names of those before it."""
-    found = movie.detections
-    area, place = np.log(found.area_um2), found.position_um
-    cost = [
-        sum(
-            (area[a] - area[b]) ** 2 / 0.04
-            + ((place[a] - place[b]) ** 2).sum() / (4 * movie.step_um) ** 2
-            for a, b in zip(fusion.parts, parts, strict=True)
-        )
-        for parts in (fission.parts, fission.parts[::-1])
-    ]
-    parts = fission.parts if cost[0] <= cost[1] else fission.parts[::-1]
-    wanted = [int(names[a]) for a in fusion.parts]
-    middle = names == names[fusion.whole]
-    clump = middle & (found.frame >= found.frame[fusion.whole])
-    clump &= found.frame <= found.frame[fission.whole]
-    tails = [(names == names[b]) & (found.frame >= found.frame[b]) for b in parts]
-    for tail, name in zip(tails, wanted, strict=True):
-        names[tail] = name
-    larger = wanted[int(np.argmax([found.area_um2[a] for a in fusion.parts]))]
-    names[clump] = larger
 
 
 def cut_at_events(
@@ -347,8 +278,3 @@ def cut_at_events(
             graph[child] = sorted({*graph.get(child, []), *parents})
         families.append((event, parents, children))
     return names, graph, families
-
-
-def with_names(movie: LinkedMovie, names: IntArray) -> LinkedMovie:
-    """Return the movie with other names."""
-    return replace(movie, names=names)

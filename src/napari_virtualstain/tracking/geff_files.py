@@ -14,6 +14,8 @@ from ..io import atomic_path, check_output
 from .tracks import COLUMNS, EVENT_COLUMNS, Tracks
 
 _EXTRA = "napari_virtualstain"
+# GEFF has no strings among its node properties
+_TEXTS = ("reason", "pieces")
 
 
 def write_geff(tracks: Tracks, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -35,7 +37,7 @@ def write_geff(tracks: Tracks, path: str | Path, *, overwrite: bool = False) -> 
     properties = {
         name: {"values": table[name].to_numpy(), "missing": None}
         for name in table.columns
-        if name != "reason"
+        if name not in _TEXTS
     }
     metadata = spec.GeffMetadata(
         directed=True,
@@ -85,10 +87,9 @@ def read_geff(path: str | Path) -> Tracks:
     table = pd.DataFrame({name: values["values"] for name, values in properties.items()})
     order = np.argsort(content["node_ids"])
     extra = (content["metadata"].extra or {}).get(_EXTRA, {})
-    reason = extra.get("reason")
     table = table.iloc[order].reset_index(drop=True)
-    if reason is not None:
-        table["reason"] = reason
+    for name in set(_TEXTS) & set(extra):
+        table[name] = extra[name]
     graph = _graph(table, content["edge_ids"])
     events = pd.DataFrame(json.loads(extra["events"])) if extra.get("events") else None
     others = [name for name in table.columns if name not in COLUMNS]
@@ -118,7 +119,7 @@ def _extra(tracks: Tracks) -> dict[str, Any]:
         "pixel_size_um": tracks.pixel_size_um,
         "frame_interval_s": tracks.frame_interval_s,
         "events": json.dumps(tracks.events.to_dict("list")),
-        "reason": tracks.table.reason.tolist(),
+        **{name: tracks.table[name].tolist() for name in _TEXTS},
     }
 
 

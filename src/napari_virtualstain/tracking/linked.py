@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .detections import Detections, FloatArray, IntArray
+from .lifetimes import Lifetimes
 from .overlap import MaskPixels
 
 
@@ -28,6 +29,8 @@ class Linking:
         How far objects go in a frame, along an axis.
     masks : MaskPixels or None
         Pixels of the objects.
+    lifetimes : Lifetimes or None
+        How soon things end, where that was learnt before pieces of objects were joined.
     """
 
     detections: Detections
@@ -36,3 +39,4 @@ class Linking:
     reason: np.ndarray
     step_um: float
     masks: MaskPixels | None = None
+    lifetimes: Lifetimes | None = None

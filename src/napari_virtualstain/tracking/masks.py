@@ -15,8 +15,8 @@ from ..progress import CancelToken, ProgressCallback, Reporter
 from .assembling import assemble
 from .config import TrackingConfig
 from .detections import Detections, read_detections
-from .linking import link_detections
 from .overlap import MaskPixels
+from .pieces import link_pieces, with_pieces
 from .tracks import Tracks
 
 
@@ -78,14 +78,18 @@ def track(
         pixels.append(inside)
         report.advance()
     tables = [table for table in measured if len(table)] or measured[:1]
-    found = read_detections(pd.concat(tables, ignore_index=True))
-    masks = _mask_pixels(found, pixels, pixel_size_um)
-    linked = link_detections(found, settings, masks, report=report)
-    return assemble(linked, settings, pixel_size_um, frame_interval_s)
+    table = pd.concat(tables, ignore_index=True)
+    masks = _mask_pixels(read_detections(table), pixels, labels.shape[1:], pixel_size_um)
+    linked, owner = link_pieces(table, masks, settings, report)
+    tracks = assemble(linked, settings, pixel_size_um, frame_interval_s)
+    return with_pieces(tracks, table, owner)
 
 
 def _mask_pixels(
-    found: Detections, pixels: list[NDArray[np.int32]], pixel_size_um: float
+    found: Detections,
+    pixels: list[NDArray[np.int32]],
+    shape: tuple[int, ...],
+    pixel_size_um: float,
 ) -> MaskPixels:
     """Return the pixels of all objects; each plane gives (object, row, column), sorted."""
     before, parts = 0, []
@@ -94,9 +98,11 @@ def _mask_pixels(
         before += int(plane[-1, 0]) + 1 if len(plane) else 0
     every = np.concatenate(parts) if parts else np.zeros((0, 3), np.int32)
     begin = np.searchsorted(every[:, 0], np.arange(len(found) + 1))
-    return MaskPixels(
-        begin.astype(np.int64), every[:, 1], every[:, 2], found.position_um, pixel_size_um
-    )
+    owner, rows, columns = every.T
+    edge = (rows == 0) | (columns == 0) | (rows == shape[0] - 1) | (columns == shape[1] - 1)
+    at_border = np.bincount(owner[edge], minlength=len(found)) > 0
+    place = found.position_um
+    return MaskPixels(begin.astype(np.int64), rows, columns, place, pixel_size_um, at_border)
 
 
 def empty_detections() -> pd.DataFrame:

@@ -25,6 +25,8 @@ class MaskPixels:
         Centre of each object.
     pixel_size_um : float
         Size of a pixel.
+    at_border : ndarray of bool, shape (n,)
+        Whether each reaches the border of the image.
     """
 
     begin: IntArray
@@ -32,6 +34,7 @@ class MaskPixels:
     columns: NDArray[np.int32]
     centre_um: FloatArray
     pixel_size_um: float
+    at_border: NDArray[np.bool_]
 
     def of(self, objects: IntArray) -> tuple[IntArray, IntArray]:
         """Return (owner, pixel): which of `objects` each of their pixels belongs to."""
@@ -84,10 +87,29 @@ class MaskPixels:
         union = size[before[tails]] + size[after[heads]] - shared
         return np.asarray(shared / np.maximum(union, 1))
 
+    def joined(self, group: IntArray) -> MaskPixels:
+        """Return the pixels of groups of objects; `group`, shape (n,), counts from 0."""
+        size = self.begin[1:] - self.begin[:-1]
+        order = np.argsort(np.repeat(group, size), kind="stable")
+        total = np.bincount(group, size).astype(np.int64)
+        centre = [np.bincount(group, size * axis) / total for axis in self.centre_um.T]
+        return MaskPixels(
+            np.concatenate([[0], np.cumsum(total)]),
+            self.rows[order],
+            self.columns[order],
+            np.column_stack(centre),
+            self.pixel_size_um,
+            np.bincount(group, self.at_border) > 0,
+        )
+
     def share_near(self, part: int, whole: int, grown_um: float) -> float:
         """Return which share of the pixels of `part` lies within `grown_um` of `whole`."""
         distance, _ = cKDTree(self._of_one(whole)).query(self._of_one(part))
         return float((np.asarray(distance) * self.pixel_size_um <= grown_um).mean())
+
+    def gap_px(self, one: int, other: int) -> float:
+        """Return how far the nearest pixels of two objects are apart; 1 for neighbours."""
+        return float(np.min(cKDTree(self._of_one(other)).query(self._of_one(one))[0]))
 
     def between(self, one: int, other: int) -> FloatArray:
         """Return the middle of the shortest way from one object to another, (y, x) in µm."""

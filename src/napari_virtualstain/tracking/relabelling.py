@@ -19,7 +19,7 @@ def relabel(labels: Any, table: pd.DataFrame) -> Any:
     labels : array of int, shape (T, Y, X)
         Numpy, or dask for a lazy result.
     table : DataFrame
-        ``track_id frame label`` of the objects seen.
+        ``track_id frame label pieces`` of the objects seen.
 
     Returns
     -------
@@ -29,26 +29,36 @@ def relabel(labels: Any, table: pd.DataFrame) -> Any:
         raise AxesError(
             f"Labels have the shape {getattr(labels, 'shape', None)}: expected three axes t, y, x."
         )
-    keys = _keys(table)
+    keys = keys_of(table)
     if isinstance(labels, np.ndarray):
-        planes = [_plane(plane, keys.get(t)) for t, plane in enumerate(labels)]
+        planes = [painted(plane, keys.get(t)) for t, plane in enumerate(labels)]
         return np.stack(planes) if planes else np.zeros(labels.shape, np.int32)
     return _lazily(labels, keys)
 
 
-def _keys(table: pd.DataFrame) -> dict[int, tuple[NDArray[np.int64], NDArray[np.int32]]]:
-    """Return of each frame the sorted labels and their tracks."""
-    seen = table.loc[~table.interpolated & (table.label > 0), ["frame", "label", "track_id"]]
-    ordered = seen.sort_values(["frame", "label"])
+def masks_of(table: pd.DataFrame, name: str = "track_id") -> pd.DataFrame:
+    """Return ``frame label`` and column `name` of each mask seen, pieces of objects included."""
+    seen = table.loc[~table.interpolated & (table.label > 0), ["frame", "label", "pieces", name]]
+    split = seen.pieces.where(seen.pieces != "", seen.label.astype(str)).str.split(";")
+    every = seen.assign(label=split).explode("label").astype({"label": np.int64})
+    return every[["frame", "label", name]].reset_index(drop=True)
+
+
+def keys_of(
+    table: pd.DataFrame, name: str = "track_id"
+) -> dict[int, tuple[NDArray[np.int64], NDArray[np.int32]]]:
+    """Return of each frame the sorted labels and their values in column `name`."""
+    ordered = masks_of(table, name).sort_values(["frame", "label"])
     return {
-        int(str(frame)): (part.label.to_numpy(np.int64), part.track_id.to_numpy(np.int32))
+        int(str(frame)): (part.label.to_numpy(np.int64), part[name].to_numpy(np.int32))
         for frame, part in ordered.groupby("frame")
     }
 
 
-def _plane(
+def painted(
     plane: NDArray[Any], key: tuple[NDArray[np.int64], NDArray[np.int32]] | None
 ) -> NDArray[np.int32]:
+    """Return `plane` with its labels replaced, as one of :func:`keys_of` says."""
     if key is None:
         return np.zeros(plane.shape, np.int32)
     values, tracks = key
@@ -63,6 +73,6 @@ def _lazily(labels: Any, keys: dict[int, tuple[NDArray[np.int64], NDArray[np.int
 
     def block(values: NDArray[Any], block_info: Any = None) -> NDArray[np.int32]:
         first = block_info[0]["array-location"][0][0] if block_info else 0
-        return np.stack([_plane(plane, keys.get(first + t)) for t, plane in enumerate(values)])
+        return np.stack([painted(plane, keys.get(first + t)) for t, plane in enumerate(values)])
 
     return planes.map_blocks(block, dtype=np.int32, meta=np.zeros((0, 0, 0), np.int32))

@@ -40,7 +40,7 @@ def fill_gaps(table: pd.DataFrame) -> pd.DataFrame:
     rows[["y_um", "x_um"]] = _bridge(name, frame, place, gaps)
     rows["frame"] = frame[before] + offset
     rows["interpolated"] = True
-    for column, value in (("label", 0), ("area_um2", np.nan)):
+    for column, value in (("label", 0), ("area_um2", np.nan), ("pieces", "")):
         if column in rows:
             rows[column] = value
     for column in ("quality", "reason"):

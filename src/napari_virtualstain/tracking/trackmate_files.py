@@ -22,6 +22,7 @@ from .tracks import EVENT_COLUMNS, Tracks
 
 _OURS = {"track_id": "VS_TRACK_ID", "label": "VS_LABEL", "interpolated": "VS_INTERPOLATED"}
 _FLOATS = {"y_px": "VS_Y_PX", "x_px": "VS_X_PX", "area_um2": "AREA", "quality": "VS_QUALITY"}
+_TEXTS = {"reason": "VS_REASON", "pieces": "VS_PIECES"}
 _EVENTS = "VirtualStainEvents"
 
 
@@ -135,7 +136,7 @@ def _write_spot(here: ElementTree.Element, row: dict[Any, Any], interval_s: floa
         "POSITION_Z": "0.0",
         "VISIBILITY": "1",
         "RADIUS": _text(math.sqrt(area / math.pi) if area > 0 else 0.5),
-        "VS_REASON": str(row.get("reason", "")),
+        **{name: str(row[column]) for column, name in _TEXTS.items()},
     }
     for column, name in {**_OURS, **_FLOATS}.items():
         value = row[column]
@@ -209,7 +210,7 @@ def _spot_row(spot: ElementTree.Element) -> dict[str, Any]:
         "frame": round(float(spot.get("FRAME", 0))),
         "y_um": float(spot.get("POSITION_Y", "nan")),
         "x_um": float(spot.get("POSITION_X", "nan")),
-        "reason": spot.get("VS_REASON", ""),
+        **{column: spot.get(name, "") for column, name in _TEXTS.items()},
     }
     for column, name in _OURS.items():
         if (value := spot.get(name)) is not None:

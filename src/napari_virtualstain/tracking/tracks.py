@@ -26,6 +26,7 @@ COLUMNS: dict[str, Any] = {
     "quality": np.float64,
     "parent": np.int64,
     "reason": "str",
+    "pieces": "str",
 }
 EVENT_COLUMNS: dict[str, Any] = {
     "kind": "str",
@@ -47,8 +48,10 @@ class Tracks:
     ----------
     table : DataFrame
         One row an object a frame, sorted by track and frame: ``track_id frame y_um x_um
-        y_px x_px label area_um2 interpolated quality parent`` and more. ``label`` is 0
-        and ``interpolated`` true where nothing was seen; ``parent`` is 0 for none.
+        y_px x_px label area_um2 interpolated quality parent reason pieces`` and more.
+        ``label`` is 0 and ``interpolated`` true where nothing was seen; ``parent`` is 0 for
+        none. ``pieces`` names all labels, as ``3;7``, of an object that is in several masks in
+        this frame; ``label`` is that of the largest then.
     graph : dict of int to list of int
         Parents of each track that has some: two parents are a fusion, two tracks
         with one parent a fission. This is what napari's Tracks layer takes.
@@ -225,6 +228,13 @@ class Tracks:
         return read_geff(path)
 
     @property
+    def masks(self) -> pd.DataFrame:
+        """Track of each mask that was tracked: ``frame label track_id``, pieces included."""
+        from .relabelling import masks_of
+
+        return masks_of(self.table)
+
+    @property
     def summary(self) -> pd.DataFrame:
         """Quality of each track: ``track_id length missing quality weakest weakest_frame reason``.
 
@@ -258,11 +268,13 @@ def _complete(table: pd.DataFrame, pixel_size_um: float) -> pd.DataFrame:
         "quality": 1.0,
         "parent": 0,
         "reason": "",
+        "pieces": "",
     }
     for name, value in defaults.items():
         if name not in full:
             full[name] = value
-    full["reason"] = full.reason.astype(object).where(full.reason.notna(), "")
+    for name in ("reason", "pieces"):
+        full[name] = full[name].astype(object).where(full[name].notna(), "")
     others = [name for name in full.columns if name not in COLUMNS]
     full = _typed(full[[*COLUMNS, *others]], COLUMNS)
     return full.sort_values(["track_id", "frame"], kind="stable").reset_index(drop=True)
