@@ -33,7 +33,12 @@ SETS = {
 
 
 def corrupted(
-    truth: pd.DataFrame, missed: float = 0.05, gap: int = 0, seed: int = 0, box: float = 6.0
+    truth: pd.DataFrame,
+    missed: float = 0.05,
+    gap: int = 0,
+    seed: int = 0,
+    box: float = 6.0,
+    noise: float = 0.3,
 ) -> pd.DataFrame:
     """Return detections of `truth` with misses, false alarms and noise."""
     rng = np.random.default_rng(seed)
@@ -46,7 +51,7 @@ def corrupted(
         keep &= ~((truth.frame >= start) & (truth.frame < start + gap)).to_numpy()
     seen = truth.loc[keep, ["frame", "x", "y"]].copy()
     for axis in ("x", "y"):
-        seen[axis] += rng.normal(0, 0.3, len(seen))
+        seen[axis] += rng.normal(0, noise, len(seen))
     for side in ("width", "height"):
         seen[side] = box * (1 + rng.normal(0, 0.1, len(seen)))
     count = int(0.02 * len(truth))
@@ -184,28 +189,40 @@ def main() -> None:
         truth = pd.read_csv(chosen.data / file)
         truth = truth[truth.frame < (chosen.frames or np.inf)]
         how = how if chosen.blackout is None else {**how, "gap": chosen.blackout}
-        best: dict[str, float] = {}
-        for tracker in chosen.trackers:
-            needs, run = trackers[tracker]
-            if needs and importlib.util.find_spec(needs) is None:
-                print(f"{name:14} {tracker:9} not installed")
-                continue
-            rows = []
-            for seed in range(chosen.seeds):
-                seen = corrupted(truth, seed=seed, **how)
-                start = time.process_time()
-                tracks = run(seen, radius)
-                spent = (time.process_time() - start) * 1e3 / seen.frame.nunique()
-                false = tracks.attrs.get("false events", 0)
-                rows.append(scores(truth, tracks, gate) | {"ms/frame": spent, "false": false})
-            mean = pd.DataFrame(rows).mean()
-            best[tracker] = mean.IDF1
-            text = f"HOTA {mean.HOTA:.3f} IDF1 {mean.IDF1:.3f} IDSW {mean.IDSW:.0f}"
-            text += f" false events {mean.false:.0f}"
-            print(f"{name:14} {tracker:9} {text} {mean['ms/frame']:.1f} ms/frame", flush=True)
-        peers = [best[peer] for peer in ("trackpy", "laptrack", "byotrack") if peer in best]
-        if peers and "extended" in best:
-            print(f"{name:14} extended / best peer: {best['extended'] / max(peers):.3f}")
+        used = {tracker: trackers[tracker] for tracker in chosen.trackers}
+        compare(name, [truth] * chosen.seeds, used, how, gate, radius)
+
+
+def compare(
+    name: str,
+    truths: list[pd.DataFrame],
+    trackers: dict[str, tuple[str | None, Callable[[pd.DataFrame, float], pd.DataFrame]]],
+    how: dict[str, float],
+    gate: float,
+    radius: float,
+) -> None:
+    """Print one line a tracker for movies of one kind, each corrupted once, and our ratio."""
+    best: dict[str, float] = {}
+    for tracker, (needs, run) in trackers.items():
+        if needs and importlib.util.find_spec(needs) is None:
+            print(f"{name:14} {tracker:9} not installed")
+            continue
+        rows = []
+        for seed, truth in enumerate(truths):
+            seen = corrupted(truth, seed=seed, **how)
+            start = time.process_time()
+            tracks = run(seen, radius)
+            spent = (time.process_time() - start) * 1e3 / seen.frame.nunique()
+            false = tracks.attrs.get("false events", 0)
+            rows.append(scores(truth, tracks, gate) | {"ms/frame": spent, "false": false})
+        mean = pd.DataFrame(rows).mean()
+        best[tracker] = mean.IDF1
+        text = f"HOTA {mean.HOTA:.3f} IDF1 {mean.IDF1:.3f} IDSW {mean.IDSW:.0f}"
+        text += f" false events {mean.false:.1f}"
+        print(f"{name:14} {tracker:9} {text} {mean['ms/frame']:.1f} ms/frame", flush=True)
+    peers = [best[peer] for peer in ("trackpy", "laptrack", "byotrack") if peer in best]
+    if peers and "extended" in best:
+        print(f"{name:14} extended / best peer: {best['extended'] / max(peers):.3f}")
 
 
 if __name__ == "__main__":
