@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels, Shapes, Tracks
 
+from napari_virtualstain.plugin.layer_choice import LayerChoice
 from napari_virtualstain.plugin.layers import (
+    Sampling,
     axes_of,
     base_name,
     flat_geometry,
     geometry_of,
     layer_name,
+    provenance,
     sampling_of,
     shifted,
+    source_of,
 )
 
 CASES = [
@@ -106,3 +110,32 @@ def test_a_single_plane_lies_on_its_frame(rotate: float) -> None:
     source = Image(np.zeros((4, 20, 30)), scale=(2, 0.5, 0.4), rotate=rotate, translate=(1, 7, -3))
     plane = Image(np.zeros((20, 30)), **flat_geometry(geometry_of(source)))
     np.testing.assert_allclose(plane.data_to_world((5, 6)), source.data_to_world((2, 5, 6))[1:])
+
+
+def test_a_result_keeps_the_sampling_that_was_typed_in(viewer_model: Any) -> None:
+    typed = provenance("track", "plain", settings={"pixel_size_um": 0.056, "interval": 5.0})
+    made = viewer_model.add_labels(np.zeros((2, 4, 4), int), metadata=typed)
+    assert sampling_of(made) == Sampling(0.056, 5.0)
+    stated = viewer_model.add_labels(
+        np.zeros((2, 4, 4), int), metadata=typed, scale=(1, 0.1, 0.1), units=("s", "um", "um")
+    )
+    assert sampling_of(stated) == Sampling(0.1, 1.0)
+
+
+def test_a_result_s_source_is_proposed_whatever_it_is_called(viewer_model: Any, qtbot: Any) -> None:
+    source = viewer_model.add_image(np.zeros((2, 4, 4)), name="image 7")
+    viewer_model.add_image(np.zeros((2, 4, 4)), name="other [fluorescence]")
+    made = viewer_model.add_labels(
+        np.zeros((2, 4, 4), int), metadata=provenance("segment", "image 7")
+    )
+    choice = LayerChoice(
+        viewer_model,
+        lambda layer: type(layer).__name__ == "Image",
+        role="fluorescence",
+        hint=lambda: source_of(viewer_model, made),
+    )
+    qtbot.addWidget(choice)
+    assert choice.value is source
+    viewer_model.layers.remove(source)
+    choice.refresh()
+    assert choice.value.name == "other [fluorescence]"

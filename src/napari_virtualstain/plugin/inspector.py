@@ -18,7 +18,7 @@ from .controls import Choice, add_row, button, in_row, new_form
 from .highlight import OVERLAY, TrackHighlight
 from .jobs import JobContext, Work, error_text
 from .layer_choice import LayerChoice
-from .layers import has_layer, sampling_of, unwrap
+from .layers import has_layer, sampling_of, source_of, unwrap
 from .selection import Selection
 from .stain import is_movie
 from .step import StepWidget
@@ -62,6 +62,7 @@ class InspectorWidget(StepWidget):
         self.view.frame_chosen.connect(self._on_frame)
         self.selection.changed.connect(self._on_selection)
         self.source.chosen.connect(lambda _layer: self._on_source())
+        self.source.chosen.connect(lambda _layer: self.film_source.refresh())
         self.film_source.chosen.connect(lambda _layer: self._show_view())
         self.cleanup.add(self.highlight.drop)
         self._on_source()
@@ -200,7 +201,9 @@ class InspectorWidget(StepWidget):
         )
         add_row(form, "Tracks", self.source, "The tracks to look through", name="source")
         self.film_source = self.add_choice(
-            LayerChoice(viewer, is_movie, role="fluorescence", optional=True)
+            LayerChoice(
+                viewer, is_movie, role="fluorescence", optional=True, hint=self._tracked_movie
+            )
         )
         add_row(form, "Film of", self.film_source, "Where the film strip is cut from", name="film")
         self.table = FrameTable()
@@ -212,6 +215,10 @@ class InspectorWidget(StepWidget):
         self.form.addLayout(form)
         self.form.addWidget(self.table, 1)
         self.form.addWidget(self.view)
+
+    def _tracked_movie(self) -> Any:
+        """Return the image whose outlines were tracked."""
+        return source_of(self.viewer, source_of(self.viewer, self.source.value))
 
     def _add_buttons(self) -> None:
         self.needing_track: list[tuple[QPushButton, str]] = []

@@ -76,6 +76,8 @@ class LayerChoice(Choice):
         Whether "none" is a choice.
     nothing : str
         Text while there is no layer to choose.
+    hint : callable or None
+        Returns the layer to propose, or None where it knows of none and names must do.
     """
 
     chosen = Signal(object)
@@ -88,6 +90,7 @@ class LayerChoice(Choice):
         role: str,
         optional: bool = False,
         nothing: str = "no fitting layer",
+        hint: Callable[[], Any] | None = None,
     ) -> None:
         super().__init__()
         self._viewer = viewer
@@ -95,6 +98,7 @@ class LayerChoice(Choice):
         self._role = role
         self._optional = optional
         self._nothing = nothing
+        self._hint = hint
         self._layers: list[Any] = []
         self._picked_by_hand = False
         self._last: Any = None
@@ -139,6 +143,9 @@ class LayerChoice(Choice):
     def _propose(self, layers: Sequence[Any]) -> Any:
         if not layers:
             return None
+        hinted = unwrap(self._hint()) if self._hint is not None else None
+        if any(layer is hinted for layer in layers):
+            return hinted
         active = unwrap(self._viewer.layers.selection.active)
         ranked = [
             (rank(layer.name, self._role, active=layer is active, position=i), i)

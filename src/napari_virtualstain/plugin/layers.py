@@ -99,11 +99,15 @@ class Sampling:
 
 
 def sampling_of(layer: Any) -> Sampling:
-    """Return the pixel size and frame interval that the units of `layer` state."""
-    axes = axes_of(layer)
+    """Return the pixel size and frame interval that the units of `layer` state.
+
+    Where they state none, what the user gave for the step that made the layer counts.
+    """
+    axes, given = axes_of(layer), provenance_of(layer).get("settings", {})
+    interval = _in_unit(layer, axes.index("t"), "second") if "t" in axes else None
     return Sampling(
-        _in_unit(layer, len(axes) - 1, "micrometer"),
-        _in_unit(layer, axes.index("t"), "second") if "t" in axes else None,
+        _in_unit(layer, len(axes) - 1, "micrometer") or given.get("pixel_size_um"),
+        interval or given.get("interval"),
     )
 
 
@@ -146,6 +150,12 @@ def provenance_of(layer: Any) -> dict[str, Any]:
     """Return what :func:`provenance` stored in `layer`, empty for foreign layers."""
     record = layer.metadata.get(PROVENANCE)
     return record if isinstance(record, dict) else {}
+
+
+def source_of(viewer: Any, layer: Any) -> Any | None:
+    """Return the layer that a result was made from, or None."""
+    name = provenance_of(layer).get("source") if layer is not None else None
+    return find_layer(viewer, str(name)) if name else None
 
 
 def find_layer(viewer: Any, name: str) -> Any | None:

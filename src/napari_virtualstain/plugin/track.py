@@ -8,7 +8,7 @@ from .addons import ADDON, addon_names
 from .controls import Choice, NumberBox, add_row, check_box, new_form, note
 from .jobs import JobContext, Work
 from .layer_choice import LayerChoice
-from .layers import axes_of, geometry_of, has_layer, sampling_of, uncertainty_of
+from .layers import axes_of, geometry_of, has_layer, sampling_of, source_of, uncertainty_of
 from .shown import COLOUR_BY, add_relabelled_layer, add_tracks_layer, track_sentence
 from .stain import is_movie
 from .step import StepWidget
@@ -37,7 +37,13 @@ class TrackWidget(StepWidget):
         )
         add_row(form, "Labels", self.source, "One number a mitochondrion", name="source")
         self.intensity = self.add_choice(
-            LayerChoice(napari_viewer, self._fits_labels, role="fluorescence", optional=True)
+            LayerChoice(
+                napari_viewer,
+                self._fits_labels,
+                role="fluorescence",
+                optional=True,
+                hint=lambda: source_of(napari_viewer, self.source.value),
+            )
         )
         add_row(
             form,
