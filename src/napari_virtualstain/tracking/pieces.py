@@ -55,9 +55,8 @@ def link_pieces(
     lifetimes = None
     for _ in range(_ROUNDS if config.fission_fusion else 0):
         movie = LinkedMovie(linked.detections, linked.names, pixels, linked.step_um)
-        movie = _ended_at_gaps(movie)
-        names, events = untangle_clumps(movie, find_events(movie))
-        movie = movie.renamed(names)
+        parted = _ended_at_gaps(movie)
+        _, events = untangle_clumps(parted, find_events(parted))
         _, flickers, judged = lasting_events(movie, events, lifetimes)
         if not flickers:
             break
