@@ -142,3 +142,13 @@ def test_a_lone_object_that_jumps_keeps_its_identity() -> None:
     assert (names_of(truth, tracks).map(len) == 1).all()
     assert (tracks.table.reason == "jump").sum() == 1
     assert len(vs.link(truth, search_radius_um=3.0)) == 9
+
+
+@pytest.mark.parametrize(("step", "missing"), [(1, [5]), (2, [11])])
+def test_only_frames_that_were_taken_can_be_missing(step: int, missing: list[int]) -> None:
+    """A movie whose frames are numbered 1, 3, 5 has no frame 2 to be filled in."""
+    frame = np.delete(np.arange(9), 5 if step == 2 else 4)
+    seen = pd.DataFrame({"frame": 1 + step * frame, "y_um": 0.1 * frame, "x_um": 0.0})
+    other = pd.DataFrame({"frame": 1 + step * np.arange(9), "y_um": 5.0, "x_um": 9.0})
+    table = vs.link(pd.concat([seen, other])).table
+    assert table[table.interpolated].frame.tolist() == missing
