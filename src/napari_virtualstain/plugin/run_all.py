@@ -115,7 +115,6 @@ class RunAllWidget(StepWidget):
                 self._add(step.item)
             elif isinstance(step.item, PlanesDone):
                 done["stain"].extend(step.item.indices)
-                self._set_limits(step.item)
             elif isinstance(step.item, FitChecked):
                 self.fit_note.setText(fit_text(step.item.level, step.item.reasons))
                 self.fit_note.setVisible(True)
@@ -125,12 +124,6 @@ class RunAllWidget(StepWidget):
             layer = self._layers.get(name)
             if layer is not None and visible_index(self.viewer, layer) in indices:
                 layer.refresh(extent=False, highlight=False)
-
-    def _set_limits(self, done: PlanesDone) -> None:
-        if done.limits is not None and "stain" in self._layers:
-            self._layers["stain"].contrast_limits = done.limits
-        if done.uncertainty_limits is not None and "uncertainty" in self._layers:
-            self._layers["uncertainty"].contrast_limits = (0.0, done.uncertainty_limits[1])
 
     def reset_choices(self, event: Any = None) -> None:
         """Follow the viewer's layers; a step whose layer was removed ends the run."""

@@ -52,13 +52,14 @@ def add_stain_layer(
     viewer: Any, started: StainStarted, request: StainRequest, name: str, geometry: Geometry
 ) -> Any:
     """Add the layer of the fluorescence, or that of its uncertainty, and return it."""
+    low, high = started.limits
     looks: dict[str, Any] = {"colormap": "green", "blending": "additive"}
     if started.kind == "uncertainty":
-        looks = {"colormap": "magma", "visible": False}
+        low, looks = 0.0, {"colormap": "magma", "visible": False}
     layer = Image(
         started.data,
         name=layer_name(name, started.kind),
-        contrast_limits=(0.0, 1.0),
+        contrast_limits=(low, high),
         metadata=provenance(
             "stain",
             name,

@@ -206,7 +206,6 @@ class StainWidget(StepWidget):
                 self._add_layer(item)
             elif isinstance(item, PlanesDone):
                 finished.extend(item.indices)
-                self._set_limits(item)
             elif isinstance(item, FitChecked):
                 self.fit_note.setText(fit_text(item.level, item.reasons))
                 self.fit_note.setVisible(True)
@@ -270,12 +269,6 @@ class StainWidget(StepWidget):
         for layer in (self._layer, self._error_layer):
             if layer is not None and has_layer(self.viewer, layer):
                 layer.refresh(extent=False, highlight=False)
-
-    def _set_limits(self, done: PlanesDone) -> None:
-        if done.limits is not None and self._layer is not None:
-            self._layer.contrast_limits = done.limits
-        if done.uncertainty_limits is not None and self._error_layer is not None:
-            self._error_layer.contrast_limits = (0.0, done.uncertainty_limits[1])
 
     def _add_layer(self, started: Started) -> None:
         if self._request is None:  # the dock was closed meanwhile

@@ -51,13 +51,16 @@ class Started:
     kind : {"fluorescence", "uncertainty"}
         What it holds.
     data : ndarray
-        Zeros where no plane was written yet.
+        Zeros where no plane was written yet; the visible plane is there.
+    limits : tuple of float
+        Display limits, from the visible plane.
     model_name, model_sha256 : str
         For the layer's metadata.
     """
 
     kind: str
     data: np.ndarray
+    limits: tuple[float, float]
     model_name: str
     model_sha256: str
 
@@ -70,13 +73,9 @@ class PlanesDone:
     ----------
     indices : tuple
         Indices into the leading axes of the result.
-    limits, uncertainty_limits : tuple of float or None
-        Display limits, with the first planes only.
     """
 
     indices: tuple[tuple[int, ...], ...]
-    limits: tuple[float, float] | None = None
-    uncertainty_limits: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,9 +207,6 @@ def stain_job(
     if request.uncertainty and isinstance(stainer, PlaneStainer):
         kinds.append("uncertainty")
     results = [_allocate(shape, request) for _ in kinds]
-    for kind, result in zip(kinds, results, strict=True):
-        yield Started(kind, result, *stainer.provenance)
-        context.wait_until_shown()  # each layer costs the window a tenth of a second
     leading, offset = shape[:-2], request.region.offset
     centre = [
         int(np.clip(c - o, 0, n - 1))
@@ -228,11 +224,13 @@ def stain_job(
                 if plane is not None:
                     result[index] = plane
         if batch == [first]:
-            yield PlanesDone((first,), *(display_limits(result[first]) for result in results))
+            for kind, result in zip(kinds, results, strict=True):
+                limits = display_limits(result[first])
+                yield Started(kind, result, limits, *stainer.provenance)
+                context.wait_until_shown()  # each layer costs the window a tenth of a second
             if isinstance(stainer, PlaneStainer):
                 yield stainer.check_fit()
-        else:
-            yield PlanesDone(tuple(batch))
+        yield PlanesDone(tuple(batch))
         reporter.advance(len(batch))
     if request.temporal:
         yield from _steadied(results[0], request, context)
