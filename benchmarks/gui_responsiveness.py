@@ -6,7 +6,8 @@ Run with a display::
 
 Prints a table. ``--only creation`` and the like run one part; ``--stacks`` also says what
 the main thread was doing in the longest block. The peers' docks are measured in the same
-way where they are installed (``pip install careamics-napari nellie``).
+way where they are installed (``pip install --no-deps careamics-napari nellie`` and what they
+import, best in an environment of their own over this one).
 """
 
 from __future__ import annotations
