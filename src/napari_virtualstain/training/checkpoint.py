@@ -78,13 +78,19 @@ def leave_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """
     settle(path)
     pool = ThreadPoolExecutor(1, "checkpoint")
-    writing = pool.submit(save_checkpoint, path, state)
+    try:
+        writing = pool.submit(save_checkpoint, path, state)
+    except RuntimeError:  # the interpreter ends, and begins no more threads
+        save_checkpoint(path, state)
+        return
     pool.shutdown(wait=False)
+    _unfinished[path] = writing
     try:
         writing.result(timeout=_BRIEFLY_S)
     except TimeoutError:
-        _unfinished[path] = writing
         writing.add_done_callback(_log_failure)
+    else:
+        del _unfinished[path]
 
 
 def settle(path: Path) -> None:

@@ -283,7 +283,6 @@ class Session:
         """Write a checkpoint and the history."""
         if not self.group.is_first:
             return
-        self.history.write()
         write(
             self.places.checkpoint,
             {
@@ -295,6 +294,7 @@ class Session:
                 "seconds": self.seconds,
             },
         )
+        self.history.write()
 
     def _warn(self, message: str) -> TrainingWarning:
         self.warnings.append(message)
