@@ -23,6 +23,7 @@ from .instances import (
     in_reading_order,
     split_plane,
 )
+from .overlap import sigmoid
 
 FLOOR = 0.02
 _LEVELS = 255.0
@@ -66,16 +67,17 @@ class SegmentationMaps:
         cls,
         foreground: NDArray[np.float32],
         inner: NDArray[np.float32],
-        pairs: NDArray[np.float32],
+        pair_logits: NDArray[np.float32],
         steps: tuple[Step, ...],
         *,
         pixel_size_um: float | None = None,
         inner_pixel_size_um: float | None = None,
         merge_above: float = 0.5,
     ) -> SegmentationMaps:
-        """Return maps of dense `pairs`, shape (1 + K, y, x) or (0, y, x)."""
+        """Return maps of dense `pair_logits`, shape (1 + K, y, x) or (0, y, x)."""
         support = np.flatnonzero(inner > FLOOR)
-        values = pairs.reshape(len(pairs), inner.size)[:, support]
+        # most pixels are background, of which nobody asks
+        values = sigmoid(pair_logits.reshape(len(pair_logits), inner.size)[:, support])
         rounded = np.round(values * _LEVELS).astype(np.uint8)
         return cls(
             foreground,

@@ -58,3 +58,14 @@ def recentred(logits: NDArray[np.float32], cut: float) -> NDArray[np.float32]:
     array([0.], dtype=float32)
     """
     return logits - np.float32(np.log(cut / (1 - cut)))
+
+
+def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the probabilities of logits of any shape.
+
+    Examples
+    --------
+    >>> sigmoid(np.zeros(1, np.float32))
+    array([0.5], dtype=float32)
+    """
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)), np.float32)

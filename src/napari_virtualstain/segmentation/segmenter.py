@@ -21,7 +21,7 @@ from ..errors import InputError, ModelError
 from ..models import default_model, load_model
 from .instances import NOMINAL_PIXEL_SIZE_UM
 from .maps import SegmentationMaps
-from .overlap import best_cut, recentred
+from .overlap import best_cut, recentred, sigmoid
 from .turning import averaged_over_turns
 
 if TYPE_CHECKING:
@@ -150,14 +150,13 @@ class Segmenter:
                 raw = self.network.predict(plane[None, None], on_tile=on_tile)[0]
         lowest = float(self.settings.get("lowest_cut", 0.5))
         if lowest < 0.5:
-            raw[0] = recentred(raw[0], best_cut(_sigmoid(raw[0]), lowest))
-        probabilities = _sigmoid(raw)
-        inner = probabilities[0]
+            raw[0] = recentred(raw[0], best_cut(sigmoid(raw[0]), lowest))
+        inner = sigmoid(raw[0])
         foreground = inner if shape == normal.shape else resample(inner, normal.shape).clip(0, 1)
         return SegmentationMaps.compact(
             foreground,
             inner,
-            probabilities[1:],
+            raw[1:],
             self._steps,
             pixel_size_um=self.pixel_size_um,
             inner_pixel_size_um=size_um,
@@ -237,7 +236,3 @@ def sample_indices(count: int) -> list[int]:
     """Return the planes of which a movie's normalisation is fitted, spread evenly."""
     wanted = np.linspace(0, count - 1, min(count, _SAMPLED_PLANES)).round()
     return [int(index) for index in np.unique(wanted)]
-
-
-def _sigmoid(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * values)), np.float32)
