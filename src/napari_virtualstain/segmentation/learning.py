@@ -90,22 +90,32 @@ def contact_target(labels: Tensor, wide: Tensor | None = None) -> Tensor:
     return contact & (own > 0)
 
 
-def segmentation_loss(outputs: Tensor, labels: Tensor, known: Tensor, steps: list[Step]) -> Tensor:
+def segmentation_loss(
+    outputs: Tensor,
+    labels: Tensor,
+    known: Tensor,
+    steps: list[Step],
+    *,
+    unsure: Tensor | None = None,
+) -> Tensor:
     """Return the loss of network outputs (N, 2 + K, Y, X) against labels (N, Y, X).
 
     Cross-entropy and soft Dice of the foreground on known pixels, cross-entropy of
     contacts and pairs in and up to two pixels around it. Pairs that do not belong
     together are rare and count 2.5 times, small mitochondria up to twice and large ones
-    down to half as much a pixel, and pixels outside half.
+    down to half as much a pixel, and pixels outside half. Dice leaves out images of which
+    `unsure`, bool (N,), is true: it drives a probability to nought or one, also where the
+    image does not decide.
     """
     outputs = outputs.float()
     weight = known.float()
     target = (labels > 0).float()
     loss = functional.binary_cross_entropy_with_logits(outputs[:, 0], target, reduction="none")
     loss = 2 * (loss * weight).sum() / weight.sum().clamp(min=1)
-    probability = torch.sigmoid(outputs[:, 0]) * weight
+    sure = weight if unsure is None else weight * (~unsure[:, None, None])
+    probability = torch.sigmoid(outputs[:, 0]) * sure
     overlap = 2 * (probability * target).sum() + 1
-    loss = loss + 1 - overlap / (probability.sum() + (target * weight).sum() + 1)
+    loss = loss + 1 - overlap / (probability.sum() + (target * sure).sum() + 1)
     if outputs.shape[1] == 1:
         return loss
     wide = widened(labels) * known
