@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ class Movie:
         Lazy arrays are computed one plane at a time in the calling thread.
     axes : str
         One letter for each dimension.
+    check : callable or None
+        Called before each plane is read; raises when the job was cancelled. Slow storage
+        takes seconds for the planes that only the normalisation looks at.
 
     Examples
     --------
@@ -25,9 +29,10 @@ class Movie:
     [[4, 5], [6, 7]]
     """
 
-    def __init__(self, data: Any, axes: str) -> None:
+    def __init__(self, data: Any, axes: str, check: Callable[[], None] = lambda: None) -> None:
         self._data = data
         self._axes = axes
+        self._check = check
         self.leading: tuple[int, ...] = tuple(int(n) for n in data.shape[:-2])
 
     def __len__(self) -> int:
@@ -37,6 +42,7 @@ class Movie:
         self, index: tuple[int, ...], window: tuple[slice, slice] | None = None
     ) -> np.ndarray:
         """Return the plane at `index`, or a window of it."""
+        self._check()
         part = self._data[(*index, *(window or (slice(None), slice(None))))]
         if hasattr(part, "compute"):
             # the default scheduler would start threads that fight with the network's

@@ -73,7 +73,7 @@ class MapSegmenter:
         self.cancel = cancel
         model = load_model(request.model, kind="segmenter")
         stop_inside(model.network, lambda: self.cancel)
-        self._movie = Movie(request.data, request.axes)
+        self._movie = Movie(request.data, request.axes, lambda: self.cancel.raise_if_cancelled())
         self._window = request.region.slices[-2:]
         self._segmenter = Segmenter(
             model, pixel_size_um=request.pixel_size_um, device=request.device

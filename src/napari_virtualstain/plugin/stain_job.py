@@ -109,7 +109,7 @@ class PlaneStainer:
         use_threads(request.preferences.threads)
         self._cancel = cancel or CancelToken()
         self._request = request
-        self.movie = Movie(request.data, request.axes)
+        self.movie = Movie(request.data, request.axes, self._cancel.raise_if_cancelled)
         self.model = load_model(request.model, kind="generator")
         stop_inside(self.model.network, lambda: self._cancel)
         settings = StainingSettings(device=request.device, tile=request.tile)
