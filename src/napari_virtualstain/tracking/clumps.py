@@ -27,28 +27,33 @@ def untangle_clumps(movie: LinkedMovie, events: list[Event]) -> tuple[IntArray, 
     names = movie.names.copy()
     dropped: set[int] = set()
     fusions = [i for i, event in enumerate(events) if event.kind == "fusion"]
-    fissions = [i for i, event in enumerate(events) if event.kind == "fission"]
-    for i in sorted(fusions, key=lambda k: int(movie.detections.frame[events[k].whole])):
-        for j in fissions:
-            if j not in dropped and _is_clump(movie, names, events[i], events[j]):
+    fissions = np.array([i for i, e in enumerate(events) if e.kind == "fission"], np.int64)
+    frame = movie.detections.frame // movie.detections.frame_step
+    ends = frame[[events[j].whole for j in fissions]]
+    for i in sorted(fusions, key=lambda k: int(frame[events[k].whole])):
+        lasted = ends - frame[events[i].whole] + 1
+        short = (lasted >= 1) & (lasted <= _CLUMP_FRAMES)
+        for j, frames in zip(fissions[short].tolist(), lasted[short].tolist(), strict=True):
+            if j not in dropped and _is_clump(movie, names, events[i], events[j], frames):
                 _reconnect(movie, names, events[i], events[j])
                 dropped |= {i, j}
                 break
     return names, [event for i, event in enumerate(events) if i not in dropped]
 
 
-def _is_clump(movie: LinkedMovie, names: IntArray, fusion: Event, fission: Event) -> bool:
-    """Return whether two objects met and parted shortly after, with their sizes unchanged.
+def _is_clump(
+    movie: LinkedMovie, names: IntArray, fusion: Event, fission: Event, lasted: int
+) -> bool:
+    """Return whether two objects met and parted `lasted` frames later, with their sizes unchanged.
 
     They were two for longer than one: what is in pieces for a moment is one object.
     """
-    found = movie.detections
-    lasted = (found.frame[fission.whole] - found.frame[fusion.whole]) // found.frame_step + 1
-    if not 1 <= lasted <= _CLUMP_FRAMES or names[fission.whole] != names[fusion.whole]:
+    if names[fission.whole] != names[fusion.whole]:
         return False
     if min(_seen(movie, names, fusion.parts, -1) + _seen(movie, names, fission.parts, 1)) < lasted:
         return False
-    before, after = (np.log(found.area_um2[list(event.parts)]) for event in (fusion, fission))
+    area = movie.detections.area_um2
+    before, after = (np.log(area[list(event.parts)]) for event in (fusion, fission))
     straight, crossed = (np.abs(before - after[order]).max() for order in ([0, 1], [1, 0]))
     return bool(min(straight, crossed) < 0.35)
 

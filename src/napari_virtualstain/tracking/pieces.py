@@ -63,7 +63,8 @@ def link_pieces(
         group = _objects(movie, flickers)
         owner, lifetimes = group[owner], judged
         objects, pixels = _joined(objects, group), pixels.joined(group)
-        linked = link_detections(read_detections(objects), config, pixels)
+        again = Reporter(None, cancel=report.cancel)
+        linked = link_detections(read_detections(objects), config, pixels, report=again)
     return replace(linked, lifetimes=lifetimes), owner
 
 
