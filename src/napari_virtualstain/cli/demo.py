@@ -99,7 +99,8 @@ def _process(job: Job, out: Path, model: str, segmenter: str, device: str | None
 
     chosen: dict[str, dict[str, Any]] = {
         "stain": {"model": model},
-        "segment": {"model": segmenter},
+        # tracks are better where only what is rather sure is outlined
+        "segment": {"model": segmenter, "threshold": 0.7},
     }
     return process_movie(
         open_stack(out / "truth" / "bright_field.ome.tif"),
