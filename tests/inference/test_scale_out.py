@@ -37,7 +37,7 @@ def test_a_worker_killed_in_mid_run_changes_nothing(make_model, tmp_path) -> Non
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=None
         ) as cluster,
-        distributed.Client(cluster) as client,
+        distributed.Client(cluster, set_as_default=False) as client,
     ):
 
         def kill_one(progress) -> None:
@@ -51,7 +51,7 @@ def test_a_worker_killed_in_mid_run_changes_nothing(make_model, tmp_path) -> Non
             tmp_path / "out.ome.tif",
             model,
             device="cpu",
-            scheduler=client,
+            scheduler=cluster.scheduler_address,
             progress=kill_one,
         )
     assert killed

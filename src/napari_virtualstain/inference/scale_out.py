@@ -85,7 +85,8 @@ def _run(
     shared = client.submit(_keep, stainer, pure=False)
     lazy = client.submit(_keep, replace(source), pure=False) if is_lazy(source.array) else None
     left = iter(indices)
-    running = as_completed()
+    # a client of our own is not the default one, whose loop it would look for
+    running = as_completed(loop=client.loop)
     numbers: dict[str, int] = {}
 
     def submit_next() -> None:
