@@ -229,9 +229,11 @@ def staining(viewer: Any, arguments: argparse.Namespace) -> None:
 
         def shown(index: int = index) -> bool:
             name = "bright-field [fluorescence]"
-            return name in viewer.layers and bool(viewer.layers[name].data[index].any())
+            layer = viewer.layers[name] if name in viewer.layers else None
+            return layer is not None and layer.visible and bool(layer.data[index].any())
 
         took = let_qt_work(shown)
+        rest(0.5)  # the layer's first drawing belongs to the block
         print(f"staining: visible frame after {took:.1f} s ({time_of}); {watch.text()}")
         if time_of == "second run":
             break
