@@ -229,7 +229,7 @@ def staining(viewer: Any, arguments: argparse.Namespace) -> None:
 
         def shown(index: int = index) -> bool:
             name = "bright-field [fluorescence]"
-            layer = viewer.layers[name] if name in viewer.layers else None
+            layer = next((one for one in viewer.layers if one.name == name), None)
             return layer is not None and layer.visible and bool(layer.data[index].any())
 
         took = let_qt_work(shown)

@@ -36,7 +36,7 @@ def test_torch_is_imported_once_and_only_when_a_dock_stands_ready(
     from qtpy.QtWidgets import QWidget
 
     imports: list[int] = []
-    monkeypatch.setattr(module, "import_torch", lambda: imports.append(1))
+    monkeypatch.setattr(module, "warm_up", lambda _threads, _context: imports.append(1))
     monkeypatch.setattr(module, "_AFTER_MS", 10)
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     parent = QWidget()
