@@ -250,3 +250,12 @@ def test_long_and_unicode_paths(tmp_path: Path) -> None:
     stack = open_stack(path)
     assert stack.name == "Ünïcode 线粒体"
     np.testing.assert_array_equal(np.asarray(stack.data), MOVIE)
+
+
+def test_three_frames_that_tifffile_calls_colour_are_frames(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 4000, (3, 20, 30)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "m.tif", frames, photometric="rgb", planarconfig="separate")
+    stack = open_stack(tmp_path / "m.tif")
+    assert stack.axes == "tyx"
+    assert "taken as planes" in " ".join(stack.notes)
+    np.testing.assert_array_equal(np.asarray(stack.data), frames)

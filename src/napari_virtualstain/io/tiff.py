@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,10 @@ def _read_series(path: Path, file: tifffile.TiffFile, messages: list[str]) -> So
     if len(file.series) > 1:
         facts.notes.append(f"The file holds {len(file.series)} images; the first is used.")
     axes, shape = series.axes.lower(), tuple(series.shape)
-    if samples:
+    if samples and _are_planes(reader, axes):
+        reader = replace(reader, shape=shape[-2:])
+        facts.notes.append(f"Stored as colour with {samples} separate planes; taken as planes.")
+    elif samples:
         at = axes.index("s")
         axes, shape = axes[:at] + axes[at + 1 :], shape[:at] + shape[at + 1 :]
         grey_plane(reader(0), path)
@@ -65,6 +68,18 @@ def _read_series(path: Path, file: tifffile.TiffFile, messages: list[str]) -> So
         axes=axes if known else None,
         **facts.as_fields(),
     )
+
+
+def _are_planes(reader: Any, axes: str) -> bool:
+    """Return whether what is called colour are the frames of a movie.
+
+    tifffile writes three frames of (Y, X) as the samples of a colour picture unless told otherwise;
+    colour pictures of more than 8 bit with a plane for each colour are hardly met.
+    """
+    if not isinstance(reader, _RawReader) or axes[-3:] != "syx" or reader.dtype.itemsize == 1:
+        return False
+    picture = reader(0)
+    return bool((picture != picture[..., :1]).any())
 
 
 def _plane_reader(path: Path, file: Any, series: Any) -> tuple[Any, int]:
