@@ -195,3 +195,13 @@ def test_what_lasts_is_real_and_less_so_where_outlines_flicker() -> None:
     assert judged(6, flickers=20) < 0.7 * judged(6)
     # flickers of parts that are apart say nothing of parts that touch
     assert judged(6, flickers=20, touching=1.0) == pytest.approx(judged(6, touching=1.0), rel=0.05)
+
+
+def test_what_rests_until_it_breaks_is_found_too() -> None:
+    labels = np.zeros((6, 48, 96), np.int32)
+    labels[:3, rod(24, 40, 12)] = 1
+    labels[3:, rod(25, 34, 5.5)], labels[3:, rod(25, 47, 5.5)] = 2, 3
+    for movie, kind in ((labels, "fission"), (labels[::-1], "fusion")):
+        events = vs.track(movie, pixel_size_um=0.1, frame_interval_s=2.0).events
+        assert events.kind.tolist() == [kind]
+        assert events.frame.tolist() == [3]

@@ -35,7 +35,7 @@ def assemble(
         Scale of the movie.
     """
     found = linked.detections
-    movie = LinkedMovie(found, linked.names, linked.masks, linked.step_um)
+    movie = LinkedMovie.of(linked)
     names = linked.names
     graph: dict[int, list[int]] = {}
     families: list[tuple[Event, list[int], list[int]]] = []

@@ -21,6 +21,7 @@ from scipy.spatial import cKDTree
 
 from .detections import Detections, FloatArray, IntArray
 from .division import divisions
+from .linked import Linking
 from .lookahead import neighbours_in_track
 from .overlap import MaskPixels
 
@@ -75,6 +76,13 @@ class LinkedMovie:
     names: IntArray
     masks: MaskPixels | None
     step_um: float
+
+    @classmethod
+    def of(cls, linked: Linking) -> LinkedMovie:
+        """Return the movie of what was linked; of outlines, rest is a step of a quarter pixel."""
+        least = linked.masks.pixel_size_um / 4 if linked.masks else 0.0
+        step = max(linked.step_um, least)
+        return cls(linked.detections, linked.names, linked.masks, step)
 
     def renamed(self, names: IntArray) -> LinkedMovie:
         """Return the movie with other names."""
