@@ -41,7 +41,7 @@ def test_what_did_not_match_is_reported() -> None:
     match = match_names(["a.tif", "b.tif", "c.tif"], ["a.tif", "x.tif"])
     assert match.left_over == (("b.tif", "c.tif"), ("x.tif",))
     text = match.describe()
-    assert "1 pairs matched" in text
+    assert "1 pair matched" in text
     assert "b.tif, c.tif" in text
     assert "x.tif" in text
 
