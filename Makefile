@@ -14,7 +14,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 # these need real data or an output: their first lines say which; name them in BENCHMARKS
 GIVEN_DATA := $(addprefix benchmarks/,$(addsuffix .py,study train_shipped_models staining_fit \
-  staining_uncertainty tracking_quality segmentation_quality segmentation_training))
+  staining_uncertainty tracking_quality segmentation_quality segmentation_training \
+  simulation_likeness tracking_fission error_head fine_tuning))
 BENCHMARKS ?= $(filter-out $(GIVEN_DATA),$(wildcard benchmarks/*.py))
 EXTRAS := all,distributed,export,geff
 
