@@ -15,12 +15,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from h9c2 import h9c2_pairs
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_otsu
 from sklearn.linear_model import LogisticRegression
 
-from napari_virtualstain.data import match_pairs
 from napari_virtualstain.simulation import simulate_frames
 
 FloatArray = NDArray[np.float64]
@@ -133,8 +133,7 @@ def main() -> None:
     parser.add_argument("--number", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    folders = (given.data / "bright_field", given.data / "fluorescence")
-    pairs = match_pairs(*folders, group_by=r"TL_\d+|v_\d+", pixel_size_um=0.08)
+    pairs = h9c2_pairs(given.data)
     real = table_of(pairs.bright_field, pairs.fluorescence)
     stills = list(simulate_frames(given.number, seed=given.seed, density=(3.0, 20.0)))
     simulated = table_of(

@@ -20,8 +20,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from h9c2 import h9c2_pairs
 
-from napari_virtualstain.data import CorrelativePairs, match_pairs
+from napari_virtualstain.data import CorrelativePairs
 from napari_virtualstain.training import TABLE_1, TrainingConfig, preset, train
 
 CELLS = ("TL_009", "TL_010", "TL_011", "TL_012")
@@ -246,12 +247,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], help="parts of method names")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
-    pairs = match_pairs(
-        arguments.data / "bright_field",
-        arguments.data / "fluorescence",
-        group_by=r"TL_\d+|v_\d+",
-        pixel_size_um=0.08,
-    )
+    pairs = h9c2_pairs(arguments.data)
     wanted: Callable[[str], bool] = lambda name: (  # noqa: E731
         not arguments.only or any(part in name for part in arguments.only)
     )

@@ -17,9 +17,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from h9c2 import h9c2_pairs
 from simulation_likeness import likeness_shares, table_of
 
-from napari_virtualstain.data import CorrelativePairs, match_pairs
+from napari_virtualstain.data import CorrelativePairs
 from napari_virtualstain.simulation import simulate_frames
 from napari_virtualstain.training import TrainingConfig, preset, train
 
@@ -56,12 +57,7 @@ def drawn_by_likeness(
 
 def real_pairs(folder: Path) -> CorrelativePairs:
     """Return the H9c2 pairs, grouped by cell and normalised by frame."""
-    pairs = match_pairs(
-        folder / "bright_field",
-        folder / "fluorescence",
-        group_by=r"TL_\d+|v_\d+",
-        pixel_size_um=0.08,
-    )
+    pairs = h9c2_pairs(folder)
     frames = [re.sub(r"_\d+\.png$", "", name) for name in pairs.names]
     return replace(pairs, movies=tuple(frames))
 

@@ -26,7 +26,7 @@ from .shown import add_labels_layer, as_dict
 from .stain import DEVICES, is_movie, nothing_fits
 from .step import StepWidget
 from .warm_up import WarmUp
-from .work_request import WorkRequest, work_fields
+from .work_request import WorkRequest, dock_fields
 
 _SETTLE_MS = 40
 SPLITS = [("along the skeleton", "skeleton"), ("at blobs", "log"), ("not at all", "none")]
@@ -95,14 +95,7 @@ class SegmentWidget(StepWidget):
         """Return the work of segmenting the chosen region."""
         layer = self.source.value
         region = self.region.region_of(layer)
-        fields = work_fields(
-            self.viewer,
-            layer,
-            region,
-            model=self.model.value,
-            pixel_size_um=self.pixel_size.value(),
-            device=self.device.value,
-        )
+        fields = dock_fields(self, layer, region)
         self._forget()
         self._geometry = shifted(geometry_of(layer), region.offset)
         self._request, self._source, cut = WorkRequest(**fields), layer, self.cut

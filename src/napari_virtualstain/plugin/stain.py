@@ -27,7 +27,7 @@ from .shown import add_stain_layer
 from .stain_job import FitChecked, PlanesDone, StainRequest, Started, stain_job
 from .step import StepWidget
 from .warm_up import WarmUp
-from .work_request import work_fields
+from .work_request import dock_fields
 
 LOAD_FIRST = "Load a bright-field movie first (dock Load time-lapse, or drop a file)."
 DEVICES = [
@@ -231,15 +231,7 @@ class StainWidget(StepWidget):
                 self.cancel()
 
     def _fields(self, layer: Any, region: Region) -> dict[str, Any]:
-        fields = work_fields(
-            self.viewer,
-            layer,
-            region,
-            model=self.model.value,
-            pixel_size_um=self.pixel_size.value(),
-            device=self.device.value,
-        )
-        return {**fields, "tile": self.tile.value() or None}
+        return {**dock_fields(self, layer, region), "tile": self.tile.value() or None}
 
     def _visible_request(self) -> tuple[StainRequest, Any] | None:
         layer = self.source.value

@@ -82,3 +82,23 @@ def work_fields(
         "device": None if wanted == "auto" else wanted,
         "preferences": chosen,
     }
+
+
+def dock_fields(dock: Any, layer: Any, region: Region) -> dict[str, Any]:
+    """Return the fields of a :class:`WorkRequest` as a dock with these controls asks for them.
+
+    Parameters
+    ----------
+    dock : StepWidget
+        With the controls `model`, `pixel_size` and `device`.
+    layer, region : napari layer and Region
+        The source, and the part of it to work on.
+    """
+    return work_fields(
+        dock.viewer,
+        layer,
+        region,
+        model=dock.model.value,
+        pixel_size_um=dock.pixel_size.value(),
+        device=dock.device.value,
+    )

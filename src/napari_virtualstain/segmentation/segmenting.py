@@ -111,12 +111,12 @@ def segment(
     >>> segment(scene.fluorescence, pixel_size_um=0.08, device="cpu").shape
     (1, 64, 64)
     """
-    array, size_um = _checked(fluorescence, pixel_size_um)
     settings = _Settings(threshold, min_area_um2, split)
-    settings.check(size_um)
-    segmenter = Segmenter(
+    array, segmenter = _prepared(
+        fluorescence,
         model,
-        pixel_size_um=size_um,
+        settings,
+        pixel_size_um=pixel_size_um,
         width_um=width_um,
         test_time_augmentation=test_time_augmentation,
         device=device,
@@ -154,14 +154,21 @@ def _plane(array: Any, index: tuple[int, ...]) -> NDArray[Any]:
     return np.asarray(plane.compute(scheduler="synchronous") if is_lazy(plane) else plane)
 
 
-def _checked(
-    fluorescence: ArrayLike | Stack, pixel_size_um: float | None
-) -> tuple[Any, float | None]:
-    """Return array and pixel size, after checking that it is an image."""
+def _prepared(
+    fluorescence: ArrayLike | Stack,
+    model: Model | str | Path | None,
+    settings: _Settings,
+    *,
+    pixel_size_um: float | None,
+    **options: Any,
+) -> tuple[Any, Segmenter]:
+    """Return array and segmenter, after checking that it is an image and the settings fit it."""
     if isinstance(fluorescence, Stack):
         pixel_size_um = fluorescence.pixel_size_um if pixel_size_um is None else pixel_size_um
     size_um = check_positive(pixel_size_um, "pixel size", "µm")
-    return as_image(fluorescence), size_um
+    array = as_image(fluorescence)
+    settings.check(size_um)
+    return array, Segmenter(model, pixel_size_um=size_um, **options)
 
 
 class _MovieNormalisation:
@@ -289,14 +296,14 @@ def segment_to_file(
 
     from ..io import open_plane_writer
 
-    array, size_um = _checked(fluorescence, pixel_size_um)
     settings = _Settings(threshold, min_area_um2, split)
-    settings.check(size_um)
-    stack = fluorescence if isinstance(fluorescence, Stack) else None
     interval = check_positive(frame_interval_s, "frame interval", "s")
-    segmenter = Segmenter(
+    stack = fluorescence if isinstance(fluorescence, Stack) else None
+    array, segmenter = _prepared(
+        fluorescence,
         model,
-        pixel_size_um=size_um,
+        settings,
+        pixel_size_um=pixel_size_um,
         width_um=width_um,
         test_time_augmentation=test_time_augmentation,
         device=device,
@@ -307,12 +314,12 @@ def segment_to_file(
         shape=tuple(int(n) for n in array.shape),
         dtype=np.int32,
         axes=_axes_of(array, stack, axes),
-        pixel_size_um=size_um,
+        pixel_size_um=segmenter.pixel_size_um,
         frame_interval_s=interval or (stack.frame_interval_s if stack else None),
         z_step_um=stack.z_step_um if stack else None,
         overwrite=overwrite,
         resume=resume,
-        settings=f"model {segmenter.model.sha256} pixel {size_um} width {width_um} "
+        settings=f"model {segmenter.model.sha256} pixel {segmenter.pixel_size_um} width {width_um} "
         f"average {test_time_augmentation} {settings!r}",
     ) as writer:
         _write_planes(array, segmenter, settings, writer, progress, cancel)

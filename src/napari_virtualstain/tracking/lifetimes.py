@@ -20,6 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import expit
 
 from .detections import FloatArray, IntArray
 
@@ -150,7 +151,7 @@ def learn_lifetimes(frames: IntArray, ended: np.ndarray) -> Lifetimes:
     for _ in range(_ROUNDS):
         thing = (frames - 1) * np.log1p(-model.thing) + np.where(ended, np.log(model.thing), 0.0)
         odds = log_lasts(frames, ended, _TOUCHING) - thing + np.log(share / (1 - share))
-        things = 1 / (1 + np.exp(np.clip(odds, -50, 50)))
+        things = expit(-odds)
         share = float((len(frames) - things.sum() + 1) / (len(frames) + 2))
         risked = things @ np.where(ended, frames, frames - 1) + trials
         model = replace(model, thing=float((things @ ended + ends) / risked))
