@@ -273,11 +273,11 @@ def cut(viewer: Any, arguments: argparse.Namespace) -> None:
     dock = segmented(viewer, np.concatenate([image, image]))
     layer = viewer.layers["cell [mitochondria]"]
     changes = [
-        ("threshold 0.7", lambda: dock.threshold.setValue(0.7)),
-        ("split at blobs", lambda: setattr(dock.split, "value", "log")),
-        ("split along the skeleton", lambda: setattr(dock.split, "value", "skeleton")),
-        ("smallest 1 µm²", lambda: dock.min_area.setValue(1.0)),
-        ("threshold 0.02", lambda: dock.threshold.setValue(0.02)),
+        ("threshold 0.7", lambda: dock.outline.threshold.setValue(0.7)),
+        ("split at blobs", lambda: setattr(dock.outline.split, "value", "log")),
+        ("split along the skeleton", lambda: setattr(dock.outline.split, "value", "skeleton")),
+        ("smallest 1 µm²", lambda: dock.outline.min_area.setValue(1.0)),
+        ("threshold 0.02", lambda: dock.outline.threshold.setValue(0.02)),
     ]
     for text, change in changes:
         rest(1.0)

@@ -35,6 +35,7 @@ import napari_plugin_engine as engine
 from .errors import InputError
 
 PROJECT = "napari_virtualstain"
+_KEY_PREFIX = "addon:"
 ENTRY_POINT_GROUP = "napari_virtualstain.plugins"
 
 _log = logging.getLogger(__name__)
@@ -265,6 +266,32 @@ class Extensions:
 
 
 EXTENSIONS = Extensions()
+
+
+def add_on_key(name: str) -> str:
+    """Return what stands for an add-on where else the name or path of a model would.
+
+    Examples
+    --------
+    >>> add_on_key("dark is bright")
+    'addon:dark is bright'
+    """
+    return _KEY_PREFIX + name
+
+
+def add_on_name(key: object) -> str | None:
+    """Return the add-on that a key of :func:`add_on_key` stands for, None for anything else.
+
+    Examples
+    --------
+    >>> add_on_name("addon:dark is bright")
+    'dark is bright'
+    >>> add_on_name("mito-h9c2") is None
+    True
+    """
+    if not isinstance(key, str) or not key.startswith(_KEY_PREFIX):
+        return None
+    return key.removeprefix(_KEY_PREFIX)
 
 
 def generators() -> dict[str, Callable[[], Generator]]:

@@ -47,6 +47,9 @@ def test_all_three_are_offered_and_work_in_a_row(
         widget = dock(viewer_model)
         qtbot.addWidget(widget)
         choose(widget)
+        if dock is SegmentWidget:
+            assert not widget.outline.threshold.isEnabled()
+            assert "add-on" in widget.outline.threshold.toolTip()
         widget.run_button.click()
         wait_for(widget)
         assert widget.state == "done", widget.status_label.text()

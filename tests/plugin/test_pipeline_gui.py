@@ -11,7 +11,9 @@ from npe2 import PluginManifest
 from qtpy.QtCore import Qt
 
 import napari_virtualstain
-from napari_virtualstain.plugin.layers import unwrap
+from napari_virtualstain.errors import InputError
+from napari_virtualstain.plugin.layers import provenance, unwrap
+from napari_virtualstain.plugin.record import recorded_settings
 from napari_virtualstain.plugin.run_all import RunAllWidget
 
 from .models import save_generator, save_segmenter
@@ -114,10 +116,13 @@ def test_run_all_and_what_it_saved_repeats_headless(
     widget = RunAllWidget(viewer_model)
     qtbot.addWidget(widget)
     widget.generator.value, widget.segmenter.value = "tiny", "bright"
-    widget.threshold.setValue(0.6)
+    widget.outline.threshold.setValue(0.6)
     widget.max_gap.setValue(2)
-    widget.split.value = "none"
-    widget.uncertainty_box.setChecked(True)
+    widget.outline.split.value = "none"
+    widget.outline.width.setValue(1.0)
+    widget.outline.average.setChecked(True)
+    for box in widget.stain_options.boxes:
+        box.setChecked(True)
     widget.run_button.click()
     wait_for(widget)
     assert widget.state == "done", widget.status_label.text()
@@ -126,6 +131,8 @@ def test_run_all_and_what_it_saved_repeats_headless(
 
     saved = load_settings(tmp_path / "settings.json")
     assert (saved.stain.model, saved.segment.model) == ("tiny", "bright")
+    assert (saved.segment.width_um, saved.segment.average) == (1.0, True)
+    assert (saved.stain.temporal, saved.stain.average, saved.stain.frames) == (2, True, None)
     stack = open_stack(
         file,
         pixel_size_um=saved.read.pixel_size_um,
@@ -145,11 +152,40 @@ def test_run_all_and_what_it_saved_repeats_headless(
     np.testing.assert_allclose(repeated["trust"], here["trust"], atol=1e-3)
     assert here["trust"].between(0, 1).any()
 
-    widget.threshold.setValue(0.3)
+    widget.outline.threshold.setValue(0.3)
+    widget.outline.width.setValue(0)
+    for box in (widget.outline.average, *widget.stain_options.boxes):
+        box.setChecked(False)
     widget.load_settings(tmp_path / "settings.json")
-    assert widget.threshold.value() == 0.6
+    assert widget.outline.threshold.value() == 0.6
     assert widget.track_settings()["max_gap"] == 2
-    assert widget.uncertainty_box.isChecked()
+    assert widget.outline.network == {"width_um": 1.0, "average": True}
+    assert widget.stain_options.values == {"uncertainty": True, "temporal": 2, "average": True}
+
+
+@pytest.mark.parametrize(
+    ("offset", "shape", "frames"),
+    [((0, 0, 0), (6, 32, 40), None), ((2, 0, 0), (3, 32, 40), "2:5")],
+)
+def test_the_frames_that_were_stained_are_recorded(
+    viewer_model: Any, offset: tuple[int, ...], shape: tuple[int, ...], frames: str | None
+) -> None:
+    source = _stained_in_part(viewer_model, offset, shape)
+    assert recorded_settings(viewer_model, source).stain.frames == frames
+
+
+def test_a_box_that_was_stained_cannot_be_recorded(viewer_model: Any) -> None:
+    source = _stained_in_part(viewer_model, (0, 0, 8), (6, 32, 16))
+    with pytest.raises(InputError, match="part of each frame"):
+        recorded_settings(viewer_model, source)
+
+
+def _stained_in_part(viewer: Any, offset: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    source = viewer.add_image(np.zeros((6, 32, 40)), name="cell", axis_labels=("t", "y", "x"))
+    settings = {"model": "mito-h9c2", "offset": offset, "shape": shape}
+    made = provenance("stain", "cell", settings=settings)
+    viewer.add_image(np.zeros(shape), name="cell [fluorescence]", metadata=made)
+    return source
 
 
 def test_saving_before_anything_was_done_says_what_to_do(

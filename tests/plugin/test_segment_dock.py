@@ -73,7 +73,7 @@ def test_the_threshold_acts_at_once_without_the_network(
     monkeypatch.setattr(
         session.segmenter._segmenter, "maps", lambda *_, **__: pytest.fail("network")
     )
-    segmented.threshold.setValue(0.9)
+    segmented.outline.threshold.setValue(0.9)
     qtbot.waitUntil(lambda: len(np.unique(_labels(segmented).data[2])) == 2, timeout=5000)
     qtbot.waitUntil(
         lambda: all(len(np.unique(plane)) == 2 for plane in _labels(segmented).data), timeout=5000
@@ -81,12 +81,31 @@ def test_the_threshold_acts_at_once_without_the_network(
     assert _labels(segmented).metadata["virtualstain"]["settings"]["threshold"] == 0.9
 
 
+def test_width_and_turns_reach_the_network_and_the_record(
+    widget: SegmentWidget, wait_for: Any, movie: np.ndarray, models: Path
+) -> None:
+    widget.outline.width.setValue(2.0)
+    widget.outline.average.setChecked(True)
+    widget.run_button.click()
+    wait_for(widget, "done")
+    layer = _labels(widget)
+    expected = segment(
+        movie, models, pixel_size_um=0.08, width_um=2.0, test_time_augmentation=True, device="cpu"
+    )
+    np.testing.assert_array_equal(layer.data, expected)
+    assert (layer.data != segment(movie, models, pixel_size_um=0.08, device="cpu")).any()
+    made = layer.metadata["virtualstain"]["settings"]
+    assert (made["width_um"], made["average"]) == (2.0, True)
+    widget.outline.width.setValue(0)
+    assert "Press Segment" in widget.status_label.text()
+
+
 def test_painted_frames_keep_their_corrections(segmented: SegmentWidget, qtbot: Any) -> None:
     layer = _labels(segmented)
     segmented.viewer.dims.set_point(0, 2.0 * 1)
     layer.brush_size = 4
     layer.paint((1, 70, 80), 9)
-    segmented.threshold.setValue(0.9)
+    segmented.outline.threshold.setValue(0.9)
     qtbot.waitUntil(lambda: len(np.unique(layer.data[5])) == 2, timeout=5000)
     qtbot.waitUntil(lambda: not segmented.cutter.state.is_active, timeout=5000)
     assert layer.data[1, 70, 80] == 9
@@ -150,7 +169,7 @@ def test_a_missing_pixel_size_is_asked_for(widget: SegmentWidget, viewer_model: 
 def test_deleting_the_labels_ends_the_session(segmented: SegmentWidget, qtbot: Any) -> None:
     segmented.viewer.layers.remove("cell [mitochondria]")
     assert segmented.table.frame.empty
-    segmented.threshold.setValue(0.8)
+    segmented.outline.threshold.setValue(0.8)
     qtbot.wait(100)
     assert not segmented.cutter.state.is_active
     assert segmented.table.frame.empty

@@ -270,7 +270,7 @@ def test_a_new_stain_hides_the_one_before(widget: StainWidget, wait_for: Any, qt
 
 
 def test_uncertainty_becomes_a_layer_of_its_own(widget: StainWidget, wait_for: Any) -> None:
-    widget.uncertainty_box.setChecked(True)
+    widget.options.uncertainty.setChecked(True)
     layer = _run(widget, wait_for)
     error = widget.viewer.layers["cell [uncertainty]"]
     assert error.data.shape == layer.data.shape
@@ -281,7 +281,7 @@ def test_uncertainty_becomes_a_layer_of_its_own(widget: StainWidget, wait_for: A
 def test_flicker_is_reduced_when_asked_and_needs_a_movie(
     widget: StainWidget, wait_for: Any, movie: np.ndarray, models: Path
 ) -> None:
-    widget.steady_box.setChecked(True)
+    widget.options.steady.setChecked(True)
     layer = _run(widget, wait_for)
     stained = stain(movie, models, pixel_size_um=0.08, device="cpu")
     filtered = np.array(stained)

@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 from ..axes import check_positive
 from ..data import FittedNormalisation
 from ..errors import InputError, ModelError
-from ..hooks import Generator, generators
+from ..hooks import Generator, add_on_name, generators
 from ..models import Inputs, list_models
 from .planes import PlaneSource
 from .predictor import OnTile
 from .stainer import StainedPlane, Stainer, StainingSettings
-
-PREFIX = "addon:"
 
 
 class AddOnStainer:
@@ -129,10 +127,10 @@ def is_add_on(model: Any) -> bool:
     >>> is_add_on("mito-h9c2")
     False
     """
+    if (name := add_on_name(model)) is not None:
+        return name in generators()
     if not isinstance(model, str):
         return False
-    if model.startswith(PREFIX):
-        return model.removeprefix(PREFIX) in generators()
     return model not in {entry.name for entry in list_models()} and model in generators()
 
 
@@ -152,5 +150,5 @@ def open_stainer(
     False
     """
     if is_add_on(model):
-        return AddOnStainer(str(model).removeprefix(PREFIX), pixel_size_um)
+        return AddOnStainer(add_on_name(model) or str(model), pixel_size_um)
     return Stainer(model, settings, pixel_size_um=pixel_size_um)

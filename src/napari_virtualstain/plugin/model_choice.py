@@ -9,7 +9,7 @@ from qtpy.QtCore import QEvent, QFileSystemWatcher, QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QFormLayout
 
 from ..errors import VirtualStainError
-from .addons import ADDON, addon_names
+from ..hooks import add_on_key, add_on_name, generators, segmenters
 from .controls import Choice, add_row, button, in_row, note
 
 
@@ -90,7 +90,8 @@ class ModelChoice(QObject):
         ]
         opened = [path for path in self._opened if path.exists()]
         entries.extend((path.stem, path, self._read(path)) for path in opened)
-        entries.extend((name, ADDON + name, None) for name in addon_names(self.kind))
+        added = generators() if self.kind == "generator" else segmenters()
+        entries.extend((name, add_on_key(name), None) for name in sorted(added))
         try:
             preferred = default_model(self.kind)
         except VirtualStainError:
@@ -176,7 +177,7 @@ class ModelChoice(QObject):
 
     def _on_chosen(self, *_: Any) -> None:
         text = card_text(self.card) if self.card is not None else ""
-        if (self.value or "").startswith(ADDON):
+        if add_on_name(self.value) is not None:
             text = "Added by another package."
         self._tell(text)
         if self.value != self._announced:  # listing the folder again is no news

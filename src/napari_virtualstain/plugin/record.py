@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import InputError
-from .layers import base_name, provenance_of, sampling_of
+from ..hooks import add_on_name
+from .layers import axes_of, base_name, find_layer, provenance_of, sampling_of
 
 STEPS = ("stain", "segment", "track")
-_SEGMENT = ("threshold", "min_area_um2", "split")
+_SEGMENT = ("threshold", "min_area_um2", "split", "width_um", "average")
 
 
 def recorded_settings(viewer: Any, layer: Any) -> Any:
@@ -29,7 +30,8 @@ def recorded_settings(viewer: Any, layer: Any) -> Any:
     Raises
     ------
     InputError
-        Nothing was stained yet, or segmented with an add-on, which the command does not know.
+        Nothing was stained yet, or only a box of the frames, or it was segmented with an
+        add-on, which the command does not know.
     """
     from ..pipeline import PipelineSettings, merged_settings
 
@@ -49,6 +51,8 @@ def recorded_settings(viewer: Any, layer: Any) -> Any:
             "model": _name(made["stain"]["model"], may_be_add_on=True),
             "temporal": made["stain"].get("temporal", 0),
             "uncertainty": made["stain"].get("uncertainty"),
+            "average": made["stain"].get("average"),
+            "frames": _frames(made["stain"], find_layer(viewer, base_name(layer.name))),
         },
     }
     if "segment" in made:
@@ -70,14 +74,31 @@ def _newest(viewer: Any, base: str) -> dict[str, dict[str, Any]]:
     return made
 
 
+def _frames(stain: dict[str, Any], source: Any) -> str | None:
+    """Return the range of frames that was stained, None for the whole movie."""
+    if source is None or "shape" not in stain:
+        return None
+    axes, whole, shape = axes_of(source), source.data.shape, stain["shape"]
+    part = {
+        axis: (start, start + size)
+        for axis, start, size, all_there in zip(axes, stain["offset"], shape, whole, strict=True)
+        if size != all_there
+    }
+    if part.keys() - {"t"}:
+        raise InputError(
+            f"Only a part of each frame of {source.name!r} was stained, which a settings file "
+            "cannot repeat. Stain whole frames, or press Run all; then save the settings."
+        )
+    return "{}:{}".format(*part["t"]) if part else None
+
+
 def _name(model: str, *, may_be_add_on: bool = False) -> str:
     """Return the name of a shipped or listed model, or its path if it is neither."""
     from ..models import list_models
-    from .addons import ADDON
 
-    if model.startswith(ADDON) and not may_be_add_on:
+    if (added := add_on_name(model)) is not None and not may_be_add_on:
         raise InputError(
-            f"{model.removeprefix(ADDON)!r} is an add-on of another package, which a settings "
+            f"{added!r} is an add-on of another package, which a settings "
             "file cannot name. Choose a model file, or repeat the step in napari."
         )
     names = {str(entry.path): entry.name for entry in list_models()}

@@ -9,12 +9,10 @@ from qtpy.QtWidgets import QFileDialog
 
 from ..errors import VirtualStainError
 from .controls import (
-    Choice,
     IntegerBox,
     NumberBox,
     add_row,
     button,
-    check_box,
     in_row,
     new_form,
     note,
@@ -24,11 +22,11 @@ from .jobs import JobContext, Outcome, Work, error_text
 from .layer_choice import LayerChoice
 from .layers import axes_of, geometry_of, has_layer, sampling_of
 from .model_choice import ModelChoice
+from .outline_choice import OutlineChoice
 from .record import recorded_settings
 from .regions import visible_index, whole
 from .run_all_job import RunAllRequest, StepItem, run_all_job
-from .segment import SPLITS
-from .segment_job import Cut
+from .segment_job import SegmentRequest
 from .segment_job import Started as SegmentStarted
 from .shown import (
     add_labels_layer,
@@ -40,10 +38,11 @@ from .shown import (
 from .stain import LOAD_FIRST, fitting_model, is_movie, nothing_fits
 from .stain_job import FitChecked, PlanesDone, StainRequest
 from .stain_job import Started as StainStarted
+from .stain_options import StainOptions
 from .step import StepWidget
 from .track_job import Relabelled, TrackRequest, TrackResult
 from .warm_up import WarmUp
-from .work_request import WorkRequest, work_fields
+from .work_request import work_fields
 
 
 class RunAllWidget(StepWidget):
@@ -67,6 +66,7 @@ class RunAllWidget(StepWidget):
         self.source.chosen.connect(self._on_source)
         for choice in (self.generator, self.segmenter):
             choice.changed.connect(self._refresh_state)
+        self.stain_options.steady.toggled.connect(lambda _checked: self._refresh_state())
         self._on_source()
 
     def why_not(self) -> str | None:
@@ -76,7 +76,8 @@ class RunAllWidget(StepWidget):
             return nothing_fits(self.viewer, LOAD_FIRST)
         if axes_of(layer) != "tyx":
             return f"{layer.name!r} has axes {axes_of(layer)}; tracking needs a movie (t, y, x)."
-        return self.generator.why_not() or self.segmenter.why_not()
+        models = self.generator.why_not() or self.segmenter.why_not()
+        return models or self.stain_options.why_not(layer.data.shape[0])
 
     def track_settings(self) -> dict[str, Any]:
         """Return the tracker's settings."""
@@ -91,11 +92,9 @@ class RunAllWidget(StepWidget):
             return work_fields(self.viewer, layer, region, model=model, pixel_size_um=size_um)
 
         request = RunAllRequest(
-            stain=StainRequest(
-                **fields(self.generator.value), uncertainty=self.uncertainty_box.isChecked()
-            ),
-            segment=WorkRequest(**fields(self.segmenter.value)),
-            cut=Cut(self.threshold.value(), self.min_area.value(), self.split.value),
+            stain=StainRequest(**fields(self.generator.value), **self.stain_options.values),
+            segment=SegmentRequest(**fields(self.segmenter.value), **self.outline.network),
+            cut=self.outline.cut,
             track=self.track_settings(),
             frame_interval_s=self.interval.value(),
         )
@@ -175,17 +174,19 @@ class RunAllWidget(StepWidget):
         settings = load_settings(path)
         self.generator.value = settings.stain.model or default_model("generator")
         self.segmenter.value = settings.segment.model or default_model("segmenter")
-        self.threshold.setValue(settings.segment.threshold)
-        self.min_area.setValue(settings.segment.min_area_um2)
-        self.split.value = settings.segment.split
+        self.outline.load(settings.segment)
         self.max_gap.setValue(settings.track.max_gap)
         self._track_settings = settings.track.model_dump()
-        self.uncertainty_box.setChecked(bool(settings.stain.uncertainty))
+        self.stain_options.load(settings.stain)
         if settings.read.pixel_size_um:
             self.pixel_size.setValue(settings.read.pixel_size_um)
         if settings.read.frame_interval_s:
             self.interval.setValue(settings.read.frame_interval_s)
-        self.say(f"Loaded {path.name}.")
+        # Run all takes the whole movie, and the arithmetic that is fastest here
+        ignored = {"frames": settings.stain.frames, "channel": settings.read.channel}
+        names = [name for name, value in ignored.items() if value is not None]
+        but = f", but for its {' and '.join(names)}: choose these layers yourself" if names else ""
+        self.say(f"Loaded {path.name}{but}.")
 
     def _add(self, item: Any) -> None:
         request = self._request
@@ -221,36 +222,26 @@ class RunAllWidget(StepWidget):
             LayerChoice(viewer, is_movie, role="bright_field", nothing="load a bright-field movie")
         )
         add_row(form, "Bright-field", self.source, "The movie to work on", name="source")
-        self.generator = ModelChoice("generator", form, text="Stain with")
-        self.segmenter = ModelChoice("segmenter", form, text="Outline with")
-        for choice in (self.generator, self.segmenter):
-            choice.combo.setObjectName(choice.kind)
         self.pixel_size = NumberBox(0.08, 0.001, 100, step=0.005, decimals=4, suffix=" µm")
         add_row(form, "Pixel size", self.pixel_size, "Micrometres a pixel", name="pixel_size")
         self.interval = NumberBox(1, 0.0001, 1e6, step=0.5, decimals=3, suffix=" s")
         add_row(form, "Interval", self.interval, "Seconds from frame to frame", name="interval")
         self.sampling_note = note(name="sampling_note")
         form.addRow(self.sampling_note)
+        self.generator = ModelChoice("generator", form, text="Stain with")
         self.fit_note = note(name="fit")
         self.fit_note.setVisible(False)
         form.addRow(self.fit_note)
-        self.threshold = NumberBox(0.5, 0.02, 0.98, step=0.02, decimals=2)
-        tooltip = "Probability from which on a pixel belongs to a mitochondrion"
-        add_row(form, "Threshold", self.threshold, tooltip, name="threshold")
-        self.min_area = NumberBox(0.05, 0, 100, step=0.01, decimals=3, suffix=" µm²")
-        add_row(form, "Smallest", self.min_area, "Smaller objects are left out", name="min_area")
-        self.split = Choice(SPLITS)
-        tooltip = "How touching mitochondria are taken apart"
-        add_row(form, "Split", self.split, tooltip, name="split")
+        self.stain_options = StainOptions()
+        for box in self.stain_options.boxes:
+            form.addRow("", box)
+        self.segmenter = ModelChoice("segmenter", form, text="Outline with")
+        for choice in (self.generator, self.segmenter):
+            choice.combo.setObjectName(choice.kind)
+        self.outline = OutlineChoice(form)
         self.max_gap = IntegerBox(3, 0, 1000, suffix=" frames")
         tooltip = "How long a mitochondrion may be out of sight and still keep its number"
         add_row(form, "Longest gap", self.max_gap, tooltip, name="max_gap")
-        self.uncertainty_box = check_box(
-            "Uncertainty and trust",
-            "Also add the error to be expected of each pixel, from which each track gets its "
-            "trust; takes up to eight times as long",
-            name="uncertainty",
-        )
         save = button(
             "Save what I did…",
             "Write the settings of the newest results to a file that 'virtualstain run --config' "
@@ -262,7 +253,6 @@ class RunAllWidget(StepWidget):
             "Load…", "Fill the form from a settings file", self._load, name="load_settings"
         )
         self.form.addLayout(form)
-        self.form.addWidget(self.uncertainty_box)
         self.form.addWidget(in_row(save, load))
         self.form.addStretch(1)
 
@@ -304,6 +294,7 @@ class RunAllWidget(StepWidget):
         self._refresh_state()
 
     def _refresh_state(self) -> None:
+        self.outline.follow(self.segmenter.value)
         self.runner.reset()
         self.render()
         if self.state.value == "idle" and self.why_not() is None:

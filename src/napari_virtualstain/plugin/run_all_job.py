@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from .jobs import JobContext
-from .segment_job import Cut, segment_job
+from .segment_job import Cut, SegmentRequest, segment_job
 from .segment_job import Started as SegmentStarted
 from .stain_job import StainRequest, stain_job
 from .stain_job import Started as StainStarted
 from .track_job import TrackRequest, TrackResult, track_job
-from .work_request import WorkRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class RunAllRequest:
     ----------
     stain : StainRequest
         Complete.
-    segment : WorkRequest
+    segment : SegmentRequest
         Its data is replaced by the stained movie.
     cut : Cut
         How maps become labels.
@@ -52,7 +51,7 @@ class RunAllRequest:
     """
 
     stain: StainRequest
-    segment: WorkRequest
+    segment: SegmentRequest
     cut: Cut
     track: dict[str, Any]
     frame_interval_s: float

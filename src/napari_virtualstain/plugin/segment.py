@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QSlider
+from qtpy.QtCore import QTimer
 
-from .addons import ADDON
-from .controls import Choice, NumberBox, add_row, button, in_row, new_form
+from ..hooks import add_on_name
+from .controls import Choice, NumberBox, add_row, button, new_form
 from .corrections import Corrections
 from .film import FilmStrip
 from .jobs import JobContext, JobRunner, Outcome, Work, error_text
@@ -19,17 +18,17 @@ from .learn_job import LearnRequest, Learnt, free_path, learn_job
 from .measuring import VisibleMeasures
 from .model_choice import ModelChoice
 from .movie import Movie
+from .outline_choice import OutlineChoice
 from .region_choice import RegionChoice
 from .regions import visible_index
-from .segment_job import Cut, Session, Started, cut_job, segment_job
+from .segment_job import SegmentRequest, Session, Started, cut_job, segment_job
 from .shown import add_labels_layer, as_dict
 from .stain import DEVICES, is_movie, nothing_fits
 from .step import StepWidget
 from .warm_up import WarmUp
-from .work_request import WorkRequest, dock_fields
+from .work_request import dock_fields
 
 _SETTLE_MS = 40
-SPLITS = [("along the skeleton", "skeleton"), ("at blobs", "log"), ("not at all", "none")]
 
 
 class SegmentWidget(StepWidget):
@@ -46,7 +45,7 @@ class SegmentWidget(StepWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         self._session: Session | None = None
-        self._request: WorkRequest | None = None
+        self._request: SegmentRequest | None = None
         self._source: Any = None
         self._layer: Any = None
         self._geometry: dict[str, Any] = {}
@@ -65,11 +64,13 @@ class SegmentWidget(StepWidget):
         self._settle.setInterval(_SETTLE_MS)
         self._settle.timeout.connect(self._cut_again)
         for changed in (
-            self.threshold.valueChanged,
-            self.min_area.valueChanged,
-            self.split.currentIndexChanged,
+            self.outline.threshold.valueChanged,
+            self.outline.min_area.valueChanged,
+            self.outline.split.currentIndexChanged,
         ):
             changed.connect(lambda _value: self._settle.start())
+        for renewed in (self.outline.width.valueChanged, self.outline.average.toggled):
+            renewed.connect(lambda _value: self._on_network_setting())
         self.source.chosen.connect(self._on_source)
         self.model.changed.connect(self._refresh_state)
         self.region.kind.currentIndexChanged.connect(lambda _index: self._refresh_state())
@@ -86,11 +87,6 @@ class SegmentWidget(StepWidget):
             )
         return self.model.why_not() or self.region.why_not()
 
-    @property
-    def cut(self) -> Cut:
-        """Threshold, smallest area and split of the moment."""
-        return Cut(self.threshold.value(), self.min_area.value(), self.split.value)
-
     def prepare(self) -> Work:
         """Return the work of segmenting the chosen region."""
         layer = self.source.value
@@ -98,8 +94,8 @@ class SegmentWidget(StepWidget):
         fields = dock_fields(self, layer, region)
         self._forget()
         self._geometry = shifted(geometry_of(layer), region.offset)
-        self._request, self._source, cut = WorkRequest(**fields), layer, self.cut
-        request = self._request
+        request = SegmentRequest(**fields, **self.outline.network)
+        self._request, self._source, cut = request, layer, self.outline.cut
 
         def work(context: JobContext) -> Any:
             return segment_job(request, cut, context)
@@ -147,8 +143,8 @@ class SegmentWidget(StepWidget):
         super().render()
         if hasattr(self, "learn_button"):
             ready = bool(self.corrections.planes) and not self.state.is_active
-            addon = str(self.model.value).startswith(ADDON)
-            self.learn_button.setEnabled(ready and not addon)
+            is_model = add_on_name(self.model.value) is None
+            self.learn_button.setEnabled(ready and is_model)
             self.learn_button.setToolTip(
                 "Fine-tune the segmenter on the frames that were painted on; takes minutes"
                 if ready
@@ -203,28 +199,7 @@ class SegmentWidget(StepWidget):
         self.add_choice(self.region.shapes)
         self.device = Choice(DEVICES)
         add_row(form, "Device", self.device, "Where the network runs", name="device")
-        self.threshold = NumberBox(0.5, 0.02, 0.98, step=0.02, decimals=2)
-        slider = QSlider(Qt.Orientation.Horizontal)
-        slider.setRange(2, 98)
-        slider.setValue(50)
-        slider.setAccessibleName("Threshold")
-        slider.valueChanged.connect(lambda value: self.threshold.setValue(value / 100))
-        self.threshold.valueChanged.connect(lambda value: slider.setValue(round(100 * value)))
-        add_row(
-            form,
-            "Threshold",
-            in_row(slider, self.threshold),
-            "Probability from which on a pixel belongs to a mitochondrion; acts at once",
-        )
-        self.threshold.setObjectName("threshold")
-        self.threshold.setToolTip(slider.toolTip() or "Acts at once after the network has run")
-        slider.setToolTip("Acts at once after the network has run")
-        self.min_area = NumberBox(0.05, 0, 100, step=0.01, decimals=3, suffix=" µm²")
-        add_row(form, "Smallest", self.min_area, "Smaller objects are left out", name="min_area")
-        self.split = Choice(SPLITS)
-        add_row(
-            form, "Split", self.split, "How touching mitochondria are taken apart", name="split"
-        )
+        self.outline = OutlineChoice(form, acts_at_once=True)
         self.learn_button = button(
             "Learn from corrections",
             "Correct the labels of a frame with the brush first",
@@ -244,7 +219,7 @@ class SegmentWidget(StepWidget):
             return
         request, source = self._request, self._source
         self._layer = add_labels_layer(
-            self.viewer, started, request, self.cut, source.name, self._geometry
+            self.viewer, started, request, self.outline.cut, source.name, self._geometry
         )
         self.corrections.watch(self._layer)
         size_um = request.pixel_size_um or 1.0
@@ -268,7 +243,7 @@ class SegmentWidget(StepWidget):
             self._pending_cut = True
             self.cutter.cancel()
             return
-        cut, centre = self.cut, self._in_source(self._visible())
+        cut, centre = self.outline.cut, self._in_source(self._visible())
         spared = frozenset(self.corrections.planes)
         layer.metadata["virtualstain"]["settings"].update(as_dict(cut))
 
@@ -321,7 +296,12 @@ class SegmentWidget(StepWidget):
             self.pixel_size.setValue(size)
         self._refresh_state()
 
+    def _on_network_setting(self) -> None:
+        if self._session is not None and not self.state.is_active:
+            self.say("Press Segment: width and turns act when the network runs.")
+
     def _refresh_state(self, *_: Any) -> None:
+        self.outline.follow(self.model.value)
         self.runner.reset()
         self.render()
         if self.state.value == "idle" and self.why_not() is None:

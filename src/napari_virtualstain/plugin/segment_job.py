@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ..hooks import add_on_name, segmenters
 from ..progress import CancelToken, Progress, Reporter
-from .addons import ADDON
 from .background import import_torch
 from .jobs import JobContext
 from .movie import Movie
@@ -60,10 +60,26 @@ class Started:
     model_sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class SegmentRequest(WorkRequest):
+    """What to outline, and how the network does it.
+
+    Attributes
+    ----------
+    width_um : float or None
+        Typical width of the mitochondria where they are swollen.
+    average : bool
+        Whether to average over the eight turns and flips.
+    """
+
+    width_um: float | None = None
+    average: bool = False
+
+
 class MapSegmenter:
     """Labels planes with a model, and keeps the maps within a memory limit."""
 
-    def __init__(self, request: WorkRequest, cancel: CancelToken) -> None:
+    def __init__(self, request: SegmentRequest, cancel: CancelToken) -> None:
         import_torch()
         from ..inference import use_threads
         from ..models import load_model
@@ -76,7 +92,11 @@ class MapSegmenter:
         self._movie = Movie(request.data, request.axes, lambda: self.cancel.raise_if_cancelled())
         self._window = request.region.slices[-2:]
         self._segmenter = Segmenter(
-            model, pixel_size_um=request.pixel_size_um, device=request.device
+            model,
+            pixel_size_um=request.pixel_size_um,
+            width_um=request.width_um,
+            test_time_augmentation=request.average,
+            device=request.device,
         )
         self._fitted = self._segmenter.fit(self._movie.sample(12))
         self._maps: OrderedDict[tuple[int, ...], Any] = OrderedDict()
@@ -110,10 +130,8 @@ class MapSegmenter:
 class AddonSegmenter:
     """The same for a segmenter that another package added; it has no maps."""
 
-    def __init__(self, request: WorkRequest, cancel: CancelToken) -> None:
-        from ..hooks import segmenters
-
-        name = request.model.removeprefix(ADDON)
+    def __init__(self, request: SegmentRequest, cancel: CancelToken) -> None:
+        name = add_on_name(request.model) or request.model
         self._segmenter = segmenters()[name]()
         self._movie = Movie(request.data, request.axes)
         self._window = request.region.slices[-2:]
@@ -151,11 +169,11 @@ class Session:
 
 
 def segment_job(
-    request: WorkRequest, cut: Cut, context: JobContext
+    request: SegmentRequest, cut: Cut, context: JobContext
 ) -> Generator[Started | tuple[int, ...], None, Session]:
     """Yield the indices of labelled planes, the visible one first; return the session."""
     context.progress(Progress(0, None, "frame", "loading the model"))
-    made = AddonSegmenter if request.model.startswith(ADDON) else MapSegmenter
+    made = MapSegmenter if add_on_name(request.model) is None else AddonSegmenter
     segmenter: PlaneSegmenter = made(request, context.cancel)
     chosen = request.preferences
     labels = allocate(

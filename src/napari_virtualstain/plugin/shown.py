@@ -10,11 +10,10 @@ from qtpy.QtCore import QTimer
 
 from .background import collecting_later
 from .layers import has_layer, layer_name, provenance, provenance_of
-from .segment_job import Cut
+from .segment_job import Cut, SegmentRequest
 from .segment_job import Started as SegmentStarted
 from .stain_job import StainRequest
 from .stain_job import Started as StainStarted
-from .work_request import WorkRequest
 
 if TYPE_CHECKING:
     from .track_job import TrackRequest, TrackResult
@@ -72,6 +71,7 @@ def add_stain_layer(
                 "tile": request.tile,
                 "temporal": request.temporal,
                 "uncertainty": request.uncertainty,
+                "average": request.average,
                 "offset": request.region.offset,
                 "shape": request.region.shape,
             },
@@ -104,13 +104,19 @@ def hide_stains(viewer: Any, source: str) -> list[Any]:
 def add_labels_layer(
     viewer: Any,
     started: SegmentStarted,
-    request: WorkRequest,
+    request: SegmentRequest,
     cut: Cut,
     name: str,
     geometry: Geometry,
 ) -> Any:
     """Add the layer of labels and return it."""
-    settings = {"model": request.model, "pixel_size_um": request.pixel_size_um, **as_dict(cut)}
+    settings = {
+        "model": request.model,
+        "pixel_size_um": request.pixel_size_um,
+        "width_um": request.width_um,
+        "average": request.average,
+        **as_dict(cut),
+    }
     layer = Labels(
         started.labels,
         name=layer_name(name, "mitochondria"),

@@ -25,6 +25,7 @@ from .region_choice import RegionChoice
 from .regions import Region, visible_frame, visible_index
 from .shown import add_stain_layer
 from .stain_job import FitChecked, PlanesDone, StainRequest, Started, stain_job
+from .stain_options import StainOptions
 from .step import StepWidget
 from .warm_up import WarmUp
 from .work_request import dock_fields
@@ -37,7 +38,6 @@ DEVICES = [
     ("graphics card", "cuda"),
     ("Apple graphics", "mps"),
 ]
-_STEADY_RADIUS = 2
 
 
 def fitting_model(layer: Any) -> str:
@@ -120,16 +120,7 @@ class StainWidget(StepWidget):
             "Edge of the tiles; smaller ones need less memory and give the same result",
             name="tile",
         )
-        self.uncertainty_box = check_box(
-            "Uncertainty layer",
-            "Also add the error to be expected of each pixel; takes up to eight times as long",
-            name="uncertainty",
-        )
-        self.steady_box = check_box(
-            "Reduce flicker",
-            "Average a pixel over two frames before and after where they agree; what moves stays",
-            name="steady",
-        )
+        self.options = StainOptions()
         self.preview_box = check_box(
             "Live preview",
             "Stain the frame that I look at while I scrub, with the settings above",
@@ -144,8 +135,8 @@ class StainWidget(StepWidget):
         )
         form.addRow("Compare", self.compare)
         self.form.addLayout(form)
-        self.form.addWidget(self.uncertainty_box)
-        self.form.addWidget(self.steady_box)
+        for box in self.options.boxes:
+            self.form.addWidget(box)
         self.form.addWidget(self.preview_box)
         self.form.addStretch(1)
         self.preview = LivePreview(napari_viewer, self._visible_request, self.say)
@@ -155,13 +146,14 @@ class StainWidget(StepWidget):
             self.pixel_size.valueChanged,
             self.device.currentIndexChanged,
             self.tile.valueChanged,
+            self.options.average.toggled,
         ):
             changed.connect(lambda _value: self.preview.renew())
         self.source.chosen.connect(self._on_layer)
         self.model.changed.connect(self._on_source)
         for widget in (self.region.kind,):
             widget.currentIndexChanged.connect(lambda _index: self._refresh_state())
-        self.steady_box.toggled.connect(lambda _checked: self._refresh_state())
+        self.options.steady.toggled.connect(lambda _checked: self._refresh_state())
         for box in (self.region.first, self.region.last):
             box.valueChanged.connect(lambda _value: self._refresh_state())
         self._on_layer(self.source.value)
@@ -175,19 +167,13 @@ class StainWidget(StepWidget):
     def _why_not_steady(self) -> str | None:
         axes = axes_of(self.source.value)
         shape = self.region.region_of(self.source.value).shape
-        if not self.steady_box.isChecked() or ("t" in axes and shape[axes.index("t")] >= 3):
-            return None
-        return "Flicker can only be reduced over three frames or more: switch it off."
+        return self.options.why_not(shape[axes.index("t")] if "t" in axes else 1)
 
     def prepare(self) -> Work:
         """Return the work of staining the chosen region."""
         layer = self.source.value
         region = self.region.region_of(layer)
-        request = StainRequest(
-            **self._fields(layer, region),
-            uncertainty=self.uncertainty_box.isChecked(),
-            temporal=_STEADY_RADIUS if self.steady_box.isChecked() else 0,
-        )
+        request = StainRequest(**self._fields(layer, region), **self.options.values)
         self._request = request
         self._geometry = shifted(geometry_of(layer), region.offset)
         self._name = layer.name
@@ -237,7 +223,8 @@ class StainWidget(StepWidget):
         layer = self.source.value
         if layer is None or self.model.why_not() is not None:
             return None
-        return StainRequest(**self._fields(layer, visible_frame(self.viewer, layer))), layer
+        fields = self._fields(layer, visible_frame(self.viewer, layer))
+        return StainRequest(**fields, average=self.options.values["average"]), layer
 
     def _on_preview(self, checked: bool) -> None:
         if checked:

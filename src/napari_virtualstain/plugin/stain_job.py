@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..hooks import add_on_name
 from ..progress import CancelToken, Reporter
-from .addons import ADDON
 from .background import import_torch
 from .jobs import JobContext
 from .movie import Movie
@@ -35,11 +35,14 @@ class StainRequest(WorkRequest):
         Whether to return the expected error as well.
     temporal : int
         Frames before and after over which flicker is averaged away; 0 for none.
+    average : bool or None
+        Whether to average over the eight turns and flips; None does as the model says.
     """
 
     tile: int | None = None
     uncertainty: bool = False
     temporal: int = 0
+    average: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,9 @@ class PlaneStainer:
         self.movie = Movie(request.data, request.axes, self._cancel.raise_if_cancelled)
         self.model = load_model(request.model, kind="generator")
         stop_inside(self.model.network, lambda: self._cancel)
-        settings = StainingSettings(device=request.device, tile=request.tile)
+        settings = StainingSettings(
+            device=request.device, tile=request.tile, test_time_augmentation=request.average
+        )
         stainer = Stainer(self.model, settings, pixel_size_um=request.pixel_size_um)
         self._stainer = stainer.with_uncertainty() if request.uncertainty else stainer
         # Movie has all that fit asks of its source: sample()
@@ -170,7 +175,9 @@ class AddonStainer:
     def __init__(self, request: StainRequest, cancel: CancelToken | None = None) -> None:
         from ..inference import AddOnStainer
 
-        self._stainer = AddOnStainer(request.model.removeprefix(ADDON), request.pixel_size_um)
+        self._stainer = AddOnStainer(
+            add_on_name(request.model) or request.model, request.pixel_size_um
+        )
         self._slices = request.region.slices[-2:]
         self.movie = Movie(request.data, request.axes)
 
@@ -192,7 +199,7 @@ def open_stainer(
     request: StainRequest, cancel: CancelToken | None = None
 ) -> PlaneStainer | AddonStainer:
     """Return what stains the planes of `request`."""
-    made = AddonStainer if request.model.startswith(ADDON) else PlaneStainer
+    made = PlaneStainer if add_on_name(request.model) is None else AddonStainer
     return made(request, cancel)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .addons import ADDON, addon_names
+from ..hooks import add_on_key, add_on_name, trackers
 from .controls import Choice, NumberBox, add_row, check_box, new_form, note
 from .jobs import JobContext, Work
 from .layer_choice import LayerChoice
@@ -87,7 +87,7 @@ class TrackWidget(StepWidget):
             name="min_length",
         )
         own = [("extended", "extended"), ("as in the paper", "paper"), ("trackpy", "trackpy")]
-        added = [(name, ADDON + name) for name in addon_names("tracker")]
+        added = [(name, add_on_key(name)) for name in sorted(trackers())]
         self.mode = Choice([*own, *added])
         add_row(
             form,
@@ -155,7 +155,7 @@ class TrackWidget(StepWidget):
             pixel_size_um=self.pixel_size.value(),
             frame_interval_s=self.interval.value(),
             settings=self.settings(),
-            tracker=mode.removeprefix(ADDON) if mode.startswith(ADDON) else None,
+            tracker=add_on_name(mode),
             relabel=self.relabel_box.isChecked(),
             uncertainty=errors.data if errors is not None else None,
         )
