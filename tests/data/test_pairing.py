@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_virtualstain import io
 from napari_virtualstain.data import CorrelativePairs, Region, match_pairs
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.progress import CancelledError, CancelToken
@@ -117,6 +118,25 @@ def test_z_stacks_are_read_with_neighbours_unless_one_plane_is_asked_for(tmp_pat
     for index, planes in enumerate(usual.bright_field):
         np.testing.assert_array_equal(planes[1], single.bright_field[index][0])
     assert match_pairs(tmp_path, planes=None, plane_axis="t").planes == 1
+
+
+def test_each_file_is_opened_once_and_the_shallowest_stack_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    for index, depth in enumerate((5, 2)):
+        both = rng.integers(0, 200, (depth, 2, 24, 32)).astype("uint16")
+        path = tmp_path / f"s{index}.tif"
+        tifffile.imwrite(path, both, imagej=True, metadata={"axes": "ZCYX"})
+    opened: list[Path] = []
+    original = io.open_stack
+    monkeypatch.setattr(io, "open_stack", lambda p, **kw: (opened.append(p), original(p, **kw))[1])
+    pairs = match_pairs(tmp_path, planes=None, plane_axis="z")
+    assert len(opened) == len(set(opened)) == 2
+    assert pairs.planes == 1
+    single = match_pairs(tmp_path, plane_axis="z")
+    for image, expected in zip(pairs.bright_field, single.bright_field, strict=True):
+        np.testing.assert_array_equal(image, expected)
 
 
 def test_an_unnamed_axis_is_what_the_partner_or_the_user_calls_it(tmp_path: Path) -> None:

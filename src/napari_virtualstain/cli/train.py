@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -107,6 +107,8 @@ def train(
 
     Example:  virtualstain train --bright-field bf/ --fluorescence fl/ -o mine.safetensors
     """
+    from ..training import plane_reading, with_planes_of
+
     regions = [_region(text) for text in roi or []]
     groups = [part.strip() for text in validation_groups or [] for part in text.split(",")]
     with running_job() as job:
@@ -116,7 +118,6 @@ def train(
             epochs=epochs,
             steps=steps,
             minutes=minutes,
-            inputs=None if planes is None else {"planes": planes, "axis": plane_axis},
             init=init,
             trainable=trainable,
             validation_groups=groups or None,
@@ -131,12 +132,13 @@ def train(
             allow_leakage=allow_leakage or None,
             name=out.stem,
         )
+        reading = plane_reading(config, planes, plane_axis)
         pairs = _pairs(
             job,
             bright_field,
             fluorescence,
             regions,
-            planes=_planes(config, planes, plane_axis),
+            planes=asdict(reading),
             group_by=group_by,
             bright_field_channel=bright_field_channel,
             fluorescence_channel=fluorescence_channel,
@@ -144,8 +146,7 @@ def train(
             pixel_size_um=pixel_size_um,
             unmatched="ignore" if ignore_unmatched else "stop",
         )
-        if pairs.planes != config.inputs.planes and not config.init:
-            config = config.updated(inputs={"planes": pairs.planes, "axis": plane_axis})
+        config = with_planes_of(config, pairs, reading)
         result = _train(job, pairs, config, out, overwrite=overwrite, resume=resume)
         _say_result(job, result)
 
@@ -160,22 +161,6 @@ def _config(preset_name: str, **given: Any) -> TrainingConfig:
     if "steps" in changes or "epochs" in changes:
         changes = {"steps": None, "epochs": None} | changes
     return preset(preset_name).updated(**changes)
-
-
-def _planes(config: TrainingConfig, given: int | None, axis: str) -> dict[str, Any]:
-    """Return how planes are read: as the model to start from does, as asked, or as is usual."""
-    if config.init and given is None:
-        from ..models import read_card
-
-        inputs = read_card(config.init).inputs
-        return {
-            "planes": inputs.planes,
-            "plane_axis": inputs.axis,
-            "plane_step": inputs.step,
-        }
-    if axis not in ("t", "z"):
-        raise InputError(f"The plane axis {axis!r} is unknown: expected z or t.")
-    return {"planes": given, "plane_axis": axis}
 
 
 def _pairs(

@@ -14,6 +14,7 @@ from .correlative_pairs import CorrelativePairs, Region
 from .grouping import group_of, guess_groups
 from .name_matching import NameMatch, match_names
 from .normalisation import FittedNormalisation, Normalisation, NormalisationKind
+from .stack_pairs import stack_pairs, usual_planes
 
 __all__ = [
     "Augmentation",
@@ -58,7 +59,9 @@ __all__ = [
     "sharpness",
     "shift_map",
     "split_pairs",
+    "stack_pairs",
     "summarise_statistics",
+    "usual_planes",
     "window_fractions",
 ]
 

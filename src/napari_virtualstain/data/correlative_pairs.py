@@ -94,6 +94,13 @@ class CorrelativePairs:
         wanted = set(groups)
         return self.subset(i for i, group in enumerate(self.groups) if group in wanted)
 
+    def without_neighbours(self) -> CorrelativePairs:
+        """Return the same pairs with the middle bright-field plane alone."""
+        middle = self.planes // 2
+        return replace(
+            self, bright_field=tuple(image[middle : middle + 1] for image in self.bright_field)
+        )
+
     def with_notes(self, *notes: str) -> CorrelativePairs:
         """Return the same pairs with notes added."""
         return replace(self, notes=(*self.notes, *notes))

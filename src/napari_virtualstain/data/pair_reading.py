@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -13,13 +12,12 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from .correlative_pairs import CorrelativePairs
 from .name_matching import stem
+from .stack_pairs import stack_pairs, usual_planes
 
 if TYPE_CHECKING:
     from ..io import Stack
 
 Channel: TypeAlias = int | str | None
-# Contrast of bright-field turns over in focus; the planes around tell on which side one is
-USUAL_PLANES = 3
 _MIDDLE_NOTE = (
     "Bright-field stacks with one fluorescence image each: the middle plane counts as its plane."
 )
@@ -40,30 +38,30 @@ class PairFiles:
 
 @dataclass(frozen=True, slots=True)
 class PairReader:
-    """Reads one pair of files into pairs of planes."""
+    """Reads one pair of files into pairs of planes.
+
+    With `planes` None each bright-field stack is read with as many as is usual for its depth.
+    """
 
     axes: str | None
     pixel_size_um: float | None
     bright_field_channel: Channel
     fluorescence_channel: Channel
-    planes: int
+    planes: int | None
     plane_axis: Literal["t", "z"]
     plane_step: int
-
-    def all_have(self, planes: int, files: Sequence[PairFiles]) -> bool:
-        """Whether every bright-field stack has so many planes along the plane axis."""
-        return all(self._stacks(file)[0].sizes.get(self.plane_axis, 1) >= planes for file in files)
 
     def read(self, file: PairFiles) -> CorrelativePairs:
         """Return the pairs of two files, all of one group."""
         first, second = self._alike_named(*self._stacks(file))
         inputs, axes = _planes_first(first)
         targets, target_axes = _planes_first(second)
-        indices = list(np.ndindex(inputs.shape[:-2]))
-        is_one_of_stack = axes == f"{target_axes}z" and inputs.shape[-2:] == targets.shape[-2:]
-        if is_one_of_stack and inputs.shape[:-3] == targets.shape[:-2]:
-            middle = inputs.shape[-3] // 2
-            indices = [index for index in indices if index[-1] == middle]
+        is_one_of_stack = (
+            axes == f"{target_axes}z"
+            and inputs.shape[-2:] == targets.shape[-2:]
+            and inputs.shape[:-3] == targets.shape[:-2]
+        )
+        if is_one_of_stack:
             targets, target_axes = np.broadcast_to(targets[..., None, :, :], inputs.shape), axes
         if inputs.shape != targets.shape or axes != target_axes:
             raise InputError(
@@ -72,16 +70,19 @@ class PairReader:
                 f"{_described(targets, target_axes)}. Both images of a pair must have the same "
                 "frames, planes and size."
             )
-        name = stem(file.bright_field.name)
-        return CorrelativePairs(
-            bright_field=tuple(self._neighbours(inputs, axes, index) for index in indices),
-            fluorescence=tuple(targets[index] for index in indices),
-            names=tuple(_plane_name(name, axes, index) for index in indices),
-            groups=("",) * len(indices),
-            movies=(str(file.bright_field),) * len(indices),
+        pairs = stack_pairs(
+            inputs,
+            targets,
+            axes,
+            planes=self.planes or usual_planes(first.sizes.get(self.plane_axis, 1)),
+            plane_axis=self.plane_axis,
+            plane_step=self.plane_step,
+            name=stem(file.bright_field.name),
+            movie=str(file.bright_field),
             pixel_size_um=self.pixel_size_um or first.pixel_size_um,
             notes=(_MIDDLE_NOTE,) * is_one_of_stack + (_UNNAMED_NOTE,) * first.assumed_axes,
         )
+        return _middle_ones(pairs, inputs.shape[:-2]) if is_one_of_stack else pairs
 
     def _alike_named(self, first: Stack, second: Stack) -> tuple[Stack, Stack]:
         """Return both stacks with the one axis that a file left unnamed called as asked."""
@@ -89,7 +90,7 @@ class PairReader:
             if stack.assumed_axes and not other.assumed_axes and len(other.axes) == 3:
                 renamed = replace(stack, axes=other.axes, assumed_axes=False)
                 return (renamed, other) if stack is first else (other, renamed)
-        if self.planes > 1 and first.assumed_axes and second.assumed_axes:
+        if (self.planes or 1) > 1 and first.assumed_axes and second.assumed_axes:
             axes = f"{self.plane_axis}yx"
             return (
                 replace(first, axes=axes, assumed_axes=False),
@@ -115,34 +116,6 @@ class PairReader:
             _one_channel(open_stack(file.bright_field, axes=self.axes), self.bright_field_channel),
             _one_channel(open_stack(file.fluorescence, axes=self.axes), self.fluorescence_channel),
         )
-
-    def _neighbours(
-        self, images: NDArray[np.generic], axes: str, index: tuple[int, ...]
-    ) -> NDArray[np.generic]:
-        """Return the planes around `index` along the plane axis, (P, Y, X)."""
-        if self.planes == 1:
-            return np.stack([images[index]])
-        if self.plane_axis not in axes:
-            raise InputError(
-                f"{self.planes} planes along {self.plane_axis} were asked for, but the images have "
-                f"axes {axes + 'yx'!r}. Give stacks with that axis, name another one "
-                "(--plane-axis) or the axes of the files (--axes), or ask for one plane."
-            )
-        along = axes.index(self.plane_axis)
-        last = images.shape[along] - 1
-        half = self.planes // 2
-        far = half * self.plane_step
-        reach = slice(index[along] - far, index[along] + far + 1)
-        if reach.start >= 0 and reach.stop <= last + 1:
-            # a view: the planes are not copied once for each neighbour
-            place: list[int | slice] = list(index)
-            place[along] = slice(reach.start, reach.stop, self.plane_step)
-            return images[tuple(place)]
-        chosen = []
-        for offset in range(-half, half + 1):
-            at = min(max(index[along] + offset * self.plane_step, 0), last)
-            chosen.append(images[(*index[:along], at, *index[along + 1 :])])
-        return np.stack(chosen)
 
 
 def _or(channel: Channel, default: int) -> int | str:
@@ -171,5 +144,10 @@ def _described(images: NDArray[np.generic], axes: str) -> str:
     return " ".join([*sizes, f"{images.shape[-2]} x {images.shape[-1]} pixels"])
 
 
-def _plane_name(name: str, axes: str, index: tuple[int, ...]) -> str:
-    return name + "".join(f"_{axis}{i:03d}" for axis, i in zip(axes, index, strict=True))
+def _middle_ones(pairs: CorrelativePairs, leading: tuple[int, ...]) -> CorrelativePairs:
+    """Return the pair of the middle plane of each stack; the planes not needed are let go."""
+    middle = leading[-1] // 2
+    chosen = pairs.subset(
+        number for number, index in enumerate(np.ndindex(leading)) if index[-1] == middle
+    )
+    return replace(chosen, bright_field=tuple(image.copy() for image in chosen.bright_field))

@@ -6,7 +6,6 @@ import csv
 import glob
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -15,7 +14,7 @@ from ..progress import CancelToken, ProgressCallback, Reporter
 from .correlative_pairs import CorrelativePairs, check_shapes
 from .grouping import group_of, groups_of_stacks, guess_groups
 from .name_matching import match_names
-from .pair_reading import USUAL_PLANES, Channel, PairFiles, PairReader
+from .pair_reading import Channel, PairFiles, PairReader
 
 Source: TypeAlias = str | Path | Sequence[str | Path]
 _SUFFIXES = {
@@ -60,7 +59,7 @@ def match_pairs(
         Micrometres; read from the files when not given.
     planes, plane_axis, plane_step : int or None, str, int
         Bright-field planes read for one target; see :class:`Inputs` of the models. None is
-        :data:`USUAL_PLANES` for stacks that have as many planes along that axis, and else 1.
+        :func:`usual_planes` of the shallowest stack: 3 where all have as many along that axis.
     unmatched : {"stop", "ignore"}
         What to do about files without partner.
     progress, cancel
@@ -85,26 +84,33 @@ def match_pairs(
         pixel_size_um,
         bright_field_channel,
         fluorescence_channel,
-        planes or 1,
+        planes,
         plane_axis,
         plane_step,
     )
-    if planes is None and reader.all_have(USUAL_PLANES, files):
-        reader = replace(reader, planes=USUAL_PLANES)
-        notes.append(
-            f"Each plane is read with its neighbours along {plane_axis}, {USUAL_PLANES} in all; "
-            "ask for one plane (planes=1, --planes 1) if the model is to stain single planes."
-        )
     reporter = Reporter(len(files), "file", "reading pairs", progress, cancel)
     parts = []
     for file in files:
         reporter.check()
         parts.append(reader.read(file))
         reporter.advance()
+    parts = _equally_deep(parts)
+    if planes is None and parts[0].planes > 1:
+        notes.append(
+            f"Each plane is read with its neighbours along {plane_axis}, {parts[0].planes} in all; "
+            "ask for one plane (planes=1, --planes 1) if the model is to stain single planes."
+        )
     groups, grouping = _groups(files, parts, group_by)
     pairs = _joined(parts, groups).with_notes(*notes, *grouping)
     check_shapes(pairs)
     return pairs
+
+
+def _equally_deep(parts: list[CorrelativePairs]) -> list[CorrelativePairs]:
+    """Return all pairs with one plane where some are too shallow for neighbours."""
+    if len({part.planes for part in parts}) == 1:
+        return parts
+    return [part.without_neighbours() for part in parts]
 
 
 def _pair_files(

@@ -48,6 +48,11 @@ def axes_of(layer: Any) -> str:
     return _DEFAULT_AXES.get(layer.ndim, ORDER[-layer.ndim :])
 
 
+def sizes_of(layer: Any) -> dict[str, int]:
+    """Return the length of each axis of a layer, by its letter."""
+    return dict(zip(axes_of(layer), map(int, layer.data.shape), strict=True))
+
+
 def geometry_of(layer: Any) -> dict[str, Any]:
     """Return the keywords that put a new layer of the same axes onto `layer`."""
     return {

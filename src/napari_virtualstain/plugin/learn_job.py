@@ -28,6 +28,8 @@ class LearnRequest:
         Of the images.
     output : Path
         Model file to write.
+    threads : int
+        See :class:`Preferences`.
     steps, crop, batch_size : int
         Of the training.
     """
@@ -37,6 +39,7 @@ class LearnRequest:
     init: str
     pixel_size_um: float
     output: Path
+    threads: int
     steps: int = 150
     crop: int = 128
     batch_size: int = 6
@@ -61,8 +64,10 @@ class Learnt:
 def learn_job(request: LearnRequest, context: JobContext) -> Learnt:
     """Return the result of the fine-tuning; the model is in the user's folder then."""
     import_torch()
+    from ..inference import use_threads
     from ..segmentation import SegmenterTraining, train_segmenter
 
+    use_threads(request.threads)
     settings = SegmenterTraining(
         steps=request.steps, crop=request.crop, batch_size=request.batch_size
     )

@@ -49,6 +49,13 @@ class Movie:
             part = part.compute(scheduler="synchronous")
         return np.asarray(part)
 
+    def whole(self) -> np.ndarray:
+        """Return all planes in memory, (…, Y, X); what is there already is not copied."""
+        if isinstance(self._data, np.ndarray):
+            return self._data
+        planes = [self.plane(index) for index in np.ndindex(*self.leading)]
+        return np.stack(planes).reshape(self._data.shape)
+
     def read(self, index: tuple[int, ...], window: tuple[slice, slice], inputs: Any) -> np.ndarray:
         """Return a window of the plane with its neighbours, (C, Y, X).
 

@@ -123,11 +123,14 @@ class SegmentWidget(StepWidget):
         places = [self._in_source(frame) for frame in frames]
         labels = tuple(np.array(painted.layer.data[frame]) for frame in frames)
         start, size_um = str(self.model.value), self.pixel_size.value()
+        threads = request.preferences.threads
         output = free_path(user_model_folder(), f"{base_name(self._source.name)} corrected")
 
         def work(context: JobContext) -> Any:
             images = tuple(movie.plane(place, window) for place in places)
-            wanted = LearnRequest(images, labels, start, size_um, output, steps, crop, batch_size)
+            wanted = LearnRequest(
+                images, labels, start, size_um, output, threads, steps, crop, batch_size
+            )
             return learn_job(wanted, context)
 
         self.runner.start(work, "Learn from corrections")

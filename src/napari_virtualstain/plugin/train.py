@@ -13,15 +13,16 @@ from .curve import TrainingCurve
 from .film import FilmStrip
 from .jobs import JobContext, Outcome, Work
 from .layer_choice import LayerChoice
-from .layers import axes_of, geometry_of, layer_name, provenance, sampling_of, shifted
+from .layers import axes_of, geometry_of, layer_name, provenance, sampling_of, shifted, sizes_of
 from .model_choice import ModelChoice, scores_text
+from .planes_choice import PlanesChoice
 from .preferences import preferences
 from .regions import rectangles_on, visible_index
 from .shown import hide_stains, insert
 from .stain import is_movie
 from .stain_job import display_limits
 from .step import StepWidget
-from .train_job import Compared, TrainRequest, train_job
+from .train_job import Compared, TrainRequest, train_job, why_not_held_out
 
 
 class TrainWidget(StepWidget):
@@ -41,6 +42,7 @@ class TrainWidget(StepWidget):
         self.by.currentIndexChanged.connect(lambda _index: self._on_layers())
         self.name.textChanged.connect(lambda _text: self._on_layers())
         self.fine_tune.toggled.connect(self._on_fine_tune)
+        self.start_from.changed.connect(self._on_layers)
         self._on_fine_tune(self.fine_tune.isChecked())
 
     def why_not(self) -> str | None:
@@ -53,15 +55,29 @@ class TrainWidget(StepWidget):
                 f"The layers have unlike shapes, {first.data.shape} and {second.data.shape}. "
                 "Choose layers of the same frames."
             )
-        if axes_of(first) not in ("tyx", "yx"):
-            return f"{first.name!r} has axes {axes_of(first)}; training needs (t, y, x) or (y, x)."
-        if self.by.value == "region" and self.shapes.value is None:
-            return "Draw two or more rectangles in a Shapes layer, or hold out the last frames."
+        shapes = self.shapes.value
+        regions = 0 if shapes is None else len(shapes.data)
+        frames = sizes_of(first).get("t", 1)
+        if (reason := why_not_held_out(self.by.value, regions, frames)) is not None:
+            return reason
         if not self.name.text().strip():
             return "Give the new model a name."
         if self.output().exists():
             return f"There is a model {self.name.text().strip()!r} already. Choose another name."
-        return self.start_from.why_not() if self.fine_tune.isChecked() else None
+        return self._why_not_start_from(first) if self.fine_tune.isChecked() else None
+
+    def _why_not_start_from(self, layer: Any) -> str | None:
+        if (reason := self.start_from.why_not()) is not None:
+            return reason
+        if self.start_from.card is None:
+            return "An add-on cannot be trained. Choose a model to start from, or begin anew."
+        inputs = self.start_from.card.inputs
+        if inputs.planes > 1 and inputs.axis not in axes_of(layer):
+            return (
+                f"{self.start_from.card.name!r} reads {inputs.planes} planes along {inputs.axis}, "
+                "which the layers do not have. Choose another model, or begin anew."
+            )
+        return None
 
     def output(self) -> Any:
         """Return the model file that will be written."""
@@ -87,12 +103,16 @@ class TrainWidget(StepWidget):
         request = TrainRequest(
             bright_field=layer.data,
             fluorescence=self.fluorescence.value.data,
+            axes=axes_of(layer),
             rectangles=rectangles_on(layer, shapes) if shapes is not None else (),
             by=self.by.value,
             pixel_size_um=self.pixel_size.value(),
             preset=self.preset.value,
             changes=changes,
             output=self.output(),
+            preferences=chosen,
+            planes=self.planes.asked,
+            plane_axis=self.planes.axis,
             shown=visible_index(self.viewer, layer) if self.compare_box.isChecked() else None,
         )
         self._source, self._geometry = layer.name, geometry_of(layer)
@@ -184,6 +204,12 @@ class TrainWidget(StepWidget):
         )
         form.addRow("", self.fine_tune)
         self.start_from = ModelChoice("generator", form)
+        self.planes = PlanesChoice()
+        tooltip = (
+            "Bright-field planes that the model reads for each one: its contrast turns over in "
+            "focus, and the neighbours tell on which side a structure lies"
+        )
+        add_row(form, "Planes", self.planes, tooltip, name="planes")
         from ..training import preset_names
 
         self.preset = Choice([(name, name) for name in preset_names()])
@@ -219,6 +245,8 @@ class TrainWidget(StepWidget):
 
     def _on_layers(self, *_: Any) -> None:
         layer = self.bright_field.value
+        start = self.start_from.card if self.fine_tune.isChecked() else None
+        self.planes.follow({} if layer is None else sizes_of(layer), start)
         if layer is not None and (size := sampling_of(layer).pixel_size_um):
             self.pixel_size.setValue(size)
         self.runner.reset()

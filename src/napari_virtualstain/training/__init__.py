@@ -16,6 +16,7 @@ from .events import (
     TrainingWarning,
     Validated,
 )
+from .plane_reading import PlaneReading, plane_reading, with_planes_of
 from .presets import RECOMMENDED, TABLE_1, Method, preset, preset_names
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "TABLE_1",
     "Method",
     "Optimisation",
+    "PlaneReading",
     "Preview",
     "StepFinished",
     "TrainingConfig",
@@ -32,10 +34,12 @@ __all__ = [
     "TrainingResult",
     "TrainingWarning",
     "Validated",
+    "plane_reading",
     "preset",
     "preset_names",
     "train",
     "train_events",
+    "with_planes_of",
 ]
 
 if TYPE_CHECKING:
