@@ -63,6 +63,23 @@ def test_train_writes_a_model_that_stains(run: Run, pairs: Path, tmp_path: Path)
     run(*_arguments(pairs), "--overwrite", "--init", "mine.safetensors", "--roi", "0:64,10:90")
 
 
+@pytest.mark.slow
+def test_train_judges_by_folds_and_keeps_a_model_of_all_pairs(
+    run: Run, pairs: Path, tmp_path: Path
+) -> None:
+    arguments = _arguments(pairs)
+    held = arguments.index("--validation-groups")
+    folds = [*arguments[:held], *arguments[held + 2 :], "--folds", 2]
+    result = run(*folds)
+    assert "fold 2 of 2, without cell_" in result.stderr
+    assert "virtual stain: band-pass Pearson" in result.stdout
+    card = read_card(tmp_path / "mine.safetensors")
+    assert card.split["train_groups"] == ["cell_1", "cell_2"]
+    assert card.scores["images"] == 6
+    refused = run(*_arguments(pairs), "--folds", 2, "--overwrite", code=2).stderr
+    assert "Both --folds and --validation-groups" in refused
+
+
 def test_train_reads_neighbouring_planes_of_stacks(run: Run, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for folder in ("bf", "fl"):

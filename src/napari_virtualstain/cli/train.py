@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +18,7 @@ from .options import Axes, Device, Overwrite, PixelSize, Resume, is_terminal
 
 if TYPE_CHECKING:
     from ..data import CorrelativePairs, Region
-    from ..training import TrainingConfig, TrainingResult
+    from ..training import TrainingConfig, TrainingEvent, TrainingResult
 
 
 def train(
@@ -52,6 +53,14 @@ def train(
     ] = None,
     validation_groups: Annotated[
         list[str] | None, typer.Option(help="Cells or movies held out; several with commas.")
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            help="Cross-validate: judge by so many models, each blind to other cells, then train "
+            "on all pairs.",
+            min=2,
+        ),
     ] = None,
     planes: Annotated[
         int | None,
@@ -147,7 +156,10 @@ def train(
             unmatched="ignore" if ignore_unmatched else "stop",
         )
         config = with_planes_of(config, pairs, reading)
-        result = _train(job, pairs, config, out, overwrite=overwrite, resume=resume)
+        if folds and groups:
+            raise InputError("Both --folds and --validation-groups were given: expected one.")
+        how = {"output": out, "overwrite": overwrite, "resume": resume, "cancel": job.cancel}
+        result = _result(job, _events(pairs, config, folds, **how))
         _say_result(job, result)
 
 
@@ -202,32 +214,33 @@ def _with_pixel_size(pairs: CorrelativePairs) -> CorrelativePairs:
     return replace(pairs, pixel_size_um=check_positive(given, "pixel size", "µm"))
 
 
-def _train(
-    job: Job,
-    pairs: CorrelativePairs,
-    config: TrainingConfig,
-    out: Path,
-    *,
-    overwrite: bool,
-    resume: bool,
-) -> TrainingResult:
+def _events(
+    pairs: CorrelativePairs, config: TrainingConfig, folds: int | None, **how: Any
+) -> Iterator[TrainingEvent]:
+    from ..training import cross_validation_events, train_events
+
+    if folds:
+        return cross_validation_events(pairs, config, folds=folds, **how)
+    return train_events(pairs, config, **how)
+
+
+def _result(job: Job, events: Iterator[TrainingEvent]) -> TrainingResult:
     """Train with a bar, and with warnings and held-out scores as lines."""
     from ..progress import Reporter
     from ..training import (
+        FoldStarted,
         StepFinished,
         TrainingFinished,
         TrainingPrepared,
         TrainingWarning,
         Validated,
-        train_events,
     )
 
     reporter = Reporter(None, "step", "training", job.progress)
-    events = train_events(
-        pairs, config, output=out, overwrite=overwrite, resume=resume, cancel=job.cancel
-    )
     for event in events:
-        if isinstance(event, TrainingPrepared):
+        if isinstance(event, FoldStarted):
+            job.note(event.text)
+        elif isinstance(event, TrainingPrepared):
             reporter.total, reporter.done = event.steps, event.first_step
             job.note(
                 f"{event.train_pairs} pairs train, {event.validation_pairs} are held out; "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .config import Optimisation, TrainingConfig
 from .events import (
+    FoldStarted,
     Preview,
     StepFinished,
     TrainingEvent,
@@ -22,6 +23,7 @@ from .presets import RECOMMENDED, TABLE_1, Method, preset, preset_names
 __all__ = [
     "RECOMMENDED",
     "TABLE_1",
+    "FoldStarted",
     "Method",
     "Optimisation",
     "PlaneReading",
@@ -34,6 +36,8 @@ __all__ = [
     "TrainingResult",
     "TrainingWarning",
     "Validated",
+    "cross_validate",
+    "cross_validation_events",
     "plane_reading",
     "preset",
     "preset_names",
@@ -43,12 +47,20 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from .cross_validation import cross_validate, cross_validation_events
     from .training import train, train_events
+
+_MODULES = {
+    "cross_validate": "cross_validation",
+    "cross_validation_events": "cross_validation",
+    "train": "training",
+    "train_events": "training",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in ("train", "train_events"):
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(".training", __name__), name)
+    value = getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
     globals()[name] = value
     return value

@@ -50,6 +50,36 @@ class TrainingPrepared:
 
 
 @dataclass(frozen=True, slots=True)
+class FoldStarted:
+    """One of the trainings of a cross-validation begins.
+
+    Attributes
+    ----------
+    groups : tuple of str
+        Held out; none for the last training, that of all pairs.
+    number, folds : int
+        Which training, counted from 1, and of how many folds.
+    """
+
+    groups: tuple[str, ...]
+    number: int
+    folds: int
+
+    @property
+    def text(self) -> str:
+        """What is done, for a progress bar.
+
+        Examples
+        --------
+        >>> FoldStarted(("cell 2",), 2, 5).text
+        'fold 2 of 5, without cell 2'
+        """
+        if not self.groups:
+            return "training on all pairs"
+        return f"fold {self.number} of {self.folds}, without {', '.join(self.groups)}"
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingWarning:
     """Something that the user should know; the training goes on."""
 
@@ -157,5 +187,5 @@ class TrainingFinished:
 
 
 TrainingEvent: TypeAlias = (
-    TrainingPrepared | TrainingWarning | StepFinished | Validated | TrainingFinished
+    FoldStarted | TrainingPrepared | TrainingWarning | StepFinished | Validated | TrainingFinished
 )

@@ -148,7 +148,7 @@ def make_card(
             "psf_size": config.psf_size,
         },
         loss=_loss(config.loss),
-        training={**training, "settings": _shared_settings(config)},
+        training={**training, "settings": shared_settings(config)},
         split=prepared.split.describe(),
         scores=scores,
         data={
@@ -167,7 +167,7 @@ def make_card(
     )
 
 
-def _shared_settings(config: TrainingConfig) -> dict[str, Any]:
+def shared_settings(config: TrainingConfig) -> dict[str, Any]:
     """Return the settings for a card that goes to others: models by name, not by their path."""
     settings = config.model_dump(mode="json")
     settings["init"] = Path(config.init).name

@@ -13,6 +13,7 @@ from .checkpoint import settle
 from .config import TrainingConfig
 from .device import compute_for
 from .events import (
+    FoldStarted,
     StepFinished,
     TrainingEvent,
     TrainingFinished,
@@ -91,21 +92,10 @@ def train(
     ...     train(pairs, config, output=pathlib.Path(folder) / "m.safetensors").steps
     1
     """
-    reporter: Reporter | None = None
-    result: TrainingResult | None = None
-    for event in train_events(
+    events = train_events(
         pairs, config, output=output, overwrite=overwrite, resume=resume, cancel=cancel
-    ):
-        if isinstance(event, TrainingPrepared):
-            reporter = Reporter(event.steps, "step", "training", progress, done=event.first_step)
-        elif isinstance(event, StepFinished) and reporter is not None:
-            reporter.total = event.steps
-            reporter.advance()
-        elif isinstance(event, TrainingFinished):
-            result = event.result
-    if result is None:
-        raise TrainingError("This process helped; the model is written by the first process.")
-    return result
+    )
+    return result_of(events, progress)
 
 
 def train_events(
@@ -157,6 +147,34 @@ def train_events(
     except RuntimeError as error:
         # torch raises RuntimeError for memory and shapes alike, and a napari worker loses it
         raise _translated(error) from error
+
+
+def result_of(
+    events: Iterator[TrainingEvent], progress: ProgressCallback | None = None
+) -> TrainingResult:
+    """Return the result at the end of a training's events, after telling its steps.
+
+    Raises
+    ------
+    TrainingError
+        This was a helping process.
+    """
+    reporter: Reporter | None = None
+    text = "training"
+    result: TrainingResult | None = None
+    for event in events:
+        if isinstance(event, FoldStarted):
+            text = event.text
+        elif isinstance(event, TrainingPrepared):
+            reporter = Reporter(event.steps, "step", text, progress, done=event.first_step)
+        elif isinstance(event, StepFinished) and reporter is not None:
+            reporter.total = event.steps
+            reporter.advance()
+        elif isinstance(event, TrainingFinished):
+            result = event.result
+    if result is None:
+        raise TrainingError("This process helped; the model is written by the first process.")
+    return result
 
 
 def _session(

@@ -1,0 +1,148 @@
+"""Cross-validation: every group judged by a model that has not seen it, all groups trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_virtualstain.data import CorrelativePairs
+from napari_virtualstain.errors import CancelledError, InputError, OutputExistsError, TrainingError
+from napari_virtualstain.models import load_model
+from napari_virtualstain.progress import CancelToken
+from napari_virtualstain.training import (
+    FoldStarted,
+    StepFinished,
+    TrainingConfig,
+    TrainingFinished,
+    TrainingPrepared,
+    cross_validate,
+    cross_validation_events,
+    train,
+)
+
+from .conftest import make_pairs
+
+
+def test_each_group_is_judged_by_a_model_that_has_not_seen_it(
+    pairs: CorrelativePairs, config: TrainingConfig, output: Path
+) -> None:
+    result = cross_validate(pairs, config, output=output, folds=2)
+    assert result.scores is not None
+    own = result.scores[result.scores["method"] == "virtual stain"]
+    assert sorted(own["name"]) == sorted(pairs.names)
+    held_out = []
+    for number in (1, 2):
+        split = load_model(_fold(output, number)).card.split
+        assert not set(split["train_groups"]) & set(split["validation_groups"])
+        held_out += split["validation_groups"]
+    assert sorted(held_out) == list(pairs.group_names)
+    card = load_model(output).card
+    assert card.split["train_pairs"] == len(pairs)
+    assert card.split["validation_groups"] == []
+    assert sorted(card.scores["judged_on"]) == list(pairs.group_names)
+    assert card.scores["virtual stain"]["pearson"]["mean"] == pytest.approx(
+        own["pearson"].mean(), abs=1e-4
+    )
+
+
+def test_the_model_is_that_of_a_training_on_all_pairs(
+    pairs: CorrelativePairs, config: TrainingConfig, output: Path, tmp_path: Path
+) -> None:
+    cross_validate(pairs, config, output=output, folds=[["cell1"]])
+    plain = train(pairs, config.updated(validation_groups=()), output=tmp_path / "p.safetensors")
+    first, second = (load_model(path).network.state_dict() for path in (output, plain.path))
+    for name, value in first.items():
+        np.testing.assert_array_equal(value.numpy(), second[name].numpy())
+
+
+def test_held_out_groups_choose_no_weights(
+    pairs: CorrelativePairs, config: TrainingConfig, output: Path
+) -> None:
+    settings = config.updated(keep_best=True, patience=1)
+    cross_validate(pairs, settings, output=output, folds=[["cell0"]])
+    training = load_model(_fold(output, 1)).card.training
+    assert training["steps"] == config.steps
+    assert training["best_step"] is None
+
+
+def test_a_stopped_cross_validation_goes_on_where_it_was(
+    pairs: CorrelativePairs, config: TrainingConfig, output: Path
+) -> None:
+    token = CancelToken()
+    fold = 0
+    with pytest.raises(CancelledError):
+        for event in cross_validation_events(pairs, config, output=output, folds=2, cancel=token):
+            fold = event.number if isinstance(event, FoldStarted) else fold
+            if isinstance(event, StepFinished) and fold == 2:
+                token.cancel()
+    assert not output.exists()
+    prepared = []
+    for event in cross_validation_events(pairs, config, output=output, folds=2, resume=True):
+        if isinstance(event, TrainingPrepared):
+            prepared.append(event.first_step)
+        if isinstance(event, TrainingFinished):
+            assert event.result.path == output
+    assert prepared == [1, 0]  # the first fold not again, the second from where it stopped
+    assert load_model(output).card.scores["images"] == len(pairs)
+
+
+def test_a_fold_of_other_settings_is_not_taken(
+    pairs: CorrelativePairs, config: TrainingConfig, output: Path
+) -> None:
+    events = cross_validation_events(pairs, config, output=output, folds=2)
+    while not _fold(output, 1).with_name("scores.csv").exists():
+        next(events)
+    events.close()
+    other = config.updated(seed=5)
+    with pytest.raises(TrainingError, match="other settings or pairs"):
+        cross_validate(pairs, other, output=output, folds=2, resume=True)
+    with pytest.raises(TrainingError, match="other settings or pairs"):
+        cross_validate(make_pairs(12), config, output=output, folds=2, resume=True)
+    with pytest.raises(OutputExistsError):
+        cross_validate(pairs, config, output=output, folds=2)
+    assert cross_validate(pairs, other, output=output, folds=2, overwrite=True).path == output
+
+
+@pytest.mark.parametrize(
+    ("folds", "message"),
+    [
+        (1, "expected two or more"),
+        ([], "A fold without groups"),
+        ([["cell0"], []], "A fold without groups"),
+        ([["cell9"]], "There is no group 'cell9'"),
+        ([["cell0"], ["cell0", "cell1"]], "in two folds"),
+    ],
+)
+def test_folds_that_make_no_sense(
+    pairs: CorrelativePairs,
+    config: TrainingConfig,
+    output: Path,
+    folds: int | Sequence[Sequence[str]],
+    message: str,
+) -> None:
+    with pytest.raises(InputError, match=message):
+        cross_validate(pairs, config, output=output, folds=folds)
+    assert not output.parent.joinpath("tiny.training").exists()
+
+
+def test_one_group_cannot_judge_itself(config: TrainingConfig, output: Path) -> None:
+    with pytest.raises(InputError, match="needs two groups"):
+        cross_validate(make_pairs(groups=1), config, output=output)
+
+
+def test_folds_are_of_about_equal_size(config: TrainingConfig, output: Path) -> None:
+    images = list(np.random.default_rng(0).normal(size=(9, 32, 32)))
+    uneven = CorrelativePairs.from_arrays(images, images, groups=list("aaaabbbcd"))
+    started = [
+        event.groups
+        for event in cross_validation_events(uneven, config, output=output, folds=2)
+        if isinstance(event, FoldStarted)
+    ]
+    assert started == [("a", "d"), ("b", "c"), ()]
+
+
+def _fold(output: Path, number: int) -> Path:
+    return output.parent / "tiny.training" / "folds" / f"fold-{number}" / "model.safetensors"
