@@ -15,6 +15,7 @@ from ..hooks import Generator, add_on_name, generators
 from ..models import Inputs, list_models
 from .planes import PlaneSource
 from .predictor import OnTile
+from .regions import Region
 from .stainer import StainedPlane, Stainer, StainingSettings
 
 
@@ -66,7 +67,7 @@ class AddOnStainer:
         """Return no normalisation: an add-on gets what the camera counted."""
         return FittedNormalisation()
 
-    def frames_at_once(self, shape: tuple[int, int]) -> int:
+    def frames_at_once(self, shape: tuple[int, int], region: Region | None = None) -> int:
         """Return 1."""
         return 1
 
@@ -75,9 +76,10 @@ class AddOnStainer:
         planes: NDArray[Any],
         fitted: FittedNormalisation,
         *,
+        region: Region | None = None,
         on_tile: OnTile | None = None,
     ) -> StainedPlane:
-        """Return the result for one plane, (1, Y, X).
+        """Return the result for one plane, (1, Y, X), or for a region of it.
 
         Raises
         ------
@@ -99,17 +101,18 @@ class AddOnStainer:
                 f"The add-on {self.name!r} returned an image of shape {result.shape} for a frame "
                 f"of {frame.shape}: expected the same. Tell its authors, or choose another model."
             )
-        return StainedPlane(result)
+        return StainedPlane(result if region is None else result[region])
 
     def stain_batch(
         self,
         batch: list[NDArray[Any]],
         fitted: FittedNormalisation,
         *,
+        region: Region | None = None,
         on_tile: OnTile | None = None,
     ) -> list[StainedPlane]:
         """Return the results for some planes, see :meth:`stain`."""
-        return [self.stain(planes, fitted) for planes in batch]
+        return [self.stain(planes, fitted, region=region) for planes in batch]
 
     @cached_property
     def _generator(self) -> Generator:

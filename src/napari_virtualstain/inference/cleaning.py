@@ -6,9 +6,14 @@ padding of registered movies make them common.
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from .notices import NonFiniteWarning
 
 _SIGMAS = (1.0, 4.0, 16.0)
 
@@ -55,3 +60,23 @@ def fill_non_finite(
         missing &= ~reached
     filled[missing] = fallback - centre
     return (filled + centre).astype(plane.dtype), count
+
+
+def fill_planes(planes: NDArray[Any], fallback: float = 0.0) -> NDArray[Any]:
+    """Return planes, (C, Y, X), each filled, with a warning if anything was missing.
+
+    Examples
+    --------
+    >>> fill_planes(np.ones((1, 2, 2))).tolist()
+    [[[1.0, 1.0], [1.0, 1.0]]]
+    """
+    filled = [fill_non_finite(plane, fallback) for plane in planes]
+    count = sum(count for _, count in filled)
+    if count:
+        warnings.warn(
+            f"{count} pixels of a frame are NaN or infinite; they were replaced by the mean of "
+            "their finite neighbours.",
+            NonFiniteWarning,
+            stacklevel=2,
+        )
+    return np.stack([plane for plane, _ in filled])

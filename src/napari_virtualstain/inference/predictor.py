@@ -89,6 +89,11 @@ class TiledNetwork:
         return self._prepared.halo
 
     @property
+    def stride(self) -> int:
+        """Windows begin on multiples of this."""
+        return self._prepared.stride
+
+    @property
     def reads_whole_rows(self) -> bool:
         """Whether a part of a frame is stained as in the frame only if it is as wide; see Notes."""
         return self._takes_strips

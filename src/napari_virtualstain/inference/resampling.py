@@ -1,19 +1,26 @@
 """Bringing a plane to the pixel size that a model was trained on, and back.
 
 The networks know structures by their size in pixels, so a frame at 65 nm must be
-brought to the 80 nm of the training images first. Interpolation is bicubic, with an
-antialiasing filter when pixels become larger; pixel areas, not centres, are aligned,
-so that the field of view stays the same.
+brought to the 80 nm of the training images first. Interpolation is bicubic (Keys 1981,
+a = -0.5), the kernel widened when pixels become larger so that nothing aliases; pixel
+areas, not centres, are aligned, so that the field of view stays the same. It is that of
+``torch.nn.functional.interpolate(mode="bicubic", antialias=True)``, but a part of a plane
+can be made alone and has, bit for bit, the values that it has in the whole.
 """
 
 from __future__ import annotations
 
+import functools
+import math
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn import functional
+from scipy import sparse
 
 from ..errors import InputError
+from .tiling import Box
 
 _SAME = 0.02
 _LARGEST_FACTOR = 16.0
@@ -76,12 +83,98 @@ def resample(plane: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.f
     >>> resample(np.ones((4, 6), np.float32), (2, 3)).round(5).tolist()
     [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
     """
-    if plane.shape[-2:] == tuple(shape):
-        return plane
-    tensor = torch.from_numpy(np.ascontiguousarray(plane)).reshape(1, -1, *plane.shape[-2:])
-    with torch.inference_mode():
-        result = functional.interpolate(
-            tensor, size=tuple(shape), mode="bicubic", align_corners=False, antialias=True
-        )
-    out: NDArray[np.float32] = result.reshape(*plane.shape[:-2], *shape).numpy()
-    return out
+    height, width = plane.shape[-2:]
+    return Resampling((height, width), (shape[0], shape[1])).of_whole(plane)
+
+
+@dataclass(frozen=True, slots=True)
+class Resampling:
+    """How planes of one shape are brought to another, whole or in part.
+
+    Attributes
+    ----------
+    shape : (Y, X)
+        Of the planes as they are.
+    wanted : (Y, X)
+        Of the result.
+
+    Examples
+    --------
+    >>> halved = Resampling((8, 8), (4, 4))
+    >>> halved.reads(Box(0, 1, 2, 3))
+    Box(top=0, bottom=5, left=1, right=8)
+    """
+
+    shape: tuple[int, int]
+    wanted: tuple[int, int]
+
+    def reads(self, part: Box) -> Box:
+        """Return the box of the plane that determines a box of the result."""
+        rows = _taps(self.shape[0], self.wanted[0], part.top, part.bottom)[1]
+        columns = _taps(self.shape[1], self.wanted[1], part.left, part.right)[1]
+        return Box(rows.start, rows.stop, columns.start, columns.stop)
+
+    def of_whole(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the plane, (..., Y, X), in the wanted shape; itself if it has that shape."""
+        return self.of_part(plane, Box.whole(self.shape), Box.whole(self.wanted))
+
+    def of_part(self, values: NDArray[np.float32], given: Box, part: Box) -> NDArray[np.float32]:
+        """Return a box of the result from as much of the plane as it reads.
+
+        Parameters
+        ----------
+        values : ndarray of shape (..., Y, X), float32
+            The box `given` of the plane.
+        given : Box
+            Holds at least :meth:`reads` of `part`.
+        part : Box
+            Of the result.
+        """
+        read = values[(..., *self.reads(part).within(given).slices)]
+        if self.shape == self.wanted:
+            return read
+        rows = _taps(self.shape[0], self.wanted[0], part.top, part.bottom)[0]
+        columns = _taps(self.shape[1], self.wanted[1], part.left, part.right)[0]
+        made = np.empty((*read.shape[:-2], *part.shape), np.float32)
+        for index in np.ndindex(read.shape[:-2]):
+            # a sparse product adds each pixel's terms in one order wherever the pixel lies
+            made[index] = (columns @ (rows @ read[index]).T).T
+        return made
+
+
+def _taps(length: int, wanted: int, start: int, stop: int) -> tuple[Any, slice]:
+    """Return the matrix that makes pixels start to stop of an axis, and what it is applied to."""
+    whole = _matrix(length, wanted)
+    first, last = whole.indptr[start], whole.indptr[stop]
+    low, high = int(whole.indices[first]), int(whole.indices[last - 1]) + 1
+    part = (
+        whole.data[first:last],
+        whole.indices[first:last] - low,
+        whole.indptr[start : stop + 1] - first,
+    )
+    return sparse.csr_array(part, shape=(stop - start, high - low)), slice(low, high)
+
+
+@functools.lru_cache(maxsize=8)
+def _matrix(length: int, wanted: int) -> Any:
+    """Return the sparse matrix (wanted, length) of the interpolation along one axis."""
+    step = length / wanted
+    widening = max(step, 1.0)
+    centres = (np.arange(wanted) + 0.5) * step
+    first = np.maximum(np.floor(centres - 2 * widening + 0.5).astype(int), 0)
+    columns = first[:, None] + np.arange(math.ceil(4 * widening) + 1)
+    weights = _keys((columns + 0.5 - centres[:, None]) / widening) * (columns < length)
+    weights /= weights.sum(axis=1, keepdims=True)
+    used = weights != 0
+    ends = np.concatenate([[0], np.cumsum(used.sum(axis=1))])
+    return sparse.csr_array(
+        (weights[used].astype(np.float32), columns[used], ends), shape=(wanted, length)
+    )
+
+
+def _keys(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the cubic kernel of Keys with a = -0.5, zero from 2 on."""
+    x = np.abs(distance)
+    near = (1.5 * x - 2.5) * x * x + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return np.where(x < 1, near, np.where(x < 2, far, 0.0))

@@ -16,12 +16,14 @@ from ..data import FittedNormalisation
 from ..errors import InputError
 from ..models import Inputs, Model, default_model, load_model
 from .augmentation import turned, turned_back, ways
-from .cleaning import fill_non_finite
+from .cleaning import fill_planes
 from .devices import Precision
-from .notices import AssumedPixelSizeWarning, NonFiniteWarning
+from .notices import AssumedPixelSizeWarning
 from .planes import PlaneSource
 from .predictor import OnTile, TiledNetwork
-from .resampling import resample, resampled_shape
+from .regions import Region, View, view_of
+from .resampling import resampled_shape
+from .tiling import Box
 
 _SAMPLED_FRAMES = 16
 # float16 ends at 65504; a hot pixel this far from the median is not tissue
@@ -165,6 +167,7 @@ class Stainer:
         planes: NDArray[Any],
         fitted: FittedNormalisation,
         *,
+        region: Region | None = None,
         on_tile: OnTile | None = None,
     ) -> StainedPlane:
         """Return the result for one plane.
@@ -175,61 +178,74 @@ class Stainer:
             The plane with the neighbours that the model reads, in units of the camera.
         fitted : FittedNormalisation
             Of the movie.
+        region : (slice, slice), optional
+            Rows and columns to return; only what the network looks at for them is computed.
+            The values are those of the whole plane.
         on_tile : callable, optional
             See :meth:`TiledNetwork.predict`.
         """
-        return self.stain_batch([planes], fitted, on_tile=on_tile)[0]
+        return self.stain_batch([planes], fitted, region=region, on_tile=on_tile)[0]
 
     def stain_batch(
         self,
         batch: list[NDArray[Any]],
         fitted: FittedNormalisation,
         *,
+        region: Region | None = None,
         on_tile: OnTile | None = None,
     ) -> list[StainedPlane]:
         """Return the results for planes of one size, see :meth:`stain`."""
-        shape: tuple[int, int] = batch[0].shape[-2:]
-        inner = self._model_shape(shape)
-        inputs = np.stack([resample(self._normalised(planes, fitted), inner) for planes in batch])
+        view = self._view(batch[0].shape[-2:], region)
+        inputs = np.stack(
+            [view.to_model(self._normalised(planes, fitted, view.read)) for planes in batch]
+        )
         # the network uses all cores and plans with all free memory: one at a time
         with self._lock:
             mean, deviation = self._predict(inputs, on_tile)
         return [
-            self._in_units(mean[i], None if deviation is None else deviation[i], shape)
+            self._in_units(mean[i], None if deviation is None else deviation[i], view)
             for i in range(len(batch))
         ]
 
-    def frames_at_once(self, shape: tuple[int, int]) -> int:
+    def frames_at_once(self, shape: tuple[int, int], region: Region | None = None) -> int:
         """Return how many planes of this size are worth one call of :meth:`stain_batch`."""
-        return self.network.frames_at_once(self._model_shape(shape))
+        return self.network.frames_at_once(self._view(shape, region).computed.shape)
 
-    def _model_shape(self, shape: tuple[int, int]) -> tuple[int, int]:
+    def _view(self, shape: tuple[int, int], region: Region | None) -> View:
         wanted = self.model.card.pixel_size_um
-        if wanted is None or self.pixel_size_um is None:
-            return shape
-        return resampled_shape(shape, self.pixel_size_um, wanted)
+        inner = shape
+        if wanted is not None and self.pixel_size_um is not None:
+            inner = resampled_shape(shape, self.pixel_size_um, wanted)
+        rows = self.network.reads_whole_rows
+        return view_of(
+            shape,
+            inner,
+            region,
+            halo=self.network.halo,
+            stride=self.network.stride,
+            whole_rows=rows,
+            # averaging lays columns as rows
+            whole_columns=rows and self.averages,
+        )
 
-    def _normalised(self, planes: NDArray[Any], fitted: FittedNormalisation) -> NDArray[np.float32]:
+    def _normalised(
+        self, planes: NDArray[Any], fitted: FittedNormalisation, part: Box
+    ) -> NDArray[np.float32]:
         if planes.shape[0] != self.model.card.inputs.planes:
             raise InputError(
                 f"{planes.shape[0]} planes were given but model {self.model.name!r} reads "
                 f"{self.model.card.inputs.planes}."
             )
-        if planes.dtype.kind == "f":
-            filled = [fill_non_finite(plane, fitted.offset) for plane in planes]
-            replaced = sum(count for _, count in filled)
-            if replaced:
-                warnings.warn(
-                    f"{replaced} pixels of a frame are NaN or infinite; they were replaced by the "
-                    "mean of their finite neighbours.",
-                    NonFiniteWarning,
-                    stacklevel=2,
-                )
-                planes = np.stack([plane for plane, _ in filled])
-        if self.model.card.normalisation.input.scope == "frame":
-            fitted = self.model.card.normalisation.input.fit(planes)
+        normalisation = self.model.card.normalisation.input
+        fits_each = normalisation.scope == "frame"
+        seen = planes if fits_each else planes[(..., *part.slices)]
+        if seen.dtype.kind == "f" and not np.isfinite(seen).all():
+            planes = fill_planes(planes, fitted.offset)
+        if fits_each:
+            fitted = normalisation.fit(planes)
         with np.errstate(over="ignore"):
-            return np.clip(fitted.apply(planes), -_LARGEST_INPUT, _LARGEST_INPUT)
+            normal = fitted.apply(planes[(..., *part.slices)])
+        return np.clip(normal, -_LARGEST_INPUT, _LARGEST_INPUT)
 
     def _predict(
         self, inputs: NDArray[np.float32], on_tile: OnTile | None
@@ -261,16 +277,16 @@ class Stainer:
         self,
         mean: NDArray[np.float32],
         deviation: NDArray[np.float32] | None,
-        shape: tuple[int, int],
+        view: View,
     ) -> StainedPlane:
         output = self.model.card.normalisation.output.typical
-        fluorescence = output.invert(resample(mean, shape))
+        fluorescence = output.invert(view.from_model(mean))
         if deviation is None:
             return StainedPlane(fluorescence)
         card: dict[str, Any] = getattr(self.model.card, "inference", None) or {}
         factor = float(card.get("uncertainty_factor", 1.0)) * output.scale
         # interpolation overshoots beside steep edges, and a deviation is never negative
-        uncertainty = np.maximum(resample(deviation, shape), 0.0) * np.float32(factor)
+        uncertainty = np.maximum(view.from_model(deviation), 0.0) * np.float32(factor)
         return StainedPlane(fluorescence, uncertainty)
 
 

@@ -30,6 +30,11 @@ class Box:
     left: int
     right: int
 
+    @classmethod
+    def whole(cls, shape: tuple[int, int]) -> Box:
+        """Return the box of a whole frame of this shape."""
+        return cls(0, shape[0], 0, shape[1])
+
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width in pixels."""

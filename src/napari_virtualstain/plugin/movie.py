@@ -56,25 +56,21 @@ class Movie:
         planes = [self.plane(index) for index in np.ndindex(*self.leading)]
         return np.stack(planes).reshape(self._data.shape)
 
-    def read(self, index: tuple[int, ...], window: tuple[slice, slice], inputs: Any) -> np.ndarray:
-        """Return a window of the plane with its neighbours, (C, Y, X).
+    def read(self, index: tuple[int, ...], inputs: Any) -> np.ndarray:
+        """Return the plane with its neighbours, (C, Y, X).
 
         Parameters
         ----------
         index : tuple of int
             The plane.
-        window : tuple of slice
-            Rows and columns.
         inputs : napari_virtualstain.models.Inputs
             Which neighbours go with a plane.
         """
         axis = self._axes.find(inputs.axis)
         if inputs.planes == 1 or axis < 0:
-            return np.stack([self.plane(index, window)] * inputs.planes)
+            return np.stack([self.plane(index)] * inputs.planes)
         neighbours = inputs.indices(index[axis], self.leading[axis])
-        planes = [
-            self.plane((*index[:axis], other, *index[axis + 1 :]), window) for other in neighbours
-        ]
+        planes = [self.plane((*index[:axis], other, *index[axis + 1 :])) for other in neighbours]
         return np.stack(planes)
 
     def sample(self, count: int) -> list[np.ndarray]:

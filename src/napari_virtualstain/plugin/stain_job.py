@@ -20,7 +20,6 @@ from .stopping import stop_inside
 from .work_request import WorkRequest
 
 Stained = tuple[np.ndarray, np.ndarray | None]
-_GRID = 32  # a multiple of every network's stride, so that a window falls on its grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +99,12 @@ class FitChecked:
 class PlaneStainer:
     """Stains planes of one movie, normalised over the whole movie.
 
-    A region of interest is stained from a window that holds the network's whole view, as wide
-    as the frame in half precision, so that its pixels are those of the whole frame.
+    The pixels of a region of interest are those that the whole frame has there.
     """
 
     def __init__(self, request: StainRequest, cancel: CancelToken | None = None) -> None:
         import_torch()
-        from ..inference import Stainer, StainingSettings, network_halo, use_threads
+        from ..inference import Stainer, StainingSettings, use_threads
         from ..models import load_model
 
         use_threads(request.preferences.threads)
@@ -122,34 +120,25 @@ class PlaneStainer:
         self._stainer = stainer.with_uncertainty() if request.uncertainty else stainer
         # Movie has all that fit asks of its source: sample()
         self._fitted = stainer.fit(self.movie)  # type: ignore[arg-type]
-        halo = network_halo(self.model.network)
-        self.window, self._kept = _window(
-            request,
-            self.model.card.pixel_size_um,
-            halo,
-            whole_rows=stainer.network.reads_whole_rows,
-        )
+        rows, columns = request.region.slices[-2:]
+        self._region = (rows, columns)
 
     @property
     def at_once(self) -> int:
         """How many planes are worth one call."""
-        return self._stainer.frames_at_once(tuple(p.stop - p.start for p in self.window))
+        height, width = np.shape(self._request.data)[-2:]
+        return self._stainer.frames_at_once((height, width), self._region)
 
     def stain(self, indices: list[tuple[int, ...]]) -> list[Stained]:
         """Return fluorescence and uncertainty of planes of the movie, cut to the region."""
         inputs = self.model.card.inputs
         stained = self._stainer.stain_batch(
-            [self.movie.read(index, self.window, inputs) for index in indices],
+            [self.movie.read(index, inputs) for index in indices],
             self._fitted,
+            region=self._region,
             on_tile=lambda *_: self._cancel.raise_if_cancelled(),
         )
-        return [
-            (
-                p.fluorescence[self._kept],
-                None if p.uncertainty is None else p.uncertainty[self._kept],
-            )
-            for p in stained
-        ]
+        return [(plane.fluorescence, plane.uncertainty) for plane in stained]
 
     def check_fit(self) -> FitChecked:
         """Return whether the model was made for movies like this."""
@@ -178,7 +167,8 @@ class AddonStainer:
         self._stainer = AddOnStainer(
             add_on_name(request.model) or request.model, request.pixel_size_um
         )
-        self._slices = request.region.slices[-2:]
+        rows, columns = request.region.slices[-2:]
+        self._region = (rows, columns)
         self.movie = Movie(request.data, request.axes)
 
     def stain(self, indices: list[tuple[int, ...]]) -> list[Stained]:
@@ -186,8 +176,8 @@ class AddonStainer:
         from ..data import FittedNormalisation
 
         planes = [self.movie.plane(index)[None] for index in indices]
-        stained = self._stainer.stain_batch(planes, FittedNormalisation())
-        return [(plane.fluorescence[self._slices], None) for plane in stained]
+        stained = self._stainer.stain_batch(planes, FittedNormalisation(), region=self._region)
+        return [(plane.fluorescence, None) for plane in stained]
 
     @property
     def provenance(self) -> tuple[str, str]:
@@ -285,21 +275,3 @@ def _moved(index: tuple[int, ...], offset: tuple[int, ...]) -> tuple[int, ...]:
 
 def _chunks(items: list[Any], size: int) -> list[list[Any]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
-
-
-def _window(
-    request: StainRequest, model_pixel_um: float | None, halo: int | None, *, whole_rows: bool
-) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Return the window of the frame to read, and where the region lies in it."""
-    size = np.shape(request.data)[-2:]
-    windows, kept = [], []
-    ratio = (model_pixel_um or 1.0) / (request.pixel_size_um or model_pixel_um or 1.0)
-    for axis, part, length in zip("yx", request.region.slices[-2:], size, strict=True):
-        start, stop = 0, int(length)
-        if halo is not None and not (whole_rows and axis == "x"):
-            margin = math.ceil((halo + _GRID) * ratio)
-            start = max(0, (part.start - margin) // _GRID * _GRID)
-            stop = min(stop, -(-(part.stop + margin) // _GRID) * _GRID)
-        windows.append(slice(start, stop))
-        kept.append(slice(part.start - start, part.stop - start))
-    return (windows[0], windows[1]), (kept[0], kept[1])
