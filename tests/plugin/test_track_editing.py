@@ -132,8 +132,8 @@ def test_joining_the_parts_again_gives_the_same_track(widget: InspectorWidget) -
     widget.viewer.dims.set_point(0, 2.0 * 5)
     _press(widget, "cut_here")
     assert widget.selection.track_id == 1
-    assert widget.partner.value == 5
-    assert "0 frames after" in widget.partner.currentText()
+    assert widget.buttons.partner.value == 5
+    assert "0 frames after" in widget.buttons.partner.currentText()
     _press(widget, "join_with")
     np.testing.assert_array_equal(layer.data, positions)
     np.testing.assert_array_equal(_labels(widget), pixels)
@@ -145,7 +145,7 @@ def test_joining_a_child_ends_the_fission(widget: InspectorWidget) -> None:
     layer = _layer(widget)
     before = _contents(layer)
     _choose(widget, 2)
-    widget.partner.value = 4
+    widget.buttons.partner.value = 4
     _press(widget, "join_with")
     assert set(layer.data[:, 0]) == {1, 2, 3}
     assert layer.graph == {}

@@ -220,7 +220,7 @@ def _leak_message(pairs: CorrelativePairs, crossing: Sequence[Overlap]) -> str:
     worst = max(crossing, key=lambda overlap: overlap.share)
     what = "is identical to" if worst.share == 1 else f"shares {worst.share:.0%} of its pixels with"
     return (
-        f"{len(crossing)} validation images share pixels with training images; for instance "
+        f"Validation and training images share pixels ({len(crossing)}x); for instance "
         f"{pairs.names[worst.second]!r} {what} {pairs.names[worst.first]!r}. A score on them "
         "would measure memory. Hold out whole cells or movies, or allow leakage on purpose "
         "(--allow-leakage)."

@@ -9,7 +9,7 @@ from .foreground import flicker, foreground_scores, mask_iou, otsu_mask
 from .identity import event_scores, identity_scores
 from .intervals import Interval, bootstrap_interval, summarise
 from .objects import boundary_f1, evaluate_labels, match_objects, object_scores
-from .report import Report, write_report
+from .report import Report, scores_and_baselines, write_report
 from .similarity import band_pass, bandpass_pearson, nrmse, pearson, psnr, ssim, ssim_map
 from .spectrum import fourier_ring_correlation, frc_summary
 
@@ -44,6 +44,7 @@ __all__ = [
     "otsu_mask",
     "pearson",
     "psnr",
+    "scores_and_baselines",
     "ssim",
     "ssim_map",
     "summarise",

@@ -67,6 +67,63 @@ class _Sample:
     bright_field: list[Any] | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """All figures of a report."""
+
+    table: pd.DataFrame
+    summary: pd.DataFrame
+    trivial: dict[str, pd.Series]
+    sample: _Sample
+    ranges: Ranges
+
+
+def scores_and_baselines(
+    predicted: Any,
+    reference: Any,
+    *,
+    bright_field: Any = None,
+    data_range: float | tuple[float, float] | None = None,
+    pixel_size_um: float = 0.08,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the figures of :func:`write_report` without writing anything.
+
+    Parameters
+    ----------
+    predicted, reference, bright_field, data_range, pixel_size_um, progress, cancel
+        As in :func:`write_report`.
+
+    Returns
+    -------
+    table, summary : DataFrame
+        As in :class:`Report`.
+
+    Raises
+    ------
+    InputError
+        See :func:`evaluate`.
+
+    Examples
+    --------
+    >>> truth = np.random.default_rng(0).random((2, 32, 32))
+    >>> table, summary = scores_and_baselines(truth, truth)
+    >>> len(table), float(summary.loc["ssim", "mean"].round(3))
+    (2, 1.0)
+    """
+    scored = _scored(
+        predicted,
+        reference,
+        bright_field,
+        data_range=data_range,
+        pixel_size_um=pixel_size_um,
+        progress=progress,
+        cancel=cancel,
+    )
+    return scored.table, scored.summary
+
+
 def write_report(
     directory: str | Path,
     predicted: Any,
@@ -128,9 +185,10 @@ def write_report(
     files = [folder / name for name in ("report.html", "metrics.csv", "summary.csv")]
     for file in files:
         check_output(file, overwrite=overwrite)
-    table = evaluate(
+    scored = _scored(
         predicted,
         reference,
+        bright_field,
         data_range=data_range,
         pixel_size_um=pixel_size_um,
         names=names,
@@ -138,12 +196,8 @@ def write_report(
         progress=progress,
         cancel=cancel,
     )
-    ranges = find_ranges(reference, data_range)
-    sample = _take_sample(predicted, reference, bright_field, len(table))
-    trivial = _baseline_means(sample, ranges, pixel_size_um)
-    summary = summarise(table)
-    for name, means in trivial.items():
-        summary[name] = means.reindex(summary.index)
+    table, summary, trivial = scored.table, scored.summary, scored.trivial
+    sample, ranges = scored.sample, scored.ranges
     everything = {
         "virtualstain": __version__,
         "python": platform.python_version(),
@@ -170,6 +224,27 @@ def write_report(
     write_table(files[2], summary.rename_axis("score").reset_index(), overwrite=overwrite)
     write_text_atomically(files[0], html.page(title, sections), overwrite=overwrite)
     return Report(files[0], files[1], files[2], table, summary)
+
+
+def _scored(
+    predicted: Any,
+    reference: Any,
+    bright_field: Any,
+    *,
+    data_range: float | tuple[float, float] | None,
+    pixel_size_um: float,
+    **options: Any,
+) -> _Scored:
+    table = evaluate(
+        predicted, reference, data_range=data_range, pixel_size_um=pixel_size_um, **options
+    )
+    ranges = find_ranges(reference, data_range)
+    sample = _take_sample(predicted, reference, bright_field, len(table))
+    trivial = _baseline_means(sample, ranges, pixel_size_um)
+    summary = summarise(table)
+    for name, means in trivial.items():
+        summary[name] = means.reindex(summary.index)
+    return _Scored(table, summary, trivial, sample, ranges)
 
 
 def _take_sample(predicted: Any, reference: Any, bright_field: Any, count: int) -> _Sample:

@@ -266,7 +266,7 @@ class MovieScore:
 def score_movie(
     predicted: Stack,
     reference: Stack,
-    folder: Path,
+    folder: Path | None,
     *,
     bright_field: Stack | None = None,
     data_range: float | None = None,
@@ -274,14 +274,14 @@ def score_movie(
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
 ) -> MovieScore:
-    """Write ``metrics.csv``, ``summary.csv`` and ``report.html`` of a stain into `folder`.
+    """Return the scores of a stain; write them and ``report.html`` where a folder is given.
 
     Parameters
     ----------
     predicted, reference, bright_field : Stack
         Of equal shape; the bright-field adds its own score as a baseline.
-    folder : Path
-        Made if need be.
+    folder : Path or None
+        Gets ``metrics.csv``, ``summary.csv`` and ``report.html``; made if need be.
     data_range : float, optional
         See :func:`napari_virtualstain.metrics.evaluate`.
 
@@ -290,22 +290,28 @@ def score_movie(
     InputError
         Unlike shapes.
     """
-    from ..metrics import write_report
+    from ..metrics import scores_and_baselines, write_report
 
     pixel_size_um = predicted.pixel_size_um or reference.pixel_size_um
+    images = predicted.data, reference.data
+    options: dict[str, Any] = {
+        "bright_field": None if bright_field is None else bright_field.data,
+        "data_range": data_range,
+        "pixel_size_um": pixel_size_um or 0.08,
+        "progress": progress,
+        "cancel": cancel,
+    }
+    if folder is None:
+        table, summary = scores_and_baselines(*images, **options)
+        return MovieScore(table, _sentence(summary, len(table)))
     report = write_report(
         folder,
-        predicted.data,
-        reference.data,
-        bright_field=None if bright_field is None else bright_field.data,
-        data_range=data_range,
-        pixel_size_um=pixel_size_um or 0.08,
+        *images,
         title=f"Virtual stain {predicted.name} against {reference.name}",
         warnings=() if pixel_size_um else ["The pixel size is unknown; 0.08 µm was assumed."],
         settings={"predicted": str(predicted.source), "reference": str(reference.source)},
         overwrite=overwrite,
-        progress=progress,
-        cancel=cancel,
+        **options,
     )
     return MovieScore(report.table, _sentence(report.summary, len(report.table)))
 

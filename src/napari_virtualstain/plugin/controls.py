@@ -19,8 +19,14 @@ from qtpy.QtWidgets import (
     QScrollArea,
     QSizePolicy,
     QSpinBox,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
     QWidget,
 )
+
+_MIDDLE = Qt.TextElideMode.ElideMiddle
+_PADDING = 16  # of the text, in napari's style
 
 
 def _wheel(widget: Any, event: QWheelEvent | None, base: type) -> None:
@@ -89,8 +95,20 @@ class Choice(QComboBox):
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(6)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.view().setTextElideMode(_MIDDLE)
         for text, value in options:
             self.addItem(text, value)
+
+    def paintEvent(self, event: Any) -> None:
+        """Leave out the middle of a long name: the end tells one result from another."""
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        combo, arrow = QStyle.ComplexControl.CC_ComboBox, QStyle.SubControl.SC_ComboBoxArrow
+        room = self.style().subControlRect(combo, option, arrow, self).left() - _PADDING
+        option.currentText = self.fontMetrics().elidedText(option.currentText, _MIDDLE, room)
+        painter = QStylePainter(self)
+        painter.drawComplexControl(combo, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:
         """Scroll the form unless the field has the focus."""
@@ -189,14 +207,14 @@ def button(text: str, tooltip: str, slot: Callable[[], Any], *, name: str = "") 
     return made
 
 
-def in_row(*widgets: QWidget, stretch: int = 0) -> QWidget:
-    """Return the widgets side by side; the one at `stretch` takes the room that is left."""
+def in_row(*widgets: QWidget, stretch: int | None = 0) -> QWidget:
+    """Return the widgets side by side; the one at `stretch` takes the room left, None: all do."""
     row = QWidget()
     layout = QHBoxLayout(row)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(4)
     for index, widget in enumerate(widgets):
-        layout.addWidget(widget, 1 if index == stretch else 0)
+        layout.addWidget(widget, 1 if stretch in (index, None) else 0)
     row.setFocusProxy(widgets[0])
     return row
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from qtpy.QtWidgets import QFileDialog
 
-from ..errors import InputError, VirtualStainError
+from ..errors import VirtualStainError
 from .controls import NumberBox, add_row, button, in_row, new_form, note
 from .jobs import JobContext, Work, error_text
 from .layer_choice import LayerChoice
-from .layers import axes_of, sampling_of
+from .layers import axes_of, sampling_of, source_of, stack_of
 from .stain import is_movie
 from .step import StepWidget
 from .table import FrameTable
+
+if TYPE_CHECKING:
+    from ..pipeline import MovieScore
 
 SHOWN = ["bandpass_pearson", "pearson", "ssim", "psnr", "kl", "nrmse", "mask_iou"]
 
@@ -80,45 +82,43 @@ class EvaluateWidget(StepWidget):
 
     def prepare(self) -> Work:
         """Return the work of scoring."""
-        predicted, reference = self.predicted.value.data, self.reference.value.data
-        pixel_size_um = self.pixel_size.value()
+        size_um, light = self.pixel_size.value(), self._bright_field()
+        predicted = stack_of(self.predicted.value, pixel_size_um=size_um)
+        reference = stack_of(self.reference.value, pixel_size_um=size_um)
+        bright_field = None if light is None else stack_of(light, pixel_size_um=size_um)
         self._shown_layer = self.predicted.value
-        self._leading = tuple(predicted.shape[:-2])
         folder, self._report = self._report, None
-        names = f"{self.predicted.value.name} against {self.reference.value.name}"
 
-        def work(context: JobContext) -> pd.DataFrame:
-            from ..metrics import evaluate, write_report
+        def work(context: JobContext) -> MovieScore:
+            from ..pipeline import score_movie
 
-            if folder is not None:
-                return write_report(
-                    folder,
-                    predicted,
-                    reference,
-                    pixel_size_um=pixel_size_um,
-                    title=names,
-                    overwrite=True,
-                    progress=context.progress,
-                    cancel=context.cancel,
-                ).table
-            return evaluate(
+            return score_movie(
                 predicted,
                 reference,
-                pixel_size_um=pixel_size_um,
+                folder,
+                bright_field=bright_field,
+                overwrite=True,
                 progress=context.progress,
                 cancel=context.cancel,
             )
 
         return work
 
-    def on_result(self, value: pd.DataFrame) -> str:
+    def _bright_field(self) -> Any:
+        """Return the layer that was stained, as a trivial baseline, if it is still there."""
+        layer = source_of(self.viewer, self.predicted.value)
+        is_fitting = layer is not None and layer.data.shape == self.predicted.value.data.shape
+        return layer if is_fitting else None
+
+    def on_result(self, value: MovieScore) -> str:
         """Fill the table."""
-        first = [name for name in ("frame", *SHOWN) if name in value]
-        others = [name for name in value.columns if name not in first]
-        self.table.show_frame(value[first + others])
-        self.summary.setText(summary_text(value))
+        table = value.table
+        first = [name for name in ("frame", *SHOWN) if name in table]
+        others = [name for name in table.columns if name not in first]
+        self.table.show_frame(table[first + others])
+        self.summary.setText(value.sentence[0].upper() + value.sentence[1:] + ".")
         self.save_button.setEnabled(True)
-        return f"Scored {len(value)} frames."
+        return f"Scored {len(table)} frame{'s' * (len(table) != 1)}."
 
     def render(self) -> None:
         """Also enable saving once there is a table."""
@@ -166,24 +166,8 @@ class EvaluateWidget(StepWidget):
         layer = getattr(self, "_shown_layer", None)
         if layer is None:
             return
-        index = np.unravel_index(int(self.table.frame["frame"].iloc[row]), self._leading)
+        index = np.unravel_index(int(self.table.frame["frame"].iloc[row]), layer.data.shape[:-2])
         point = layer.data_to_world((*index, 0, 0))
         first = self.viewer.dims.ndim - layer.ndim
         for axis in range(len(axes_of(layer)) - 2):
             self.viewer.dims.set_point(first + axis, point[axis])
-
-
-def summary_text(table: pd.DataFrame) -> str:
-    """Return the means over frames in words, best known first.
-
-    Raises
-    ------
-    InputError
-        The table has no rows.
-    """
-    if table.empty:
-        raise InputError("No frame was scored. Choose layers with at least one frame.")
-    parts = [
-        f"{name.replace('_', ' ')} {table[name].mean():.3g}" for name in SHOWN if name in table
-    ]
-    return f"Mean of {len(table)} frames: " + ", ".join(parts)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence, QShortcut, QUndoStack
-from qtpy.QtWidgets import QFileDialog, QPushButton
+from qtpy.QtGui import QUndoStack
+from qtpy.QtWidgets import QFileDialog
 
 from ..errors import VirtualStainError
-from .controls import Choice, add_row, button, in_row, new_form
+from .controls import add_row, new_form
 from .highlight import OVERLAY, TrackHighlight
+from .inspector_buttons import InspectorButtons
 from .jobs import JobContext, Work, error_text
 from .layer_choice import LayerChoice
 from .layers import has_layer, sampling_of, source_of, unwrap
@@ -26,7 +25,7 @@ from .table import FrameTable
 from .track_commands import EditCommand, VerdictCommand
 from .track_edit import TrackState, cut, delete, join, partners
 from .track_layer import labels_beside, put_state, state_of
-from .track_summary import VERDICTS, next_risky, summarise_tracks
+from .track_summary import next_risky, summarise_tracks
 from .track_view import TrackView
 
 _DOUBTFUL = 0.15
@@ -55,8 +54,9 @@ class InspectorWidget(StepWidget):
         self._layer: Any = None
         self._file: Path | None = None
         self._add_form(napari_viewer)
-        self._add_buttons()
-        self._add_keys()
+        self.buttons = InspectorButtons(self)
+        for row in self.buttons.rows:
+            self.form.addWidget(row)
         self.table.row_chosen.connect(self._on_row)
         self.table.row_entered.connect(self._go)
         self.view.frame_chosen.connect(self._on_frame)
@@ -101,15 +101,8 @@ class InspectorWidget(StepWidget):
     def render(self) -> None:
         """Also say which buttons need a chosen track."""
         super().render()
-        if not hasattr(self, "needing_track"):
-            return
-        for made, tooltip in self.needing_track:
-            reason = None if self.selection.track_id is not None else "Choose a track first"
-            made.setEnabled(reason is None)
-            made.setToolTip(reason or tooltip)
-        if self.selection.track_id is not None and not self.partner.count():
-            self.join_button.setEnabled(False)
-            self.join_button.setToolTip("No track ends before this one begins, or begins after it")
+        if hasattr(self, "buttons"):
+            self.buttons.render(is_chosen=self.selection.track_id is not None)
 
     def track_at(self, row: int) -> int:
         """Return the track of a row of the table."""
@@ -144,7 +137,7 @@ class InspectorWidget(StepWidget):
 
     def join(self) -> None:
         """Make the chosen track and the one chosen under `With` one."""
-        track, other = self._chosen(), self.partner.value
+        track, other = self._chosen(), self.buttons.partner.value
         if track is not None and other is not None:
             earlier = min(track, other, key=lambda name: int(self._track(name)["frame"].min()))
             text = f"Joined tracks {track} and {other} as {earlier}"
@@ -220,68 +213,6 @@ class InspectorWidget(StepWidget):
         """Return the image whose outlines were tracked."""
         return source_of(self.viewer, source_of(self.viewer, self.source.value))
 
-    def _add_buttons(self) -> None:
-        self.needing_track: list[tuple[QPushButton, str]] = []
-        previous = button("◀ Previous", "Previous risky track (P)", lambda: self.step(-1))
-        following = button("Next ▶", "Next risky track (N)", lambda: self.step(1), name="next")
-        verdicts = [
-            self._track_button(text, f"Verdict for the chosen track ({key})", self._judge(text))
-            for key, text in zip("123", VERDICTS, strict=True)
-        ]
-        tooltip = "End the track before the visible frame; a new track goes on from it (C)"
-        cut_button = self._track_button("Cut here", tooltip, self.cut)
-        delete_button = self._track_button("Delete", "Remove the chosen track (Del)", self.delete)
-        tooltip = "Make the chosen track and the one beside this button one (J)"
-        self.join_button = self._track_button("Join with", tooltip, self.join)
-        self.partner = Choice()
-        self.partner.setObjectName("partner")
-        self.partner.setAccessibleName("Track to join with")
-        self.partner.setToolTip(
-            "Tracks that end before or begin after the chosen one, nearest first"
-        )
-        undo = button("Undo", "Undo the last verdict or edit (Ctrl+Z)", self.undo_stack.undo)
-        redo = button("Redo", "Redo it (Ctrl+Shift+Z)", self.undo_stack.redo)
-        for made, name, signal in (
-            (undo, "undo", "canUndoChanged"),
-            (redo, "redo", "canRedoChanged"),
-        ):
-            made.setObjectName(name)
-            made.setEnabled(False)
-            getattr(self.undo_stack, signal).connect(made.setEnabled)
-        save = button("Save CSV…", "Save table and verdicts, then keep them up to date", self._save)
-        for row in (
-            in_row(previous, following, save),
-            in_row(*verdicts),
-            in_row(self.join_button, self.partner, stretch=1),
-            in_row(cut_button, delete_button, undo, redo),
-        ):
-            self.form.addWidget(row)
-
-    def _track_button(self, text: str, tooltip: str, slot: Callable[[], Any]) -> QPushButton:
-        made = button(text, tooltip, slot, name=text.lower().replace(" ", "_"))
-        self.needing_track.append((made, tooltip))
-        return made
-
-    def _judge(self, verdict: str) -> Callable[[], None]:
-        return partial(self.judge, verdict)
-
-    def _add_keys(self) -> None:
-        keys: dict[str, Callable[[], Any]] = {
-            "N": lambda: self.step(1),
-            "P": lambda: self.step(-1),
-            "C": self.cut,
-            "J": self.join,
-            "Del": self.delete,
-            "Ctrl+Z": self.undo_stack.undo,
-            "Ctrl+Shift+Z": self.undo_stack.redo,
-            **{key: self._judge(v) for key, v in zip("123", VERDICTS, strict=True)},
-        }
-        for key, slot in keys.items():
-            # only while the dock has the focus: napari's own keys stay as they are
-            shortcut = QShortcut(QKeySequence(key), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(slot)
-
     def _edit(self, text: str, edit: Callable[[], TrackState], chosen: int | None) -> None:
         try:
             after = edit()
@@ -345,7 +276,11 @@ class InspectorWidget(StepWidget):
         else:
             self.highlight.show(self._track(track_id), self._layer)
         self._show_view()
-        self._offer_partners()
+        if track_id is None:
+            self.buttons.offer_partners(None, 1.0)
+        else:
+            size_um = self._scale(self._layer)["pixel_size_um"]
+            self.buttons.offer_partners(partners(self.tracks, track_id), size_um)
         self.render()
 
     def _track(self, track_id: int) -> pd.DataFrame:
@@ -377,20 +312,8 @@ class InspectorWidget(StepWidget):
             self._track(track), planes, self.selection.frame, self._scale(self._layer)
         )
 
-    def _offer_partners(self) -> None:
-        self.partner.clear()
-        track = self.selection.track_id
-        if track is None:
-            return
-        pixel_size_um = self._scale(self._layer)["pixel_size_um"]
-        for near in partners(self.tracks, track).to_dict("records"):
-            text = (
-                f"{near['track_id']}: {near['gap']} frames {'after' if near['after'] else 'before'}"
-            )
-            away_um = near["distance_px"] * pixel_size_um
-            self.partner.addItem(f"{text}, {away_um:.2g} µm away", int(near["track_id"]))
-
-    def _save(self) -> None:
+    def ask_where_to_save(self) -> None:
+        """Ask for a file, and save the table there."""
         path, _ = QFileDialog.getSaveFileName(self, "Save verdicts", "verdicts.csv", "CSV (*.csv)")
         if path:
             self.save(Path(path))

@@ -53,6 +53,13 @@ def sizes_of(layer: Any) -> dict[str, int]:
     return dict(zip(axes_of(layer), map(int, layer.data.shape), strict=True))
 
 
+def stack_of(layer: Any, *, pixel_size_um: float) -> Any:
+    """Return what the commands call a stack: data, axes, name, and the pixel size as corrected."""
+    from ..io import Stack
+
+    return Stack(layer.data, axes_of(layer), pixel_size_um=pixel_size_um, name=layer.name)
+
+
 def geometry_of(layer: Any) -> dict[str, Any]:
     """Return the keywords that put a new layer of the same axes onto `layer`."""
     return {

@@ -24,15 +24,23 @@ class ModelChoice(QObject):
         Receives the rows.
     text : str
         Label of the row.
+    brief : bool
+        Whether the card is cut to pixel size and scores; the tooltip has the rest.
     """
 
     changed = Signal()
 
     def __init__(
-        self, kind: Literal["generator", "segmenter"], form: QFormLayout, *, text: str = "Model"
+        self,
+        kind: Literal["generator", "segmenter"],
+        form: QFormLayout,
+        *,
+        text: str = "Model",
+        brief: bool = False,
     ) -> None:
         super().__init__()
         self.kind: Literal["generator", "segmenter"] = kind
+        self._brief = brief
         self._opened: list[Path] = []
         self._picked = False
         self._announced: str | None = None
@@ -43,7 +51,7 @@ class ModelChoice(QObject):
         )
         more.setMaximumWidth(32)
         more.setAccessibleName("Open a model file")
-        row = in_row(self.combo, more)
+        self._row = row = in_row(self.combo, more)
         # this object only holds the row together; what is dropped falls on the row
         for target in (row, self.combo, more):
             target.setAcceptDrops(True)
@@ -79,6 +87,11 @@ class ModelChoice(QObject):
     def card(self) -> Any:
         """The card of the chosen model, or None."""
         return self._cards.get(self.value or "")
+
+    def set_wanted(self, wanted: bool) -> None:
+        """Offer the models, or show that none is asked for."""
+        self._row.setEnabled(wanted)
+        self.card_note.setVisible(wanted and bool(self.card_note.text()))
 
     def refresh(self) -> None:
         """List the models of the moment and keep the choice."""
@@ -160,7 +173,7 @@ class ModelChoice(QObject):
 
     def _tell(self, text: str) -> None:
         self.card_note.setText(text)
-        self.card_note.setVisible(bool(text))
+        self.card_note.setVisible(bool(text) and self._row.isEnabled())
 
     @staticmethod
     def _read(path: Path) -> Any:
@@ -176,7 +189,9 @@ class ModelChoice(QObject):
             self.open_file(Path(path))
 
     def _on_chosen(self, *_: Any) -> None:
-        text = card_text(self.card) if self.card is not None else ""
+        card = self.card
+        text = "" if card is None else facts_text(card) if self._brief else card_text(card)
+        self.card_note.setToolTip("" if card is None else full_text(card))
         if add_on_name(self.value) is not None:
             text = "Added by another package."
         self._tell(text)
@@ -186,20 +201,27 @@ class ModelChoice(QObject):
 
 
 def card_text(card: Any) -> str:
-    """Return what a user wants to know of a model: data, pixel size, scores."""
-    lines = [card.description] if card.description else []
+    """Return what a user wants to know of a model: for what it is, pixel size, pairs, scores."""
+    what = card.description.split(". ")[0].removesuffix(".")
+    return "\n".join(part for part in (what and f"{what}.", facts_text(card)) if part)
+
+
+def facts_text(card: Any) -> str:
+    """Return pixel size, number of training pairs and held-out scores of a model."""
     facts = []
     if card.pixel_size_um:
         facts.append(f"{card.pixel_size_um * 1000:.0f} nm/px")
-    if trained := card.data.get("source"):
-        pairs = card.split.get("train_pairs", card.data.get("pairs"))
-        count = f"{pairs} pairs, " if pairs else ""
-        facts.append(f"trained on {count}{trained}")
-    if held_out := scores_text(card.scores):
-        facts.append(held_out)
-    if facts:
-        lines.append("; ".join(facts))
-    return "\n".join(lines)
+    if pairs := card.split.get("train_pairs", card.data.get("pairs")):
+        facts.append(f"trained on {pairs} pairs")
+    facts.append(scores_text(card.scores))
+    return "; ".join(fact for fact in facts if fact)
+
+
+def full_text(card: Any) -> str:
+    """Return the whole description of a model, and where its training data are from."""
+    source = card.data.get("source")
+    parts = (card.description, facts_text(card), f"Data: {source}" if source else "")
+    return "\n".join(part for part in parts if part)
 
 
 def scores_text(scores: dict[str, Any]) -> str:

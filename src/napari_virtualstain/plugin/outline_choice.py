@@ -12,6 +12,7 @@ from .controls import Choice, NumberBox, add_row, check_box, in_row
 from .segment_job import Cut
 
 _SPLITS = [("along the skeleton", "skeleton"), ("at blobs", "log"), ("not at all", "none")]
+_THRESHOLD_WIDTH = 92
 _ADD_ON = "The add-on that is chosen has no such setting"
 
 
@@ -42,6 +43,8 @@ class OutlineChoice:
         form.addRow("", self.average)
         at_once = "; acts at once after the network has run" * acts_at_once
         self.threshold = NumberBox(0.5, 0.02, 0.98, step=0.02, decimals=2)
+        # a slider of a few pixels would be none
+        self.threshold.setMaximumWidth(_THRESHOLD_WIDTH)
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(2, 98)
         self.slider.setValue(50)

@@ -201,7 +201,9 @@ class RunAllWidget(StepWidget):
                 self.viewer, item, request.segment, request.cut, *where
             )
         elif isinstance(item, Relabelled):
-            add_relabelled_layer(self.viewer, item.labels, self._track_request(request), *where)
+            tracked = self._layers.get("segment")
+            asked = self._track_request(request)
+            add_relabelled_layer(self.viewer, item.labels, asked, *where, tracked)
         elif len(item.data):
             self._tracks = item.tracks
             add_tracks_layer(self.viewer, item, self._track_request(request), *where)
@@ -228,14 +230,14 @@ class RunAllWidget(StepWidget):
         add_row(form, "Interval", self.interval, "Seconds from frame to frame", name="interval")
         self.sampling_note = note(name="sampling_note")
         form.addRow(self.sampling_note)
-        self.generator = ModelChoice("generator", form, text="Stain with")
+        self.generator = ModelChoice("generator", form, text="Stain with", brief=True)
         self.fit_note = note(name="fit")
         self.fit_note.setVisible(False)
         form.addRow(self.fit_note)
         self.stain_options = StainOptions()
         for box in self.stain_options.boxes:
             form.addRow("", box)
-        self.segmenter = ModelChoice("segmenter", form, text="Outline with")
+        self.segmenter = ModelChoice("segmenter", form, text="Outline with", brief=True)
         for choice in (self.generator, self.segmenter):
             choice.combo.setObjectName(choice.kind)
         self.outline = OutlineChoice(form)

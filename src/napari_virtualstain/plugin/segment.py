@@ -246,6 +246,7 @@ class SegmentWidget(StepWidget):
             self._pending_cut = True
             self.cutter.cancel()
             return
+        layer.visible = True  # tracking hides it below the labels that keep their number
         cut, centre = self.outline.cut, self._in_source(self._visible())
         spared = frozenset(self.corrections.planes)
         layer.metadata["virtualstain"]["settings"].update(as_dict(cut))

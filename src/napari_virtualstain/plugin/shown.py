@@ -134,9 +134,17 @@ def add_labels_layer(
 
 
 def add_relabelled_layer(
-    viewer: Any, labels: Any, request: TrackRequest, name: str, geometry: Geometry
+    viewer: Any,
+    labels: Any,
+    request: TrackRequest,
+    name: str,
+    geometry: Geometry,
+    tracked: Any = None,
 ) -> Any:
-    """Add the labels in which a mitochondrion keeps its number, and return the layer."""
+    """Add the labels in which a mitochondrion keeps its number, and return the layer.
+
+    The layer that was `tracked` is hidden: the colours of both would mix.
+    """
     layer = Labels(
         np.asarray(labels),
         name=layer_name(name, "tracked"),
@@ -144,6 +152,8 @@ def add_relabelled_layer(
         opacity=0.5,
         **geometry,
     )
+    if tracked is not None:
+        tracked.visible = False
     return insert(viewer, layer)
 
 
@@ -187,8 +197,9 @@ def _track_settings(request: TrackRequest) -> dict[str, Any]:
 def track_sentence(tracks: Any) -> str:
     """Return how many tracks, fissions and fusions there are."""
     kinds = tracks.events["kind"]
-    counts = [f"{int((kinds == kind).sum())} {kind}s" for kind in ("fission", "fusion")]
-    return f"{len(tracks)} tracks, " + ", ".join(counts) + "."
+    counted = [("track", len(tracks))]
+    counted += [(kind, int((kinds == kind).sum())) for kind in ("fission", "fusion")]
+    return ", ".join(f"{count} {kind}{'s' * (count != 1)}" for kind, count in counted) + "."
 
 
 def as_dict(cut: Cut) -> dict[str, Any]:

@@ -9,6 +9,28 @@ import pandas as pd
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
+_NARROWEST = 60
+_MARGIN = 26  # for the arrow that tells the order
+_CELL_MARGIN = 12
+_WIDEST = 200
+_ROWS_MEASURED = 50
+_UNITS = {
+    "_um_per_s": "µm/s",
+    "_um2": "µm²",
+    "_um": "µm",
+    "_px": "px",
+    "_s": "s",
+}
+_WRITTEN = {
+    "bandpass_pearson": "band-pass Pearson",
+    "pearson": "Pearson",
+    "ssim": "SSIM",
+    "psnr": "PSNR",
+    "kl": "KL",
+    "nrmse": "NRMSE",
+    "mask_iou": "mask IoU",
+}
+
 
 class FrameModel(QAbstractTableModel):
     """Qt's view of a DataFrame; only visible cells are ever turned into text.
@@ -30,6 +52,10 @@ class FrameModel(QAbstractTableModel):
         self.beginResetModel()
         self._set(frame)
         self.endResetModel()
+
+    def texts(self, column: int, count: int) -> list[str]:
+        """Return the first words of a column, none for numbers."""
+        return [value for value in self._columns[column][:count] if isinstance(value, str)]
 
     def set_cell(self, row: int, column: str, value: Any) -> None:
         """Change one cell of the DataFrame's row number `row`."""
@@ -73,7 +99,7 @@ class FrameModel(QAbstractTableModel):
         if role != Qt.ItemDataRole.DisplayRole:
             return None
         if orientation == Qt.Orientation.Horizontal:
-            return str(self._frame.columns[section]).replace("_", " ")
+            return heading(str(self._frame.columns[section]))
         return str(self.source_row(section))
 
     def sort(self, column: int, order: Any = Qt.SortOrder.AscendingOrder) -> None:
@@ -121,7 +147,7 @@ class FrameTable(QTableView):
         header.setSectionsClickable(True)
         header.setSortIndicatorShown(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setDefaultSectionSize(78)
+        header.setDefaultSectionSize(_NARROWEST)
         header.sortIndicatorChanged.connect(self._model.sort)
         self.verticalHeader().setVisible(False)
         self.verticalHeader().setDefaultSectionSize(22)
@@ -147,8 +173,21 @@ class FrameTable(QTableView):
         return self._model.source_row(index.row()) if index.isValid() else None
 
     def show_frame(self, frame: pd.DataFrame) -> None:
-        """Replace the contents."""
+        """Replace the contents; columns are as wide as they need to be the first time."""
+        before = list(self.frame.columns)
         self._model.show(frame)
+        if list(self.frame.columns) != before:
+            self._widen()
+
+    def _widen(self) -> None:
+        header = self.horizontalHeader()
+        for column in range(self._model.columnCount()):
+            text = str(self._model.headerData(column, Qt.Orientation.Horizontal))
+            texts = self._model.texts(column, _ROWS_MEASURED)
+            measure = header.fontMetrics().horizontalAdvance
+            widest = max((measure(one) + _CELL_MARGIN for one in texts), default=0)
+            wanted = max(measure(text) + _MARGIN, min(widest, _WIDEST))
+            header.resizeSection(column, max(_NARROWEST, wanted))
 
     def choose(self, row: int) -> None:
         """Select row number `row` of the DataFrame without announcing it."""
@@ -174,6 +213,22 @@ class FrameTable(QTableView):
     def _on_current(self, index: QModelIndex, _before: QModelIndex) -> None:
         if index.isValid() and not self._syncing:
             self.row_chosen.emit(self._model.source_row(index.row()))
+
+
+def heading(column: str) -> str:
+    """Return the name of a column as a person writes it, its unit in brackets.
+
+    Examples
+    --------
+    >>> heading("speed_um_per_s"), heading("area_um2"), heading("bandpass_pearson")
+    ('speed (µm/s)', 'area (µm²)', 'band-pass Pearson')
+    """
+    if column in _WRITTEN:
+        return _WRITTEN[column]
+    for ending, unit in _UNITS.items():
+        if column.endswith(ending):
+            return f"{column.removesuffix(ending).replace('_', ' ')} ({unit})"
+    return column.replace("_", " ")
 
 
 def cell_text(value: Any) -> str:

@@ -160,7 +160,7 @@ class TrackWidget(StepWidget):
             uncertainty=errors.data if errors is not None else None,
         )
         self._request = request
-        self._source_name, self._geometry = layer.name, geometry_of(layer)
+        self._tracked, self._source_name, self._geometry = layer, layer.name, geometry_of(layer)
 
         def work(context: JobContext) -> Any:
             return track_job(request, context)
@@ -172,7 +172,12 @@ class TrackWidget(StepWidget):
         for item in items:
             if isinstance(item, Relabelled) and self._request is not None:
                 add_relabelled_layer(
-                    self.viewer, item.labels, self._request, self._source_name, self._geometry
+                    self.viewer,
+                    item.labels,
+                    self._request,
+                    self._source_name,
+                    self._geometry,
+                    self._tracked,
                 )
 
     def on_result(self, value: TrackResult) -> str:

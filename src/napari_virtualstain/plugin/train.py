@@ -203,7 +203,7 @@ class TrainWidget(StepWidget):
             "Start from a model", "Fine-tune a model instead of beginning anew", checked=True
         )
         form.addRow("", self.fine_tune)
-        self.start_from = ModelChoice("generator", form)
+        self.start_from = ModelChoice("generator", form, brief=True)
         self.planes = PlanesChoice()
         tooltip = (
             "Bright-field planes that the model reads for each one: its contrast turns over in "
@@ -240,7 +240,7 @@ class TrainWidget(StepWidget):
         self.form.addWidget(self.remarks)
 
     def _on_fine_tune(self, checked: bool) -> None:
-        self.start_from.combo.setEnabled(checked)
+        self.start_from.set_wanted(checked)
         self._on_layers()
 
     def _on_layers(self, *_: Any) -> None:
