@@ -14,6 +14,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -63,41 +64,43 @@ def best_matrix_rate(dtype: torch.dtype) -> float:
     return 2.0 * side**3 / best_time(lambda: one @ other, 4)
 
 
-def measure(way: str, architecture: str, size: int, repeats: int, tile: int | None) -> dict:
-    """Return the figures of one way."""
+def network_named(architecture: str) -> torch.nn.Module:
+    """Return a new network of an architecture, or that of a model."""
     torch.manual_seed(0)
     known = architecture in architecture_names()
     network = build_network({"name": architecture}) if known else load_model(architecture).network
-    network.eval()
+    return network.eval()
+
+
+def monai_inferer(side: int) -> Callable[..., torch.Tensor]:
+    """Return MONAI's sliding window, as its users run it."""
+    from monai.inferers import SlidingWindowInferer
+
+    return SlidingWindowInferer(roi_size=(side, side), overlap=0.25, mode="gaussian")
+
+
+def runner(way: str, network: torch.nn.Module, frame: np.ndarray, tile: int | None):
+    """Return a function that stains the frame in one way, and its arithmetic."""
+    if way in ("plain", "monai"):
+        tensor = torch.from_numpy(frame)
+        inferer = monai_inferer(tile or frame.shape[-1] // 2) if way == "monai" else None
+
+        def run() -> None:
+            with torch.inference_mode():
+                inferer(tensor, network) if inferer else network(tensor)
+
+        return run, "float32"
+    engine = TiledNetwork(network, device="cpu", precision=way, tile=tile)
+    return (lambda: engine.predict(frame)), engine.precision
+
+
+def measure(way: str, architecture: str, size: int, repeats: int, tile: int | None) -> dict:
+    """Return the figures of one way."""
+    network = network_named(architecture)
     frame = np.random.default_rng(0).normal(size=(1, 1, size, size)).astype(np.float32)
-    work, precision = operations(network, size), "float32"
+    work = operations(network, size)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    if way == "plain":
-        tensor = torch.from_numpy(frame)
-
-        def run() -> None:
-            with torch.inference_mode():
-                network(tensor)
-
-    elif way == "monai":
-        from monai.inferers import SlidingWindowInferer
-
-        inferer = SlidingWindowInferer(
-            roi_size=(tile or size // 2,) * 2, overlap=0.25, mode="gaussian"
-        )
-        tensor = torch.from_numpy(frame)
-
-        def run() -> None:
-            with torch.inference_mode():
-                inferer(tensor, network)
-
-    else:
-        engine = TiledNetwork(network, device="cpu", precision=way, tile=tile)
-        precision = engine.precision
-
-        def run() -> None:
-            engine.predict(frame)
-
+    run, precision = runner(way, network, frame, tile)
     seconds = best_time(run, repeats)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     matrix = best_matrix_rate(getattr(torch, precision))

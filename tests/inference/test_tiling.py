@@ -236,6 +236,34 @@ def test_a_batch_is_cut_into_tiles_that_fit_together(monkeypatch: pytest.MonkeyP
     assert 4 * first_window(4) ** 2 <= 200**2
 
 
+def test_a_gpu_too_full_for_the_network_gives_way_to_the_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def prepared(network: torch.nn.Module, device: torch.device, precision: str) -> PreparedNetwork:
+        if device.type != "cpu":
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return PreparedNetwork(network, device, precision)
+
+    monkeypatch.setattr(predictor, "PreparedNetwork", prepared)
+    monkeypatch.setattr(predictor, "resolve_device", lambda device: torch.device("cuda"))
+    with pytest.warns(ReducedResourcesWarning, match="ran out on cuda; going on with the CPU"):
+        engine = TiledNetwork(NETWORKS["compact"], device="cuda", precision="float32")
+    assert engine.device.type == "cpu"
+    assert engine.predict(_frame(32, 40)).shape == (1, 1, 32, 40)
+
+
+def test_what_float16_cannot_hold_is_computed_in_float32() -> None:
+    network = torch.nn.Conv2d(1, 1, 1)
+    torch.nn.init.constant_(network.weight, 1000.0)
+    torch.nn.init.zeros_(network.bias)
+    prepared = PreparedNetwork(network, torch.device("cpu"), "float32")
+    prepared.precision = "float16"
+    frame = torch.ones(1, 1, 4, 4)
+    assert (prepared(frame) == 1000).all()
+    frame[..., 2, 2] = 100.0
+    assert float(prepared(frame).max()) == 1e5
+
+
 def test_float32_on_a_gpu_is_not_tf32() -> None:
     before = torch.backends.cudnn.allow_tf32
     with arithmetic(torch.device("cuda"), "float32"):

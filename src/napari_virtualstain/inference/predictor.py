@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ..errors import DeviceError, InputError, VirtualStainError
+from ..errors import DeviceError, InputError
 from .devices import Precision, check_precision, free_memory, resolve_device
 from .notices import ReducedResourcesWarning
 from .prepared import PreparedNetwork
@@ -68,7 +68,7 @@ class TiledNetwork:
         if tile is not None and tile < 1:
             raise InputError(f"The tile size is {tile}: expected a positive number of pixels.")
         check_precision(precision)
-        self._prepared = PreparedNetwork(network.eval(), resolve_device(device), precision)
+        self._prepared = _prepared_on(resolve_device(device), network.eval(), precision)
         self._tile = tile
         self._largest_core: int | None = None
         self._takes_strips = self.device.type == "cpu" and self.precision != "float32"
@@ -123,18 +123,13 @@ class TiledNetwork:
         height, width = frames.shape[-2:]
         padded = self._padded(frames)
         while True:
-            tiles = self._plan((padded.shape[-2], padded.shape[-1]), len(padded))
+            tiles: list[Tile] = []
             try:
+                tiles = self._plan((padded.shape[-2], padded.shape[-1]), len(padded))
                 return self._run_tiles(padded, tiles, on_tile)[..., :height, :width]
             except (RuntimeError, MemoryError) as error:
-                if isinstance(error, VirtualStainError):
-                    raise
                 if not _is_out_of_memory(error):
-                    # napari's thread worker loses every RuntimeError silently
-                    raise DeviceError(
-                        f"The network failed on {self.device} ({error}). Try device 'cpu', or "
-                        "another model."
-                    ) from error
+                    raise _failure(self.device, error) from error
                 self._give_way(tiles, error)
 
     def frames_at_once(self, shape: tuple[int, int]) -> int:
@@ -196,7 +191,7 @@ class TiledNetwork:
 
     def _give_way(self, tiles: list[Tile], error: BaseException) -> None:
         """After memory ran out: halve the tile, then take the CPU, then give up."""
-        core = max(self._extent(tile) for tile in tiles)
+        core = max((self._extent(tile) for tile in tiles), default=0)
         device = self.device
         if self._prepared.halo is not None and core >= 4 * self._prepared.stride:
             self._largest_core = core // 2
@@ -216,9 +211,29 @@ class TiledNetwork:
             ) from error
         if device.type == "cuda":
             torch.cuda.empty_cache()
-        warnings.warn(
-            f"Memory ran out on {device}; {notice}.", ReducedResourcesWarning, stacklevel=3
-        )
+        _tell_memory_ran_out(device, notice)
+
+
+def _prepared_on(device: torch.device, network: nn.Module, precision: Precision) -> PreparedNetwork:
+    """Return the network ready on a device, or on the CPU if that has no memory left for it."""
+    try:
+        return PreparedNetwork(network, device, precision)
+    except RuntimeError as error:
+        if device.type == "cpu" or not _is_out_of_memory(error):
+            raise _failure(device, error) from error
+    _tell_memory_ran_out(device, "going on with the CPU")
+    return PreparedNetwork(network, torch.device("cpu"), precision)
+
+
+def _tell_memory_ran_out(device: torch.device, notice: str) -> None:
+    warnings.warn(f"Memory ran out on {device}; {notice}.", ReducedResourcesWarning, stacklevel=3)
+
+
+def _failure(device: torch.device, error: BaseException) -> DeviceError:
+    # napari's thread worker loses every RuntimeError silently
+    return DeviceError(
+        f"The network failed on {device} ({error}). Try device 'cpu', or another model."
+    )
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

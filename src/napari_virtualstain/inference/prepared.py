@@ -67,11 +67,16 @@ class PreparedNetwork:
 
     def __call__(self, batch: Tensor) -> Tensor:
         """Return the output maps of a batch."""
-        return self._run(batch, self.precision)
+        output = self._run(batch, self.precision)
+        # float16 ends at 65504, which activations beside a hot pixel can pass
+        if self.precision == "float16" and not output.isfinite().all():
+            return self._run(batch, "float32")
+        return output
 
     def moved(self, device: torch.device) -> PreparedNetwork:
-        """Return the same network made ready on another device."""
-        return PreparedNetwork(self._made["float32"], device, self._asked)
+        """Return the same network made ready on another device; this one is used up."""
+        # moving in place takes no memory on the device that has none left
+        return PreparedNetwork(self._made["float32"].to(device), device, self._asked)
 
     @cached_property
     def outputs(self) -> int:
