@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ Labels = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 Probability = NDArray[np.floating]
 Step = tuple[int, int]
+Partners = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
 
 MERGE_ABOVE = 0.5
 
@@ -59,11 +61,12 @@ def merge_fragments(
     Parameters
     ----------
     mask : ndarray of bool, shape (Y, X)
-        Foreground.
+        Foreground, of N pixels.
     contact : ndarray of float, shape (Y, X)
         Probability that another mitochondrion lies within two pixels.
-    same : ndarray of float, shape (K, Y, X)
-        Probability that a pixel and that at each of the `steps` belong together.
+    same : ndarray of float, shape (K, N)
+        Probability that a foreground pixel, in reading order, and that at each of the
+        `steps` belong together.
     steps : sequence of K (dy, dx)
         In pixels.
     min_area_px : float
@@ -76,8 +79,9 @@ def merge_fragments(
     ndarray of int32, shape (Y, X)
         Zero outside `mask`, positive on all of it.
     """
-    fragments = _fragments(mask, contact, same, steps)
-    graph = _Graph.of(fragments, same, steps, merge_above)
+    partners = [_partners(mask, step) for step in steps]
+    fragments = _fragments(mask, _doubt(mask, contact, same, steps, partners))
+    graph = _Graph.of(fragments, same, partners, merge_above)
     graph.merge_while_positive()
     graph.absorb_small(min_area_px)
     return graph.labels(fragments)
@@ -101,11 +105,21 @@ def overlapping(
     return (here[0], here[1]), (there[0], there[1])
 
 
-def _fragments(
-    mask: Mask, contact: Probability, same: Probability, steps: Sequence[Step]
-) -> Labels:
+def _partners(mask: Mask, step: Step) -> Partners:
+    """Return which foreground pixels have one `step` away, and where in the plane both are.
+
+    The first counts foreground pixels only, the others all pixels, in reading order.
+    """
+    here, there = overlapping(step, mask.shape)
+    paired = np.zeros(mask.shape, bool)
+    np.logical_and(mask[here], mask[there], out=paired[here])
+    chosen = np.flatnonzero(paired[mask])
+    place = np.flatnonzero(paired)
+    return chosen, place, place + step[0] * mask.shape[1] + step[1]
+
+
+def _fragments(mask: Mask, doubt: NDArray[np.float64]) -> Labels:
     """Return small fragments: watershed basins of the doubt about near partners."""
-    doubt = _doubt(mask, contact, same, steps)
     smooth = np.where(mask, doubt, 9.0)
     lowest = (smooth == ndimage.minimum_filter(smooth, size=3)) & mask
     seeds, _ = ndimage.label(lowest, structure=np.ones((3, 3)))
@@ -113,22 +127,36 @@ def _fragments(
 
 
 def _doubt(
-    mask: Mask, contact: Probability, same: Probability, steps: Sequence[Step]
+    mask: Mask,
+    contact: Probability,
+    same: Probability,
+    steps: Sequence[Step],
+    partners: Sequence[Partners],
 ) -> NDArray[np.float64]:
     shortest = min(np.hypot(*step) for step in steps)
-    total = np.zeros(mask.shape)
-    count = np.full(mask.shape, 1e-6)
-    for probability, step in zip(same, steps, strict=True):
+    total = np.zeros(mask.size)
+    count = np.full(mask.size, 1e-6)
+    for probability, step, (chosen, *places) in zip(same, steps, partners, strict=True):
         if np.hypot(*step) > 1.5 * shortest:
             continue
-        here, there = overlapping(step, mask.shape)
-        both = (mask[here] & mask[there]).astype(float)
-        apart = (1.0 - probability[here]) * both
-        for side in (here, there):
-            total[side] += apart
-            count[side] += both
-    doubt = total / count + contact
-    return ndimage.gaussian_filter(doubt, 0.7) - 1e-3 * ndimage.distance_transform_edt(mask)
+        apart = 1.0 - probability[chosen]
+        for place in places:
+            total[place] += apart
+            count[place] += 1.0
+    doubt = (total / count).reshape(mask.shape) + contact
+    return ndimage.gaussian_filter(doubt, 0.7) - 1e-3 * _depth(mask)
+
+
+def _depth(mask: Mask) -> NDArray[np.float64]:
+    """Return the distance of each pixel to the background, as ``distance_transform_edt``."""
+    if mask.all():
+        return np.asarray(ndimage.distance_transform_edt(mask))
+    nearest = ndimage.distance_transform_edt(mask, return_distances=False, return_indices=True)
+    inside = np.nonzero(mask)
+    depth = np.zeros(mask.shape)
+    y, x = (near[inside] - at for near, at in zip(nearest, inside, strict=True))
+    depth[inside] = np.sqrt(y * y + x * x)
+    return depth
 
 
 class _Graph:
@@ -138,38 +166,51 @@ class _Graph:
         self._parent = list(range(len(areas)))
         self._area = areas.astype(float).tolist()
         self._edges: list[dict[int, tuple[float, float]]] = [{} for _ in areas]
+        self._queue: list[tuple[float, int, int, float]] = []
 
     @classmethod
     def of(
-        cls, fragments: Labels, same: Probability, steps: Sequence[Step], merge_above: float
+        cls,
+        fragments: Labels,
+        same: Probability,
+        partners: Sequence[Partners],
+        merge_above: float,
     ) -> _Graph:
         graph = cls(np.bincount(fragments.ravel(), minlength=1))
         count = len(graph._area)
         keys, weights = [], []
-        for probability, step in zip(same, steps, strict=True):
-            here, there = overlapping(step, fragments.shape)
-            one, other = fragments[here], fragments[there]
-            pair = (one != other) & (one > 0) & (other > 0)
-            low = np.minimum(one[pair], other[pair]).astype(np.int64)
-            keys.append(low * count + np.maximum(one[pair], other[pair]))
-            weights.append(probability[here][pair].astype(np.float64) - merge_above)
+        flat = fragments.ravel()
+        for probability, (chosen, *places) in zip(same, partners, strict=True):
+            one, other = (flat[place] for place in places)
+            pair = np.flatnonzero(one != other)
+            one, other = one[pair], other[pair]
+            low = np.minimum(one, other).astype(np.int64)
+            keys.append(low * count + np.maximum(one, other))
+            weights.append(probability[chosen[pair]].astype(np.float64) - merge_above)
         if keys:
             key, inverse = np.unique(np.concatenate(keys), return_inverse=True)
-            total = np.bincount(inverse, np.concatenate(weights), minlength=len(key))
-            number = np.bincount(inverse, minlength=len(key))
-            for k, weight, n in zip(key.tolist(), total.tolist(), number.tolist(), strict=True):
-                one, other = divmod(k, count)
-                graph._edges[one][other] = graph._edges[other][one] = (weight, float(n))
+            total: NDArray[Any] = np.bincount(inverse, np.concatenate(weights), len(key))
+            number = np.bincount(inverse, minlength=len(key)).astype(np.float64)
+            graph._connect(key // count, key % count, total, number)
         return graph
+
+    def _connect(
+        self,
+        ones: NDArray[np.int64],
+        others: NDArray[np.int64],
+        weights: NDArray[np.float64],
+        numbers: NDArray[np.float64],
+    ) -> None:
+        """Add an edge for each pair of nodes; those of positive mean may be merged."""
+        columns = (-weights / numbers, ones, others, numbers)
+        rows = list(zip(*(column.tolist() for column in columns), strict=True))
+        self._queue = [row for row in rows if row[0] < 0]
+        for (_, one, other, number), weight in zip(rows, weights.tolist(), strict=True):
+            self._edges[one][other] = self._edges[other][one] = (weight, number)
 
     def merge_while_positive(self) -> None:
         """Merge the pair of highest mean affinity until no mean is positive."""
-        queue = [
-            (-weight / number, one, other, number)
-            for one, near in enumerate(self._edges)
-            for other, (weight, number) in near.items()
-            if one < other and weight > 0
-        ]
+        queue = self._queue
         heapq.heapify(queue)
         while queue:
             mean, one, other, number = heapq.heappop(queue)

@@ -179,10 +179,13 @@ def in_reading_order(labels: Labels) -> Labels:
     """Return `labels` renumbered 1..n by their first pixel, row by row."""
     if not labels.size:
         return labels
-    present, first = np.unique(labels, return_index=True)
-    first = first[present > 0]
-    present = present[present > 0]
+    inside = np.flatnonzero(labels)
     table = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
+    first = np.full(len(table), labels.size)
+    # the last of several values given to one place stays
+    first[labels.ravel()[inside[::-1]]] = inside[::-1]
+    present = np.flatnonzero(first < labels.size)
+    first = first[present]
     table[present[np.argsort(first)]] = np.arange(1, len(present) + 1)
     return table[labels]
 

@@ -118,13 +118,13 @@ class SegmentationMaps:
 
     def _merged(self, threshold: float, min_area_px: float) -> Labels:
         mask = self.inner > max(threshold, FLOOR)
-        dense = np.zeros((len(self.pairs), self.inner.size), np.float32)
-        dense[:, self.support] = self.pairs / np.float32(_LEVELS)
-        dense = dense.reshape(len(self.pairs), *self.inner.shape)
+        contact = np.zeros(mask.shape, np.float32)
+        contact.ravel()[self.support] = self.pairs[0] / np.float32(_LEVELS)
+        same = self.pairs[1:, mask.ravel()[self.support]] / np.float32(_LEVELS)
         return merge_fragments(
             mask,
-            dense[0],
-            dense[1:],
+            contact,
+            same,
             self.steps,
             min_area_px=min_area_px,
             merge_above=self.merge_above,
