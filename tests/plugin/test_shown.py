@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.layers import Image
+from qtpy.QtWidgets import QMainWindow
 
 from napari_virtualstain.plugin import warm_up as module
 from napari_virtualstain.plugin.shown import insert
@@ -19,6 +20,37 @@ def test_a_layer_enters_hidden_and_shows_a_little_later(qtbot: Any, viewer_model
     layer = insert(viewer_model, Image(np.zeros((4, 4))))
     assert seen == [False]
     qtbot.waitUntil(lambda: bool(layer.visible), timeout=2000)
+
+
+@pytest.mark.parametrize("kind", ["fine", "refused", "closed"])
+def test_the_window_is_painted_once_after_the_layer_is_made(
+    qtbot: Any, viewer_model: Any, kind: str
+) -> None:
+    window = QMainWindow()
+    if kind != "closed":
+        qtbot.addWidget(window)
+    with qtbot.waitExposed(window):
+        window.show()
+    painted: list[bool] = []
+
+    def look(_event: Any) -> None:
+        painted.append(window.updatesEnabled())
+        if kind == "refused":
+            raise ValueError("refused")
+
+    viewer_model.layers.events.inserted.connect(look)
+    if kind == "refused":
+        with pytest.raises(Exception, match="refused"):
+            insert(viewer_model, Image(np.zeros((4, 4))))
+    else:
+        insert(viewer_model, Image(np.zeros((4, 4))))
+    assert painted == [False]
+    if kind == "closed":
+        with qtbot.waitSignal(window.destroyed):
+            window.deleteLater()
+        qtbot.wait(120)
+    else:
+        qtbot.waitUntil(window.updatesEnabled, timeout=2000)
 
 
 @pytest.mark.parametrize("removed", [True, False])

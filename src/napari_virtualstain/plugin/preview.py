@@ -11,13 +11,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from napari.layers import Image
 from qtpy.QtCore import QObject, QTimer
 
 from .cleanup import Cleanup
 from .jobs import JobContext, JobRunner, Outcome, error_text
 from .layers import flat_geometry, geometry_of, has_layer, layer_name, provenance
 from .regions import visible_index
-from .shown import hide_stains
+from .shown import hide_stains, insert
 from .stain_job import StainRequest, display_limits, open_stainer
 
 _SETTLE_MS = 60
@@ -148,7 +149,7 @@ class LivePreview(QObject):
         if layer is None or not has_layer(self._viewer, layer):
             before = self._viewer.layers.selection.active
             self._hidden = hide_stains(self._viewer, self._name)
-            self._layer = self._viewer.add_image(
+            made = Image(
                 plane,
                 name=name,
                 colormap="green",
@@ -157,6 +158,7 @@ class LivePreview(QObject):
                 metadata=provenance("preview", self._name),
                 **self._geometry,
             )
+            self._layer = insert(self._viewer, made)
             if before is not None:
                 self._viewer.layers.selection.active = before
         else:
