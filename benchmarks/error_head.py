@@ -1,10 +1,11 @@
 """Give a generator that states no uncertainty a second output: how far off it may be.
 
-    python benchmarks/error_head.py MODEL OUT --data h9c2_pairs [--held-out TL_012]
+    python benchmarks/error_head.py MODEL OUT --data h9c2_pairs
 
 The network stays as it is. One 1x1 convolution on its last features learns the logarithm of
-the scale of a Laplace error on the training cells; the held-out cells set the factor that
-calibrates it (``calibrate``).
+the scale of a Laplace error on the training cells; held-out cells set the factor that
+calibrates it (``calibrate``). A model that was cross-validated has none: its folds, beside
+it, get such an output too, and the geometric mean of their factors is taken.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from train_shipped_models import HELD_OUT, real_pairs
+from train_shipped_models import real_pairs
 
 from napari_virtualstain.data import CorrelativePairs
 from napari_virtualstain.inference import calibrate
@@ -89,22 +90,37 @@ def calibration_factor(network: nn.Module, model: Model, pairs: CorrelativePairs
     ).factor
 
 
+def grown(
+    model: Model, pairs: CorrelativePairs, steps: int
+) -> tuple[nn.Module, dict[str, Any], list[float]]:
+    """Return network and architecture with the new output, and the factor of held-out cells."""
+    split = model.card.split
+    network, architecture = with_second_output(model)
+    learn(network, normalised(model, pairs.of_groups(split["train_groups"])), steps)
+    held_out = split["validation_groups"]
+    if not held_out:
+        return network, architecture, []
+    factor = calibration_factor(network, model, pairs.of_groups(held_out))
+    print(f"uncertainty factor {factor:.3f} on {', '.join(held_out)}")
+    return network, architecture, [factor]
+
+
 def main() -> None:
     """Add the output and save the model anew."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder h9c2_pairs")
-    parser.add_argument("--held-out", nargs="+", default=HELD_OUT)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--pretraining", help="how the start was trained, for the card")
     arguments = parser.parse_args()
     model = load_model(arguments.model)
     pairs = real_pairs(arguments.data)
-    training = [name for name in pairs.group_names if name not in arguments.held_out]
-    network, architecture = with_second_output(model)
-    learn(network, normalised(model, pairs.of_groups(training)), arguments.steps)
-    factor = calibration_factor(network, model, pairs.of_groups(arguments.held_out))
+    network, architecture, factors = grown(model, pairs, arguments.steps)
+    folds = arguments.model.with_suffix(".training") / "folds"
+    for path in sorted(folds.glob("fold-*/model.safetensors")):
+        factors += grown(load_model(path), pairs, arguments.steps)[2]
+    factor = float(np.exp(np.mean(np.log(factors))))
     facts = model.card.model_dump()
     facts["architecture"] = architecture
     facts["outputs"] = ["mean", "log_scale"]

@@ -1,8 +1,10 @@
-"""What fine-tuning a shipped model on a few pairs of another camera brings, and what harms.
+r"""What fine-tuning a shipped model on a few pairs of another camera brings, and what harms.
 
-    OMP_NUM_THREADS=1 python benchmarks/fine_tuning.py --data DATA/h9c2_pairs --steps 60 --crop 96
+    OMP_NUM_THREADS=1 python benchmarks/fine_tuning.py --data DATA/h9c2_pairs --model FOLD \
+        --steps 60 --crop 96
 
-The pairs are those of TL_012, which `mito-h9c2` has not seen, with altered contrast, focus,
+The pairs are those of TL_012, which the model must not have seen (a fold that
+`train_shipped_models.py` leaves beside `mito-h9c2`), with altered contrast, focus,
 noise and units. The first half of the movie trains, the second judges: the cell is the same,
 so the scores compare settings with each other and are no scores for new cells.
 """
@@ -15,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from h9c2 import stop_if_seen
 from scipy import ndimage
 
 from napari_virtualstain.data import CorrelativePairs, match_pairs
@@ -55,10 +58,11 @@ def main() -> None:
     """Fine-tune with each variant and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder h9c2_pairs")
-    parser.add_argument("--model", default="mito-h9c2")
+    parser.add_argument("--model", required=True, help="that has not seen TL_012")
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--crop", type=int, default=96)
     given = parser.parse_args()
+    stop_if_seen(given.model, "TL_012")
     pairs = other_camera(given.data)
     print("| variant | Pearson | band-pass Pearson | NRMSE |\n|---|---|---|---|")
     for name, changes in VARIANTS.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_virtualstain.data import CorrelativePairs, match_pairs
+from napari_virtualstain.models import read_card
 
 
 def h9c2_pairs(folder: Path) -> CorrelativePairs:
@@ -15,3 +16,12 @@ def h9c2_pairs(folder: Path) -> CorrelativePairs:
         group_by=r"TL_\d+|v_\d+",
         pixel_size_um=0.08,
     )
+
+
+def stop_if_seen(model: str | Path, cell: str) -> None:
+    """End the program if the model trained on the cell, for its figures would flatter."""
+    if cell in read_card(model).split.get("train_groups", ()):
+        raise SystemExit(
+            f"{model} was trained on {cell}. Give the fold that was not: "
+            "train_shipped_models.py leaves them in mito-h9c2.training/folds/."
+        )

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from h9c2 import stop_if_seen
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage import io
@@ -207,6 +208,8 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=18, help="real frames for the agreement")
     parser.add_argument("--cell", default="TL_012", help="held out of the generator's training")
     arguments = parser.parse_args()
+    if "pairs" in arguments.tables:
+        stop_if_seen(arguments.generator, arguments.cell)
     for name in arguments.tables:
         title, make = TABLES[name]
         print(f"\n{title.format(**vars(arguments))}")

@@ -15,6 +15,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from h9c2 import stop_if_seen
 from scipy import ndimage
 from skimage.io import imread
 
@@ -44,6 +45,7 @@ def main() -> None:
     parser.add_argument("--model", default="mito-h9c2", help="whose card judges --cell")
     parser.add_argument("--cell", default="TL_012", help="that --model was not trained on")
     given = parser.parse_args()
+    stop_if_seen(given.model, given.cell)
     folder = given.folder
     rng = np.random.default_rng(0)
     cells: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}

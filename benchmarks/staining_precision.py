@@ -73,7 +73,7 @@ def main() -> None:
     """Print a line for each model and kind of frames."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder with bright_field/ and fluorescence/")
-    parser.add_argument("--cell", default="TL_012", help="held out from training")
+    parser.add_argument("--cell", default="TL_012", help="whose pairs are stained")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--model", default="mito-h9c2", help="for the pairs")
     parser.add_argument("--simulated", type=int, default=4, help="frames")
@@ -82,7 +82,7 @@ def main() -> None:
     from napari_virtualstain.inference import TiledNetwork
 
     engine = TiledNetwork(vs.load_model(given.model).network, device="cpu", precision="auto")
-    print(f"'auto' is {engine.precision} on this processor; held-out cell {given.cell}")
+    print(f"'auto' is {engine.precision} on this processor; cell {given.cell}")
     if given.simulated:
         compare("mito-simulated", simulated(given.simulated, given.size))
     if given.data:

@@ -1,6 +1,6 @@
 """Whether the uncertainty of a model is true, on a cell that it was not trained on.
 
-    python benchmarks/staining_uncertainty.py FOLDER/h9c2_pairs --cell TL_012 --plot out.png
+    python benchmarks/staining_uncertainty.py h9c2_pairs --model FOLD --cell TL_012 --plot out.png
 
 The brightness of a frame cannot be predicted from bright-field, so predictions are first
 brought to each target by its best line, as the scores on the card are.
@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from h9c2 import stop_if_seen
 from skimage.io import imread
 
 import napari_virtualstain as vs
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args()
+    stop_if_seen(given.model, given.cell)
     model = vs.load_model(given.model)
     parts: list[list[np.ndarray]] = [[], [], []]
     names = sorted((given.folder / "bright_field").glob(f"*{given.cell}*.png"))[:: given.every]

@@ -2,8 +2,8 @@
 
     python docs/score_table.py
 
-The numbers are those that training wrote into the model file, on images of a cell that the model
-never saw; ``virtualstain models info NAME`` prints the whole card.
+The numbers are those that training wrote into the model file, on images of cells that the models
+of its cross-validation never saw; ``virtualstain models info NAME`` prints the whole card.
 """
 
 from __future__ import annotations

@@ -160,7 +160,7 @@ def test_the_pairs_come_from_a_pinned_place_with_checksums(tmp_path: Path) -> No
     assert sorted(os.listdir(folder / "bright_field")) == ["0.png", "1.png"]
 
 
-def test_the_list_of_pairs_is_one_held_out_cell() -> None:
+def test_the_list_of_pairs_is_one_cell() -> None:
     known = registry()
     bright = {Path(path).name for path in known if path.startswith("train_A/")}
     glowing = {Path(path).name for path in known if path.startswith("train_B/")}
