@@ -174,6 +174,13 @@ def rest(seconds: float) -> None:
     let_qt_work(lambda: time.perf_counter() > end)
 
 
+def watched(seconds: float, meanwhile: str, *, stacks: bool) -> None:
+    """Print the longest block of some seconds."""
+    watch = Watch(stacks=stacks)
+    rest(seconds)
+    print(f"{meanwhile}, at rest: {watch.text()}")
+
+
 def scrub(viewer: Any, frames: int, seconds: float, meanwhile: str, *, stacks: bool) -> None:
     """Print how long a step through time takes, drawing included, ten steps a second."""
     watch, steps = Watch(stacks=stacks), []
@@ -290,7 +297,7 @@ def cut(viewer: Any, arguments: argparse.Namespace) -> None:
 
 
 def cancel(viewer: Any, arguments: argparse.Namespace) -> None:
-    """Print how soon segmentation, tracking and training end after *Cancel*."""
+    """Print blocks while segmenting, tracking and training, and how soon *Cancel* ends them."""
     import numpy as np
 
     made = scene(256, 8)
@@ -298,13 +305,15 @@ def cancel(viewer: Any, arguments: argparse.Namespace) -> None:
     viewer.add_image(large, name="cell [fluorescence]", **GEOMETRY)
     dock = open_dock(viewer, "Segment mitochondria")
     dock.run_button.click()
-    rest(4.0)
+    rest(1.0)
+    watched(3.0, "segmenting", stacks=arguments.stacks)
     cancelled(dock, "segmentation in the network")
     clear(viewer)
     viewer.add_labels(np.tile(made.labels, (75, 3, 3)), name="cell [mitochondria]", **GEOMETRY)
     dock = open_dock(viewer, "Track mitochondria")
+    rest(1.0)
     dock.run_button.click()
-    rest(2.0)
+    watched(4.0, "tracking", stacks=arguments.stacks)
     cancelled(dock, "tracking")
     clear(viewer)
     viewer.add_image(made.bright_field, name="cell bright-field", **GEOMETRY)
@@ -313,7 +322,7 @@ def cancel(viewer: Any, arguments: argparse.Namespace) -> None:
     dock.name.setText("benchmark")
     dock.run_button.click()
     let_qt_work(lambda: len(dock.curve.losses) > 0 or not dock.state.is_active)
-    rest(1.0)
+    watched(4.0, "training", stacks=arguments.stacks)
     cancelled(dock, "training")
 
 

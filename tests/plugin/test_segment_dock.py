@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,26 @@ def test_the_threshold_acts_at_once_without_the_network(
         lambda: all(len(np.unique(plane)) == 2 for plane in _labels(segmented).data), timeout=5000
     )
     assert _labels(segmented).metadata["virtualstain"]["settings"]["threshold"] == 0.9
+
+
+def test_no_garbage_is_collected_while_a_plane_is_cut(
+    segmented: SegmentWidget, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full collection with torch holds the lock of Python, and so the window, for long."""
+    enabled: list[bool] = []
+    segmenter = segmented._session.segmenter
+    original = segmenter.labels
+
+    def labels(*arguments: Any) -> Any:
+        enabled.append(gc.isenabled())
+        return original(*arguments)
+
+    monkeypatch.setattr(segmenter, "labels", labels)
+    segmented.outline.threshold.setValue(0.9)
+    qtbot.waitUntil(lambda: len(enabled) == 6, timeout=5000)
+    qtbot.waitUntil(lambda: not segmented.cutter.state.is_active, timeout=5000)
+    assert not any(enabled)
+    assert gc.isenabled()
 
 
 def test_width_and_turns_reach_the_network_and_the_record(

@@ -109,6 +109,7 @@ class Choice(QComboBox):
         painter = QStylePainter(self)
         painter.drawComplexControl(combo, option)
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+        painter.end()  # a frame that somebody keeps would keep it open
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:
         """Scroll the form unless the field has the focus."""

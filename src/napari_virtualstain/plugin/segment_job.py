@@ -15,7 +15,7 @@ import numpy as np
 
 from ..hooks import add_on_name, segmenters
 from ..progress import CancelToken, Progress, Reporter
-from .background import import_torch
+from .background import collecting_later, import_torch
 from .jobs import JobContext
 from .movie import Movie
 from .regions import Region, outward
@@ -221,7 +221,9 @@ def cut_job(
     for index in order:
         reporter.check()
         inside = tuple(i + o for i, o in zip(index, offset, strict=False))
-        session.labels[index] = session.segmenter.labels(inside, cut)
+        # its many small objects would set off full collections, half a second each with torch
+        with collecting_later():
+            session.labels[index] = session.segmenter.labels(inside, cut)
         yield index
         reporter.advance()
 
