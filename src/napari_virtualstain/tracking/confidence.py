@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from .detections import FloatArray, IntArray
 
@@ -104,7 +105,7 @@ def quality(
         ]
     )
     odds = features @ _WEIGHTS + _BIAS
-    return np.where(begins, last.probability, 1 / (1 + np.exp(-odds)))
+    return np.where(begins, last.probability, expit(odds))
 
 
 def logit(probability: FloatArray) -> FloatArray:

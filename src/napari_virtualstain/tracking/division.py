@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial import cKDTree
+from scipy.special import expit
 
 from .detections import Detections, FloatArray, IntArray
 from .lookahead import neighbours_in_track
@@ -144,14 +145,14 @@ def divisions(
     model, odds = usual, np.zeros((3, len(triples)))
     for _ in range(_ROUNDS):
         odds = _log_odds(model, usual, evidence)
-        weight, *decoys = (_best_of_each(_probability(row), members) for row in odds)
+        weight, *decoys = (_best_of_each(expit(row), members) for row in odds)
         model = _learnt(usual, evidence, weight)
         false = float(np.mean([some.sum() for some in decoys]))
         surplus = float(weight.sum()) - false
         if surplus <= _SIGNIFICANT * np.sqrt(weight.sum() + false):
             return triples, np.zeros(len(triples))
         model = replace(model, rate=surplus / len(found))
-    return triples, _probability(odds[0])
+    return triples, np.asarray(expit(odds[0]))
 
 
 def _middle(looks: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -204,10 +205,6 @@ def _log_length(offset: FloatArray) -> FloatArray:
 
 def _turned(offset: FloatArray, sign: int) -> FloatArray:
     return sign * np.column_stack([-offset[:, 1], offset[:, 0]])
-
-
-def _probability(odds: FloatArray) -> FloatArray:
-    return np.asarray(1 / (1 + np.exp(-np.clip(odds, -50, 50))))
 
 
 def _best_of_each(probability: FloatArray, members: list[IntArray]) -> FloatArray:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial import cKDTree
+from scipy.special import expit, logit
 
 from .detections import Detections, FloatArray, IntArray
 from .division import divisions
@@ -129,7 +130,7 @@ def _partings(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
     with np.errstate(divide="ignore", invalid="ignore"):
         change = np.log((area[triples.sibling] + area[triples.child]) / area[triples.whole])
     unlikely = 0.5 * np.nan_to_num(change / _CHANGE_OF_AREA, posinf=9, neginf=-9) ** 2
-    probability = probability / (probability + (1 - probability) * np.exp(unlikely))
+    probability = expit(logit(probability) - unlikely)
     kind = "fusion" if backwards else "fission"
     return [
         Event(
@@ -163,7 +164,7 @@ def _splits(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
                 continue
             goes_on = bool(after[whole] == sibling)
             odds = _log_odds(movie, whole, (sibling, child), goes_on)
-            probability = float(1 / (1 + np.exp(-odds)))
+            probability = float(expit(odds))
             if probability >= LEAST_PROBABILITY:
                 kind = "fusion" if backwards else "fission"
                 events.append(Event(kind, int(whole), (int(sibling), int(child)), probability))

@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit, logsumexp
 
 from .detections import FloatArray, IntArray
 
@@ -96,9 +96,7 @@ class Lifetimes:
         doubts = np.zeros(changes.frames.shape)
         for _ in range(_ROUNDS):
             doubts = self._doubts(changes, float(changes.looks @ real))
-            flicker = np.exp(np.clip(doubts, -50, 50)).mean(axis=1)
-            prior = share @ kinds
-            real = prior / (prior + (1 - prior) * flicker)
+            real = expit(logit(share @ kinds) - logsumexp(doubts, axis=1, b=1 / 3))
             among = weight.sum(axis=1) + self.flickers + _WORTH
             share = (weight @ real + _ARE_REAL * _WORTH) / among
         return real, doubts
