@@ -172,3 +172,18 @@ def test_trackpy_links_behind_the_same_interface() -> None:
     seen = pd.DataFrame({"frame": np.repeat(range(6), 2), "y_um": [0.0, 9.0] * 6, "x_um": 0.0})
     tracks = link(seen, config=TrackingConfig(linker="trackpy", search_radius_um=1.0))
     assert len(tracks) == 2
+
+
+@pytest.mark.parametrize("numbers", [(0, 2, 4, 6, 8, 12), (7, 10, 13, 16, 22), (0, 4, 6, 8, 12)])
+def test_pushed_frame_numbers_mean_what_they_mean_to_link(numbers: tuple[int, ...]) -> None:
+    rows = [
+        pd.DataFrame({"frame": t, "y_um": [0.0, 20.0], "x_um": [0.1 * t, 0.0]}) for t in numbers
+    ]
+    live = LiveTracker(config=TrackingConfig(max_gap=1))
+    for some in rows:
+        assert live.push(some).tolist() == [1, 2]
+    whole = link(pd.concat(rows, ignore_index=True), max_gap=1)
+    columns = ["track_id", "frame", "interpolated"]
+    pd.testing.assert_frame_equal(live.tracks().table[columns], whole.table[columns])
+    missing = set(range(numbers[0], numbers[-1], np.gcd.reduce(np.diff(numbers)))) - set(numbers)
+    assert set(whole.table[whole.table.interpolated].frame) == missing != set()

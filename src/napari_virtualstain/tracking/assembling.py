@@ -58,10 +58,7 @@ def assemble(
     keep = _long_enough(found, names, graph, config.min_length)
     table = _table(linked, names)[keep]
     if config.fill_gaps and len(table):
-        first, step = table.frame.min(), found.frame_step
-        # frames that nobody took, as those between 0, 2 and 4, are not missing
-        table = fill_gaps(table.assign(frame=(table.frame - first) // step))
-        table["frame"] = table.frame * step + first
+        table = fill_gaps(table, found.frame_step)
     old = np.sort(table.track_id.unique())
     new = {int(name): i + 1 for i, name in enumerate(old)}
     table["track_id"] = table.track_id.map(new)

@@ -54,20 +54,26 @@ def typical_step_um(detections: Detections) -> float:
     float
         0 when no two frames follow each other.
     """
-    parts = detections.slices()
-    steps = []
+    parts, interval = detections.slices(), detections.frame_step
     stride = max(1, len(parts) // _FRAMES_LOOKED_AT, len(detections) // _POINTS_LOOKED_AT)
-    for (_, a), (_, b) in list(pairwise(parts))[::stride]:
-        steps.append(_mutual_steps(detections.position_um[a], detections.position_um[b]))
-    found = np.concatenate(steps) if steps else np.zeros(0)
-    return float(np.median(found) / _MEDIAN_OF_RAYLEIGH) if len(found) else 0.0
+    place = detections.position_um
+    steps = [
+        mutual_steps(place[a], place[b], (after - before) // interval)
+        for (before, a), (after, b) in list(pairwise(parts))[::stride]
+    ]
+    return spread_of(np.concatenate(steps)) if steps else 0.0
 
 
-def _mutual_steps(before: FloatArray, after: FloatArray) -> FloatArray:
-    """Return the distances of points that are each other's nearest."""
+def mutual_steps(before: FloatArray, after: FloatArray, frames: int = 1) -> FloatArray:
+    """Return how far points that are each other's nearest, so many frames apart, go in one."""
     distance, forth = map(np.asarray, cKDTree(after).query(before))
     back = np.asarray(cKDTree(before).query(after)[1])
-    return np.asarray(distance[back[forth] == np.arange(len(before))])
+    return np.asarray(distance[back[forth] == np.arange(len(before))] / np.sqrt(frames))
+
+
+def spread_of(steps: FloatArray) -> float:
+    """Return the standard deviation along one axis of steps of these lengths, 0 for none."""
+    return float(np.median(steps) / _MEDIAN_OF_RAYLEIGH) if len(steps) else 0.0
 
 
 def usable_step_um(step_um: float, search_radius_um: float | None = None) -> float:

@@ -97,6 +97,11 @@ class OnlineLinker:
         self._begin(frame, seen, names)
         return names
 
+    def refine(self, finer: int) -> None:
+        """Count time in frames `finer` times as short from now on."""
+        self._last_frame = self._last_frame * finer
+        self._frame = None if self._frame is None else self._frame * finer
+
     def _go_to(self, frame: int) -> None:
         steps = 0 if self._frame is None else frame - self._frame
         self._frame = frame

@@ -17,7 +17,7 @@ _SIDE = 4
 _OBSERVATION = np.array([[1.0, 0.0]])
 
 
-def fill_gaps(table: pd.DataFrame) -> pd.DataFrame:
+def fill_gaps(table: pd.DataFrame, frame_step: int = 1) -> pd.DataFrame:
     """Return `table` with a row, marked ``interpolated``, for each frame that a track misses.
 
     Parameters
@@ -25,9 +25,11 @@ def fill_gaps(table: pd.DataFrame) -> pd.DataFrame:
     table : DataFrame
         ``track_id frame y_um x_um`` and any other columns; positions are smoothed over
         four detections on either side of the gap, never changed where something was seen.
+    frame_step : int
+        Frames between two looks; those between, which nobody took, are not missing.
     """
     ordered = table.sort_values(["track_id", "frame"], kind="stable").reset_index(drop=True)
-    name, frame = ordered.track_id.to_numpy(), ordered.frame.to_numpy()
+    name, frame = ordered.track_id.to_numpy(), ordered.frame.to_numpy() // frame_step
     missing = np.where(name[1:] == name[:-1], frame[1:] - frame[:-1] - 1, 0)
     gaps = np.flatnonzero(missing)
     if not len(gaps):
@@ -38,7 +40,7 @@ def fill_gaps(table: pd.DataFrame) -> pd.DataFrame:
     offset = np.arange(len(before)) - np.repeat(np.cumsum(count) - count, count) + 1
     rows = ordered.iloc[before].reset_index(drop=True)
     rows[["y_um", "x_um"]] = _bridge(name, frame, place, gaps)
-    rows["frame"] = frame[before] + offset
+    rows["frame"] += offset * frame_step
     rows["interpolated"] = True
     for column, value in (("label", 0), ("area_um2", np.nan), ("pieces", "")):
         if column in rows:

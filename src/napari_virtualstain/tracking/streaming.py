@@ -8,6 +8,8 @@ acquisition has ended improves them.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 
@@ -17,7 +19,7 @@ from .confidence import LinkEvidence, quality
 from .config import TrackingConfig
 from .detections import Detections, read_detections
 from .extended import LinkModel, MixtureFollower
-from .noise import model_from_step, typical_step_um, usable_step_um
+from .noise import model_from_step, mutual_steps, spread_of, usable_step_um
 from .online import OnlineLinker
 from .smoothing import fill_gaps
 from .tracks import Tracks
@@ -31,8 +33,8 @@ class LiveTracker:
     Parameters
     ----------
     step_um : float, optional
-        How far objects go in a frame, along an axis. None estimates it from the first
-        two frames and corrects it over the first twenty.
+        How far objects go from one look to the next, along an axis. None estimates it from the
+        first two and corrects it over the first twenty.
     config : TrackingConfig, optional
         ``max_gap`` and ``search_radius_um`` are heeded.
     frame_interval_s, pixel_size_um : float
@@ -64,7 +66,8 @@ class LiveTracker:
         self._linker: OnlineLinker | None = None
         self._previous: Detections | None = None
         self._learnt = 0
-        self._frame: int | None = None
+        self._first_frame = 0
+        self._interval = 0
         self._rows: list[pd.DataFrame] = []
 
     @property
@@ -84,11 +87,13 @@ class LiveTracker:
         if len(found) == 0:
             return np.zeros(0, np.int64)
         frame = self._checked_frame(found)
+        self._count(frame)
         self._learn(found)
         linker = self._ready()
-        names = linker.push(frame, found) + 1
+        look = (frame - self._first_frame) // self._frame_step
+        names = linker.push(look, found) + 1
         self._collect(found, names, linker.evidence)
-        self._previous, self._frame = found, frame
+        self._previous = found
         out = np.empty(len(names), np.int64)
         out[found.row] = names
         return out
@@ -99,7 +104,7 @@ class LiveTracker:
         empty = pd.DataFrame({name: pd.Series(dtype=float) for name in columns})
         table = pd.concat(self._rows, ignore_index=True) if self._rows else empty
         if self.config.fill_gaps and len(table):
-            table = fill_gaps(table)
+            table = fill_gaps(table, self._frame_step)
         return Tracks.from_table(
             table, pixel_size_um=self.pixel_size_um, frame_interval_s=self.frame_interval_s
         )
@@ -111,27 +116,37 @@ class LiveTracker:
                 f"Detections of frames {frame} to {found.frame[-1]} came at once: push one frame "
                 "at a time, or use link() for a whole movie."
             )
-        if self._frame is not None and frame <= self._frame:
+        last = frame - 1 if self._previous is None else int(self._previous.frame[0])
+        if frame <= last:
             raise InputError(
-                f"Frame {frame} came after frame {self._frame}: push frames in order of time."
+                f"Frame {frame} came after frame {last}: push frames in order of time."
             )
         return frame
 
+    @property
+    def _frame_step(self) -> int:
+        """Frames from look to look, as far as it can be told: 2 for frames 0, 2, 4."""
+        return max(self._interval, 1)
+
+    def _count(self, frame: int) -> None:
+        """Take in the number of a frame; a smaller step than before refines what was counted."""
+        if self._previous is None:
+            self._first_frame = frame
+            return
+        interval = math.gcd(self._interval, frame - int(self._previous.frame[0]))
+        finer = self._interval // interval
+        if self._linker is not None and finer > 1:
+            self._linker.refine(finer)
+            if self._step_um is not None and not self._fixed:
+                self._step_um /= math.sqrt(finer)
+        self._interval = interval
+
     def _learn(self, found: Detections) -> None:
-        """Keep a running estimate of the step over the first frames."""
+        """Keep a running estimate of how far things go from look to look."""
         if self._fixed or self._previous is None or self._learnt >= _FRAMES_TO_LEARN:
             return
-        both = [self._previous, found]
-        pair = read_detections(
-            pd.DataFrame(
-                {
-                    "frame": np.repeat([0, 1], [len(part) for part in both]),
-                    "y_um": np.concatenate([part.position_um[:, 0] for part in both]),
-                    "x_um": np.concatenate([part.position_um[:, 1] for part in both]),
-                }
-            )
-        )
-        step = typical_step_um(pair)
+        looks = int(found.frame[0] - self._previous.frame[0]) // self._frame_step
+        step = spread_of(mutual_steps(self._previous.position_um, found.position_um, looks))
         if step > 0:
             self._learnt += 1
             old = self._step_um
