@@ -7,7 +7,9 @@ import pytest
 
 import napari_virtualstain as vs
 from napari_virtualstain.tracking import TrackingConfig, event_rates
+from napari_virtualstain.tracking.ends import event_probability, log_length_ratio
 from napari_virtualstain.tracking.lifetimes import Changes, Lifetimes
+from napari_virtualstain.tracking.overlap import MaskPixels
 
 FRAMES, BREAK = 12, 6
 
@@ -205,3 +207,43 @@ def test_what_rests_until_it_breaks_is_found_too() -> None:
         events = vs.track(movie, pixel_size_um=0.1, frame_interval_s=2.0).events
         assert events.kind.tolist() == [kind]
         assert events.frame.tolist() == [3]
+
+
+def side_by_side() -> np.ndarray:
+    """Return labels of two rods that touch along their sides, one mask, and part sideways."""
+    labels = np.zeros((FRAMES, 48, 96), np.int32)
+    for t in range(FRAMES):
+        labels[t][disc(40, 20 + t, 4)] = 5
+        labels[t][disc(8, 80 - t, 5)] = 6
+        apart = 0 if t < BREAK else 1.0 + 0.5 * (t - BREAK)
+        one, other = rod(21 - apart, 40, 9), rod(26 + apart, 41, 8)
+        labels[t][one], labels[t][other] = (1, 1) if t < BREAK else (2, 3)
+    return labels
+
+
+def test_what_touched_side_by_side_is_a_less_probable_fission_than_what_parts_end_to_end() -> None:
+    chances = [vs.track(labels).events.probability.sum() for labels in (side_by_side(), dividing())]
+    assert chances[0] < 0.7 < 0.9 < chances[1]
+
+
+@pytest.mark.parametrize(("place", "ratio"), [((24, 17), 0.0), ((30, 0), np.log(2))])
+def test_two_rods_are_as_long_as_they_lie(place: tuple[int, int], ratio: float) -> None:
+    labels = np.zeros((48, 96), np.int32)
+    labels[rod(24, 40, 8)], labels[rod(place[0], 40 + place[1], 8)] = 1, 2
+    masks = [np.argwhere(labels == value).astype(np.int32) for value in (1, 2)]
+    pixels = MaskPixels(
+        np.cumsum([0, *map(len, masks)]),
+        *np.concatenate(masks).T,
+        centre_um=np.array([some.mean(axis=0) for some in masks]),
+        pixel_size_um=1.0,
+        at_border=np.zeros(2, bool),
+    )
+    assert pixels.length_px(0) == pytest.approx(17, rel=0.01)
+    assert log_length_ratio(pixels, (0, 1)) == pytest.approx(ratio, abs=0.05)
+
+
+def test_an_event_is_no_likelier_where_outlines_are_restless() -> None:
+    looks, real, ratio = np.array([0.9, 0.99]), np.array([0.9, 0.9]), np.array([0.0, 0.0])
+    calm, restless = (event_probability(looks, real, share, ratio) for share in (0.9, 0.2))
+    assert (restless < 0.5 * calm).all()
+    assert (np.diff(calm) > 0).all()

@@ -101,6 +101,11 @@ class Lifetimes:
             share = (weight @ real + _ARE_REAL * _WORTH) / among
         return real, doubts
 
+    def calm(self, changes: Changes, real: FloatArray) -> float:
+        """Return which part of all changes is `real`, those that were joined among them."""
+        among = changes.looks.sum() + sum(self.flickers) + _WORTH
+        return float((changes.looks @ real + _ARE_REAL * _WORTH) / among)
+
     def joined(self, touching: FloatArray) -> Lifetimes:
         """Return what is known when flickers, some of whose parts touch, have been joined."""
         apart, touch = self.flickers

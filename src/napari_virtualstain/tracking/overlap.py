@@ -111,6 +111,13 @@ class MaskPixels:
         """Return how far the nearest pixels of two objects are apart; 1 for neighbours."""
         return float(np.min(cKDTree(self._of_one(other)).query(self._of_one(one))[0]))
 
+    def length_px(self, *objects: int) -> float:
+        """Return the length of a straight rod that spreads as these objects together do."""
+        place = np.concatenate([self._of_one(which) for which in objects])
+        # a pixel is a square, not a point
+        spread = np.cov(place.T, bias=True) + np.eye(2) / 12
+        return float(np.sqrt(12 * np.linalg.eigvalsh(spread)[1]))
+
     def between(self, one: int, other: int) -> FloatArray:
         """Return the middle of the shortest way from one object to another, (y, x) in µm."""
         here, there = self._of_one(one), self._of_one(other)

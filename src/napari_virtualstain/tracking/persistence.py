@@ -1,8 +1,8 @@
 """Which fissions and fusions last, and which are flicker of the outlines.
 
-An event is real when its looks say so *and* the whole before and both parts after it are
-things that last (see :mod:`.lifetimes`). What does not last are pieces of one object, which
-keep its identity.
+An event is real when its looks say so, the whole before and both parts after it are things that
+last (see :mod:`.lifetimes`), and the parts lie end to end (see :mod:`.ends`). What does not last
+are pieces of one object, which keep its identity.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from itertools import product
 
 import numpy as np
 
-from .detections import IntArray
+from .detections import FloatArray, IntArray
+from .ends import event_probability, log_length_ratio
 from .events import LEAST_PROBABILITY, Event, LinkedMovie
 from .lifetimes import Changes, Lifetimes, learn_lifetimes
 from .overlap import MaskPixels
 
 _LOOKED_AT = 8
+# calibrated probability from which on an event is listed
+_LEAST_LISTED = 0.3
 _TOUCHING_PX = 2.0
 
 
@@ -65,11 +68,13 @@ def lasting_events(
     model = known or learn_lifetimes(*tracks.lengths())
     changes = tracks.changes(events, movie.masks)
     real, doubts = model.judge(changes)
+    lasting = changes.looks * real
+    probability = _probability(events, movie.masks, changes, real, model)
     kept, pieces, joined = [], [], []
     for k, event in enumerate(events):
-        probability = float(event.probability * real[k])
-        if probability >= LEAST_PROBABILITY:
-            kept.append(replace(event, probability=probability))
+        if lasting[k] >= LEAST_PROBABILITY:
+            if probability[k] >= _LEAST_LISTED:
+                kept.append(replace(event, probability=float(probability[k])))
             continue
         # of two that came and went together, the one that began is the piece
         which = 2 if doubts[k, 2] >= doubts[k, 1] else 1
@@ -79,6 +84,20 @@ def lasting_events(
             pieces.append(Flicker(piece, other, int(changes.frames[k, which]), sign))
             joined.append(k)
     return kept, pieces, model.joined(changes.touching[joined])
+
+
+def _probability(
+    events: list[Event],
+    masks: MaskPixels | None,
+    changes: Changes,
+    real: FloatArray,
+    model: Lifetimes,
+) -> FloatArray:
+    """Return the probability of each event by everything that is known of it."""
+    if masks is None:
+        return changes.looks * real
+    ratio = np.array([log_length_ratio(masks, event.parts) for event in events])
+    return event_probability(changes.looks, real, model.calm(changes, real), ratio)
 
 
 class _Tracks:
