@@ -165,6 +165,8 @@ def test_frames_must_come_in_order_and_one_by_one() -> None:
         live.push(pd.DataFrame({"frame": [3], "y_um": [0.0], "x_um": [0.0]}))
     with pytest.raises(InputError, match="one frame at a time"):
         live.push(pd.DataFrame({"frame": [4, 5], "y_um": 0.0, "x_um": 0.0}))
+    with pytest.raises(InputError, match="tells area, the frames before places alone"):
+        live.push(pd.DataFrame({"frame": [4], "y_um": 0.0, "x_um": 0.0, "area_um2": 1.0}))
 
 
 def test_trackpy_links_behind_the_same_interface() -> None:

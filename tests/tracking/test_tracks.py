@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import napari_virtualstain as vs
-from napari_virtualstain.errors import InputError, OutputExistsError
+from napari_virtualstain.errors import ImageFileError, InputError, OutputExistsError
 
 
 def moving_squares() -> np.ndarray:
@@ -205,3 +205,42 @@ def test_events_of_a_run_folder_are_read_beside_its_tracks(tmp_path: Path) -> No
     pd.DataFrame([event]).reindex(columns=columns).to_csv(tmp_path / "events.csv", index=False)
     back = vs.Tracks.from_csv(tmp_path / "tracks.csv").events
     assert back.children.tolist() == ["2;3"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "expected"),
+    [("y_um", np.nan, "finite"), ("x_um", np.inf, "finite"), ("track_id", 1.5, "whole")],
+)
+def test_a_table_of_impossible_numbers_is_refused(column: str, value: float, expected: str) -> None:
+    rows = pd.DataFrame({"track_id": [1, 1], "frame": [0, 1], "y_um": 0.0, "x_um": 0.0})
+    rows[column] = [1.0, value]
+    with pytest.raises(InputError, match=rf"{value} in column {column}, row 1.*{expected}"):
+        vs.Tracks.from_table(rows)
+
+
+@pytest.mark.parametrize("what", ["garbage", "nothing", "folder"])
+@pytest.mark.parametrize("kind", ["csv", "trackmate", "geff", "ctc"])
+def test_files_that_hold_no_tracks_are_refused(kind: str, what: str, tmp_path: Path) -> None:
+    if kind == "geff":
+        pytest.importorskip("geff")
+    path = tmp_path / "tracks"
+    if what == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes(b"\x00\xff,\n" if what == "garbage" else b"")
+    with pytest.raises((ImageFileError, InputError), match=str(path)):
+        getattr(vs.Tracks, f"from_{kind}")(path)
+
+
+def test_masks_of_another_movie_are_not_written(tmp_path: Path) -> None:
+    labels = np.zeros((3, 8, 8), int)
+    labels[:, 2:5, 2:5] = 1
+    tracks = vs.track(labels)
+    with pytest.raises(InputError, match="frames 0 to 2, the masks of 0 to 1"):
+        tracks.to_ctc(tmp_path / "short", labels[:2])
+    nothing = vs.track(np.zeros_like(labels)).to_ctc(tmp_path / "none")
+    assert len(vs.Tracks.from_ctc(nothing)) == 0
+    written = tracks.to_ctc(tmp_path / "ctc", labels)
+    (written / "res_track.txt").write_text("1 0 two 0\n")
+    with pytest.raises(InputError, match="four whole numbers"):
+        vs.Tracks.from_ctc(written)

@@ -89,7 +89,7 @@ def _constant(table: pd.DataFrame, name: str) -> float:
 def _read(path: Path, kinds: dict[str, type]) -> pd.DataFrame:
     try:
         table: pd.DataFrame = pd.read_csv(path, dtype=kinds, **_EXACT)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, IsADirectoryError) as error:
         raise ImageFileError(f"There is no file {path}. Check the name and the folder.") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise InputError(

@@ -44,11 +44,13 @@ def write_ctc(
     Raises
     ------
     InputError
-        There are more than 65535 tracks, which the layout cannot number.
+        There are more than 65535 tracks, which the layout cannot number, or they are of frames
+        that `labels` lacks.
     OutputExistsError
         The folder is there and `overwrite` is false.
     """
     target = check_output(directory, overwrite=overwrite)
+    _check_frames(tracks, labels)
     _warn_of_fusions(tracks)
     segments = _segments(tracks)
     if len(segments) and segments.segment.max() > 65535:
@@ -74,13 +76,20 @@ def read_ctc(
         With ``mask*.tif`` or ``man_track*.tif`` and ``res_track.txt`` or ``man_track.txt``.
     pixel_size_um, frame_interval_s : float
         Scale, which the layout does not hold.
+
+    Raises
+    ------
+    ImageFileError
+        The folder has no masks or no lineage.
+    InputError
+        The lineage is not four whole numbers a line.
     """
     import tifffile
 
     folder = Path(directory)
     lineage = _find(folder, ("res_track.txt", "man_track.txt"))
     planes = sorted([*folder.glob("mask*.tif"), *folder.glob("man_track*.tif")])
-    if lineage is None or not planes:
+    if lineage is None or not (planes or lineage.stat().st_size == 0):
         raise ImageFileError(
             f"{folder} is no result of the Cell Tracking Challenge: expected mask000.tif, "
             "mask001.tif, … and res_track.txt."
@@ -92,12 +101,7 @@ def read_ctc(
             measured.append(table)
     columns = ["frame", "y_um", "x_um", "label", "area_um2"]
     rows = pd.concat(measured, ignore_index=True)[columns] if measured else _no_rows(columns)
-    lines: dict[int, tuple[int, int, int]] = {}
-    for line in lineage.read_text(encoding="ascii").splitlines():
-        if line.strip():
-            name, first, last, parent = (int(part) for part in line.split())
-            lines[name] = first, last, parent
-    joined, graph = _join(lines)
+    joined, graph = _join(_read_lineage(lineage))
     written: list[int] = rows.label.to_numpy(np.int64).tolist()
     rows["track_id"] = [joined.get(name, name) for name in written]
     return Tracks.from_table(
@@ -106,6 +110,16 @@ def read_ctc(
         pixel_size_um=pixel_size_um,
         frame_interval_s=frame_interval_s,
     )
+
+
+def _check_frames(tracks: Tracks, labels: Any | None) -> None:
+    frame = tracks.table.frame
+    count = _frames(tracks) if labels is None else len(labels)
+    if len(frame) and (frame.min() < 0 or frame.max() >= count):
+        raise InputError(
+            f"The tracks are of frames {frame.min()} to {frame.max()}, the masks of 0 to "
+            f"{count - 1}: expected tracks and labels of one movie, counted from 0."
+        )
 
 
 def _warn_of_fusions(tracks: Tracks) -> None:
@@ -191,6 +205,22 @@ def _find(folder: Path, names: tuple[str, ...]) -> Path | None:
 
 def _no_rows(columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=float) for name in columns})
+
+
+def _read_lineage(path: Path) -> dict[int, tuple[int, int, int]]:
+    """Return first frame, last frame and parent of each segment."""
+    lines: dict[int, tuple[int, int, int]] = {}
+    try:
+        for line in path.read_text(encoding="ascii").splitlines():
+            if line.strip():
+                name, first, last, parent = (int(part) for part in line.split())
+                lines[name] = first, last, parent
+    except ValueError as error:
+        raise InputError(
+            f"{path} is no lineage ({error}): expected four whole numbers a line, track, first "
+            "frame, last frame, parent."
+        ) from error
+    return lines
 
 
 def _join(

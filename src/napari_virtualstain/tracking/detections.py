@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -207,6 +208,19 @@ def _log(values: FloatArray) -> FloatArray:
     return np.where(good, logs, np.median(logs[good]) if good.any() else 0.0)
 
 
+def check_scale(pixel_size_um: float, frame_interval_s: float) -> None:
+    """Raise a clear error unless both are positive numbers."""
+    for value, name, unit in (
+        (pixel_size_um, "pixel size", "µm"),
+        (frame_interval_s, "frame interval", "s"),
+    ):
+        if check_positive(value, name, unit) is None:
+            raise InputError(
+                f"The {name} is None: expected a positive number of {unit}. Leave it out where it "
+                "is not known; 1 is taken then."
+            )
+
+
 def check_search_radius(value: float | None) -> float | None:
     """Return the search radius in micrometres a frame, or None to estimate it."""
     return check_positive(value, "search radius", "µm")
@@ -214,6 +228,7 @@ def check_search_radius(value: float | None) -> float | None:
 
 def check_whole(value: int, name: str, least: int = 0) -> int:
     """Return `value` if it is a whole number of at least `least`."""
-    if isinstance(value, bool) or int(value) != value or value < least:
+    number = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
+    if not number or int(value) != value or value < least:
         raise InputError(f"{name} is {value!r}: expected a whole number of {least} or more.")
     return int(value)

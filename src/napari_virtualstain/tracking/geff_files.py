@@ -68,7 +68,7 @@ def read_geff(path: str | Path) -> Tracks:
     Raises
     ------
     ImageFileError
-        There is no such folder.
+        There is no such folder, or it is no GEFF.
     InputError
         It lacks our columns, or the package ``geff`` is not installed.
     """
@@ -76,7 +76,12 @@ def read_geff(path: str | Path) -> Tracks:
     source = Path(path)
     if not source.exists():
         raise ImageFileError(f"There is no folder {source}. Check the name.")
-    content = read_to_memory(source)
+    try:
+        content = read_to_memory(source)
+    except (ValueError, KeyError, OSError) as error:
+        raise ImageFileError(
+            f"{source} is no GEFF folder ({error}). Give a folder that GEFF was written to."
+        ) from error
     properties = content["node_props"]
     missing = [name for name in ("track_id", "frame", "y_um", "x_um") if name not in properties]
     if missing:

@@ -7,14 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ..axes import check_positive
 from ..errors import InputError
 from ..progress import CancelToken, ProgressCallback, Reporter
 from .appearance import learn_appearance
 from .assembling import assemble
 from .confidence import LinkEvidence, quality, reasons
 from .config import TrackingConfig
-from .detections import Detections, IntArray, check_search_radius, check_whole, read_detections
+from .detections import (
+    Detections,
+    IntArray,
+    check_scale,
+    check_search_radius,
+    check_whole,
+    read_detections,
+)
 from .extended import MixtureFollower
 from .linked import Linking
 from .lookahead import neighbours_in_track, states_along
@@ -76,8 +82,7 @@ def link(
     [1, 1, 1]
     """
     settings = config or _settings(mode, search_radius_um, max_gap)
-    check_positive(frame_interval_s, "frame interval", "s")
-    check_positive(pixel_size_um, "pixel size", "µm")
+    check_scale(pixel_size_um, frame_interval_s)
     found = read_detections(detections)
     report = Reporter(2 * len(found.slices()), "frame", "linking", progress, cancel)
     linked = link_detections(found, settings, report=report)

@@ -9,12 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..axes import check_positive
 from ..errors import AxesError, InputError
 from ..progress import CancelToken, ProgressCallback, Reporter
 from .assembling import assemble
 from .config import TrackingConfig
-from .detections import Detections, read_detections
+from .detections import Detections, check_scale, read_detections
 from .overlap import MaskPixels
 from .pieces import link_pieces, with_pieces
 from .tracks import Tracks
@@ -65,8 +64,7 @@ def track(
     >>> track(movie).table.track_id.tolist()
     [1, 1]
     """
-    check_positive(pixel_size_um, "pixel size", "µm")
-    check_positive(frame_interval_s, "frame interval", "s")
+    check_scale(pixel_size_um, frame_interval_s)
     check_labels(labels, intensity)
     settings = config or TrackingConfig()
     report = Reporter(3 * len(labels), "frame", "tracking", progress, cancel)

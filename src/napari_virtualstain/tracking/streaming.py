@@ -17,7 +17,7 @@ from ..axes import check_positive
 from ..errors import InputError
 from .confidence import LinkEvidence, quality
 from .config import TrackingConfig
-from .detections import Detections, read_detections
+from .detections import Detections, check_scale, read_detections
 from .extended import LinkModel, MixtureFollower
 from .noise import model_from_step, mutual_steps, spread_of, usable_step_um
 from .online import OnlineLinker
@@ -59,8 +59,9 @@ class LiveTracker:
         pixel_size_um: float = 1.0,
     ) -> None:
         self.config = config or TrackingConfig()
-        self.frame_interval_s = check_positive(frame_interval_s, "frame interval", "s") or 1.0
-        self.pixel_size_um = check_positive(pixel_size_um, "pixel size", "µm") or 1.0
+        check_scale(pixel_size_um, frame_interval_s)
+        self.frame_interval_s = float(frame_interval_s)
+        self.pixel_size_um = float(pixel_size_um)
         self._step_um = check_positive(step_um, "step", "µm")
         self._fixed = step_um is not None
         self._linker: OnlineLinker | None = None
@@ -81,12 +82,14 @@ class LiveTracker:
         Raises
         ------
         InputError
-            The rows are of several frames, or not later than those before.
+            The rows are of several frames, not later than those before, or say other things of
+            each object than those before.
         """
         found = read_detections(detections)
         if len(found) == 0:
             return np.zeros(0, np.int64)
         frame = self._checked_frame(found)
+        self._check_columns(found)
         self._count(frame)
         self._learn(found)
         linker = self._ready()
@@ -122,6 +125,18 @@ class LiveTracker:
                 f"Frame {frame} came after frame {last}: push frames in order of time."
             )
         return frame
+
+    def _check_columns(self, found: Detections) -> None:
+        known = found.feature_names if self._previous is None else self._previous.feature_names
+        if found.feature_names != known:
+            here, before = (
+                ", ".join(name.removeprefix("log_") for name in names) or "places alone"
+                for names in (found.feature_names, known)
+            )
+            raise InputError(
+                f"Frame {found.frame[0]} tells {here}, the frames before {before}: push the same "
+                "columns in every frame."
+            )
 
     @property
     def _frame_step(self) -> int:

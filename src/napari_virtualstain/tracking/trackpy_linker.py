@@ -8,7 +8,7 @@ from ..errors import InputError
 from .config import TrackingConfig
 from .detections import Detections
 from .linked import Linking
-from .noise import typical_step_um
+from .noise import typical_step_um, usable_step_um
 from .overlap import MaskPixels
 
 _RADIUS_IN_STEPS = 4.0
@@ -33,11 +33,11 @@ def link_with_trackpy(
     InputError
         The radius is so large that trackpy gives up.
     """
-    step = typical_step_um(detections)
+    step = usable_step_um(typical_step_um(detections), config.search_radius_um)
     count = len(detections)
     radius = config.search_radius_um or _RADIUS_IN_STEPS * step
     names = np.arange(1, count + 1)
-    if count and radius > 0:
+    if count:
         import trackpy
 
         trackpy.quiet()

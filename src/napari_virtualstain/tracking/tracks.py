@@ -89,7 +89,7 @@ class Tracks:
         Raises
         ------
         InputError
-            One of these is missing, or a track is in a frame twice.
+            One of these is missing or holds no such numbers, or a track is in a frame twice.
         """
         complete = _complete(table, pixel_size_um)
         twice = complete.duplicated(["track_id", "frame"])
@@ -259,6 +259,7 @@ def _complete(table: pd.DataFrame, pixel_size_um: float) -> pd.DataFrame:
             "track_id, frame, y_um, x_um."
         )
     full = table.copy()
+    _check_numbers(full)
     defaults: dict[str, Any] = {
         "y_px": full.y_um / pixel_size_um,
         "x_px": full.x_um / pixel_size_um,
@@ -278,6 +279,19 @@ def _complete(table: pd.DataFrame, pixel_size_um: float) -> pd.DataFrame:
     others = [name for name in full.columns if name not in COLUMNS]
     full = _typed(full[[*COLUMNS, *others]], COLUMNS)
     return full.sort_values(["track_id", "frame"], kind="stable").reset_index(drop=True)
+
+
+def _check_numbers(table: pd.DataFrame) -> None:
+    """Raise a clear error unless places are finite, and tracks and frames whole numbers."""
+    for name in ("track_id", "frame", "y_um", "x_um"):
+        values = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        whole = name in ("track_id", "frame")
+        bad = ~np.isfinite(values) | (whole & (values != np.round(values)))
+        if bad.any():
+            raise InputError(
+                f"A table of tracks has {table[name].iloc[int(bad.argmax())]} in column {name}, "
+                f"row {int(bad.argmax())}: expected {'whole' if whole else 'finite'} numbers."
+            )
 
 
 def _typed(table: pd.DataFrame, kinds: dict[str, Any]) -> pd.DataFrame:
