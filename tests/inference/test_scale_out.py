@@ -13,15 +13,20 @@ from napari_virtualstain.inference import stain_to_file
 from napari_virtualstain.io import Stack
 
 
-def test_no_scheduler_is_a_clear_error(make_model, tmp_path) -> None:
+def test_no_scheduler_is_a_clear_error_and_leaves_what_was_begun(make_model, tmp_path) -> None:
     pytest.importorskip("distributed")
-    from napari_virtualstain.inference import scale_out
-
-    with (
-        pytest.raises(DeviceError, match="no dask scheduler at"),
-        scale_out._client("nonsense://x"),
-    ):
-        pass
+    begun = tmp_path / "out.ome.tif.partial"
+    begun.write_text("a run that was interrupted")
+    with pytest.raises(DeviceError, match="no dask scheduler at"):
+        stain_to_file(
+            np.zeros((2, 16, 16)),
+            tmp_path / "out.ome.tif",
+            make_model(),
+            pixel_size_um=0.08,
+            device="cpu",
+            scheduler="nonsense://x",
+        )
+    assert begun.read_text() == "a run that was interrupted"
 
 
 @pytest.mark.slow

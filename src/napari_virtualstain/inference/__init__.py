@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 _HOME = {
     "as_image": "planes",
     "is_lazy": "planes",
+    "cluster_client": "scale_out",
     "stain_on_cluster": "scale_out",
     "parse_frames": "frames",
     "reduce_flicker": "temporal",
@@ -68,6 +69,7 @@ __all__ = [
     "assess_fit",
     "available_devices",
     "calibrate",
+    "cluster_client",
     "export_model",
     "flicker",
     "free_memory",
@@ -109,7 +111,7 @@ if TYPE_CHECKING:
     from .predictor import TiledNetwork
     from .receptive_field import network_halo
     from .resampling import resample, resampled_shape
-    from .scale_out import stain_on_cluster
+    from .scale_out import cluster_client, stain_on_cluster
     from .stainer import StainedPlane, Stainer, StainingSettings
     from .staining import stain
     from .steadying import steady_in_place

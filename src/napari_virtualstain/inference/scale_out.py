@@ -29,7 +29,7 @@ def stain_on_cluster(
     stainer: AnyStainer,
     fitted: FittedNormalisation,
     indices: list[int],
-    scheduler: Any,
+    client: Any,
 ) -> Iterator[tuple[int, StainedPlane]]:
     """Yield each plane's index and result, in the order in which they are finished.
 
@@ -43,6 +43,32 @@ def stain_on_cluster(
         Of the movie.
     indices : list of int
         Planes to stain.
+    client : distributed.Client
+        See :func:`cluster_client`.
+
+    Raises
+    ------
+    DeviceError
+        A plane failed on all tries.
+
+    Examples
+    --------
+    Used by ``stain_to_file(..., scheduler=...)``, which writes what comes back:
+
+    >>> with cluster_client("tcp://10.0.0.1:8786") as client:  # doctest: +SKIP
+    ...     for index, plane in stain_on_cluster(source, stainer, fitted, [0, 1], client):
+    ...         writer.write(index, plane.fluorescence)
+    """
+    ahead = _PLANES_AHEAD * len(client.scheduler_info()["workers"])
+    return _run(client, source, stainer, fitted, indices, ahead)
+
+
+@contextlib.contextmanager
+def cluster_client(scheduler: Any) -> Iterator[Any]:
+    """Hold a connection to a cluster that has workers.
+
+    Parameters
+    ----------
     scheduler : str or distributed.Client
         Address, such as ``tcp://10.0.0.1:8786``.
 
@@ -51,24 +77,22 @@ def stain_on_cluster(
     InputError
         dask.distributed is not installed.
     DeviceError
-        The scheduler does not answer, has no workers, or a plane failed on all tries.
+        The scheduler does not answer, or has no workers.
 
     Examples
     --------
-    Used by ``stain_to_file(..., scheduler=...)``, which writes what comes back:
-
-    >>> for index, stained in stain_on_cluster(
-    ...     source, stainer, fitted, [0, 1], "tcp://10.0.0.1:8786"
-    ... ):  # doctest: +SKIP
-    ...     writer.write(index, stained.mean)
+    >>> with cluster_client("tcp://10.0.0.1:8786") as client:  # doctest: +SKIP
+    ...     print(client.dashboard_link)
     """
-    with _client(scheduler) as client:
-        workers = len(client.scheduler_info()["workers"])
-        if not workers:
+    with contextlib.ExitStack() as opened:
+        client = scheduler
+        if isinstance(scheduler, str):
+            client = opened.enter_context(_connected(scheduler))
+        if not client.scheduler_info()["workers"]:
             raise DeviceError(
                 "The scheduler has no workers. Start some with 'dask worker ADDRESS' and try again."
             )
-        yield from _run(client, source, stainer, fitted, indices, _PLANES_AHEAD * workers)
+        yield client
 
 
 def _run(
@@ -134,8 +158,7 @@ def _result(future: Any) -> StainedPlane:
     return result
 
 
-@contextlib.contextmanager
-def _client(scheduler: Any) -> Iterator[Any]:
+def _connected(address: str) -> Any:
     try:
         from distributed import Client
     except ImportError as error:
@@ -143,15 +166,10 @@ def _client(scheduler: Any) -> Iterator[Any]:
             "A scheduler was given but dask.distributed is not installed. Install "
             "napari-virtualstain[distributed]."
         ) from error
-    if not isinstance(scheduler, str):
-        yield scheduler
-        return
     try:
-        client = Client(scheduler, timeout="10s", set_as_default=False)
+        return Client(address, timeout="10s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise DeviceError(
-            f"There is no dask scheduler at {scheduler!r} ({error}). Start one with "
+            f"There is no dask scheduler at {address!r} ({error}). Start one with "
             "'dask scheduler' and give its address, such as tcp://10.0.0.1:8786."
         ) from error
-    with client:
-        yield client

@@ -26,7 +26,7 @@ from .add_on import AnyStainer, open_stainer
 from .devices import Precision
 from .frames import parse_frames
 from .planes import PlaneSource, as_image, image_axes, planes_of
-from .scale_out import stain_on_cluster
+from .scale_out import cluster_client, stain_on_cluster
 from .stainer import StainedPlane, StainingSettings
 from .steadying import Steadying, flicker_limit
 
@@ -77,8 +77,8 @@ def stain_to_file(
         Go on where an interrupted run with the same settings stopped.
     overwrite : bool
         Whether existing files may be replaced.
-    scheduler : str, optional
-        Address of a dask scheduler, whose workers stain; see :func:`stain_on_cluster`.
+    scheduler : str or distributed.Client, optional
+        Address of a dask scheduler, whose workers stain; see :func:`cluster_client`.
     progress, cancel : optional
         Told and asked once a plane. Cancelling keeps what is done, for resuming.
 
@@ -115,6 +115,8 @@ def stain_to_file(
     limit = flicker_limit(source, stainer, fitted, temporal) if temporal else 0.0
     note = f"{stainer.note} offset {fitted.offset!r} scale {fitted.scale!r} temporal {temporal}"
     with contextlib.ExitStack() as opened:
+        # first, so that a cluster that is not there leaves what an earlier run began
+        client = None if scheduler is None else opened.enter_context(cluster_client(scheduler))
         writers = [
             opened.enter_context(_writer(path, stack, note, resume=resume, overwrite=overwrite))
             for path in (out, uncertainty_out)
@@ -126,8 +128,8 @@ def stain_to_file(
         steadying = Steadying(source, temporal, limit, left) if temporal else None
         needed = left if steadying is None else steadying.needed
         output = _Output(writers, steadying, reporter)
-        if scheduler is not None:
-            for index, plane in stain_on_cluster(source, stainer, fitted, needed, scheduler):
+        if client is not None:
+            for index, plane in stain_on_cluster(source, stainer, fitted, needed, client):
                 reporter.advance(output.take([index], [plane]))
         else:
             _run(source, stainer, fitted, output, needed)
