@@ -74,7 +74,7 @@ def fill_planes(planes: NDArray[Any], fallback: float = 0.0) -> NDArray[Any]:
     count = sum(count for _, count in filled)
     if count:
         warnings.warn(
-            f"{count} pixels of a frame are NaN or infinite; they were replaced by the mean of "
+            f"Pixels of a frame that are NaN or infinite ({count}) were replaced by the mean of "
             "their finite neighbours.",
             NonFiniteWarning,
             stacklevel=2,

@@ -201,7 +201,7 @@ def _description(model: Model, folder: Path) -> Any:
 def _input(spec: Any, model: Model, folder: Path, stride: int, low: int) -> Any:
     return spec.InputTensorDescr(
         id=spec.TensorId("image"),
-        description="Bright-field, normalised: " + _normalisation_text(model),
+        description=f"{_input_image(model)}, normalised: {_normalisation_text(model)}",
         axes=[
             spec.BatchAxis(),
             spec.ChannelAxis(
@@ -259,9 +259,15 @@ def _scale(model: Model) -> float:
     return float(round((model.card.pixel_size_um or 0.001) * 1000))
 
 
+def _input_image(model: Model) -> str:
+    return "Fluorescence" if model.card.kind == "segmenter" else "Bright-field"
+
+
 def _normalisation_text(model: Model) -> str:
     kind = model.card.normalisation.input.kind.replace("_", " and ")
-    return f"offset and scale by {kind} of the movie, at the pixel size of the axes"
+    text = f"offset and scale by {kind} of the movie, at the pixel size of the axes"
+    gain = (getattr(model.card, "segmentation", None) or {}).get("asinh_gain")
+    return f"{text}; then asinh({gain:g} x) / asinh({gain:g})" if gain else text
 
 
 def _documentation(model: Model) -> str:

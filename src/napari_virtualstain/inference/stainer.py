@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..axes import check_positive
 from ..data import FittedNormalisation
-from ..errors import InputError
+from ..errors import InputError, ModelError
 from ..models import Inputs, Model, default_model, load_model
 from .augmentation import turned, turned_back, ways
 from .cleaning import fill_planes
@@ -143,8 +143,12 @@ class Stainer:
         asked = self.settings.test_time_augmentation
         if asked is not None:
             return asked
-        card: dict[str, Any] = getattr(self.model.card, "inference", None) or {}
-        return bool(card.get("test_time_augmentation", False))
+        return bool(self._on_card.get("test_time_augmentation", False))
+
+    @property
+    def _on_card(self) -> dict[str, Any]:
+        """What the model's card says about inference."""
+        return getattr(self.model.card, "inference", None) or {}
 
     @property
     def knows_uncertainty(self) -> bool:
@@ -283,8 +287,7 @@ class Stainer:
         fluorescence = output.invert(view.from_model(mean))
         if deviation is None:
             return StainedPlane(fluorescence)
-        card: dict[str, Any] = getattr(self.model.card, "inference", None) or {}
-        factor = float(card.get("uncertainty_factor", 1.0)) * output.scale
+        factor = float(self._on_card.get("uncertainty_factor", 1.0)) * output.scale
         # interpolation overshoots beside steep edges, and a deviation is never negative
         uncertainty = np.maximum(view.from_model(deviation), 0.0) * np.float32(factor)
         return StainedPlane(fluorescence, uncertainty)
@@ -300,8 +303,6 @@ def as_generator(model: Any) -> Model:
     """
     if isinstance(model, Model):
         if model.card.kind != "generator":
-            from ..errors import ModelError
-
             raise ModelError(
                 f"{model.name!r} is a {model.card.kind}, but staining needs a generator."
             )
