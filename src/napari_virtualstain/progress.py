@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from .errors import CancelledError
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,23 @@ class CancelToken:
         """Raise :class:`CancelledError` if somebody asked the work to stop."""
         if self._event.is_set():
             raise CancelledError("Cancelled. What was finished by then has been kept.")
+
+
+def watched(items: Iterable[_Item], cancel: CancelToken | None) -> Iterator[_Item]:
+    """Yield the items, looking at the token before each.
+
+    Examples
+    --------
+    >>> token = CancelToken()
+    >>> for item in watched([1, 2], token):
+    ...     token.cancel()
+    Traceback (most recent call last):
+    napari_virtualstain.errors.CancelledError: Cancelled. ...
+    """
+    for item in items:
+        if cancel is not None:
+            cancel.raise_if_cancelled()
+        yield item
 
 
 @dataclass(slots=True)

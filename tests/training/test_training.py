@@ -437,3 +437,27 @@ def test_frames_smaller_than_the_crop_are_used_with_a_note(
     events = list(train_events(make_pairs(size=27), config, output=output))
     assert events[0].crop_size == 26
     assert any("26 px are used" in e.message for e in events if isinstance(e, TrainingWarning))
+
+
+def test_preparing_looks_at_the_token_at_each_image(config: TrainingConfig) -> None:
+    class Patience(CancelToken):
+        """Cancels itself when it has been looked at so often."""
+
+        def __init__(self, looks: int) -> None:
+            super().__init__()
+            self.looks = looks
+
+        def raise_if_cancelled(self) -> None:
+            self.looks -= 1
+            if self.looks == 0:
+                self.cancel()
+            super().raise_if_cancelled()
+
+    pairs = make_pairs(8)
+    whole = Patience(10**9)
+    prepare(pairs, config, stride=2, cancel=whole)
+    looks = 10**9 - whole.looks
+    assert looks > 8 * len(pairs)
+    for stop in range(1, looks, len(pairs)):
+        with pytest.raises(CancelledError):
+            prepare(pairs, config, stride=2, cancel=Patience(stop))

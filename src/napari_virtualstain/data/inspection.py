@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..progress import CancelToken, watched
 from .correlative_pairs import CorrelativePairs, check_shapes
 from .foreground import foreground_mask, window_fractions
 
@@ -45,6 +46,7 @@ def inspect_pairs(
     crop_size: int = 256,
     min_foreground: float = 0.0,
     bad_pairs: Literal["stop", "drop"] = "stop",
+    cancel: CancelToken | None = None,
 ) -> Inspection:
     """Return the usable pairs with warnings, or say why they cannot train.
 
@@ -58,6 +60,8 @@ def inspect_pairs(
         Smallest foreground fraction of a crop.
     bad_pairs : {"stop", "drop"}
         Whether constant, empty or saturated pairs stop everything or are left out.
+    cancel : CancelToken, optional
+        Looked at before each image.
 
     Raises
     ------
@@ -78,14 +82,14 @@ def inspect_pairs(
     check_shapes(pairs)
     _check_bit_depth(pairs)
     _check_size(pairs)
-    kept, warnings = _without_bad(pairs, bad_pairs)
+    kept, warnings = _without_bad(pairs, bad_pairs, cancel)
     if len(kept) < 2:
         raise InputError(
             f"Only {len(kept)} usable pair is there; training needs at least two, one of them to "
             "judge by. Add pairs, best of other cells."
         )
-    warnings += _saturation_warnings(kept)
-    foreground = _foreground(kept, crop_size, min_foreground)
+    warnings += _saturation_warnings(kept, cancel)
+    foreground = _foreground(kept, crop_size, min_foreground, cancel)
     return Inspection(kept, tuple(warnings), foreground)
 
 
@@ -113,11 +117,11 @@ def _check_size(pairs: CorrelativePairs) -> None:
 
 
 def _without_bad(
-    pairs: CorrelativePairs, bad_pairs: Literal["stop", "drop"]
+    pairs: CorrelativePairs, bad_pairs: Literal["stop", "drop"], cancel: CancelToken | None
 ) -> tuple[CorrelativePairs, list[str]]:
     problems = {
         index: problem
-        for index in range(len(pairs))
+        for index in watched(range(len(pairs)), cancel)
         if (problem := _problem(pairs.bright_field[index], pairs.fluorescence[index]))
     }
     if not problems:
@@ -167,13 +171,15 @@ def _saturated_share(image: NDArray[np.generic]) -> float:
     return share if len(levels) > 16 and counts[-1] > 5 * counts[-9:-1].max() else 0.0
 
 
-def _saturation_warnings(pairs: CorrelativePairs) -> list[str]:
+def _saturation_warnings(pairs: CorrelativePairs, cancel: CancelToken | None) -> list[str]:
     warnings = []
     for what, images in (
         ("bright-field", pairs.bright_field),
         ("fluorescence", pairs.fluorescence),
     ):
-        affected = [s for s in map(_saturated_share, images) if s > _SATURATED_WARNING]
+        affected = [
+            s for s in map(_saturated_share, watched(images, cancel)) if s > _SATURATED_WARNING
+        ]
         if affected:
             warnings.append(
                 f"{len(affected)} {what} images are saturated in up to {max(affected):.1%} of "
@@ -182,8 +188,10 @@ def _saturation_warnings(pairs: CorrelativePairs) -> list[str]:
     return warnings
 
 
-def _foreground(pairs: CorrelativePairs, crop_size: int, least: float) -> dict[str, Any]:
-    fractions = _crop_fractions(pairs.fluorescence, crop_size)
+def _foreground(
+    pairs: CorrelativePairs, crop_size: int, least: float, cancel: CancelToken | None
+) -> dict[str, Any]:
+    fractions = _crop_fractions(watched(pairs.fluorescence, cancel), crop_size)
     passing = float((fractions >= least).mean())
     if passing == 0:
         raise InputError(
@@ -199,7 +207,7 @@ def _foreground(pairs: CorrelativePairs, crop_size: int, least: float) -> dict[s
     }
 
 
-def _crop_fractions(images: Sequence[NDArray[np.generic]], crop_size: int) -> NDArray[np.float32]:
+def _crop_fractions(images: Iterable[NDArray[np.generic]], crop_size: int) -> NDArray[np.float32]:
     parts = []
     for image in images:
         size = min(crop_size, *image.shape)

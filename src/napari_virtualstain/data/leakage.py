@@ -20,6 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..progress import CancelToken, watched
+
 _WINDOW = 8
 _LEAST_ONE_IN = 61
 _MOST_ANCHORS = 400_000
@@ -48,13 +50,17 @@ class Overlap:
     share: float
 
 
-def find_overlaps(images: Sequence[NDArray[np.generic]]) -> list[Overlap]:
+def find_overlaps(
+    images: Sequence[NDArray[np.generic]], *, cancel: CancelToken | None = None
+) -> list[Overlap]:
     """Return all pairs of images that share pixels exactly.
 
     Parameters
     ----------
     images : sequence of ndarray of shape (Y, X)
         Any sizes; equal dtypes are compared.
+    cancel : CancelToken, optional
+        Looked at before each image.
 
     Examples
     --------
@@ -66,11 +72,11 @@ def find_overlaps(images: Sequence[NDArray[np.generic]]) -> list[Overlap]:
     buckets: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
     # sparser anchors for large data keep the work bounded; one modulus must serve all images
     one_in = max(_LEAST_ONE_IN, sum(image.size for image in images) // _MOST_ANCHORS)
-    for index, image in enumerate(images):
+    for index, image in enumerate(watched(images, cancel)):
         for value, y, x in _anchors(image, one_in):
             buckets[value].append((index, y, x))
     votes: Counter[tuple[int, int, int, int]] = Counter()
-    for places in buckets.values():
+    for places in watched(buckets.values(), cancel):
         # a window that is everywhere (an empty corner) says nothing about position
         if 1 < len(places) <= _LARGEST_BUCKET:
             _vote(places, votes)

@@ -17,11 +17,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft, ndimage
 
+from ..progress import CancelToken, watched
 from .correlative_pairs import CorrelativePairs
 from .foreground import middle
 
 _FloatImage = NDArray[np.float64]
 SIGNIFICANT = 6.0
+MOST_PAIRS, _FEWEST_PAIRS = 24, 6
+# as many as 32 crops of 256 x 256
+_ENOUGH_PIXELS = 2**21
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,11 @@ NO_SHIFT = Shift(0.0, 0.0, 0.0, 0)
 
 
 def measure_shift(
-    bright_field: Sequence[ArrayLike], fluorescence: Sequence[ArrayLike], *, search_px: int = 16
+    bright_field: Sequence[ArrayLike],
+    fluorescence: Sequence[ArrayLike],
+    *,
+    search_px: int = 16,
+    cancel: CancelToken | None = None,
 ) -> Shift:
     """Return the shift that all pairs have in common, to a fraction of a pixel.
 
@@ -68,6 +76,8 @@ def measure_shift(
         Pairs; each pair of one size.
     search_px : int
         Largest shift looked for along each axis.
+    cancel : CancelToken, optional
+        Looked at before each pair.
 
     Examples
     --------
@@ -81,7 +91,8 @@ def measure_shift(
     """
     total = np.zeros((2 * search_px + 1,) * 2)
     used = 0
-    for inputs, target in zip(bright_field, fluorescence, strict=True):
+    both = zip(bright_field, fluorescence, strict=True)
+    for inputs, target in watched(both, cancel):
         correlation = _correlation(
             np.asarray(inputs, np.float64), np.asarray(target, np.float64), search_px
         )
@@ -92,9 +103,15 @@ def measure_shift(
 
 
 def measure_shifts(
-    pairs: CorrelativePairs, *, search_px: int = 16, most_pairs: int = 24
+    pairs: CorrelativePairs,
+    *,
+    search_px: int = 16,
+    most_pairs: int = MOST_PAIRS,
+    cancel: CancelToken | None = None,
 ) -> dict[str, Shift]:
     """Return the shift of each group of pairs, from at most `most_pairs` of them.
+
+    Of large images fewer are looked at: what counts is the area.
 
     Examples
     --------
@@ -108,7 +125,7 @@ def measure_shifts(
         centre = members.planes // 2
         inputs = [middle(image[centre]) for image in members.bright_field]
         targets = [middle(image) for image in members.fluorescence]
-        shifts[group] = measure_shift(inputs, targets, search_px=search_px)
+        shifts[group] = measure_shift(inputs, targets, search_px=search_px, cancel=cancel)
     return shifts
 
 
@@ -118,6 +135,7 @@ def frame_shifts(
     *,
     search_px: int = 16,
     apart_px: float = 1.0,
+    cancel: CancelToken | None = None,
 ) -> tuple[Shift, ...]:
     """Return the shift of each pair: its own where the evidence suffices, else its group's.
 
@@ -132,6 +150,8 @@ def frame_shifts(
     apart_px : float
         A certain peak of one frame that is nearer to the group's shift than this is the
         group's, which rests on more frames.
+    cancel : CancelToken, optional
+        Looked at before each pair.
 
     Examples
     --------
@@ -141,9 +161,8 @@ def frame_shifts(
     2
     """
     found = []
-    for image, target, group in zip(
-        pairs.bright_field, pairs.fluorescence, pairs.groups, strict=True
-    ):
+    each = zip(pairs.bright_field, pairs.fluorescence, pairs.groups, strict=True)
+    for image, target, group in watched(each, cancel):
         common = shifts.get(group, NO_SHIFT)
         own = measure_shift([middle(image[len(image) // 2])], [middle(target)], search_px=search_px)
         far = np.hypot(own.dy - common.dy, own.dx - common.dx) >= apart_px
@@ -156,7 +175,8 @@ def frame_motion_notes(
     shifts: Mapping[str, Shift],
     *,
     tolerance_px: float = 2.0,
-    most_pairs: int = 24,
+    most_pairs: int = MOST_PAIRS,
+    cancel: CancelToken | None = None,
 ) -> tuple[str, ...]:
     """Return a warning for each group in which single frames are displaced otherwise.
 
@@ -173,7 +193,7 @@ def frame_motion_notes(
         common = shifts.get(group, NO_SHIFT)
         apart = [
             float(np.hypot(own.dy - common.dy, own.dx - common.dx))
-            for own in frame_shifts(members, shifts)
+            for own in frame_shifts(members, shifts, cancel=cancel)
         ]
         odd = [name for name, far in zip(members.names, apart, strict=True) if far > tolerance_px]
         if odd and common.is_certain and len(members) > 2:
@@ -192,6 +212,7 @@ def shift_map(
     *,
     blocks: int = 4,
     search_px: int = 12,
+    cancel: CancelToken | None = None,
 ) -> list[list[Shift]]:
     """Return the shift of each part of the field, summed over the pairs.
 
@@ -206,6 +227,8 @@ def shift_map(
         Number of blocks along each axis.
     search_px : int
         Largest shift looked for.
+    cancel : CancelToken, optional
+        Looked at before each part of a pair.
 
     Examples
     --------
@@ -224,7 +247,12 @@ def shift_map(
 
     return [
         [
-            measure_shift(part(bright_field, i, j), part(fluorescence, i, j), search_px=search_px)
+            measure_shift(
+                part(bright_field, i, j),
+                part(fluorescence, i, j),
+                search_px=search_px,
+                cancel=cancel,
+            )
             for j in range(blocks)
         ]
         for i in range(blocks)
@@ -249,7 +277,11 @@ def registration_notes(shifts: dict[str, Shift], *, tolerance_px: float = 2.0) -
 
 
 def local_motion_notes(
-    pairs: CorrelativePairs, *, tolerance_px: float = 3.0, most_pairs: int = 24
+    pairs: CorrelativePairs,
+    *,
+    tolerance_px: float = 3.0,
+    most_pairs: int = MOST_PAIRS,
+    cancel: CancelToken | None = None,
 ) -> tuple[str, ...]:
     """Return a warning for each group whose quarters are displaced differently.
 
@@ -270,7 +302,8 @@ def local_motion_notes(
         centre = members.planes // 2
         inputs = [middle(image[centre], 1024) for image in members.bright_field]
         targets = [middle(image, 1024) for image in members.fluorescence]
-        parts = [s for row in shift_map(inputs, targets, blocks=2) for s in row if s.is_certain]
+        quarters = shift_map(inputs, targets, blocks=2, cancel=cancel)
+        parts = [shift for row in quarters for shift in row if shift.is_certain]
         spread = max((np.hypot(a.dy - b.dy, a.dx - b.dx) for a in parts for b in parts), default=0)
         if spread > tolerance_px:
             notes.append(
@@ -282,8 +315,10 @@ def local_motion_notes(
 
 
 def _sampled(pairs: CorrelativePairs, group: str, most: int) -> CorrelativePairs:
-    """Return at most `most` pairs of a group, evenly spread."""
+    """Return at most `most` pairs of a group, evenly spread, and fewer of large images."""
     members = pairs.of_groups([group])
+    area = max(image.size for image in members.fluorescence)
+    most = min(most, max(_FEWEST_PAIRS, _ENOUGH_PIXELS // area))
     return members.subset(range(0, len(members), -(-len(members) // most)))
 
 

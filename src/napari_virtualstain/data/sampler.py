@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..progress import CancelToken, watched
 from .correlative_pairs import CorrelativePairs
 from .foreground import (
     foreground_mask,
@@ -57,9 +58,15 @@ class PreparedPair:
 
 
 def fit_maps(
-    images: Sequence[NDArray[np.generic]], movies: Sequence[str], rule: Normalisation
+    images: Sequence[NDArray[np.generic]],
+    movies: Sequence[str],
+    rule: Normalisation,
+    *,
+    cancel: CancelToken | None = None,
 ) -> list[FittedNormalisation]:
     """Return the normalisation of each image: one a movie, or one a frame by the rule's scope.
+
+    `cancel` is looked at before each fit.
 
     Examples
     --------
@@ -72,7 +79,7 @@ def fit_maps(
     members: dict[str, list[NDArray[np.generic]]] = {}
     for key, image in zip(keys, images, strict=True):
         members.setdefault(key, []).append(image)
-    fitted = {key: rule.fit(frames) for key, frames in members.items()}
+    fitted = {key: rule.fit(frames) for key, frames in watched(members.items(), cancel)}
     return [fitted[key] for key in keys]
 
 

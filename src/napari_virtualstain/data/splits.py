@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..progress import CancelToken
 from .correlative_pairs import CorrelativePairs
 from .leakage import Overlap, find_overlaps, merge_groups
 
@@ -63,6 +64,7 @@ def split_pairs(
     fraction: float = 0.2,
     allow_leakage: bool = False,
     seed: int = 0,
+    cancel: CancelToken | None = None,
 ) -> Split:
     """Return a split in which no group is on both sides.
 
@@ -79,6 +81,8 @@ def split_pairs(
         Whether a split with shared pixels is accepted; it is then marked as not independent.
     seed : int
         For the choice of groups.
+    cancel : CancelToken, optional
+        Looked at before each image.
 
     Raises
     ------
@@ -105,7 +109,8 @@ def split_pairs(
             "independent)."
         )
     # within one group there is nothing to tell apart
-    overlaps = find_overlaps(pairs.fluorescence) if len(pairs.group_names) > 1 else []
+    several = len(pairs.group_names) > 1
+    overlaps = find_overlaps(pairs.fluorescence, cancel=cancel) if several else []
     if validation_groups is not None:
         return _with_given_groups(pairs, validation_groups, overlaps, allow_leakage)
     merged = merge_groups(pairs.groups, overlaps)

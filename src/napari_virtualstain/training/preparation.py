@@ -119,6 +119,7 @@ def prepare(
         crop_size=crop_size,
         min_foreground=config.min_foreground,
         bad_pairs=config.bad_pairs,
+        cancel=cancel,
     )
     usable, warnings = inspection.pairs, list(inspection.warnings)
     split = split_pairs(
@@ -127,8 +128,9 @@ def prepare(
         fraction=config.validation_fraction,
         allow_leakage=config.allow_leakage,
         seed=config.seed,
+        cancel=cancel,
     )
-    usable, notes = _registered(usable, config)
+    usable, notes = _registered(usable, config, cancel)
     warnings += [*notes, *split.notes]
     if crop_size != config.crop_size:
         warnings.append(
@@ -174,22 +176,27 @@ def _with_margin(pairs: CorrelativePairs, crop_size: int, config: TrainingConfig
 
 
 def _registered(
-    pairs: CorrelativePairs, config: TrainingConfig
+    pairs: CorrelativePairs, config: TrainingConfig, cancel: CancelToken | None
 ) -> tuple[CorrelativePairs, tuple[str, ...]]:
-    shifts = measure_shifts(pairs)
-    moved = local_motion_notes(pairs)
+    shifts = measure_shifts(pairs, cancel=cancel)
+    moved = local_motion_notes(pairs, cancel=cancel)
     if not config.correct_registration:
-        apart = frame_motion_notes(pairs, shifts)
+        apart = frame_motion_notes(pairs, shifts, cancel=cancel)
         return pairs, (*registration_notes(shifts), *apart, *moved)
-    corrected = correct_shifts(pairs, frame_shifts(pairs, shifts))
+    corrected = correct_shifts(pairs, frame_shifts(pairs, shifts, cancel=cancel))
     return corrected, (*corrected.notes[len(pairs.notes) :], *moved)
 
 
 def _prepared_pairs(
     pairs: CorrelativePairs, config: TrainingConfig, cancel: CancelToken | None
 ) -> list[PreparedPair]:
-    input_maps = fit_maps(pairs.bright_field, pairs.movies, config.input_normalisation)
-    target_maps = fit_maps(pairs.fluorescence, pairs.movies, config.target_normalisation)
+    input_maps, target_maps = (
+        fit_maps(images, pairs.movies, rule, cancel=cancel)
+        for images, rule in (
+            (pairs.bright_field, config.input_normalisation),
+            (pairs.fluorescence, config.target_normalisation),
+        )
+    )
     target_maps = _without_stretched_noise(target_maps)
     weights = _weight_maps(pairs.fluorescence, config, pairs.pixel_size_um, cancel)
     return [
