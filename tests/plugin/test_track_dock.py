@@ -69,6 +69,18 @@ def test_an_uncertainty_layer_gives_tracks_their_trust(widget: TrackWidget, wait
     assert features.groupby("track_id")["track_trust"].nunique().eq(1).all()
 
 
+def test_only_the_newest_result_is_visible(widget: TrackWidget, wait_for: Any, qtbot: Any) -> None:
+    """Two label layers on top of each other mix their colours."""
+    for _ in range(2):
+        widget.run_button.click()
+        wait_for(widget, "done")
+    layers = widget.viewer.layers
+    newest = ["cell [tracked mitochondria] [1]", "cell [tracks] [1]"]
+    qtbot.waitUntil(lambda: all(layers[name].visible for name in newest), timeout=2000)
+    hidden = ["cell [mitochondria]", "cell [tracked mitochondria]", "cell [tracks]"]
+    assert not any(layers[name].visible for name in hidden)
+
+
 def test_colour_by_changes_the_layer_at_once(widget: TrackWidget, wait_for: Any) -> None:
     widget.run_button.click()
     wait_for(widget, "done")

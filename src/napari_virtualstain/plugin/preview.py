@@ -18,7 +18,7 @@ from .cleanup import Cleanup
 from .jobs import JobContext, JobRunner, Outcome, error_text
 from .layers import flat_geometry, geometry_of, has_layer, layer_name, provenance
 from .regions import visible_index
-from .shown import hide_stains, insert
+from .shown import hide_results, insert
 from .stain_job import StainRequest, display_limits, open_stainer
 
 _SETTLE_MS = 60
@@ -148,7 +148,7 @@ class LivePreview(QObject):
         layer = self._layer
         if layer is None or not has_layer(self._viewer, layer):
             before = self._viewer.layers.selection.active
-            self._hidden = hide_stains(self._viewer, self._name)
+            self._hidden = hide_results(self._viewer, self._name)
             made = Image(
                 plane,
                 name=name,

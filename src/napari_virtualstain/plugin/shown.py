@@ -11,7 +11,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QMainWindow
 
 from .background import collecting_later
-from .layers import has_layer, layer_name, provenance, provenance_of
+from .layers import base_name, has_layer, layer_name, provenance, provenance_of
 from .segment_job import Cut, SegmentRequest
 from .segment_job import Started as SegmentStarted
 from .stain_job import StainRequest
@@ -94,21 +94,21 @@ def add_stain_layer(
         **geometry,
     )
     if started.kind == "fluorescence":
-        hide_stains(viewer, name)
+        hide_results(viewer, name)
     return insert(viewer, layer)
 
 
-def hide_stains(viewer: Any, source: str) -> list[Any]:
-    """Hide the stains of `source` that are visible, and return them.
+def hide_results(viewer: Any, source: str, step: str = "stain") -> list[Any]:
+    """Hide the visible results of a step on `source`, and return them.
 
-    They add up with what is shown next, and mitochondria would look twice as bright.
+    They mix with what is shown next: stains would look twice as bright, labels lose colour.
     """
     shown = [
         layer
         for layer in viewer.layers
         if layer.visible
-        and provenance_of(layer).get("step") == "stain"
-        and provenance_of(layer).get("source") == source
+        and provenance_of(layer).get("step") == step
+        and base_name(str(provenance_of(layer).get("source"))) == base_name(source)
     ]
     for layer in shown:
         layer.visible = False
@@ -124,6 +124,7 @@ def add_labels_layer(
     geometry: Geometry,
 ) -> Any:
     """Add the layer of labels and return it."""
+    hide_results(viewer, name, "segment")
     settings = {
         "model": request.model,
         "pixel_size_um": request.pixel_size_um,
@@ -166,6 +167,7 @@ def add_relabelled_layer(
         opacity=0.5,
         **geometry,
     )
+    hide_results(viewer, name, "relabel")
     if tracked is not None:
         tracked.visible = False
     return insert(viewer, layer)
@@ -180,6 +182,7 @@ def add_tracks_layer(
     colour: str = "identity",
 ) -> Any:
     """Add the layer of the tracks and return it."""
+    hide_results(viewer, name, "track")
     column, colormap = COLOUR_BY[colour]
     layer = Tracks(
         result.data,

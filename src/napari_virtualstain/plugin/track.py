@@ -58,14 +58,12 @@ class TrackWidget(StepWidget):
         add_row(form, "Interval", self.interval, "Seconds from frame to frame", name="interval")
         self.sampling_note = note(name="sampling_note")
         form.addRow(self.sampling_note)
-        self.radius = NumberBox(
-            0, 0, 1000, step=0.1, decimals=2, suffix=" µm", special="from the movie"
-        )
+        self.radius = NumberBox(0, 0, 1000, step=0.1, decimals=2, suffix=" µm", special="automatic")
         add_row(
             form,
             "Farthest step",
             self.radius,
-            "How far a mitochondrion goes at most from frame to frame",
+            "How far a mitochondrion goes at most from frame to frame; automatic: as in this movie",
             name="search_radius",
         )
         self.gap = NumberBox(6, 0, 1e6, step=1, decimals=2, suffix=" s")
@@ -76,14 +74,13 @@ class TrackWidget(StepWidget):
             "How long a mitochondrion may be out of sight and still keep its number",
             name="max_gap",
         )
-        self.shortest = NumberBox(
-            0, 0, 1e6, step=1, decimals=2, suffix=" s", special="from the movie"
-        )
+        self.shortest = NumberBox(0, 0, 1e6, step=1, decimals=2, suffix=" s", special="automatic")
         add_row(
             form,
             "Shortest track",
             self.shortest,
-            "Tracks seen for a shorter time are left out as false alarms",
+            "Tracks seen for a shorter time are left out as false alarms; automatic: by the length "
+            "of the movie",
             name="min_length",
         )
         own = [("extended", "extended"), ("as in the paper", "paper"), ("trackpy", "trackpy")]

@@ -18,7 +18,7 @@ from .model_choice import ModelChoice, scores_text
 from .planes_choice import PlanesChoice
 from .preferences import preferences
 from .regions import rectangles_on, visible_index
-from .shown import hide_stains, insert
+from .shown import hide_results, insert
 from .stain import is_movie
 from .stain_job import display_limits
 from .step import StepWidget
@@ -159,7 +159,7 @@ class TrainWidget(StepWidget):
             **shifted(self._geometry, (*index, 0, 0)),
         )
         if compared.kind == "after":
-            hide_stains(self.viewer, self._source)
+            hide_results(self.viewer, self._source)
         insert(self.viewer, layer)
 
     def on_result(self, value: Any) -> str:
