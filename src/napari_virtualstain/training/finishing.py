@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from torch import nn
 from ..data import PreparedPair
 from ..inference import TiledNetwork
 from ..losses import LossConfig
-from ..metrics import compare, evaluate, summarise
+from ..metrics import compare, evaluate, summarise, write_report
 from ..models import Architecture, CardNormalisation, ModelCard
 from ..progress import CancelToken
 from .config import TrainingConfig
@@ -89,6 +90,26 @@ class HeldOut:
         before = evaluate(self.images_of(start, cancel), self.fluorescence, **settings)
         before.insert(0, "method", STARTING_MODEL)
         return pd.concat([table, before], ignore_index=True)
+
+    def report(
+        self, folder: Path, title: str, warnings: Sequence[str], cancel: CancelToken | None = None
+    ) -> Path:
+        """Write a page of the judged images into `folder`, and return the folder."""
+        write_report(
+            folder,
+            self.virtual,
+            self.fluorescence,
+            bright_field=self.bright_field,
+            data_range=self.data_range,
+            pixel_size_um=self.pixel_size_um,
+            names=self.names,
+            groups=self.groups,
+            title=title,
+            warnings=warnings,
+            overwrite=True,
+            cancel=cancel,
+        )
+        return folder
 
 
 def _judged(prepared: PreparedTraining) -> list[int]:

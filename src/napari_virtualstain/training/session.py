@@ -13,15 +13,14 @@ from torch.utils.data import DataLoader
 
 from ..data import CropBatches, TensorBatch
 from ..errors import CancelledError, TrainingError
-from ..metrics import write_report
 from ..models import read_card, save_model
 from ..progress import CancelToken
 from .augment import augment
+from .best_weights import BestWeights, monitored
 from .checkpoint import fingerprint, leave_checkpoint, load_checkpoint, save_checkpoint
 from .config import TrainingConfig
 from .device import Compute
 from .events import (
-    Preview,
     StepFinished,
     TrainingEvent,
     TrainingFinished,
@@ -37,7 +36,7 @@ from .parallel import Processes, cancelled_anywhere
 from .places import Places
 from .preparation import PreparedTraining
 from .trainer import Trainer
-from .validation import quick_scores, spread_out
+from .validation import preview, quick_scores, spread_out
 
 _NO_SCORE = (
     "No score for new cells is given: the held-out images are not independent of those that "
@@ -81,13 +80,7 @@ class Session:
         self.warnings: list[str] = []
         self._data = fingerprint(prepared.pairs)
         self._start_model = deepcopy(trainer.averaged) if config.init else None
-        self._best: dict[str, Any] = {
-            "score": None,
-            "step": 0,
-            "weights": None,
-            "waited": 0,
-            "looked": None,
-        }
+        self._best = BestWeights()
         self._seconds_before = 0.0
         self._planned = trainer.steps
         self._pacing = None if config.minutes is None else Pacing(60 * config.minutes)
@@ -100,7 +93,7 @@ class Session:
             return False
         self.trainer.load_state_dict(state["trainer"])
         self.history.rows = list(state["history"])
-        self._best = state["best"]
+        self._best = BestWeights(**state["best"])
         self._seconds_before = float(state["seconds"])
         return True
 
@@ -186,7 +179,7 @@ class Session:
     def _is_validation_due(self) -> bool:
         """Whether held-out images are to be looked at now; also after a cancelled look."""
         step, steps = self.trainer.step, self.trainer.steps
-        if self._best["looked"] == step:
+        if self._best.looked == step:
             return False
         if step == 0:
             return bool(self.config.init) and self.config.keeps_best
@@ -236,47 +229,19 @@ class Session:
         )
         self.history.add(step, **{f"validation_{name}": v for name, v in scores.items()})
         self.history.write()
-        best = self._note_best(step, scores)
+        kept = self.trainer.averaged if self.config.keeps_best else None
+        best = self._best.note(step, monitored(self.config.monitor, scores), kept)
         middle = len(chosen) // 2
-        yield Validated(step, scores, best, self._preview(chosen[middle], images[middle]))
+        yield Validated(step, scores, best, preview(self.prepared, chosen[middle], images[middle]))
         if all(float(image.std()) < 1e-6 for image in images):
             yield self._warn(
                 f"At step {step} the network answers every image with one constant. If this "
                 "lasts, lower the learning rate or change the loss."
             )
 
-    def _preview(self, index: int, image: Any) -> Preview:
-        pair = self.prepared.validation[index]
-        height, width = image.shape
-        top = (pair.fluorescence.shape[0] - height) // 2
-        left = (pair.fluorescence.shape[1] - width) // 2
-        part = (slice(top, top + height), slice(left, left + width))
-        centre = len(pair.bright_field) // 2
-        return Preview(
-            name=self.prepared.pairs.names[self.prepared.split.validation[index]],
-            bright_field=pair.bright_field[centre][part].astype("float32"),
-            fluorescence=pair.fluorescence[part].astype("float32"),
-            virtual=self.prepared.typical_maps()[1].invert(image),
-        )
-
-    def _note_best(self, step: int, scores: dict[str, float]) -> bool:
-        self._best["looked"] = step
-        monitor = self.config.monitor
-        value = {
-            "loss": -scores["loss"],
-            "correlations": (scores["pearson"] + scores["bandpass_pearson"]) / 2,
-        }.get(monitor, scores.get(monitor, 0.0))
-        if self._best["score"] is not None and value <= self._best["score"]:
-            self._best["waited"] += 1
-            return False
-        self._best |= {"score": value, "step": step, "waited": 0}
-        if self.config.keeps_best:
-            self._best["weights"] = deepcopy(self.trainer.averaged.state_dict())
-        return True
-
     def _is_exhausted(self) -> bool:
         patience = self.config.patience
-        done = patience is not None and self._best["waited"] >= patience
+        done = patience is not None and self._best.waited >= patience
         return self.group.agree(done, self.compute.device)
 
     def _keep(self, write: Callable[[Path, dict[str, Any]], None] = save_checkpoint) -> None:
@@ -290,7 +255,7 @@ class Session:
                 "data": self._data,
                 "trainer": self.trainer.state_dict(),
                 "history": self.history.rows,
-                "best": self._best,
+                "best": self._best.state(),
                 "seconds": self.seconds,
             },
         )
@@ -302,9 +267,9 @@ class Session:
 
     def _finish(self) -> Iterator[TrainingEvent]:
         early = self.trainer.step < self.trainer.steps
-        if self._best["weights"] is not None:
-            self.trainer.averaged.load_state_dict(self._best["weights"])
-            if self._best["step"] == 0:
+        if self._best.weights is not None:
+            self.trainer.averaged.load_state_dict(self._best.weights)
+            if self._best.step == 0:
                 yield self._warn(
                     f"Fine-tuning made nothing better on the held-out images: the weights are "
                     f"those of {self.config.init!r}. More pairs or fewer trainable parts may help."
@@ -322,7 +287,10 @@ class Session:
         )
         path = save_model(self.places.model, self.trainer.averaged, card, overwrite=True)
         self.history.write()
-        report = self._report(held)
+        report = None
+        if held is not None and self.config.report:
+            title = f"{self.config.name}: held-out cells"
+            report = held.report(self.places.report, title, self.warnings, self.cancel)
         self.places.checkpoint.unlink(missing_ok=True)
         yield TrainingFinished(
             TrainingResult(
@@ -346,7 +314,7 @@ class Session:
         return {
             "judged_on": list(self.prepared.split.validation_groups),
             "independent": self.prepared.split.independent,
-            "chosen_on_the_same_images": self._best["weights"] is not None,
+            "chosen_on_the_same_images": self._best.weights is not None,
             "images": len(held.names),
         }
 
@@ -357,7 +325,7 @@ class Session:
             "steps": self.trainer.step,
             "steps_planned": self.trainer.steps,
             "stopped_early": early,
-            "best_step": self._best["step"] if self._best["weights"] is not None else None,
+            "best_step": self._best.step if self._best.weights is not None else None,
             "seconds": round(self.seconds, 1),
             "device": str(self.compute.device),
             "precision": self.compute.precision,
@@ -365,25 +333,6 @@ class Session:
             "crop_size": self.prepared.crop_size,
             "warnings": list(self.warnings),
         }
-
-    def _report(self, held: HeldOut | None) -> Any:
-        if held is None or not self.config.report:
-            return None
-        write_report(
-            self.places.report,
-            held.virtual,
-            held.fluorescence,
-            bright_field=held.bright_field,
-            data_range=held.data_range,
-            pixel_size_um=held.pixel_size_um,
-            names=held.names,
-            groups=held.groups,
-            title=f"{self.config.name}: held-out cells",
-            warnings=self.warnings,
-            overwrite=True,
-            cancel=self.cancel,
-        )
-        return self.places.report
 
     def _diverged(self, error: TrainingError) -> TrainingError:
         """Save the averaged weights, which only good steps have reached, and say so."""

@@ -13,6 +13,8 @@ from ..data import PreparedPair
 from ..metrics import bandpass_pearson, pearson
 from ..progress import CancelToken
 from .device import Compute
+from .events import Preview
+from .preparation import PreparedTraining
 
 _LARGEST_WHILE_TRAINING = 320
 
@@ -77,6 +79,32 @@ def quick_scores(
     means = np.nan_to_num(np.array(rows, dtype=float)).mean(0)
     names = ("loss", "pearson", "bandpass_pearson")
     return {name: float(value) for name, value in zip(names, means, strict=True)}, images
+
+
+def preview(prepared: PreparedTraining, index: int, image: NDArray[np.float32]) -> Preview:
+    """Return a held-out image beside its truth, in the units of the data.
+
+    Parameters
+    ----------
+    prepared : PreparedTraining
+        The data.
+    index : int
+        Which of its held-out pairs.
+    image : ndarray of shape (Y, X)
+        What the network made of the middle of it, normalised.
+    """
+    pair = prepared.validation[index]
+    height, width = image.shape
+    top = (pair.fluorescence.shape[0] - height) // 2
+    left = (pair.fluorescence.shape[1] - width) // 2
+    part = (slice(top, top + height), slice(left, left + width))
+    centre = len(pair.bright_field) // 2
+    return Preview(
+        name=prepared.pairs.names[prepared.split.validation[index]],
+        bright_field=pair.bright_field[centre][part].astype("float32"),
+        fluorescence=pair.fluorescence[part].astype("float32"),
+        virtual=prepared.typical_maps()[1].invert(image),
+    )
 
 
 def spread_out(count: int, most: int) -> list[int]:
