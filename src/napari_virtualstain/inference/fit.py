@@ -19,7 +19,7 @@ from ..data import deviations, feature_shifts, image_statistics
 from ..io import Stack
 from ..models import Inputs, ModelCard
 from .cleaning import fill_non_finite
-from .planes import PlaneSource, as_image, image_axes
+from .planes import PlaneSource, as_image, image_axes, spread_evenly
 from .resampling import resample, resampled_shape
 from .stainer import as_generator
 
@@ -126,8 +126,8 @@ def assess_fit(
         pixel_size_um = image.pixel_size_um
     given = check_positive(pixel_size_um, "pixel size", "µm")
     source = PlaneSource(array, image_axes(image, array.ndim, axes), Inputs())
-    wanted = np.unique(np.linspace(0, len(source) - 1, min(most_frames, len(source))).round())
-    frames = [assess_frame(source.read(int(i))[0], card, given, int(i)) for i in wanted]
+    wanted = spread_evenly(most_frames, len(source))
+    frames = [assess_frame(source.read(i)[0], card, given, i) for i in wanted]
     return combine(frames, card, given)
 
 

@@ -114,6 +114,17 @@ def planes_of(array: Any, axes: str, inputs: Inputs, *, assumed: bool) -> PlaneS
     return PlaneSource(array, axes, inputs)
 
 
+def spread_evenly(count: int, length: int) -> list[int]:
+    """Return `count` of `length` indices, or all, from the first to the last.
+
+    Examples
+    --------
+    >>> spread_evenly(3, 9)
+    [0, 4, 8]
+    """
+    return [round(i) for i in np.linspace(0, length - 1, min(count, length)).tolist()]
+
+
 @dataclass(slots=True)
 class PlaneSource:
     """Planes of an image by their flat index over all axes but y and x.
@@ -182,11 +193,8 @@ class PlaneSource:
         return np.stack([self._plane(i) for i in self.neighbours(index)])
 
     def _plane(self, index: int) -> NDArray[Any]:
-        plane = (
-            self.array[tuple(np.unravel_index(index, self.leading))]
-            if self.leading
-            else (self.array)
-        )
+        place = np.unravel_index(index, self.leading) if self.leading else ()
+        plane = self.array[tuple(place)]
         if not is_lazy(plane):
             return np.asarray(plane)
         if index not in self._kept:
@@ -203,5 +211,4 @@ class PlaneSource:
         """Return `count` planes, or all, spread evenly over the image."""
         if self.whole is not None:
             return self.whole.sample(count)
-        wanted = np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).round())
-        return [self._plane(int(index)) for index in wanted]
+        return [self._plane(index) for index in spread_evenly(count, len(self))]

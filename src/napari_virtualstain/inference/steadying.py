@@ -17,7 +17,7 @@ from ..data import FittedNormalisation
 from ..errors import AxesError, InputError
 from ..models import Inputs
 from .add_on import AnyStainer
-from .planes import PlaneSource
+from .planes import PlaneSource, spread_evenly
 from .stainer import StainedPlane
 from .temporal import agreeing_difference, averaged_in_time, flicker_deviation
 
@@ -143,7 +143,7 @@ def steady_in_place(movie: NDArray[np.float32], axes: str, radius: int = 2) -> I
 def _limit(times: PlaneSource, stained: Callable[[int], NDArray[np.float32]]) -> float:
     triples = replace(times, inputs=Inputs(planes=3, axis="t"))
     inner = [i for i in range(len(times)) if len(set(triples.neighbours(i))) == 3]
-    chosen = np.unique(np.linspace(0, len(inner) - 1, _SAMPLED_TIMES).round().astype(int))
+    chosen = spread_evenly(_SAMPLED_TIMES, len(inner))
     deviations = [
         flicker_deviation(np.stack([stained(i) for i in triples.neighbours(inner[place])]))
         for place in chosen

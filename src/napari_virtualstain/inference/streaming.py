@@ -99,8 +99,8 @@ def stain_to_file(
     >>> stain_to_file(np.zeros((3, 20, 30)), out, model, device="cpu").name
     'stained.ome.tif'
     """
-    whole = as_stack(image, axes, pixel_size_um, frame_interval_s)
-    stack, positions = chosen_frames(whole, frames)
+    whole = _as_stack(image, axes, pixel_size_um, frame_interval_s)
+    stack, positions = _chosen_frames(whole, frames)
     for path in (out, uncertainty_out):
         if path is not None:
             check_output(path, overwrite=overwrite)
@@ -136,7 +136,7 @@ def stain_to_file(
     return Path(out)
 
 
-def as_stack(
+def _as_stack(
     image: ArrayLike | Stack,
     axes: str | None,
     pixel_size_um: float | None,
@@ -156,7 +156,7 @@ def as_stack(
     )
 
 
-def chosen_frames(
+def _chosen_frames(
     stack: Stack, frames: str | slice | Sequence[int] | None
 ) -> tuple[Stack, tuple[int, ...]]:
     """Return the stack of some frames, and which they are; none if nothing was chosen.
