@@ -55,7 +55,7 @@ def assemble(
             kin=kin,
         )
         linked = _with_joins(linked, chance)
-    keep = _long_enough(found, names, graph, config.min_length)
+    keep = _long_enough(found, names, kin, config.min_length)
     table = _table(linked, names)[keep]
     if config.fill_gaps and len(table):
         table = fill_gaps(table, found.frame_step)
@@ -86,20 +86,19 @@ def _with_joins(linked: Linking, chance: FloatArray) -> Linking:
 
 
 def _long_enough(
-    found: Detections, names: IntArray, graph: dict[int, list[int]], least: int | None
+    found: Detections, names: IntArray, kin: frozenset[int], least: int | None
 ) -> np.ndarray:
     """Return which detections are in tracks long enough to be believed.
 
     Without a `least`, single detections count as false alarms where the movie is long
-    enough to tell, unless they take part in a fission or fusion.
+    enough to tell, unless they are `kin`: take part in a fission or fusion.
     """
     if len(names) == 0:
         return np.zeros(0, bool)
     if least is None:
         least = 2 if len(np.unique(found.frame)) >= _FRAMES_TO_TELL else 1
     _, inverse, counts = np.unique(names, return_inverse=True, return_counts=True)
-    related = set(graph) | {parent for parents in graph.values() for parent in parents}
-    return np.asarray((counts[inverse] >= least) | np.isin(names, sorted(related)))
+    return np.asarray((counts[inverse] >= least) | np.isin(names, sorted(kin)))
 
 
 def _table(linked: Linking, names: IntArray) -> pd.DataFrame:

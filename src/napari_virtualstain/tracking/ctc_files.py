@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import ImageFileError, InputError
 from ..io import atomic_path, check_output
+from .detections import no_rows
 from .masks import measure_plane
 from .relabelling import keys_of, painted
 from .smoothing import fill_gaps
@@ -100,7 +101,7 @@ def read_ctc(
         if len(table):
             measured.append(table)
     columns = ["frame", "y_um", "x_um", "label", "area_um2"]
-    rows = pd.concat(measured, ignore_index=True)[columns] if measured else _no_rows(columns)
+    rows = pd.concat(measured, ignore_index=True)[columns] if measured else no_rows(columns)
     joined, graph = _join(_read_lineage(lineage))
     written: list[int] = rows.label.to_numpy(np.int64).tolist()
     rows["track_id"] = [joined.get(name, name) for name in written]
@@ -201,10 +202,6 @@ def _discs(tracks: Tracks, rows: pd.DataFrame | None) -> NDArray[np.uint16]:
 
 def _find(folder: Path, names: tuple[str, ...]) -> Path | None:
     return next((folder / name for name in names if (folder / name).exists()), None)
-
-
-def _no_rows(columns: list[str]) -> pd.DataFrame:
-    return pd.DataFrame({name: pd.Series(dtype=float) for name in columns})
 
 
 def _read_lineage(path: Path) -> dict[int, tuple[int, int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from numbers import Real
@@ -206,6 +207,11 @@ def _log(values: FloatArray) -> FloatArray:
         logs = np.log(values)
     good = np.isfinite(logs)
     return np.where(good, logs, np.median(logs[good]) if good.any() else 0.0)
+
+
+def no_rows(columns: Iterable[str] = REQUIRED) -> pd.DataFrame:
+    """Return a table of numbers without rows, of detections unless other `columns` are given."""
+    return pd.DataFrame({name: pd.Series(dtype=float) for name in columns})
 
 
 def check_scale(pixel_size_um: float, frame_interval_s: float) -> None:

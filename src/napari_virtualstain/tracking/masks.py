@@ -13,7 +13,7 @@ from ..errors import AxesError, InputError
 from ..progress import CancelToken, ProgressCallback, Reporter
 from .assembling import assemble
 from .config import TrackingConfig
-from .detections import Detections, check_scale, read_detections
+from .detections import Detections, check_scale, no_rows, read_detections
 from .overlap import MaskPixels
 from .pieces import link_pieces, with_pieces
 from .tracks import Tracks
@@ -68,7 +68,7 @@ def track(
     check_labels(labels, intensity)
     settings = config or TrackingConfig()
     report = Reporter(3 * len(labels), "frame", "tracking", progress, cancel)
-    measured, pixels = [empty_detections()], []
+    measured, pixels = [no_rows()], []
     for frame in range(len(labels)):
         image = None if intensity is None else np.asarray(intensity[frame])
         table, inside = measure_plane(np.asarray(labels[frame]), image, frame, pixel_size_um)
@@ -101,11 +101,6 @@ def _mask_pixels(
     at_border = np.bincount(owner[edge], minlength=len(found)) > 0
     place = found.position_um
     return MaskPixels(begin.astype(np.int64), rows, columns, place, pixel_size_um, at_border)
-
-
-def empty_detections() -> pd.DataFrame:
-    """Return a table of detections without rows."""
-    return pd.DataFrame({name: pd.Series(dtype=float) for name in ("frame", "y_um", "x_um")})
 
 
 def check_labels(labels: Any, intensity: Any | None = None) -> None:
@@ -149,7 +144,7 @@ def measure_plane(
     compact = compact.reshape(plane.shape)
     inside = values != 0
     if not inside.any():
-        return empty_detections(), np.zeros((0, 3), np.int32)
+        return no_rows(), np.zeros((0, 3), np.int32)
     index = np.flatnonzero(inside)
     counts = np.bincount(compact.ravel(), minlength=len(values))[index]
     rows, columns = np.indices(plane.shape)

@@ -20,7 +20,7 @@ from .config import TrackingConfig
 from .detections import Detections, IntArray, read_detections
 from .events import LinkedMovie, find_events
 from .linked import Linking
-from .linking import link_detections
+from .linking import in_order, link_detections
 from .lookahead import neighbours_in_track
 from .overlap import MaskPixels
 from .persistence import Flicker, lasting_events
@@ -90,10 +90,7 @@ def _objects(movie: LinkedMovie, flickers: list[Flicker]) -> IntArray:
     one, other = np.array(pairs, np.int64).reshape(-1, 2).T
     joins = coo_array((np.ones(len(one)), (one, other)), (len(names), len(names)))
     _, group = connected_components(joins, directed=False)
-    _, first, inverse = np.unique(group, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return np.asarray(rank[inverse])
+    return in_order(group) - 1
 
 
 def _members(names: IntArray) -> list[tuple[int, IntArray]]:

@@ -17,7 +17,7 @@ from ..axes import check_positive
 from ..errors import InputError
 from .confidence import LinkEvidence, quality
 from .config import TrackingConfig
-from .detections import Detections, check_scale, read_detections
+from .detections import Detections, check_scale, no_rows, read_detections
 from .extended import LinkModel, MixtureFollower
 from .noise import model_from_step, mutual_steps, spread_of, usable_step_um
 from .online import OnlineLinker
@@ -104,8 +104,7 @@ class LiveTracker:
     def tracks(self) -> Tracks:
         """Return the tracks so far."""
         columns = ["track_id", "frame", "y_um", "x_um", "label", "area_um2", "interpolated"]
-        empty = pd.DataFrame({name: pd.Series(dtype=float) for name in columns})
-        table = pd.concat(self._rows, ignore_index=True) if self._rows else empty
+        table = pd.concat(self._rows, ignore_index=True) if self._rows else no_rows(columns)
         if self.config.fill_gaps and len(table):
             table = fill_gaps(table, self._frame_step)
         return Tracks.from_table(
