@@ -9,8 +9,8 @@ Backwards, each fission is a fusion. Events count within 1 µm and 2 frames. IDF
 (within 0.5 µm); precision, recall and F1 of events over all movies together. ``--calibration``
 adds, for events of the same stated probability, the part that is true.
 
-The probability of an event was fitted to the seeds 0 to 27, 100 to 115, 200 to 209, 300 to 307 and
-600 to 605 of other rates and lengths; seeds from 40 to 99 were never looked at.
+The probability of an event was fitted to seeds 0 to 2, 20 to 27, 100 to 115, 200 to 209, 300 to
+307 and 600 to 605 of several rates and inputs; seeds from 40 to 99 were never looked at.
 """
 
 from __future__ import annotations
