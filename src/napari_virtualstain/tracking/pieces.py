@@ -90,7 +90,7 @@ def _objects(movie: LinkedMovie, flickers: list[Flicker]) -> IntArray:
     one, other = np.array(pairs, np.int64).reshape(-1, 2).T
     joins = coo_array((np.ones(len(one)), (one, other)), (len(names), len(names)))
     _, group = connected_components(joins, directed=False)
-    return in_order(group) - 1
+    return in_order(group.astype(np.int64)) - 1
 
 
 def _members(names: IntArray) -> list[tuple[int, IntArray]]:
