@@ -142,13 +142,30 @@ def test_a_z_stack_trains_with_the_planes_above_and_below_like_the_command(
     assert widget.planes.asked is None
 
 
-def test_a_chosen_number_of_planes_stays_while_the_layers_do(widget: TrainWidget) -> None:
+def test_the_second_rectangle_that_is_drawn_makes_training_possible(widget: TrainWidget) -> None:
+    widget.by.value = "region"
+    place = {"scale": (0.08, 0.08), "units": ("um", "um"), "axis_labels": ("y", "x")}
+    drawn = widget.viewer.add_shapes(None, ndim=2, name="cells", **place)
+    widget.shapes.value = drawn
+    drawn.add_rectangles([[0, 0], [30, 30]])
+    assert "1 region was drawn" in widget.run_button.toolTip()
+    drawn.add_rectangles([[30, 40], [60, 80]])
+    assert widget.run_button.isEnabled()
+    drawn.selected_data = {1}
+    drawn.remove_selected()
+    assert not widget.run_button.isEnabled()
+
+
+def test_what_was_chosen_stays_while_the_layers_do(widget: TrainWidget) -> None:
+    assert widget.pixel_size.value() == 0.08
     widget.fine_tune.setChecked(False)
     assert (widget.planes.asked, widget.planes.axis) == (1, "z")
     widget.planes.value = (3, "t")
+    widget.pixel_size.setValue(0.1)
     widget.name.setText("another")
     widget.by.value = "region"
     assert (widget.planes.asked, widget.planes.axis) == (3, "t")
+    assert widget.pixel_size.value() == 0.1
 
 
 def test_reasons_are_given_while_training_is_impossible(widget: TrainWidget) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from napari.layers import Image
 from qtpy.QtWidgets import QLineEdit
 
+from .cleanup import Cleanup
 from .controls import Choice, IntegerBox, NumberBox, add_row, check_box, new_form, note
 from .curve import TrainingCurve
 from .film import FilmStrip
@@ -36,13 +37,19 @@ class TrainWidget(StepWidget):
         super().__init__(napari_viewer)
         self._source = ""
         self._geometry: dict[str, Any] = {}
+        self._drawing = Cleanup()
+        self.cleanup.add(self._drawing.run)
         self._add_form(napari_viewer)
+        self._follow_drawing(self.shapes.value)
+        self.shapes.chosen.connect(self._follow_drawing)
+        self.bright_field.chosen.connect(self._on_bright_field)
         for choice in (self.bright_field, self.fluorescence, self.shapes):
             choice.chosen.connect(self._on_layers)
         self.by.currentIndexChanged.connect(lambda _index: self._on_layers())
         self.name.textChanged.connect(lambda _text: self._on_layers())
         self.fine_tune.toggled.connect(self._on_fine_tune)
         self.start_from.changed.connect(self._on_layers)
+        self._on_bright_field(self.bright_field.value)
         self._on_fine_tune(self.fine_tune.isChecked())
 
     def why_not(self) -> str | None:
@@ -243,12 +250,21 @@ class TrainWidget(StepWidget):
         self.start_from.set_wanted(checked)
         self._on_layers()
 
+    def _follow_drawing(self, layer: Any) -> None:
+        """Look again whenever a rectangle is drawn or deleted."""
+        self._drawing.run()
+        if layer is not None:
+            self._drawing.connect(layer.events.data, self._on_layers)
+
+    def _on_bright_field(self, layer: Any) -> None:
+        # on a new layer only: what was typed in must not be undone
+        if layer is not None and (size := sampling_of(layer).pixel_size_um):
+            self.pixel_size.setValue(size)
+
     def _on_layers(self, *_: Any) -> None:
         layer = self.bright_field.value
         start = self.start_from.card if self.fine_tune.isChecked() else None
         self.planes.follow({} if layer is None else sizes_of(layer), start)
-        if layer is not None and (size := sampling_of(layer).pixel_size_um):
-            self.pixel_size.setValue(size)
         self.runner.reset()
         self.render()
         if self.state.value == "idle" and self.why_not() is None:
