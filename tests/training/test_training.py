@@ -461,3 +461,15 @@ def test_preparing_looks_at_the_token_at_each_image(config: TrainingConfig) -> N
     for stop in range(1, looks, len(pairs)):
         with pytest.raises(CancelledError):
             prepare(pairs, config, stride=2, cancel=Patience(stop))
+
+
+def test_a_start_that_knows_the_held_out_images_is_told(
+    pairs: CorrelativePairs, config: TrainingConfig, output: Path, tmp_path: Path
+) -> None:
+    start = train(pairs, config.updated(validation_groups=("cell0",)), output=output).path
+    tuned = config.updated(init=str(start), validation_groups=("cell1",))
+    knew = train(pairs, tuned, output=tmp_path / "knew.safetensors")
+    assert any("2 of the 2 held-out images" in warning for warning in knew.warnings)
+    tuned = config.updated(init=str(start), validation_groups=("cell0",))
+    new = train(pairs, tuned, output=tmp_path / "new.safetensors")
+    assert not any("held-out images bear" in warning for warning in new.warnings)

@@ -117,6 +117,26 @@ def pixel_size_notes(prepared: PreparedTraining, config: TrainingConfig) -> tupl
     )
 
 
+def acquaintance_notes(prepared: PreparedTraining, config: TrainingConfig) -> tuple[str, ...]:
+    """Return a warning if the model to start from, or a teacher, trained on held-out images."""
+    from ..models import read_card
+
+    pairs = prepared.pairs
+    held_out = {(pairs.names[i], pairs.groups[i]) for i in prepared.split.validation}
+    notes = []
+    for model in filter(None, (config.init, *config.teachers)):
+        card = read_card(model)
+        names, groups = card.data.get("names", ()), card.split.get("train_groups", ())
+        seen = sum(name in names and group in groups for name, group in held_out)
+        if seen:
+            notes.append(
+                f"{seen} of the {len(held_out)} held-out images bear the names of images that "
+                f"trained {card.name!r}: if they are the same, the scores flatter. Judge on cells "
+                "that it has not seen."
+            )
+    return tuple(notes)
+
+
 def _refits(rule: Normalisation) -> bool:
     return rule.kind not in ("none", "fixed")
 

@@ -21,6 +21,7 @@ from .events import (
     TrainingResult,
 )
 from .networks import (
+    acquaintance_notes,
     discriminator_for,
     generator_for,
     match_units,
@@ -189,7 +190,7 @@ def _session(
     compute = compute_for(config)
     generator, architecture = generator_for(config)
     prepared = prepare(pairs, config, stride=int(getattr(generator, "stride", 1)), cancel=cancel)
-    notes = pixel_size_notes(prepared, config)
+    notes = (*pixel_size_notes(prepared, config), *acquaintance_notes(prepared, config))
     prepared = replace(prepared, warnings=(*prepared.warnings, *notes))
     match_units(generator, prepared, config)
     pixels = sum(pair.fluorescence.size for pair in prepared.train)
