@@ -188,6 +188,19 @@ def test_deleting_the_result_mid_run_stops_the_job(
     assert "cell [fluorescence]" not in widget.viewer.layers
 
 
+def test_a_pixel_size_that_was_typed_in_stays_with_another_model(
+    widget: StainWidget, viewer_model: Any
+) -> None:
+    assert widget.pixel_size.value() == 0.08
+    widget.pixel_size.setValue(0.1)
+    widget.model.value = "mito-h9c2"
+    assert widget.pixel_size.value() == 0.1
+    scale = {**SCALE, "scale": (2.0, 0.065, 0.065)}
+    other = viewer_model.add_image(np.zeros((3, 32, 32)), name="other bright-field", **scale)
+    widget.source.value = other
+    assert widget.pixel_size.value() == 0.065
+
+
 def test_a_missing_pixel_size_is_asked_for_in_words(qtbot: Any, viewer_model: Any) -> None:
     viewer_model.add_image(np.zeros((3, 32, 32)), name="plain")
     widget = StainWidget(viewer_model)

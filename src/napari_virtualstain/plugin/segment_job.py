@@ -127,7 +127,7 @@ class MapSegmenter:
         return self._maps[index]
 
 
-class AddonSegmenter:
+class AddOnSegmenter:
     """The same for a segmenter that another package added; it has no maps."""
 
     def __init__(self, request: SegmentRequest, cancel: CancelToken) -> None:
@@ -146,7 +146,7 @@ class AddonSegmenter:
         return np.asarray(found, np.int32)[self._window]
 
 
-PlaneSegmenter = MapSegmenter | AddonSegmenter
+PlaneSegmenter = MapSegmenter | AddOnSegmenter
 
 
 @dataclass(slots=True)
@@ -155,7 +155,7 @@ class Session:
 
     Attributes
     ----------
-    segmenter : MapSegmenter or AddonSegmenter
+    segmenter : MapSegmenter or AddOnSegmenter
         With its maps.
     region : Region
         The part of the source.
@@ -173,7 +173,7 @@ def segment_job(
 ) -> Generator[Started | tuple[int, ...], None, Session]:
     """Yield the indices of labelled planes, the visible one first; return the session."""
     context.progress(Progress(0, None, "frame", "loading the model"))
-    made = MapSegmenter if add_on_name(request.model) is None else AddonSegmenter
+    made = MapSegmenter if add_on_name(request.model) is None else AddOnSegmenter
     segmenter: PlaneSegmenter = made(request, context.cancel)
     chosen = request.preferences
     labels = allocate(

@@ -105,7 +105,11 @@ class StainWidget(StepWidget):
             "Micrometres a pixel of the layer",
             name="pixel_size",
         )
-        self.pixel_note = note(name="pixel_note")
+        self._filled_in = self.pixel_size.value()
+        self.pixel_note = note(
+            "The layer does not state its pixel size; the model's is assumed. Correct it here.",
+            name="pixel_note",
+        )
         form.addRow(self.pixel_note)
         self.region = RegionChoice(napari_viewer, form)
         self.add_choice(self.region.shapes)
@@ -261,6 +265,7 @@ class StainWidget(StepWidget):
     def _on_layer(self, layer: Any) -> None:
         # on a new layer only: the user's own choice of a model must not be undone
         self.model.suggest(fitting_model(layer))
+        self._filled_in = self.pixel_size.value()
         self._on_source()
 
     def _on_source(self, *_: Any) -> None:
@@ -269,15 +274,11 @@ class StainWidget(StepWidget):
         self.region.follow(layer)
         stated = sampling_of(layer).pixel_size_um if layer is not None else None
         assumed = card.pixel_size_um if card is not None else None
-        if stated:
-            self.pixel_size.setValue(stated)
-            self.pixel_note.setText("")
-        elif layer is not None:
-            self.pixel_size.setValue(assumed or 0.08)
-            self.pixel_note.setText(
-                "The layer does not state its pixel size; the model's is assumed. Correct it here."
-            )
-        self.pixel_note.setVisible(bool(self.pixel_note.text()))
+        # what was typed in stays when another model is chosen
+        if layer is not None and self.pixel_size.value() == self._filled_in:
+            self.pixel_size.setValue(stated or assumed or 0.08)
+            self._filled_in = self.pixel_size.value()
+        self.pixel_note.setVisible(layer is not None and not stated)
         self.compare.follow()
         self.preview.renew()
         self._refresh_state()

@@ -156,7 +156,7 @@ class PlaneStainer:
         return self.model.name, self.model.sha256
 
 
-class AddonStainer:
+class AddOnPlaneStainer:
     """The same for a generator that another package added."""
 
     at_once = 1
@@ -187,9 +187,9 @@ class AddonStainer:
 
 def open_stainer(
     request: StainRequest, cancel: CancelToken | None = None
-) -> PlaneStainer | AddonStainer:
+) -> PlaneStainer | AddOnPlaneStainer:
     """Return what stains the planes of `request`."""
-    made = PlaneStainer if add_on_name(request.model) is None else AddonStainer
+    made = PlaneStainer if add_on_name(request.model) is None else AddOnPlaneStainer
     return made(request, cancel)
 
 

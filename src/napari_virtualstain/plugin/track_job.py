@@ -83,7 +83,7 @@ def track_job(
     request: TrackRequest, context: JobContext
 ) -> Generator[Relabelled, None, TrackResult]:
     """Yield the labels that keep their number; return the tracks with their features."""
-    tracks = _addon_tracks(request) if request.tracker else _own_tracks(request, context)
+    tracks = _add_on_tracks(request) if request.tracker else _own_tracks(request, context)
     if request.uncertainty is not None and request.intensity is not None:
         tracks = _trusted(tracks, request)
     data, properties, graph = tracks.to_napari()
@@ -116,7 +116,7 @@ def _trusted(tracks: Any, request: TrackRequest) -> Any:
     return trusted(tracks, *(Stack(image, "tyx") for image in images))
 
 
-def _addon_tracks(request: TrackRequest) -> Any:
+def _add_on_tracks(request: TrackRequest) -> Any:
     """Return the tracks of a tracker that another package added."""
     from ..hooks import trackers
     from ..tracking import Tracks
