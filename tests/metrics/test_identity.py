@@ -130,3 +130,13 @@ def test_bad_tracks_get_a_plain_message() -> None:
         identity_scores(truth.assign(y_um=np.nan), truth)
     with pytest.raises(InputError, match="search radius is 0"):
         identity_scores(truth, truth, search_radius_um=0)
+
+
+def test_bad_events_get_a_plain_message() -> None:
+    events = pd.DataFrame({"kind": ["fission"], "frame": [3], "y_um": [1.0], "x_um": [1.0]})
+    with pytest.raises(InputError, match="reference events lack kind"):
+        event_scores(events, events.drop(columns="kind"))
+    with pytest.raises(InputError, match="search radius is 0"):
+        event_scores(events, events, search_radius_um=0)
+    with pytest.raises(InputError, match="tolerance is -1"):
+        event_scores(events, events, frame_tolerance=-1)

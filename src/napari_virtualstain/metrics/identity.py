@@ -19,6 +19,7 @@ from ..axes import check_positive
 from ..errors import InputError
 
 NEEDED = ("track_id", "frame", "y_um", "x_um")
+EVENTS_NEED = ("kind", "frame", "y_um", "x_um")
 # how much a match of the frame before outweighs any nearer candidate
 _KEEP = 1000.0
 
@@ -36,8 +37,9 @@ class _Clear:
 
     def count(self, truth: npt.NDArray[Any], tracks: npt.NDArray[Any], near: Distances) -> None:
         """Match one frame, keeping the matches of the frame before where they still hold."""
-        kept = np.array([[self.previous.get(int(t)) == int(p) for p in tracks] for t in truth])
-        weight = np.where(near >= 0.5, near + _KEEP * kept.reshape(near.shape), 0.0)
+        before = np.array([self.previous.get(int(t), -1) for t in truth], np.int64)
+        kept = before[:, None] == tracks[None, :]
+        weight = np.where(near >= 0.5, near + _KEEP * kept, 0.0)
         rows, columns = linear_sum_assignment(weight, maximize=True)
         good = weight[rows, columns] > 0
         self.previous = {
@@ -135,6 +137,11 @@ def event_scores(
         ``<kind>_precision``, ``<kind>_recall``, ``<kind>_f1`` and ``<kind>_count`` (true ones)
         of each kind; NaN where there is nothing to find or nothing was found.
 
+    Raises
+    ------
+    InputError
+        A column is missing, or the radius or the tolerance is impossible.
+
     Examples
     --------
     >>> import pandas as pd
@@ -142,10 +149,15 @@ def event_scores(
     >>> event_scores(truth.assign(frame=4), truth)["fission_f1"]
     1.0
     """
+    radius = check_positive(search_radius_um, "search radius", "µm") or 1.0
+    if frame_tolerance < 0:
+        raise InputError(f"The tolerance is {frame_tolerance} frames: expected 0 or more.")
+    for table, name in ((predicted, "predicted"), (reference, "reference")):
+        _check_columns(table, f"{name} events", EVENTS_NEED)
     scores: dict[str, float] = {}
     for kind in ("fission", "fusion"):
         found, true = (table[table["kind"] == kind] for table in (predicted, reference))
-        apart = cdist(found[["y_um", "x_um"]], true[["y_um", "x_um"]]) / search_radius_um
+        apart = cdist(found[["y_um", "x_um"]], true[["y_um", "x_um"]]) / radius
         late = np.abs(found["frame"].to_numpy()[:, None] - true["frame"].to_numpy()[None, :])
         weight = np.where((apart <= 1) & (late <= frame_tolerance), 2 - apart, 0.0)
         hits = int((weight[linear_sum_assignment(weight, maximize=True)] > 0).sum())
@@ -158,13 +170,17 @@ def event_scores(
     return scores
 
 
-def _check_tracks(table: pd.DataFrame, name: str) -> None:
-    missing = [column for column in NEEDED if column not in table]
+def _check_columns(table: pd.DataFrame, name: str, needed: tuple[str, ...]) -> None:
+    missing = [column for column in needed if column not in table]
     if missing:
         raise InputError(
-            f"The {name} tracks lack {', '.join(missing)}: expected the columns "
-            f"{', '.join(NEEDED)}; given {', '.join(map(str, table.columns))}."
+            f"The {name} lack {', '.join(missing)}: expected the columns "
+            f"{', '.join(needed)}; given {', '.join(map(str, table.columns)) or 'none'}."
         )
+
+
+def _check_tracks(table: pd.DataFrame, name: str) -> None:
+    _check_columns(table, f"{name} tracks", NEEDED)
     if not np.isfinite(table[list(NEEDED)].to_numpy(dtype=float)).all():
         raise InputError(f"The {name} tracks hold NaN or infinity: expected finite numbers.")
     twice = table[table.duplicated(["track_id", "frame"])]
