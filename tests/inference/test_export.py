@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -37,6 +38,18 @@ def test_bioimageio_package_passes_its_own_test(model, tmp_path) -> None:
     path = export_model(model, tmp_path / "model.zip")
     summary = core.test_description(path, expected_type="model")
     assert summary.status == "passed", summary.display()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of bioimageio.core and xarray about themselves
+def test_a_segmenter_of_many_maps_is_packed_with_their_names(make_model, tmp_path) -> None:
+    pytest.importorskip("bioimageio.core")
+    maps = ["foreground", *(f"same as the pixel at {i},{-i}" for i in range(1, 10))]
+    model = make_model(kind="segmenter", outputs=maps, segmentation={"asinh_gain": 5.0})
+    with zipfile.ZipFile(export_model(model, tmp_path / "model.zip")) as package:
+        told = package.read("README.md").decode()
+    assert ", ".join(maps) in told
+    assert "asinh(5 x)" in told
 
 
 def test_bad_exports_are_refused(model, tmp_path) -> None:

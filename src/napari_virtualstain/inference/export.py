@@ -29,6 +29,8 @@ from .prepared import fold_batch_norm
 from .receptive_field import network_halo, network_stride, smallest_input
 
 _LARGEST_DIFFERENCE = 1e-3
+_LONGEST_DESCRIPTION = 128
+_TASKS = {"generator": "virtual-staining", "segmenter": "segmentation"}
 
 
 def export_model(model: Model | str | Path, out: str | Path, *, overwrite: bool = False) -> Path:
@@ -181,7 +183,7 @@ def _description(model: Model, folder: Path) -> Any:
         ],
         license=spec.LicenseId("BSD-3-Clause"),
         documentation=spec.FileDescr(source=folder / "README.md"),
-        tags=["fluorescence", "mitochondria", "virtual-staining", "2d", "unet"],
+        tags=["fluorescence", "mitochondria", _TASKS[model.card.kind], "2d", "unet"],
         timestamp=spec.Datetime(datetime.now(UTC)),
         inputs=[_input(spec, model, folder, stride, low)],
         outputs=[_output(spec, model, folder, output.shape[1], halo)],
@@ -201,7 +203,7 @@ def _description(model: Model, folder: Path) -> Any:
 def _input(spec: Any, model: Model, folder: Path, stride: int, low: int) -> Any:
     return spec.InputTensorDescr(
         id=spec.TensorId("image"),
-        description=f"{_input_image(model)}, normalised: {_normalisation_text(model)}",
+        description=_brief(f"{_input_image(model)}, normalised: {_normalisation_text(model)}"),
         axes=[
             spec.BatchAxis(),
             spec.ChannelAxis(
@@ -226,7 +228,7 @@ def _input(spec: Any, model: Model, folder: Path, stride: int, low: int) -> Any:
 def _output(spec: Any, model: Model, folder: Path, channels: int, halo: int) -> Any:
     return spec.OutputTensorDescr(
         id=spec.TensorId("output"),
-        description="Channels: " + ", ".join(model.card.outputs),
+        description=_brief(_channels_text(model)),
         axes=[
             spec.BatchAxis(),
             spec.ChannelAxis(channel_names=[spec.Identifier(f"map{i}") for i in range(channels)]),
@@ -259,6 +261,21 @@ def _scale(model: Model) -> float:
     return float(round((model.card.pixel_size_um or 0.001) * 1000))
 
 
+def _brief(text: str) -> str:
+    """Return the text as short as the specification wants it; the documentation has it whole."""
+    return text if len(text) <= _LONGEST_DESCRIPTION else text[: _LONGEST_DESCRIPTION - 3] + "..."
+
+
+def _values_text(model: Model) -> str:
+    if model.card.kind == "segmenter":
+        return "as log odds"
+    return "normalised; `output * scale + offset` of the card's output normalisation gives units"
+
+
+def _channels_text(model: Model) -> str:
+    return "Channels: " + ", ".join(model.card.outputs)
+
+
 def _input_image(model: Model) -> str:
     return "Fluorescence" if model.card.kind == "segmenter" else "Bright-field"
 
@@ -274,8 +291,7 @@ def _documentation(model: Model) -> str:
     card = model.card.model_dump(mode="json")
     return (
         f"# {model.name}\n\n{model.card.description or 'A model of napari-virtualstain.'}\n\n"
-        f"Input: {_normalisation_text(model)}. The values of this network are normalised; "
-        "`output * scale + offset` of the card's output normalisation gives units.\n\n"
+        f"Input: {_normalisation_text(model)}. {_channels_text(model)}, {_values_text(model)}.\n\n"
         f"## Validation\n\nScores as on the card:\n\n```json\n"
         f"{json.dumps(card.get('scores', {}), indent=1)}\n```\n\n"
         f"## Card\n\n```json\n{json.dumps(card, indent=1)}\n```\n"
