@@ -94,7 +94,8 @@ def add_stain_layer(
         **geometry,
     )
     if started.kind == "fluorescence":
-        hide_results(viewer, name)
+        for step in ("stain", "train"):
+            hide_results(viewer, name, step)
     return insert(viewer, layer)
 
 

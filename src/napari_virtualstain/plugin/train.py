@@ -144,7 +144,7 @@ class TrainWidget(StepWidget):
                 shown = event.preview
                 self.pictures.show_pictures(
                     [shown.bright_field, shown.virtual, shown.fluorescence],
-                    ["bright-field", "virtual", "true"],
+                    ["input", "virtual", "true"],
                 )
             elif isinstance(event, Compared):
                 self._show_compared(event)
