@@ -1,6 +1,7 @@
 """Compare the tracker with its peers on the same corrupted detections.
 
-    python benchmarks/tracking_quality.py DATA [--seeds 2] [--trackers extended trackpy laptrack] [--sets ...]
+    python benchmarks/tracking_quality.py DATA [--seeds 2]
+        [--trackers extended trackpy laptrack] [--sets ...]
 
 DATA holds ``ssm_N100.csv.gz ssm_N400.csv.gz msm_directed_N300.csv.gz bcells.csv`` with the columns
 ``frame,x,y,track``. Every tracker gets the same detections (5 % missed, 2 % false, noise 0.3;
