@@ -62,6 +62,19 @@ def test_a_part_is_interpolated_as_in_the_whole_bit_for_bit(
     np.testing.assert_array_equal(alone, resampling.of_whole(plane)[:, down, across])
 
 
+def test_every_part_of_a_line_is_interpolated_as_in_the_whole() -> None:
+    """With 9 to 11 pixels some fall on others, and read less than those beside them."""
+    line = _frame(1, 36)
+    resampling = Resampling((1, 36), (1, 44))
+    whole = resampling.of_whole(line)
+    for start in range(44):
+        for stop in range(start + 1, 45):
+            part = Box(0, 1, start, stop)
+            read = resampling.reads(part)
+            alone = resampling.of_part(line[(..., *read.slices)], read, part)
+            np.testing.assert_array_equal(alone, whole[..., start:stop])
+
+
 @pytest.fixture(scope="module")
 def small(make_model):
     """A model that looks few pixels far, so that windows are much smaller than frames."""

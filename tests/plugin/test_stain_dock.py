@@ -96,7 +96,10 @@ def test_a_region_has_the_values_and_the_place_of_the_whole(
     )
 
 
-def test_a_region_is_that_of_the_whole_in_the_arithmetic_of_this_machine() -> None:
+@pytest.mark.parametrize("pixel_size_um", [0.08, 0.0655])
+def test_a_region_is_that_of_the_whole_in_the_arithmetic_of_this_machine(
+    pixel_size_um: float,
+) -> None:
     frame = np.random.default_rng(0).normal(100, 10, (160, 352)).astype(np.float32)
 
     def stained(*slices: slice) -> np.ndarray:
@@ -106,7 +109,7 @@ def test_a_region_is_that_of_the_whole_in_the_arithmetic_of_this_machine() -> No
             region=Region(slices),
             centre=(),
             model="mito-simulated",
-            pixel_size_um=0.08,
+            pixel_size_um=pixel_size_um,
             device="cpu",
             preferences=Preferences(threads=1),
         )

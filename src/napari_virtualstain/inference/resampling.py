@@ -146,10 +146,12 @@ def _taps(length: int, wanted: int, start: int, stop: int) -> tuple[Any, slice]:
     """Return the matrix that makes pixels start to stop of an axis, and what it is applied to."""
     whole = _matrix(length, wanted)
     first, last = whole.indptr[start], whole.indptr[stop]
-    low, high = int(whole.indices[first]), int(whole.indices[last - 1]) + 1
+    # not the first and the last: a pixel that falls on another reads that one alone
+    columns = whole.indices[first:last]
+    low, high = int(columns.min()), int(columns.max()) + 1
     part = (
         whole.data[first:last],
-        whole.indices[first:last] - low,
+        columns - low,
         whole.indptr[start : stop + 1] - first,
     )
     return sparse.csr_array(part, shape=(stop - start, high - low)), slice(low, high)
