@@ -95,9 +95,14 @@ class Choice(QComboBox):
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(11)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.view().setTextElideMode(_MIDDLE)
         for text, value in options:
             self.addItem(text, value)
+
+    def showPopup(self) -> None:
+        """Leave out the middle of long names in the list too."""
+        # not in __init__: Python, left with lists that never opened, crashed at its end
+        self.view().setTextElideMode(_MIDDLE)
+        super().showPopup()
 
     def paintEvent(self, event: Any) -> None:
         """Leave out the middle of a long name: the end tells one result from another."""
