@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from qtpy.QtWidgets import QFormLayout
+
 from .compare import CompareSlider
 from .controls import Choice, IntegerBox, NumberBox, add_row, check_box, new_form, note
 from .fit_light import fit_text
@@ -87,6 +89,18 @@ class StainWidget(StepWidget):
         self.warm_up = WarmUp(self)
         self.cleanup.add(self.warm_up.stop)
         form = new_form()
+        self._add_movie(napari_viewer, form)
+        self._add_computing(form)
+        self._add_comparison(napari_viewer, form)
+        self.form.addLayout(form)
+        self._add_boxes()
+        self.form.addStretch(1)
+        self.preview = LivePreview(napari_viewer, self._visible_request, self.say)
+        self.cleanup.add(self.preview.stop)
+        self._follow_changes()
+        self._on_layer(self.source.value)
+
+    def _add_movie(self, napari_viewer: Any, form: QFormLayout) -> None:
         self.source = self.add_choice(
             LayerChoice(
                 napari_viewer, is_movie, role="bright_field", nothing="load a bright-field movie"
@@ -113,6 +127,8 @@ class StainWidget(StepWidget):
         form.addRow(self.pixel_note)
         self.region = RegionChoice(napari_viewer, form)
         self.add_choice(self.region.shapes)
+
+    def _add_computing(self, form: QFormLayout) -> None:
         self.device = Choice(DEVICES)
         add_row(form, "Device", self.device, "Where the network runs", name="device")
         self.tile = IntegerBox(0, 0, 8192, suffix=" px", special="automatic")
@@ -124,12 +140,8 @@ class StainWidget(StepWidget):
             "Edge of the tiles; smaller ones need less memory and give the same result",
             name="tile",
         )
-        self.options = StainOptions()
-        self.preview_box = check_box(
-            "Live preview",
-            "Stain the frame that I look at while I scrub, with the settings above",
-            name="preview",
-        )
+
+    def _add_comparison(self, napari_viewer: Any, form: QFormLayout) -> None:
         self.true_layer = self.add_choice(
             LayerChoice(napari_viewer, is_movie, role="true_fluorescence", optional=True)
         )
@@ -138,13 +150,18 @@ class StainWidget(StepWidget):
             form, "True", self.true_layer, "True fluorescence to compare with", name="true_layer"
         )
         form.addRow("Compare", self.compare)
-        self.form.addLayout(form)
-        for box in self.options.boxes:
+
+    def _add_boxes(self) -> None:
+        self.options = StainOptions()
+        self.preview_box = check_box(
+            "Live preview",
+            "Stain the frame that I look at while I scrub, with the settings above",
+            name="preview",
+        )
+        for box in (*self.options.boxes, self.preview_box):
             self.form.addWidget(box)
-        self.form.addWidget(self.preview_box)
-        self.form.addStretch(1)
-        self.preview = LivePreview(napari_viewer, self._visible_request, self.say)
-        self.cleanup.add(self.preview.stop)
+
+    def _follow_changes(self) -> None:
         self.preview_box.toggled.connect(self._on_preview)
         for changed in (
             self.pixel_size.valueChanged,
@@ -155,12 +172,10 @@ class StainWidget(StepWidget):
             changed.connect(lambda _value: self.preview.renew())
         self.source.chosen.connect(self._on_layer)
         self.model.changed.connect(self._on_source)
-        for widget in (self.region.kind,):
-            widget.currentIndexChanged.connect(lambda _index: self._refresh_state())
+        self.region.kind.currentIndexChanged.connect(lambda _index: self._refresh_state())
         self.options.steady.toggled.connect(lambda _checked: self._refresh_state())
         for box in (self.region.first, self.region.last):
             box.valueChanged.connect(lambda _value: self._refresh_state())
-        self._on_layer(self.source.value)
 
     def why_not(self) -> str | None:
         """Return why nothing can be stained now."""

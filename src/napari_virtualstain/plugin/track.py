@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from qtpy.QtWidgets import QFormLayout
+
 from ..hooks import add_on_key, add_on_name, trackers
 from .controls import Choice, NumberBox, add_row, check_box, new_form, note
 from .jobs import JobContext, Work
@@ -29,7 +31,22 @@ class TrackWidget(StepWidget):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
+        self._tracks_layer: Any = None
+        self._request: TrackRequest | None = None
         form = new_form()
+        self._add_layers(napari_viewer, form)
+        self._add_sampling(form)
+        self._add_limits(form)
+        self._add_method(form)
+        self.form.addLayout(form)
+        self._add_boxes()
+        self.form.addStretch(1)
+        self.source.chosen.connect(self._on_source)
+        self.mode.currentIndexChanged.connect(self._on_mode)
+        self.colour.currentIndexChanged.connect(self._recolour)
+        self._on_source()
+
+    def _add_layers(self, napari_viewer: Any, form: QFormLayout) -> None:
         self.source = self.add_choice(
             LayerChoice(
                 napari_viewer, is_label_movie, role="mitochondria", nothing="segment a movie first"
@@ -52,12 +69,16 @@ class TrackWidget(StepWidget):
             "Fluorescence, real or virtual; helps to tell neighbours apart",
             name="intensity",
         )
+
+    def _add_sampling(self, form: QFormLayout) -> None:
         self.pixel_size = NumberBox(0.08, 0.001, 100, step=0.005, decimals=4, suffix=" µm")
         add_row(form, "Pixel size", self.pixel_size, "Micrometres a pixel", name="pixel_size")
         self.interval = NumberBox(1, 0.0001, 1e6, step=0.5, decimals=3, suffix=" s")
         add_row(form, "Interval", self.interval, "Seconds from frame to frame", name="interval")
         self.sampling_note = note(name="sampling_note")
         form.addRow(self.sampling_note)
+
+    def _add_limits(self, form: QFormLayout) -> None:
         self.radius = NumberBox(0, 0, 1000, step=0.1, decimals=2, suffix=" µm", special="automatic")
         add_row(
             form,
@@ -83,6 +104,8 @@ class TrackWidget(StepWidget):
             "of the movie",
             name="min_length",
         )
+
+    def _add_method(self, form: QFormLayout) -> None:
         own = [("extended", "extended"), ("as in the paper", "paper"), ("trackpy", "trackpy")]
         added = [(name, add_on_key(name)) for name in sorted(trackers())]
         self.mode = Choice([*own, *added])
@@ -96,6 +119,8 @@ class TrackWidget(StepWidget):
         )
         self.colour = Choice([(text, text) for text in COLOUR_BY])
         add_row(form, "Colour by", self.colour, "What the tracks' colour means", name="colour")
+
+    def _add_boxes(self) -> None:
         self.events_box = check_box(
             "Fission and fusion", "Join tracks that split and merge", checked=True, name="events"
         )
@@ -105,16 +130,8 @@ class TrackWidget(StepWidget):
             checked=True,
             name="relabel",
         )
-        self.form.addLayout(form)
         self.form.addWidget(self.events_box)
         self.form.addWidget(self.relabel_box)
-        self.form.addStretch(1)
-        self.source.chosen.connect(self._on_source)
-        self.mode.currentIndexChanged.connect(self._on_mode)
-        self.colour.currentIndexChanged.connect(self._recolour)
-        self._tracks_layer: Any = None
-        self._request: TrackRequest | None = None
-        self._on_source()
 
     def why_not(self) -> str | None:
         """Return why nothing can be tracked now."""
