@@ -121,6 +121,8 @@ def train(
     regions = [_region(text) for text in roi or []]
     groups = [part.strip() for text in validation_groups or [] for part in text.split(",")]
     with running_job() as job:
+        if folds and groups:
+            raise InputError("Both --folds and --validation-groups were given: expected one.")
         config = _config(
             preset,
             architecture=None if arch is None else {"name": arch, "arguments": {}},
@@ -156,8 +158,6 @@ def train(
             unmatched="ignore" if ignore_unmatched else "stop",
         )
         config = with_planes_of(config, pairs, reading)
-        if folds and groups:
-            raise InputError("Both --folds and --validation-groups were given: expected one.")
         how = {"output": out, "overwrite": overwrite, "resume": resume, "cancel": job.cancel}
         result = _result(job, _events(pairs, config, folds, **how))
         _say_result(job, result)

@@ -8,7 +8,7 @@ kept has seen all of them and carries these scores.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,7 +21,7 @@ from ..models import load_model, read_card, save_model
 from ..progress import CancelToken, ProgressCallback
 from .config import TrainingConfig
 from .events import FoldStarted, TrainingEvent, TrainingFinished, TrainingResult
-from .finishing import shared_settings, summarised
+from .finishing import listed_names, shared_settings, summarised
 from .networks import with_settings_of
 from .places import places_for
 from .presets import preset
@@ -144,32 +144,21 @@ def cross_validation_events(
     folder = places.checkpoint.parent / "folds"
     judging = settings.updated(keep_best=False, patience=None)
     # a model of an unfinished cross-validation is no result yet
-    replaces = overwrite or resume
+    how: dict[str, Any] = {"overwrite": overwrite or resume, "resume": resume, "cancel": cancel}
     tables = []
     for number, groups in enumerate(parts, start=1):
         yield FoldStarted(groups, number, len(parts))
         fold = _Fold(folder / f"fold-{number}", judging.updated(validation_groups=groups), groups)
         if resume and fold.is_finished(pairs):
             tables.append(pd.read_csv(fold.table))
-            continue
-        for event in train_events(
-            pairs, fold.config, output=fold.model, overwrite=replaces, resume=resume, cancel=cancel
-        ):
-            if isinstance(event, TrainingFinished):
-                tables.append(fold.keep(event.result))
-            else:
-                yield event
+        elif result := (yield from fold.train(pairs, how)):
+            tables.append(fold.keep(result))
     yield FoldStarted((), len(parts) + 1, len(parts))
     last = _Fold(folder / "all", judging.updated(validation_groups=()), ())
-    for event in train_events(
-        pairs, last.config, output=last.model, overwrite=replaces, resume=resume, cancel=cancel
-    ):
-        if isinstance(event, TrainingFinished):
-            table = pd.concat(tables, ignore_index=True)
-            table.to_csv(folder / "scores.csv", index=False)
-            yield TrainingFinished(_scored(event.result, table, parts, places.model))
-        else:
-            yield event
+    if result := (yield from last.train(pairs, how)):
+        table = pd.concat(tables, ignore_index=True)
+        table.to_csv(folder / "scores.csv", index=False)
+        yield TrainingFinished(_scored(result, table, parts, places.model))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +177,18 @@ class _Fold:
     def table(self) -> Path:
         return self.folder / "scores.csv"
 
+    def train(
+        self, pairs: CorrelativePairs, how: dict[str, Any]
+    ) -> Generator[TrainingEvent, None, TrainingResult | None]:
+        """Yield what happens, and return the result; none in a process that only helps."""
+        result = None
+        for event in train_events(pairs, self.config, output=self.model, **how):
+            if isinstance(event, TrainingFinished):
+                result = event.result
+            else:
+                yield event
+        return result
+
     def is_finished(self, pairs: CorrelativePairs) -> bool:
         """Whether model and scores are there.
 
@@ -200,7 +201,7 @@ class _Fold:
             return False
         card = read_card(self.model)
         same = card.training.get("settings") == shared_settings(self.config)
-        if not same or card.data.get("names") != list(pairs.names[:2000]):
+        if not same or card.data.get("names") != listed_names(pairs):
             raise TrainingError(
                 f"The fold in {str(self.folder)!r} was trained with other settings or pairs: "
                 "choose another output, or ask for overwriting to train all folds again."

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import nn
 
-from ..data import PreparedPair
+from ..data import CorrelativePairs, PreparedPair
 from ..inference import TiledNetwork
 from ..losses import LossConfig
 from ..metrics import compare, evaluate, summarise, write_report
@@ -26,6 +26,7 @@ from .validation import predict, spread_out
 
 STARTING_MODEL = "starting model"
 _WHOLE_FRAME = 1024
+_MOST_NAMES = 2000
 # as many as 64 frames of 512 x 512: minutes of judging, and enough for a mean
 _MOST_JUDGED_PIXELS = 2**24
 _SCORES = ("pearson", "bandpass_pearson", "ssim", "psnr", "kl", "nrmse", "mask_iou")
@@ -176,7 +177,7 @@ def make_card(
             "source": config.data_source,
             "pairs": len(pairs),
             "groups": {group: pairs.groups.count(group) for group in pairs.group_names},
-            "names": list(pairs.names[:2000]),
+            "names": listed_names(pairs),
             "number_type": str(pairs.fluorescence[0].dtype),
             "foreground": prepared.foreground,
             "reached": prepared.sampler.reached,
@@ -186,6 +187,11 @@ def make_card(
         versions=_versions(),
         statistics=prepared.input_statistics(),
     )
+
+
+def listed_names(pairs: CorrelativePairs) -> list[str]:
+    """Return the names of the pairs that a card lists: the first ones of very many."""
+    return list(pairs.names[:_MOST_NAMES])
 
 
 def shared_settings(config: TrainingConfig) -> dict[str, Any]:
