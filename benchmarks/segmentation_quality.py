@@ -230,7 +230,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=18, help="real frames for the agreement")
     parser.add_argument("--cell", default="TL_012", help="held out of the generator's training")
     arguments = parser.parse_args()
-    if "pairs" in arguments.tables:
+    if "pairs" in arguments.tables and arguments.generator is not None:
         stop_if_seen(arguments.generator, arguments.cell)
     for name in arguments.tables:
         if name == "pairs" and arguments.generator is None:
