@@ -37,7 +37,7 @@ from napari_virtualstain.segmentation.learning import segmentation_loss
 
 CROP, BATCH, FIRST_HELD_OUT = 128, 8, 680
 # levels chosen on validation images (merging) and on stains of the real cells (cut)
-CHOSEN = {"merge_above": 0.28, "lowest_cut": 0.12}
+CHOSEN = {"merge_above": 0.28, "lowest_cut": 0.18}
 Image = NDArray[np.float32]
 Sample = tuple[Image, NDArray[np.int32], bool, bool]
 
