@@ -139,7 +139,7 @@ def main() -> None:
             folds = [[cell] for cell in JUDGED]
             result = cross_validate(pairs, config, output=output, folds=folds, resume=True)
         scores = result.card.scores["virtual stain"]
-        print({name: np.round(values["mean"], 3) for name, values in scores.items()})
+        print({name: round(float(values["mean"]), 3) for name, values in scores.items()})
 
 
 if __name__ == "__main__":
