@@ -10,7 +10,12 @@ import pytest
 import torch
 
 import napari_virtualstain as vs
-from napari_virtualstain.inference import ReducedResourcesWarning, TiledNetwork, stain_to_file
+from napari_virtualstain.inference import (
+    ReducedResourcesWarning,
+    TiledNetwork,
+    graphs,
+    stain_to_file,
+)
 from napari_virtualstain.inference.predictor import _LARGEST_BATCH
 from napari_virtualstain.models import Model
 
@@ -94,9 +99,40 @@ def test_out_of_memory_halves_the_tiles(model: Model, little_memory: None) -> No
     assert _range_off(found, expected) < 1e-4
 
 
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_a_captured_graph_gives_the_values_of_the_usual_way(
+    model: Model, device: str, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A warning that graphs do not work would fail this; so does one that is never captured."""
+    monkeypatch.setattr(graphs, "_GAIN", float("inf"))  # kept even where it is not faster
+    engine = TiledNetwork(model.network, device=device, precision=precision)
+    usual = TiledNetwork(model.network, device=device, precision=precision)
+    usual._prepared.release()
+    for side in (64, 96, 64):
+        for frame in _frames(8, side):
+            assert _range_off(engine.predict(frame[None]), usual.predict(frame[None])) < 1e-3
+    kept = engine._prepared._fastest._ways
+    assert len(kept) == 2
+    assert not any(isinstance(way, torch.nn.Module) for way in kept.values())
+
+
+@pytest.mark.skipif(len(DEVICES) < 2, reason="this machine has one GPU")
+def test_graphs_of_two_gpus_are_captured_at_the_same_time(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graphs, "_GAIN", float("inf"))
+    movie = np.random.default_rng(0).normal(100, 10, (200, 300, 310)).astype(np.float32)
+    chosen = {"pixel_size_um": 0.08, "precision": "float32"}
+    expected = vs.stain(movie, model, device="cpu", **chosen)
+    found = vs.stain(movie, model, device="gpus", **chosen)
+    assert _range_off(found, expected) < 1e-4
+
+
 def test_nothing_is_kept_for_a_frame(model: Model) -> None:
     engine = TiledNetwork(model.network, device=GPU, precision="auto")
-    engine.predict(_frames(1, 128))
+    for _ in range(graphs._WORTH_CAPTURING + 1):
+        engine.predict(_frames(1, 128))
     before = torch.cuda.memory_allocated(GPU)
     for _ in range(20):
         engine.predict(_frames(1, 128))
@@ -108,5 +144,8 @@ def test_a_lazy_movie_goes_to_a_file_in_batches(model: Model, tmp_path) -> None:
     chosen = {"pixel_size_um": 0.08, "precision": "float32"}
     expected = vs.stain(movie, model, device="cpu", **chosen)
     lazy = da.from_array(movie, chunks=(1, 64, 80))
-    out = stain_to_file(lazy, tmp_path / "out.ome.zarr", model, device=GPU, **chosen)
-    assert _range_off(np.asarray(vs.open_stack(out).data), expected) < 1e-4
+    for device in (GPU, "gpus"):
+        out = stain_to_file(
+            lazy, tmp_path / f"{device[:4]}.ome.zarr", model, device=device, **chosen
+        )
+        assert _range_off(np.asarray(vs.open_stack(out).data), expected) < 1e-4

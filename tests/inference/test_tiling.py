@@ -191,7 +191,11 @@ class _PretendGpu:
         self.windows.append(max(batch.shape[-2:]))
         raise torch.OutOfMemoryError("CUDA out of memory")
 
+    def release(self) -> None:
+        self.released = True
+
     def moved(self, device: torch.device) -> PreparedNetwork:
+        assert self.released
         assert device.type == "cpu"
         return PreparedNetwork(self.network, device, "float32")
 
@@ -271,6 +275,17 @@ def test_float32_on_a_gpu_is_not_tf32() -> None:
     with arithmetic(torch.device("cuda"), "float16"):
         assert torch.backends.cudnn.allow_tf32
     assert torch.backends.cudnn.allow_tf32 == before
+
+
+def test_tf32_stays_off_until_the_last_of_two_gpus_is_done() -> None:
+    """The setting is the process's: the first thread to end must not switch it on again."""
+    exact = arithmetic(torch.device("cuda"), "float32")
+    exact.__enter__()
+    exact.__enter__()
+    exact.__exit__(None, None, None)
+    assert not torch.backends.cudnn.allow_tf32
+    exact.__exit__(None, None, None)
+    assert torch.backends.cudnn.allow_tf32
 
 
 def test_no_memory_at_all_is_a_clear_error() -> None:

@@ -35,6 +35,14 @@ Frames = Annotated[
 Device = Annotated[
     str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; the best there is by default.")
 ]
+Devices = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        help="cpu, cuda, cuda:1 or mps; the best there is by default. Several share the frames: "
+        "cuda:0,cuda:1, or gpus for all GPUs.",
+    ),
+]
 Tile = Annotated[
     int | None, typer.Option(help="Tile size in pixels; by free memory by default.", min=16)
 ]

@@ -16,7 +16,7 @@ from .options import (
     Average,
     Axes,
     Channel,
-    Device,
+    Devices,
     FrameInterval,
     Frames,
     Generator,
@@ -82,7 +82,7 @@ def run(
     pixel_size_um: PixelSize = None,
     frame_interval_s: FrameInterval = None,
     frames: Frames = None,
-    device: Device = None,
+    device: Devices = None,
     tile: Tile = None,
     overwrite: Overwrite = False,
 ) -> None:

@@ -13,7 +13,7 @@ from .options import (
     Average,
     Axes,
     Channel,
-    Device,
+    Devices,
     FrameInterval,
     Frames,
     Generator,
@@ -43,7 +43,7 @@ def stain(
     pixel_size_um: PixelSize = None,
     frame_interval_s: FrameInterval = None,
     frames: Frames = None,
-    device: Device = None,
+    device: Devices = None,
     tile: Tile = None,
     precision: Arithmetic = None,
     average: Average = None,
@@ -74,10 +74,10 @@ def stain(
             pixel_size_um=pixel_size_um,
             frame_interval_s=frame_interval_s,
         )
-        from ..inference import resolve_device  # costs seconds: only when the input is fine
+        from ..inference import resolve_devices  # costs seconds: only when the input is fine
         from ..pipeline import PipelineSettings, merged_settings, stain_stack
 
-        resolve_device(device)
+        resolve_devices(device)
         stack = settle_pixel_size(stack, job, model)
         say_fit(job, stack, model)
         chosen = given_options(

@@ -41,6 +41,7 @@ _HOME = {
     "resample": "resampling",
     "resampled_shape": "resampling",
     "resolve_device": "devices",
+    "resolve_devices": "devices",
     "stain": "staining",
     "stain_to_file": "streaming",
     "steady_in_place": "steadying",
@@ -82,6 +83,7 @@ __all__ = [
     "resample",
     "resampled_shape",
     "resolve_device",
+    "resolve_devices",
     "stain",
     "stain_on_cluster",
     "stain_to_file",
@@ -96,7 +98,7 @@ if TYPE_CHECKING:
     from .add_on import AddOnStainer, is_add_on
     from .augmentation import turned, turned_back, ways
     from .calibration import Calibration, calibrate, label_trust
-    from .devices import Precision, available_devices, free_memory, resolve_device
+    from .devices import Precision, available_devices, free_memory, resolve_device, resolve_devices
     from .export import export_model
     from .fit import FitReport, FrameFit, assess_fit
     from .frames import parse_frames

@@ -16,7 +16,7 @@ from ..models import Inputs, list_models
 from .planes import PlaneSource
 from .predictor import OnTile
 from .regions import Region
-from .stainer import StainedPlane, Stainer, StainingSettings
+from .stainer import StainedPlane
 
 
 class AddOnStainer:
@@ -37,6 +37,7 @@ class AddOnStainer:
 
     averages = False
     inputs = Inputs()
+    threads = 0
 
     def __init__(self, name: str, pixel_size_um: float | None = None) -> None:
         self.name = name
@@ -119,9 +120,6 @@ class AddOnStainer:
         return generators()[self.name]()
 
 
-AnyStainer = Stainer | AddOnStainer
-
-
 def is_add_on(model: Any) -> bool:
     """Whether a name means a generator of another package; names of models come first.
 
@@ -135,23 +133,3 @@ def is_add_on(model: Any) -> bool:
     if not isinstance(model, str):
         return False
     return model not in {entry.name for entry in list_models()} and model in generators()
-
-
-def open_stainer(
-    model: Any, settings: StainingSettings, pixel_size_um: float | None = None
-) -> AnyStainer:
-    """Return what stains with a model, or with an add-on of that name.
-
-    Raises
-    ------
-    ModelError
-        There is neither.
-
-    Examples
-    --------
-    >>> open_stainer("mito-simulated", StainingSettings(), 0.08).averages
-    False
-    """
-    if is_add_on(model):
-        return AddOnStainer(add_on_name(model) or str(model), pixel_size_um)
-    return Stainer(model, settings, pixel_size_um=pixel_size_um)

@@ -51,6 +51,32 @@ def resolve_device(device: str | torch.device | None = None) -> torch.device:
     return resolved
 
 
+def resolve_devices(device: str | torch.device | None = None) -> list[torch.device]:
+    """Return the devices to run on together.
+
+    Parameters
+    ----------
+    device : str, torch.device or None
+        ``"gpus"`` takes all CUDA devices of this machine, ``"cuda:0,cuda:2"`` those named; one
+        that is named twice works on two frames at once. Any other name is that of one
+        device, see :func:`resolve_device`.
+
+    Raises
+    ------
+    DeviceError
+        One of them is unknown or not there.
+
+    Examples
+    --------
+    >>> resolve_devices("cpu,cpu")
+    [device(type='cpu'), device(type='cpu')]
+    """
+    name = "auto" if device is None else str(device).lower()
+    if name == "gpus":
+        name = ",".join(n for n in available_devices() if n.startswith("cuda")) or "cuda"
+    return [resolve_device(part.strip()) for part in name.split(",")]
+
+
 def available_devices() -> list[str]:
     """Return the names of the devices of this machine, best first.
 

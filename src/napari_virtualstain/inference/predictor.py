@@ -193,6 +193,7 @@ class TiledNetwork:
         """After memory ran out: halve the tile, then take the CPU, then give up."""
         core = max((self._extent(tile) for tile in tiles), default=0)
         device = self.device
+        self._prepared.release()
         if self._prepared.halo is not None and core >= 4 * self._prepared.stride:
             self._largest_core = core // 2
             notice = f"going on with tiles of {self._largest_core} pixels"

@@ -18,6 +18,7 @@ the channels last, and the arithmetic is chosen:
 from __future__ import annotations
 
 import copy
+import threading
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
@@ -27,6 +28,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .devices import Precision
+from .graphs import ReplayedNetwork, Run
 from .receptive_field import network_halo, network_stride, smallest_input
 
 _LARGEST_DIFFERENCE = 0.02
@@ -66,10 +68,12 @@ class PreparedNetwork:
         self._made: dict[Precision, nn.Module] = {"float32": folded}
         self._asked = precision
         self.precision = self._settle(precision)
+        usual = self._networks(self.precision)
+        self._fastest: Run = ReplayedNetwork(usual) if device.type == "cuda" else usual
 
     def __call__(self, batch: Tensor) -> Tensor:
         """Return the output maps of a batch."""
-        output = self._run(batch, self.precision)
+        output = self._run(batch, self.precision, self._fastest)
         # float16 ends at 65504, which activations beside a hot pixel can pass
         if self.precision == "float16" and not output.isfinite().all():
             return self._run(batch, "float32")
@@ -79,6 +83,11 @@ class PreparedNetwork:
         """Return the same network made ready on another device; this one is used up."""
         # moving in place takes no memory on the device that has none left
         return PreparedNetwork(self._made["float32"].to(device), device, self._asked)
+
+    def release(self) -> None:
+        """Free the memory that is held to be fast only."""
+        if isinstance(self._fastest, ReplayedNetwork):
+            self._fastest.give_up()
 
     @cached_property
     def outputs(self) -> int:
@@ -117,15 +126,14 @@ class PreparedNetwork:
         first = next(m for m in self._made["float32"].modules() if isinstance(m, nn.Conv2d))
         return int(first.in_channels) // int(getattr(self._made["float32"], "replicate", 1))
 
-    def _run(self, batch: Tensor, precision: Precision) -> Tensor:
+    def _run(self, batch: Tensor, precision: Precision, network: Run | None = None) -> Tensor:
         dtype: torch.dtype = getattr(torch, precision)
         with torch.inference_mode(), arithmetic(self.device, precision):
             # a GPU copies from pinned memory without a detour, and casts faster than the CPU
             given = batch.pin_memory() if self.device.type == "cuda" else batch
             moved = given.to(self.device, non_blocking=True)
             moved = moved.to(dtype, memory_format=torch.channels_last)
-            output: Tensor = self._networks(precision)(moved)
-            return output.float().cpu()
+            return _fetched((network or self._networks(precision))(moved))
 
     def _networks(self, precision: Precision) -> nn.Module:
         """Return the network in a precision; each is made once."""
@@ -174,21 +182,47 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     return folded
 
 
+def _fetched(output: Tensor) -> Tensor:
+    """Return maps in float32 on the CPU, in memory of their own."""
+    if output.device.type != "cuda":
+        return output.float().cpu()
+    kept = torch.empty(output.shape, dtype=torch.float32, pin_memory=True)
+    kept.copy_(output.float(), non_blocking=True)
+    torch.cuda.current_stream(output.device).synchronize()
+    return kept
+
+
 def arithmetic(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
     """Return the context in which convolutions keep the digits that `precision` promises.
 
     NVIDIA's GPUs otherwise take TF32 for float32, which has the digits of float16.
     """
-    if device.type != "cuda":
-        return nullcontext()
-    cudnn = torch.backends.cudnn
-    flags: AbstractContextManager[Any] = cudnn.flags(
-        enabled=cudnn.enabled,
-        benchmark=cudnn.benchmark,
-        deterministic=cudnn.deterministic,
-        allow_tf32=precision != "float32",
-    )
-    return flags
+    return _without_tf32 if (device.type, precision) == ("cuda", "float32") else nullcontext()
+
+
+class _WithoutTf32:
+    """Keeps TF32 off, a setting of the whole process, while any thread is inside."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = True
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = torch.backends.cudnn.allow_tf32
+                torch.backends.cudnn.allow_tf32 = False
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                torch.backends.cudnn.allow_tf32 = self._before
+
+
+_without_tf32 = _WithoutTf32()
 
 
 def _fast_precision(device: torch.device) -> Precision:

@@ -3,8 +3,8 @@
 Workers read and stain planes, this process writes them, so that the output is as
 resumable as that of one machine. A worker that dies loses only its planes in work: the
 scheduler gives them to another one. Each worker keeps the model after its first plane,
-and stains one plane at a time with all of its threads; for several GPUs in a machine,
-start one worker for each with its own ``CUDA_VISIBLE_DEVICES``.
+and stains one plane at a time with all of its threads, or with its GPU; several GPUs of one
+machine need no cluster, see :func:`resolve_devices`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from ..data import FittedNormalisation
 from ..errors import DeviceError, InputError, VirtualStainError
-from .add_on import AnyStainer
+from .opening import AnyStainer
 from .planes import PlaneSource, is_lazy
 from .stainer import StainedPlane
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import warnings
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -102,27 +101,39 @@ class Stainer:
         self.settings = settings or StainingSettings()
         self.pixel_size_um = usable_pixel_size(self.model, pixel_size_um)
         self._lock = threading.RLock()
+        self._network: TiledNetwork | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         # a lock and a network on a GPU cannot travel; both are made anew there, but with the
         # arithmetic that was chosen here, so that unlike workers make one movie
-        hidden = ("_lock", "network")
-        state = {name: value for name, value in self.__dict__.items() if name not in hidden}
-        return {**state, "settings": replace(self.settings, precision=self.network.precision)}
+        settings = replace(self.settings, precision=self.network.precision)
+        return {**self.__dict__, "_lock": None, "_network": None, "settings": settings}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _lock=threading.RLock())
 
-    @cached_property
+    @property
     def network(self) -> TiledNetwork:
-        """The network on its device."""
-        settings = self.settings
-        return TiledNetwork(
-            self.model.network,
-            device=settings.device,
-            tile=settings.tile,
-            precision=settings.precision,
-        )
+        """The network on its device, made when it is first needed."""
+        if self._network is None:
+            with self._lock:
+                if self._network is None:
+                    settings = self.settings
+                    self._network = TiledNetwork(
+                        self.model.network,
+                        device=settings.device,
+                        tile=settings.tile,
+                        precision=settings.precision,
+                    )
+        return self._network
+
+    @property
+    def threads(self) -> int:
+        """How many threads are worth calling :meth:`stain_batch` in; 0 is the caller's alone.
+
+        One frame fills a CPU. For a GPU, one thread prepares frames while another has it.
+        """
+        return 0 if self.network.device.type == "cpu" else 2
 
     @property
     def inputs(self) -> Inputs:
@@ -159,8 +170,12 @@ class Stainer:
         """Return this stainer, or one that averages, so that results have an uncertainty."""
         if self.knows_uncertainty:
             return self
-        settings = replace(self.settings, test_time_augmentation=True)
-        return Stainer(self.model, settings, pixel_size_um=self.pixel_size_um)
+        return self.changed(test_time_augmentation=True)
+
+    def changed(self, **settings: Any) -> Stainer:
+        """Return a stainer of the same model with other settings."""
+        chosen = replace(self.settings, **settings)
+        return Stainer(self.model, chosen, pixel_size_um=self.pixel_size_um)
 
     def fit(self, source: PlaneSource) -> FittedNormalisation:
         """Return the normalisation of a movie, fitted to a sample of its planes."""

@@ -12,10 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from ..data import FittedNormalisation
 from ..io import Stack
 from ..progress import CancelToken, ProgressCallback, Reporter
-from .add_on import AnyStainer, open_stainer
 from .devices import Precision
+from .opening import AnyStainer, open_stainer
+from .overlap import ahead
 from .planes import PlaneSource, as_image, image_axes, is_lazy, planes_of
-from .stainer import StainingSettings
+from .stainer import StainedPlane, StainingSettings
 
 
 def stain(
@@ -48,7 +49,8 @@ def stain(
         neighbouring planes. Not given: the axis they read along for three dimensions, tzyx for
         four.
     device : str, optional
-        See :func:`resolve_device`.
+        See :func:`resolve_device`; frames of a movie can be shared by several devices, such as
+        ``"cuda:0,cuda:1"``, see :func:`resolve_devices`.
     tile : int, optional
         Tile size in pixels; does not change the result. None chooses by free memory.
     precision : {"auto", "float32", "bfloat16", "float16"}
@@ -87,9 +89,7 @@ def stain(
     if pixel_size_um is None and isinstance(image, Stack):
         pixel_size_um = image.pixel_size_um
     settings = StainingSettings(device, tile, precision, test_time_augmentation)
-    stainer = open_stainer(model, settings, pixel_size_um)
-    if uncertainty:
-        stainer = stainer.with_uncertainty()
+    stainer = open_stainer(model, settings, pixel_size_um, uncertainty=uncertainty)
     named = image_axes(image, array.ndim, axes)
     assumed = axes is None and (not isinstance(image, Stack) or image.assumed_axes)
     source = planes_of(array, named, stainer.inputs, assumed=assumed)
@@ -111,13 +111,15 @@ def _stain_now(
     frames = Reporter(len(source), "frame", "staining", None if single else progress, cancel)
     at_once = stainer.frames_at_once(source.plane_shape)
     tiles = _TileReporter(progress if single else None, cancel)
-    for start in range(0, len(source), at_once):
+
+    def stained(indices: range) -> tuple[range, list[StainedPlane]]:
         frames.check()
-        indices = range(start, min(start + at_once, len(source)))
-        stained = stainer.stain_batch(
-            [source.read(i) for i in indices], fitted, on_tile=tiles.before_tile
-        )
-        for index, plane in zip(indices, stained, strict=True):
+        planes = [source.read(i) for i in indices]
+        return indices, stainer.stain_batch(planes, fitted, on_tile=tiles.before_tile)
+
+    groups = [range(len(source))[i : i + at_once] for i in range(0, len(source), at_once)]
+    for indices, planes in ahead(stained, groups, stainer.threads):
+        for index, plane in zip(indices, planes, strict=True):
             results[0][index] = plane.fluorescence
             if plane.uncertainty is not None:
                 results[1][index] = plane.uncertainty

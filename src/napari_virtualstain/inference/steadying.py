@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..data import FittedNormalisation
 from ..errors import AxesError, InputError
 from ..models import Inputs
-from .add_on import AnyStainer
+from .opening import AnyStainer
 from .planes import PlaneSource, spread_evenly
 from .stainer import StainedPlane
 from .temporal import agreeing_difference, averaged_in_time, flicker_deviation

@@ -7,9 +7,7 @@ next are read by one thread and the last are written by another.
 from __future__ import annotations
 
 import contextlib
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,16 +17,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..axes import check_positive
 from ..data import FittedNormalisation
-from ..errors import AxesError
+from ..errors import AxesError, InputError
 from ..io import PlaneWriter, Stack, check_output, open_plane_writer
 from ..progress import CancelToken, ProgressCallback, Reporter
-from .add_on import AnyStainer, open_stainer
 from .devices import Precision
 from .frames import parse_frames
+from .opening import AnyStainer, open_stainer
+from .overlap import ahead
 from .planes import PlaneSource, as_image, image_axes, planes_of
 from .scale_out import cluster_client, stain_on_cluster
 from .stainer import StainedPlane, StainingSettings
 from .steadying import Steadying, flicker_limit
+from .team import StainerTeam
 
 
 def stain_to_file(
@@ -105,9 +105,14 @@ def stain_to_file(
         if path is not None:
             check_output(path, overwrite=overwrite)
     settings = StainingSettings(device, tile, precision, test_time_augmentation)
-    stainer = open_stainer(model, settings, stack.pixel_size_um)
-    if uncertainty_out is not None:
-        stainer = stainer.with_uncertainty()
+    stainer = open_stainer(
+        model, settings, stack.pixel_size_um, uncertainty=uncertainty_out is not None
+    )
+    if scheduler is not None and isinstance(stainer, StainerTeam):
+        raise InputError(
+            f"Several devices ({device}) and a scheduler were given, but each of its workers uses "
+            "one device. Leave one of the two out (--device, --scheduler)."
+        )
     source = planes_of(whole.data, whole.axes, stainer.inputs, assumed=whole.assumed_axes)
     if positions:
         source = PlaneSource(stack.data, stack.axes, stainer.inputs, source, positions)
@@ -231,35 +236,15 @@ def _run(
 ) -> None:
     at_once = stainer.frames_at_once(source.plane_shape)
     groups = [indices[i : i + at_once] for i in range(0, len(indices), at_once)]
-    with ThreadPoolExecutor(1, "stain-write") as pool:
-        writing: Future[int] | None = None
-        for group, batch in _read_ahead(source, groups):
-            output.reporter.check()
-            stained = stainer.stain_batch(
-                batch, fitted, on_tile=lambda number, total: output.reporter.check()
-            )
-            if writing is not None:
-                output.reporter.advance(writing.result())
-            writing = pool.submit(output.take, group, stained)
-        if writing is not None:
-            output.reporter.advance(writing.result())
+    check = output.reporter.check
 
+    def read(group: list[int]) -> tuple[list[int], list[NDArray[Any]]]:
+        return group, [source.read(index) for index in group]
 
-def _read_ahead(
-    source: PlaneSource, groups: list[list[int]]
-) -> Iterator[tuple[list[int], list[NDArray[Any]]]]:
-    """Yield each group with its planes, while the next group is being read."""
+    def stain(given: tuple[list[int], list[NDArray[Any]]]) -> tuple[list[int], list[StainedPlane]]:
+        check()
+        return given[0], stainer.stain_batch(given[1], fitted, on_tile=lambda *_: check())
 
-    def read(group: list[int]) -> list[NDArray[Any]]:
-        return [source.read(index) for index in group]
-
-    with ThreadPoolExecutor(1, "stain-read") as pool:
-        coming = deque([(group, pool.submit(read, group)) for group in groups[:1]])
-        for following in [*groups[1:], None]:
-            if not coming:
-                return
-            group, batch = coming.popleft()
-            ready = batch.result()
-            if following is not None:
-                coming.append((following, pool.submit(read, following)))
-            yield group, ready
+    stained = ahead(stain, ahead(read, groups, 1), stainer.threads)
+    for written in ahead(lambda done: output.take(*done), stained, 1):
+        output.reporter.advance(written)

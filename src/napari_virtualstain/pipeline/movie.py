@@ -105,7 +105,7 @@ def process_movie(
     )
     run.prepare(device)
     run.stain(device=device, tile=tile)
-    run.segment(device=device)
+    run.segment()
     run.track()
     run.measure()
     if reference is not None:
@@ -122,18 +122,19 @@ class _Run:
     common: dict[str, Any]
     result: MovieResult = field(init=False)
     record: RunRecord = field(init=False)
+    first_device: str = field(init=False)
     mark: str = ""
 
     def prepare(self, device: str | None) -> None:
         """Check input, device and folder before anything is written."""
-        from ..inference import resolve_device
+        from ..inference import resolve_devices
 
         if self.stack.axes not in ("yx", "tyx"):
             raise AxesError(
                 f"{self.stack.name} has axes {self.stack.axes!r}: expected 'tyx', one plane and "
                 "one channel in time. Choose a channel (--channel), or take one plane."
             )
-        resolve_device(device)
+        self.first_device = str(resolve_devices(device)[0])
         check_output(self.folder / "settings.json", overwrite=True)
         self.result = MovieResult(self.folder)
         self.record = RunRecord.of(self.folder, str(self.stack.source))
@@ -161,7 +162,7 @@ class _Run:
         self._step("stain", outputs, [chosen.model_dump(), used], work, used)
         save_settings(self._path("settings.json"), self.settings, overwrite=True)
 
-    def segment(self, device: str | None) -> None:
+    def segment(self) -> None:
         """Write the labels."""
         chosen = self.settings.segment
         used = _model_facts(chosen.model, "segmenter")
@@ -171,7 +172,7 @@ class _Run:
                 self._open(FLUORESCENCE),
                 self._path(LABELS),
                 chosen,
-                device=device,
+                device=self.first_device,
                 resume=resume,
                 **self._writing,
             )
