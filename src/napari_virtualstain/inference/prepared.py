@@ -68,8 +68,6 @@ class PreparedNetwork:
         self._made: dict[Precision, nn.Module] = {"float32": folded}
         self._asked = precision
         self.precision = self._settle(precision)
-        usual = self._networks(self.precision)
-        self._fastest: Run = ReplayedNetwork(usual) if device.type == "cuda" else usual
 
     def __call__(self, batch: Tensor) -> Tensor:
         """Return the output maps of a batch."""
@@ -88,6 +86,11 @@ class PreparedNetwork:
         """Free the memory that is held to be fast only."""
         if isinstance(self._fastest, ReplayedNetwork):
             self._fastest.give_up()
+
+    @cached_property
+    def _fastest(self) -> Run:
+        usual = self._networks(self.precision)
+        return ReplayedNetwork(usual) if self.device.type == "cuda" else usual
 
     @cached_property
     def outputs(self) -> int:
