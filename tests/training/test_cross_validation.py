@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from napari_virtualstain.errors import CancelledError, InputError, OutputExistsE
 from napari_virtualstain.models import load_model
 from napari_virtualstain.progress import CancelToken
 from napari_virtualstain.training import (
+    FoldFinished,
     FoldStarted,
     StepFinished,
     TrainingConfig,
@@ -20,6 +22,7 @@ from napari_virtualstain.training import (
     TrainingPrepared,
     cross_validate,
     cross_validation_events,
+    is_unfinished,
     train,
 )
 
@@ -79,12 +82,17 @@ def test_a_stopped_cross_validation_goes_on_where_it_was(
             if isinstance(event, StepFinished) and fold == 2:
                 token.cancel()
     assert not output.exists()
-    prepared = []
+    assert is_unfinished(output)
+    prepared, judged = [], []
     for event in cross_validation_events(pairs, config, output=output, folds=2, resume=True):
         if isinstance(event, TrainingPrepared):
             prepared.append(event.first_step)
+        if isinstance(event, FoldFinished):
+            judged.append((event.number, set(event.scores["group"]) == set(event.groups)))
         if isinstance(event, TrainingFinished):
             assert event.result.path == output
+    assert judged == [(1, True), (2, True)]
+    assert not is_unfinished(output)
     assert prepared == [1, 0]  # the first fold not again, the second from where it stopped
     assert load_model(output).card.scores["images"] == len(pairs)
 
@@ -103,7 +111,29 @@ def test_a_fold_of_other_settings_is_not_taken(
         cross_validate(make_pairs(12), config, output=output, folds=2, resume=True)
     with pytest.raises(OutputExistsError):
         cross_validate(pairs, config, output=output, folds=2)
-    assert cross_validate(pairs, other, output=output, folds=2, overwrite=True).path == output
+    stale = _fold(output, 2).with_name("scores.csv")
+    stale.parent.mkdir(exist_ok=True)
+    stale.touch()
+    events = cross_validation_events(pairs, other, output=output, folds=2, overwrite=True)
+    while not isinstance(next(events), TrainingPrepared):
+        pass
+    events.close()
+    assert not stale.exists()  # else resuming would take it for this run's
+    assert cross_validate(pairs, other, output=output, folds=2, resume=True).path == output
+
+
+def test_scores_on_shared_pixels_are_not_called_independent(
+    pairs: CorrelativePairs, config: TrainingConfig, output: Path
+) -> None:
+    bright, glow = list(pairs.bright_field), list(pairs.fluorescence)
+    group = pairs.groups.index("cell1")
+    bright[group], glow[group] = bright[0], glow[0]
+    leaking = replace(pairs, bright_field=tuple(bright), fluorescence=tuple(glow))
+    with pytest.raises(InputError, match="share pixels"):
+        cross_validate(leaking, config, output=output, folds=[["cell0"]])
+    allowed = config.updated(allow_leakage=True)
+    card = cross_validate(leaking, allowed, output=output, folds=[["cell0"]]).card
+    assert card.scores["independent"] is False
 
 
 @pytest.mark.parametrize(

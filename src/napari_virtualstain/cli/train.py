@@ -228,6 +228,7 @@ def _result(job: Job, events: Iterator[TrainingEvent]) -> TrainingResult:
     """Train with a bar, and with warnings and held-out scores as lines."""
     from ..progress import Reporter
     from ..training import (
+        FoldFinished,
         FoldStarted,
         StepFinished,
         TrainingFinished,
@@ -238,7 +239,7 @@ def _result(job: Job, events: Iterator[TrainingEvent]) -> TrainingResult:
 
     reporter = Reporter(None, "step", "training", job.progress)
     for event in events:
-        if isinstance(event, FoldStarted):
+        if isinstance(event, FoldStarted | FoldFinished):
             job.note(event.text)
         elif isinstance(event, TrainingPrepared):
             reporter.total, reporter.done = event.steps, event.first_step

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .config import Optimisation, TrainingConfig
 from .events import (
+    FoldFinished,
     FoldStarted,
     Preview,
     StepFinished,
@@ -17,12 +18,14 @@ from .events import (
     TrainingWarning,
     Validated,
 )
+from .places import is_unfinished, training_folder
 from .plane_reading import PlaneReading, plane_reading, with_planes_of
 from .presets import RECOMMENDED, TABLE_1, Method, preset, preset_names
 
 __all__ = [
     "RECOMMENDED",
     "TABLE_1",
+    "FoldFinished",
     "FoldStarted",
     "Method",
     "Optimisation",
@@ -38,11 +41,13 @@ __all__ = [
     "Validated",
     "cross_validate",
     "cross_validation_events",
+    "is_unfinished",
     "plane_reading",
     "preset",
     "preset_names",
     "train",
     "train_events",
+    "training_folder",
     "with_planes_of",
 ]
 

@@ -7,6 +7,7 @@ kept has seen all of them and carries these scores.
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,10 +21,11 @@ from ..errors import InputError, TrainingError
 from ..models import load_model, read_card, save_model
 from ..progress import CancelToken, ProgressCallback
 from .config import TrainingConfig
-from .events import FoldStarted, TrainingEvent, TrainingFinished, TrainingResult
+from .events import FoldFinished, FoldStarted, TrainingEvent, TrainingFinished, TrainingResult
 from .finishing import listed_names, shared_settings, summarised
 from .networks import with_settings_of
-from .places import places_for
+from .parallel import processes
+from .places import FOLDS, places_for
 from .presets import preset
 from .training import result_of, train_events
 
@@ -121,6 +123,8 @@ def cross_validation_events(
     ------
     FoldStarted
         Before each training, the last one on all pairs.
+    FoldFinished
+        After each but the last, with the scores of the groups that were held out.
     TrainingFinished
         Once, at the end, with the result of the whole.
     TrainingEvent
@@ -141,24 +145,32 @@ def cross_validation_events(
     settings = with_settings_of(preset() if config is None else config)
     parts = _folds(pairs, folds)
     places = places_for(settings, output, overwrite=overwrite, resume=resume)
-    folder = places.checkpoint.parent / "folds"
+    folder = places.checkpoint.parent / FOLDS
+    if overwrite and not resume and processes().is_first:
+        # a fold of other settings must not be met again when this run is stopped and resumed
+        shutil.rmtree(folder, ignore_errors=True)
     judging = settings.updated(keep_best=False, patience=None)
     # a model of an unfinished cross-validation is no result yet
     how: dict[str, Any] = {"overwrite": overwrite or resume, "resume": resume, "cancel": cancel}
-    tables = []
+    tables, judged = [], []
     for number, groups in enumerate(parts, start=1):
         yield FoldStarted(groups, number, len(parts))
         fold = _Fold(folder / f"fold-{number}", judging.updated(validation_groups=groups), groups)
         if resume and fold.is_finished(pairs):
-            tables.append(pd.read_csv(fold.table))
+            table = pd.read_csv(fold.table)
         elif result := (yield from fold.train(pairs, how)):
-            tables.append(fold.keep(result))
+            table = fold.keep(result)
+        else:  # the first process judges
+            continue
+        tables.append(table)
+        judged.append(fold)
+        yield FoldFinished(groups, number, len(parts), table)
     yield FoldStarted((), len(parts) + 1, len(parts))
     last = _Fold(folder / "all", judging.updated(validation_groups=()), ())
     if result := (yield from last.train(pairs, how)):
         table = pd.concat(tables, ignore_index=True)
         table.to_csv(folder / "scores.csv", index=False)
-        yield TrainingFinished(_scored(result, table, parts, places.model))
+        yield TrainingFinished(_scored(result, table, judged, places.model))
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,12 +269,13 @@ def _check_named(folds: Sequence[Sequence[str]], known: Sequence[str]) -> None:
 
 
 def _scored(
-    result: TrainingResult, table: pd.DataFrame, parts: Folds, output: Path
+    result: TrainingResult, table: pd.DataFrame, folds: Sequence[_Fold], output: Path
 ) -> TrainingResult:
     """Write the model of all pairs to its place, with the folds' scores on its card."""
     own: dict[str, Any] = {
-        "judged_on": [group for groups in parts for group in groups],
-        "independent": True,
+        "judged_on": [group for fold in folds for group in fold.groups],
+        # shared pixels may have been allowed
+        "independent": all(read_card(fold.model).scores["independent"] for fold in folds),
         "chosen_on_the_same_images": False,
         "images": int((table["method"] == "virtual stain").sum()),
         "meaning": _MEANING,
@@ -271,7 +284,7 @@ def _scored(
     card = model.card.model_copy(
         update={
             "scores": {**summarised(table), **own},
-            "split": {**model.card.split, "folds": [list(groups) for groups in parts]},
+            "split": {**model.card.split, "folds": [list(fold.groups) for fold in folds]},
         }
     )
     save_model(output, model.network, card, overwrite=True)

@@ -80,6 +80,42 @@ class FoldStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class FoldFinished:
+    """The groups of a fold are judged.
+
+    Attributes
+    ----------
+    groups : tuple of str
+        Held out.
+    number, folds : int
+        Which fold, counted from 1, of how many.
+    scores : DataFrame
+        One row for each held-out image and method, as :class:`TrainingResult` has them.
+    """
+
+    groups: tuple[str, ...]
+    number: int
+    folds: int
+    scores: pd.DataFrame
+
+    @property
+    def text(self) -> str:
+        """The fold with its means, for a line of a dock or a log.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> row = {"method": "virtual stain", "pearson": 0.61, "bandpass_pearson": 0.33}
+        >>> FoldFinished(("cell 2",), 2, 5, pd.DataFrame([row])).text
+        'fold 2 of 5, without cell 2: Pearson 0.61, band-pass Pearson 0.33'
+        """
+        own = self.scores[self.scores["method"] == "virtual stain"]
+        fold = FoldStarted(self.groups, self.number, self.folds).text
+        whole, fine = own["pearson"].mean(), own["bandpass_pearson"].mean()
+        return f"{fold}: Pearson {whole:.2f}, band-pass Pearson {fine:.2f}"
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingWarning:
     """Something that the user should know; the training goes on."""
 
@@ -187,5 +223,11 @@ class TrainingFinished:
 
 
 TrainingEvent: TypeAlias = (
-    FoldStarted | TrainingPrepared | TrainingWarning | StepFinished | Validated | TrainingFinished
+    FoldStarted
+    | FoldFinished
+    | TrainingPrepared
+    | TrainingWarning
+    | StepFinished
+    | Validated
+    | TrainingFinished
 )

@@ -9,8 +9,10 @@ from ..errors import ModelError, OutputExistsError
 from ..models import user_model_folder
 from .config import TrainingConfig
 
+FOLDS = "folds"
 _SUFFIX = ".safetensors"
 _HISTORY = "history.csv"
+_CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +61,38 @@ def places_for(
         raise OutputExistsError(
             f"{str(model)!r} is complete already: {what}, or ask for overwriting to train it again."
         )
-    own = model.with_name(f"{model.stem}.training")
+    own = training_folder(model)
     beside = own if model.parent == folder or _is_taken(model, own, resume) else model.parent
     return Places(
         model=model,
         history=beside / _HISTORY,
         report=beside / "report",
-        checkpoint=own / "checkpoint.pt",
+        checkpoint=own / _CHECKPOINT,
     )
+
+
+def training_folder(model: Path) -> Path:
+    """Return the folder of what a training leaves beside its model: checkpoint, folds, notes.
+
+    Examples
+    --------
+    >>> training_folder(Path("cells.safetensors")).name
+    'cells.training'
+    """
+    return model.with_name(f"{model.stem}.training")
+
+
+def is_unfinished(model: Path) -> bool:
+    """Return whether a training of a model, or of its folds, was stopped and can be resumed.
+
+    Examples
+    --------
+    >>> is_unfinished(Path("no-such-folder") / "cells.safetensors")
+    False
+    """
+    folder = training_folder(model)
+    begun = (folder / _CHECKPOINT, *(folder / FOLDS).glob("fold-*"))
+    return not model.exists() and any(path.exists() for path in begun)
 
 
 def _is_taken(model: Path, own: Path, resume: bool) -> bool:
