@@ -321,7 +321,7 @@ def cancel(viewer: Any, arguments: argparse.Namespace) -> None:
     dock = open_dock(viewer, "Train virtual staining")
     dock.name.setText("benchmark")
     dock.run_button.click()
-    let_qt_work(lambda: len(dock.curve.losses) > 0 or not dock.state.is_active)
+    let_qt_work(lambda: len(dock.display.curve.losses) > 0 or not dock.state.is_active)
     watched(4.0, "training", stacks=arguments.stacks)
     cancelled(dock, "training")
 

@@ -5,14 +5,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QLabel
 
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.inference import stain
 from napari_virtualstain.models import Inputs, read_card
 from napari_virtualstain.plugin.preferences import preferences
 from napari_virtualstain.plugin.train import TrainWidget
-from napari_virtualstain.plugin.train_job import TrainRequest, collect_pairs
-from napari_virtualstain.training import PlaneReading
+from napari_virtualstain.plugin.train_job import TrainRequest, collect_pairs, why_shared
+from napari_virtualstain.plugin.train_settings import (
+    TrainSettings,
+    recall_settings,
+    remember_settings,
+)
+from napari_virtualstain.training import FoldStarted, PlaneReading
 
 from .models import save_generator
 
@@ -54,8 +60,8 @@ def test_training_draws_its_curve_and_lists_the_model(
     widget.run_button.click()
     wait_for(widget, timeout_s=200)
     assert widget.state == "done", widget.status_label.text()
-    assert widget.curve.losses
-    assert widget.curve.scores
+    assert widget.display.curve.losses
+    assert widget.display.curve.scores
     assert (models.parent / "my-model.safetensors").exists()
     assert widget.start_from.combo.findText("my-model") >= 0
     assert "already" in widget.run_button.toolTip()
@@ -69,21 +75,20 @@ def test_training_draws_its_curve_and_lists_the_model(
     assert after.data.shape == (1, 64, 96)
 
 
-def _request(**changes: Any) -> TrainRequest:
-    movie = np.arange(8 * 20 * 30, dtype=float).reshape(8, 20, 30)
-    settings: dict[str, Any] = {
-        "bright_field": movie,
-        "fluorescence": movie + 1,
-        "rectangles": (),
-        "by": "time",
-        "pixel_size_um": 0.08,
-        "preset": "recommended",
-        "changes": {},
-        "output": Path("model.safetensors"),
-        "axes": "tyx",
-        "preferences": preferences(),
-    }
-    return TrainRequest(**{**settings, **changes})
+def _request(
+    movie: np.ndarray | None = None, rectangles: Any = (), **settings: Any
+) -> TrainRequest:
+    if movie is None:
+        movie = np.arange(8 * 20 * 30, dtype=float).reshape(8, 20, 30)
+    return TrainRequest(
+        bright_field=movie,
+        fluorescence=movie + 1,
+        axes="tyx",
+        rectangles=rectangles,
+        settings=TrainSettings(pixel_size_um=0.08, **settings),
+        output=Path("model.safetensors"),
+        preferences=preferences(),
+    )
 
 
 def test_the_last_frames_are_held_out_and_the_report_says_what_that_means() -> None:
@@ -105,10 +110,150 @@ def test_what_cannot_be_held_out_is_refused() -> None:
     with pytest.raises(InputError, match="at least two rectangles"):
         collect_pairs(_request(by="region", rectangles=((0, 0, 10, 10),)), PlaneReading(1))
     with pytest.raises(InputError, match="at least 4"):
-        collect_pairs(
-            _request(bright_field=np.zeros((2, 20, 30)), fluorescence=np.zeros((2, 20, 30))),
-            PlaneReading(1),
-        )
+        collect_pairs(_request(np.zeros((2, 20, 30))), PlaneReading(1))
+
+
+def test_frames_held_out_in_turn_are_dealt_into_parts_that_follow_each_other() -> None:
+    pairs = collect_pairs(_request(folds=3), PlaneReading(1))
+    parts = ["frames 0 to 2"] * 3 + ["frames 3 to 5"] * 3 + ["frames 6 to 7"] * 2
+    assert list(pairs.groups) == parts
+    many = collect_pairs(_request(folds=50), PlaneReading(1))
+    assert len(many.group_names) == 8
+
+
+@pytest.mark.parametrize(
+    ("folds", "rectangles", "refused"),
+    [
+        (None, [(0, 0, 20, 15), (0, 5, 20, 20), (0, 20, 20, 30)], False),
+        (2, [(0, 0, 20, 15), (0, 5, 20, 20), (0, 20, 20, 30)], True),
+        (None, [(0, 20, 20, 30), (0, 0, 20, 15), (0, 5, 20, 20)], True),
+        (2, [(0, 0, 20, 10), (0, 9, 20, 20)], False),
+    ],
+)
+def test_regions_that_would_judge_each_other_must_not_overlap(
+    folds: int | None, rectangles: Any, refused: bool
+) -> None:
+    """Rectangles drawn side by side share a row of pixels, which is no leak."""
+    unread = np.broadcast_to(np.float32(0), (8, 20, 30))
+    settings = TrainSettings(by="region", folds=folds, pixel_size_um=0.08)
+    assert (why_shared(settings, rectangles) is not None) == refused
+    if refused:
+        with pytest.raises(InputError, match="tick Allow shared pixels"):
+            collect_pairs(_request(unread, rectangles, by="region", folds=folds), PlaneReading(1))
+        assert why_shared(settings.model_copy(update={"allow_leakage": True}), rectangles) is None
+
+
+def _draw_two_cells(widget: TrainWidget) -> Any:
+    regions = [[[0, 0], [0, 40], [64, 40], [64, 0]], [[0, 48], [0, 96], [64, 96], [64, 48]]]
+    scale = {"scale": (0.08, 0.08), "units": ("um", "um"), "axis_labels": ("y", "x")}
+    drawn = widget.viewer.add_shapes(regions, shape_type="rectangle", name="cells", **scale)
+    widget.shapes.value = drawn
+    return drawn
+
+
+@pytest.mark.slow
+def test_regions_judge_in_turn_and_a_stopped_cross_validation_goes_on(
+    widget: TrainWidget, qtbot: Any, wait_for: Any, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _draw_two_cells(widget)
+    widget.hold_out.kind.value = "region in turn"
+    widget.name.setText("folded")
+    widget.steps.setValue(4)
+    widget.compare_box.setChecked(False)
+    assert "3 trainings of 4 steps" in widget.findChild(QLabel, "folds_meaning").text()
+    follow, titles = widget.display.follow, []
+
+    def stop_in_the_second_fold(event: Any) -> None:
+        follow(event)
+        titles.append(widget.display.curve.title)
+        if isinstance(event, FoldStarted) and event.number == 2 and not widget.resume.isChecked():
+            widget.cancel()
+
+    monkeypatch.setattr(widget.display, "follow", stop_in_the_second_fold)
+    widget.resume.setChecked(False)
+    widget.run_button.click()
+    wait_for(widget, "idle", timeout_s=200)
+    assert "fold 1 of 2, without region 0: Pearson" in widget.display.fold_scores.text()
+    assert titles[-1] == "fold 2 of 2, without region 1"
+
+    other = TrainWidget(widget.viewer)  # of the next day
+    qtbot.addWidget(other)
+    asked = widget.settings
+    other.shapes.value = widget.shapes.value
+    other.name.setText("folded")
+    other.name.editingFinished.emit()
+    assert other.settings == asked
+    assert "was stopped" in other.status_label.text()
+    assert not other.resume.isHidden()
+    shown: list[str] = []
+    original = other.display.follow
+    monkeypatch.setattr(
+        other.display,
+        "follow",
+        lambda event: (shown.append(type(event).__name__), original(event)),
+    )
+    other.run_button.click()
+    wait_for(other, timeout_s=200)
+    assert other.state == "done", other.status_label.text()
+    # the first fold is not trained again, the second and the last are
+    assert shown[:2] == ["FoldStarted", "FoldFinished"]
+    assert shown.count("TrainingPrepared") == 2
+    card = read_card(models.parent / "folded.safetensors")
+    assert card.split["folds"] == [["region 0"], ["region 1"]]
+    assert card.split["train_pairs"] == 16
+    assert card.scores["images"] == 16
+    assert "held out: Pearson" in other.status_label.text()
+    assert other.resume.isHidden()
+
+
+def test_images_that_judge_and_train_are_told_in_words_of_the_dock(
+    widget: TrainWidget, wait_for: Any
+) -> None:
+    glow = widget.viewer.layers["cell fluorescence"].data
+    glow[7] = glow[1]
+    widget.run_button.click()
+    wait_for(widget, timeout_s=100)
+    assert widget.state == "failed"
+    told = widget.status_label.text()
+    assert "share pixels" in told
+    assert "tick Allow shared pixels" in told
+    assert "--" not in told
+    assert widget.hold_out.shared.text().replace("&", "") in told
+    # nothing was begun that could go on
+    assert widget.resume.isHidden()
+
+
+def test_overlapping_regions_are_refused_before_anything_is_read(widget: TrainWidget) -> None:
+    drawn = _draw_two_cells(widget)
+    widget.hold_out.kind.value = "region"
+    assert widget.run_button.isEnabled()
+    drawn.add_rectangles([[0, 30], [64, 90]])
+    assert "Regions 0 and 2 overlap" in widget.run_button.toolTip()
+    widget.hold_out.shared.setChecked(True)
+    assert widget.run_button.isEnabled()
+
+
+def test_settings_come_back_as_they_were_kept(widget: TrainWidget) -> None:
+    widget.fine_tune.setChecked(False)
+    kept = TrainSettings(
+        by="time",
+        folds=3,
+        allow_leakage=True,
+        pixel_size_um=0.11,
+        preset="A",
+        planes=(5, "t"),
+        steps=77,
+        crop_size=48,
+        batch_size=3,
+        compare=False,
+    )
+    remember_settings(widget.output(), kept)
+    recalled = recall_settings(widget.output())
+    assert recalled == kept
+    widget.load_settings(recalled)
+    assert widget.settings == kept
+    (widget.output().parent / "my-model.training" / "dock.json").write_text("{not json")
+    assert recall_settings(widget.output()) is None
 
 
 @pytest.mark.slow
@@ -119,17 +264,15 @@ def test_a_z_stack_trains_with_the_planes_above_and_below_like_the_command(
     stack = {"scale": (0.3, 0.08, 0.08), "units": ("um",) * 3, "axis_labels": ("z", "y", "x")}
     for name in ("stack bright-field", "stack fluorescence"):
         widget.viewer.add_image(rng.random((4, 64, 96), np.float32) * 1000, name=name, **stack)
-    regions = [[[0, 0], [0, 40], [64, 40], [64, 0]], [[0, 48], [0, 96], [64, 96], [64, 48]]]
-    scale = {"scale": (0.08, 0.08), "units": ("um", "um"), "axis_labels": ("y", "x")}
-    widget.viewer.add_shapes(regions, shape_type="rectangle", name="cells", **scale)
+    cells = _draw_two_cells(widget)
     assert widget.planes.currentText() == "one, as the model"
     widget.fine_tune.setChecked(False)
     widget.bright_field.value = widget.viewer.layers["stack bright-field"]
     widget.fluorescence.value = widget.viewer.layers["stack fluorescence"]
     assert (widget.planes.asked, widget.planes.axis) == (3, "z")
     assert "Hold out a region" in widget.run_button.toolTip()
-    widget.by.value = "region"
-    widget.shapes.value = widget.viewer.layers["cells"]
+    widget.hold_out.kind.value = "region"
+    widget.shapes.value = cells
     widget.run_button.click()
     wait_for(widget, timeout_s=200)
     assert widget.state == "done", widget.status_label.text()
@@ -143,7 +286,7 @@ def test_a_z_stack_trains_with_the_planes_above_and_below_like_the_command(
 
 
 def test_the_second_rectangle_that_is_drawn_makes_training_possible(widget: TrainWidget) -> None:
-    widget.by.value = "region"
+    widget.hold_out.kind.value = "region"
     place = {"scale": (0.08, 0.08), "units": ("um", "um"), "axis_labels": ("y", "x")}
     drawn = widget.viewer.add_shapes(None, ndim=2, name="cells", **place)
     widget.shapes.value = drawn
@@ -163,15 +306,15 @@ def test_what_was_chosen_stays_while_the_layers_do(widget: TrainWidget) -> None:
     widget.planes.value = (3, "t")
     widget.pixel_size.setValue(0.1)
     widget.name.setText("another")
-    widget.by.value = "region"
+    widget.hold_out.kind.value = "region"
     assert (widget.planes.asked, widget.planes.axis) == (3, "t")
     assert widget.pixel_size.value() == 0.1
 
 
 def test_reasons_are_given_while_training_is_impossible(widget: TrainWidget) -> None:
-    widget.by.value = "region"
+    widget.hold_out.kind.value = "region"
     assert "rectangles" in widget.run_button.toolTip()
-    widget.by.value = "time"
+    widget.hold_out.kind.value = "time"
     widget.name.setText("tiny")
     assert "already" in widget.run_button.toolTip()
     widget.name.setText("")

@@ -10,6 +10,7 @@ from qtpy.QtGui import QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 _MOST_POINTS = 400
+_LINE = 18
 
 
 def scaled(values: list[tuple[float, float]], width: int, height: int) -> np.ndarray:
@@ -40,10 +41,11 @@ class TrainingCurve(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
         self.setToolTip("Solid: loss. Dashed: band-pass Pearson of what was held out.")
         self.setAccessibleName("Training curve")
-        self.clear()
+        self.begin()
 
-    def clear(self) -> None:
-        """Begin anew."""
+    def begin(self, title: str = "") -> None:
+        """Clear the lines; `title` says which of several trainings begins."""
+        self.title = title
         self.losses: list[tuple[float, float]] = []
         self.scores: list[tuple[float, float]] = []
         self.update()
@@ -62,8 +64,10 @@ class TrainingCurve(QWidget):
         """Draw both lines with their last values."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        width, height = self.width() - 8, self.height() - 24
-        painter.translate(4, 18)
+        lines = [self.title] * bool(self.title) + [self._last_values()]
+        top = _LINE * len(lines)
+        width, height = self.width() - 8, self.height() - top - 6
+        painter.translate(4, top)
         role = self.palette()
         for values, pen in (
             (self.losses, QPen(role.text().color(), 1.5)),
@@ -73,7 +77,13 @@ class TrainingCurve(QWidget):
             points = [QPointF(x, y) for x, y in scaled(values, width, height)] if values else []
             painter.drawPolyline(QPolygonF(points))
         painter.setPen(role.text().color())
+        elided = Qt.TextElideMode.ElideRight
+        for number, line in enumerate(lines):
+            text = self.fontMetrics().elidedText(line, elided, width)
+            painter.drawText(0, _LINE * number - top + 13, text)
+        painter.end()
+
+    def _last_values(self) -> str:
         loss = f"loss {self.losses[-1][1]:.3g}" if self.losses else "loss"
         score = f"held-out score {self.scores[-1][1]:.3f}" if self.scores else "held-out score"
-        painter.drawText(0, -5, f"{loss}   {score}")
-        painter.end()
+        return f"{loss}   {score}"

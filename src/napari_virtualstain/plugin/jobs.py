@@ -14,12 +14,14 @@ Three traps of generator thread workers are closed here, once for all docks:
 from __future__ import annotations
 
 import inspect
+import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from napari.qt.threading import FunctionWorker, create_worker
@@ -30,6 +32,7 @@ from ..progress import CancelToken, Progress
 from .background import run_behind
 
 POLL_MS = 100
+_OPTION = re.compile(r"\s*\((--[\w-]+)[^()]*\)")
 
 
 class JobState(StrEnum):
@@ -154,14 +157,45 @@ def _drain(generator: Any, context: JobContext) -> Any:
         generator.close()
 
 
-def error_text(error: Exception) -> str:
-    """Return one line for the user: what happened and, where it is known, what to do."""
-    text = str(error).strip() or type(error).__name__
+def error_text(error: Exception, controls: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return one line for the user: what happened and, where it is known, what to do.
+
+    Parameters
+    ----------
+    error : Exception
+        What was raised.
+    controls : mapping of str to str
+        See :func:`in_dock_terms`.
+    """
+    text = in_dock_terms(str(error).strip(), controls) or type(error).__name__
     if isinstance(error, MemoryError) or "out of memory" in text.lower():
         return f"Not enough memory: {text}. Choose a smaller tile, fewer frames, or the CPU."
     if isinstance(error, VirtualStainError):
         return text
     return f"{type(error).__name__}: {text}"
+
+
+def in_dock_terms(text: str, controls: Mapping[str, str]) -> str:
+    """Return a message without the options of the command line that it names in brackets.
+
+    Parameters
+    ----------
+    text : str
+        Of an error or a warning.
+    controls : mapping of str to str
+        What to do in the dock in place of an option.
+
+    Examples
+    --------
+    >>> in_dock_terms("Name the axes (--axes), or allow it (--force).", {"--force": "tick Force"})
+    'Name the axes, or allow it (tick Force).'
+    """
+
+    def control(found: re.Match[str]) -> str:
+        named = controls.get(found[1])
+        return f" ({named})" if named else ""
+
+    return _OPTION.sub(control, text)
 
 
 @dataclass(frozen=True, slots=True)

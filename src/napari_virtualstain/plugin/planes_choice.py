@@ -32,6 +32,11 @@ class PlanesChoice(Choice):
         """Where they lie: ``z`` or ``t``."""
         return "z" if self.value is None else str(self.value[1])
 
+    def load(self, planes: tuple[int, str] | None) -> None:
+        """Choose what settings ask for, where the layer and the model have it."""
+        if planes in map(self.itemData, range(self.count())):
+            self.value = planes
+
     def follow(self, sizes: dict[str, int], start: Any) -> None:
         """Offer what fits a layer.
 

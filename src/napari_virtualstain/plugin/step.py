@@ -7,7 +7,8 @@ every enabled, visible and text from the state, so that the two never disagree.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Qt, Signal
@@ -54,6 +55,8 @@ class StepWidget(QWidget):
     title = "Step"
     run_text = "Run"
     run_tooltip = "Run this step (Ctrl+Enter while the dock has the focus)"
+    # what to do in the dock in place of an option of the command line that an error names
+    controls: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__()
@@ -101,7 +104,7 @@ class StepWidget(QWidget):
         try:
             work = self.prepare()
         except Exception as error:  # shown in the dock, where the user looks
-            self.say(error_text(error))
+            self.say(error_text(error, self.controls))
             return
         self.say(f"{self.title}: starting")
         self.runner.start(work, self.title)
@@ -243,7 +246,7 @@ class StepWidget(QWidget):
         if outcome.cancelled:
             self.say("Cancelled. What was finished by then has been kept.")
         elif outcome.error is not None:
-            text = error_text(outcome.error)
+            text = error_text(outcome.error, self.controls)
             self.say(text)
             if outcome.expected:
                 show_error(f"{self.title}: {text}")

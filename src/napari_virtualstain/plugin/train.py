@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from napari.layers import Image
-from qtpy.QtWidgets import QLineEdit
+from qtpy.QtWidgets import QFormLayout, QLineEdit
 
+from ..errors import InputError
 from .cleanup import Cleanup
-from .controls import Choice, IntegerBox, NumberBox, add_row, check_box, new_form, note
-from .curve import TrainingCurve
-from .film import FilmStrip
-from .jobs import JobContext, Outcome, Work
+from .controls import Choice, IntegerBox, NumberBox, add_row, check_box, new_form
+from .hold_out import HoldOutChoice
+from .jobs import JobContext, Outcome, Work, in_dock_terms
 from .layer_choice import LayerChoice
 from .layers import axes_of, geometry_of, layer_name, provenance, sampling_of, shifted, sizes_of
 from .model_choice import ModelChoice, scores_text
@@ -23,7 +24,9 @@ from .shown import hide_results, insert
 from .stain import is_movie
 from .stain_job import display_limits
 from .step import StepWidget
-from .train_job import Compared, TrainRequest, train_job, why_not_held_out
+from .train_job import Compared, TrainRequest, train_job, why_not_held_out, why_shared
+from .train_settings import ALLOW_SHARED, TrainSettings, recall_settings
+from .training_display import TrainingDisplay
 
 
 class TrainWidget(StepWidget):
@@ -32,6 +35,7 @@ class TrainWidget(StepWidget):
     title = "Train virtual staining"
     run_text = "Train"
     run_tooltip = "Train on the two layers; the model is in the list of Virtual staining at once"
+    controls: ClassVar[Mapping[str, str]] = {"--allow-leakage": f"tick {ALLOW_SHARED}"}
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
@@ -45,12 +49,46 @@ class TrainWidget(StepWidget):
         self.bright_field.chosen.connect(self._on_bright_field)
         for choice in (self.bright_field, self.fluorescence, self.shapes):
             choice.chosen.connect(self._on_layers)
-        self.by.currentIndexChanged.connect(lambda _index: self._on_layers())
+        self.hold_out.changed.connect(self._on_layers)
+        self.steps.valueChanged.connect(lambda _steps: self._on_layers())
         self.name.textChanged.connect(lambda _text: self._on_layers())
+        self.name.editingFinished.connect(self._recall)
         self.fine_tune.toggled.connect(self._on_fine_tune)
         self.start_from.changed.connect(self._on_layers)
         self._on_bright_field(self.bright_field.value)
         self._on_fine_tune(self.fine_tune.isChecked())
+        self._recall()
+
+    @property
+    def settings(self) -> TrainSettings:
+        """What the form says, but for the layers and the name."""
+        return TrainSettings(
+            by=self.hold_out.by,
+            folds=self.hold_out.folds,
+            allow_leakage=self.hold_out.shared.isChecked(),
+            pixel_size_um=self.pixel_size.value(),
+            start_from=self.start_from.value if self.fine_tune.isChecked() else None,
+            preset=self.preset.value,
+            planes=self.planes.value,
+            steps=self.steps.value(),
+            crop_size=self.crop.value(),
+            batch_size=self.batch.value(),
+            compare=self.compare_box.isChecked(),
+        )
+
+    def load_settings(self, settings: TrainSettings) -> None:
+        """Fill the form, as far as layers and models of the moment allow."""
+        self.hold_out.load(settings)
+        self.pixel_size.setValue(settings.pixel_size_um)
+        self.fine_tune.setChecked(settings.start_from is not None)
+        if settings.start_from is not None:
+            self.start_from.value = settings.start_from
+        self.preset.value = settings.preset
+        self.planes.load(settings.planes)
+        self.steps.setValue(settings.steps)
+        self.crop.setValue(settings.crop_size)
+        self.batch.setValue(settings.batch_size)
+        self.compare_box.setChecked(settings.compare)
 
     def why_not(self) -> str | None:
         """Return why nothing can be trained now."""
@@ -62,16 +100,29 @@ class TrainWidget(StepWidget):
                 f"The layers have unlike shapes, {first.data.shape} and {second.data.shape}. "
                 "Choose layers of the same frames."
             )
-        shapes = self.shapes.value
-        regions = 0 if shapes is None else len(shapes.data)
-        frames = sizes_of(first).get("t", 1)
-        if (reason := why_not_held_out(self.by.value, regions, frames)) is not None:
+        if (reason := self._why_not_held_out(first)) is not None:
             return reason
         if not self.name.text().strip():
             return "Give the new model a name."
         if self.output().exists():
             return f"There is a model {self.name.text().strip()!r} already. Choose another name."
         return self._why_not_start_from(first) if self.fine_tune.isChecked() else None
+
+    def _why_not_held_out(self, layer: Any) -> str | None:
+        by, frames = self.hold_out.by, sizes_of(layer).get("t", 1)
+        if (reason := why_not_held_out(by, self._region_count(), frames)) is not None:
+            return reason
+        try:
+            return why_shared(self.settings, self._rectangles(layer))
+        except InputError as error:
+            return str(error)
+
+    def _region_count(self) -> int:
+        return 0 if self.shapes.value is None else len(self.shapes.value.data)
+
+    def _rectangles(self, layer: Any) -> tuple[tuple[int, int, int, int], ...]:
+        shapes = self.shapes.value
+        return () if shapes is None else rectangles_on(layer, shapes)
 
     def _why_not_start_from(self, layer: Any) -> str | None:
         if (reason := self.start_from.why_not()) is not None:
@@ -94,38 +145,21 @@ class TrainWidget(StepWidget):
 
     def prepare(self) -> Work:
         """Return the work of training."""
-        layer, shapes = self.bright_field.value, self.shapes.value
-        chosen = preferences()
-        changes: dict[str, Any] = {
-            "name": self.name.text().strip(),
-            "steps": self.steps.value(),
-            "crop_size": self.crop.value(),
-            "batch_size": self.batch.value(),
-            "validate_every": max(1, min(50, self.steps.value() // 10)),
-            "device": chosen.device,
-            "pixel_size_um": self.pixel_size.value(),
-        }
-        if self.fine_tune.isChecked():
-            changes["init"] = str(self.start_from.value)
+        layer = self.bright_field.value
         request = TrainRequest(
             bright_field=layer.data,
             fluorescence=self.fluorescence.value.data,
             axes=axes_of(layer),
-            rectangles=rectangles_on(layer, shapes) if shapes is not None else (),
-            by=self.by.value,
-            pixel_size_um=self.pixel_size.value(),
-            preset=self.preset.value,
-            changes=changes,
+            rectangles=self._rectangles(layer),
+            settings=self.settings,
             output=self.output(),
-            preferences=chosen,
-            planes=self.planes.asked,
-            plane_axis=self.planes.axis,
-            shown=visible_index(self.viewer, layer) if self.compare_box.isChecked() else None,
+            preferences=preferences(),
+            shown=visible_index(self.viewer, layer),
+            resume=self.resume.isChecked() and self._is_unfinished(),
         )
         self._source, self._geometry = layer.name, geometry_of(layer)
-        self.curve.clear()
-        self.pictures.clear()
-        self._remarks: list[str] = []
+        self._asked = request.settings
+        self.display.clear()
 
         def work(context: JobContext) -> Any:
             return train_job(request, context)
@@ -134,23 +168,15 @@ class TrainWidget(StepWidget):
 
     def on_items(self, items: list[Any]) -> None:
         """Draw the curve and the newest held-out picture."""
-        from ..training import StepFinished, TrainingWarning, Validated
+        from ..training import TrainingWarning
 
         for event in items:
-            if isinstance(event, StepFinished):
-                self.curve.add_loss(event.step, event.loss)
-            elif isinstance(event, Validated):
-                self.curve.add_score(event.step, event.scores.get("bandpass_pearson", np.nan))
-                shown = event.preview
-                self.pictures.show_pictures(
-                    [shown.bright_field, shown.virtual, shown.fluorescence],
-                    ["input", "virtual", "true"],
-                )
-            elif isinstance(event, Compared):
+            if isinstance(event, Compared):
                 self._show_compared(event)
             elif isinstance(event, TrainingWarning):
-                self._remarks.append(event.message)
-                self.remarks.setText("\n".join(self._remarks[-3:]))
+                self.display.remark(in_dock_terms(event.message, self.controls))
+            else:
+                self.display.follow(event)
 
     def _show_compared(self, compared: Compared) -> None:
         """Add the frame, on its place in the movie, as a layer; before lies hidden under after."""
@@ -162,7 +188,12 @@ class TrainWidget(StepWidget):
             blending="additive",
             contrast_limits=display_limits(plane),
             visible=compared.kind == "after",
-            metadata=provenance("train", self._source, model=self.name.text().strip()),
+            metadata=provenance(
+                "train",
+                self._source,
+                model=self.name.text().strip(),
+                settings=self._asked.model_dump(),
+            ),
             **shifted(self._geometry, (*index, 0, 0)),
         )
         if compared.kind == "after":
@@ -171,16 +202,31 @@ class TrainWidget(StepWidget):
 
     def on_result(self, value: Any) -> str:
         """Name the model and its held-out score."""
-        told = scores_text(value.card.scores) or "no honest score can be given"
+        scores = value.card.scores
+        told = scores_text(scores) or "no honest score can be given"
+        if not scores.get("independent", True):
+            told += "; images that judged share pixels with those that trained"
         report = f" Report: {value.report}" if value.report else ""
         return f"{value.card.name} is in the model list; {told}.{report}"
 
     def on_end(self, outcome: Outcome) -> None:
-        """See whether the name is still free."""
+        """See whether the name is still free, or the training can go on."""
         self.start_from.refresh()
+        self._follow()
 
     def _add_form(self, viewer: Any) -> None:
         form = new_form()
+        self._add_data(form, viewer)
+        self.hold_out = HoldOutChoice(form)
+        self._add_start(form)
+        self._add_effort(form)
+        self._add_output(form)
+        self.form.addLayout(form)
+        self.display = TrainingDisplay()
+        self.form.addWidget(self.display, 1)
+
+    def _add_data(self, form: QFormLayout, viewer: Any) -> None:
+        """Add what is learnt from."""
         self.bright_field = self.add_choice(
             LayerChoice(viewer, is_movie, role="bright_field", nothing="load a pair of layers")
         )
@@ -201,11 +247,11 @@ class TrainWidget(StepWidget):
         )
         tooltip = "Rectangles to learn from, best one a cell; none: the whole frames"
         add_row(form, "Regions", self.shapes, tooltip, name="shapes")
-        self.by = Choice([("the last frames", "time"), ("the last region", "region")])
-        tooltip = "What the model never sees and is judged on; another cell is the honest choice"
-        add_row(form, "Hold out", self.by, tooltip, name="hold_out")
         self.pixel_size = NumberBox(0.08, 0.001, 100, step=0.005, decimals=4, suffix=" µm")
         add_row(form, "Pixel size", self.pixel_size, "Micrometres a pixel", name="pixel_size")
+
+    def _add_start(self, form: QFormLayout) -> None:
+        """Add what training begins with."""
         self.fine_tune = check_box(
             "Start from a model", "Fine-tune a model instead of beginning anew", checked=True
         )
@@ -217,6 +263,9 @@ class TrainWidget(StepWidget):
             "focus, and the neighbours tell on which side a structure lies"
         )
         add_row(form, "Planes", self.planes, tooltip, name="planes")
+
+    def _add_effort(self, form: QFormLayout) -> None:
+        """Add how is trained, and for how long."""
         from ..training import preset_names
 
         self.preset = Choice([(name, name) for name in preset_names()])
@@ -228,8 +277,19 @@ class TrainWidget(StepWidget):
         add_row(form, "Crop", self.crop, "Side of the pieces that are learnt from", name="crop")
         self.batch = IntegerBox(8, 1, 1024)
         add_row(form, "Batch", self.batch, "Pieces a step; fewer need less memory", name="batch")
+
+    def _add_output(self, form: QFormLayout) -> None:
+        """Add what comes out, and whether it was begun already."""
         self.name = QLineEdit("my-model")
         add_row(form, "Name", self.name, "Under which the model will be listed", name="model_name")
+        self.resume = check_box(
+            "Resume what was stopped",
+            "Go on with the unfinished training of this name; layers, regions and settings must be "
+            "the same. Untick to begin anew",
+            checked=True,
+            name="resume",
+        )
+        form.addRow("", self.resume)
         self.compare_box = check_box(
             "Before and after",
             "Stain the visible frame with the model as it was and as it is, as two layers",
@@ -237,14 +297,6 @@ class TrainWidget(StepWidget):
             name="compare",
         )
         form.addRow("", self.compare_box)
-        self.curve = TrainingCurve()
-        self.pictures = FilmStrip()
-        self.pictures.setToolTip("A held-out image: bright-field, virtual, true")
-        self.remarks = note(name="remarks")
-        self.form.addLayout(form)
-        self.form.addWidget(self.curve, 1)
-        self.form.addWidget(self.pictures)
-        self.form.addWidget(self.remarks)
 
     def _on_fine_tune(self, checked: bool) -> None:
         self.start_from.set_wanted(checked)
@@ -262,10 +314,35 @@ class TrainWidget(StepWidget):
             self.pixel_size.setValue(size)
 
     def _on_layers(self, *_: Any) -> None:
-        layer = self.bright_field.value
-        start = self.start_from.card if self.fine_tune.isChecked() else None
-        self.planes.follow({} if layer is None else sizes_of(layer), start)
+        self._follow()
         self.runner.reset()
         self.render()
         if self.state.value == "idle" and self.why_not() is None:
             self.say("Ready to train.")
+
+    def _follow(self) -> None:
+        """Offer what fits the layers, the model to start from, and what was stopped."""
+        layer = self.bright_field.value
+        sizes = {} if layer is None else sizes_of(layer)
+        self.planes.follow(sizes, self.start_from.card if self.fine_tune.isChecked() else None)
+        is_region = self.hold_out.by == "region"
+        parts = self._region_count() if is_region else sizes.get("t", 1)
+        self.hold_out.follow(parts, self.steps.value())
+        self.resume.setVisible(self._is_unfinished())
+
+    def _is_unfinished(self) -> bool:
+        from ..training import is_unfinished
+
+        return bool(self.name.text().strip()) and is_unfinished(self.output())
+
+    def _recall(self) -> None:
+        """Fill in the settings of a training of this name that was stopped on another day."""
+        if self.state.is_active or not self._is_unfinished():
+            return
+        known = recall_settings(self.output())
+        if known is not None and known != self.settings:
+            self.load_settings(known)
+            self.say(
+                f"The training of {self.output().stem} was stopped. Its settings were filled in: "
+                "Train goes on with it, or begins anew if Resume is not ticked."
+            )

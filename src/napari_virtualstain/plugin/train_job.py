@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import InputError
+from ..progress import CancelToken, Progress
 from .background import import_torch
 from .jobs import JobContext
 from .movie import Movie
 from .preferences import Preferences
 from .regions import whole
 from .stain_job import StainRequest, open_stainer
+from .train_settings import ALLOW_SHARED, TrainSettings, remember_settings
 
 if TYPE_CHECKING:
     from ..data import CorrelativePairs
-    from ..training import PlaneReading
+    from ..training import PlaneReading, TrainingConfig, TrainingEvent
 
 _HELD_OUT_BY_TIME = 0.25
 _FEWEST_FRAMES = 4
 _EVERY = 5
+# what the search for shared pixels sees: see data/leakage.py
+_OVERLAP_PX = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,39 +43,27 @@ class TrainRequest:
         Of both, such as ``tzyx``.
     rectangles : tuple of (y0, x0, y1, x1)
         Regions to learn from, in pixels; none means the whole frames.
-    by : {"region", "time"}
-        What is held out: a region, or the last frames.
-    pixel_size_um : float
-        Of the data.
-    preset : str
-        Method to start from.
-    changes : dict
-        Fields of ``TrainingConfig`` to change.
+    settings : TrainSettings
+        What else the form says.
     output : Path
-        Model file to write.
+        Model file to write; the model is called like it.
     preferences : Preferences
-        How many threads may be used.
-    shown : tuple of int or None
-        The plane that the user looks at, to be stained before and after; None for none.
-    planes : int or None
-        Bright-field planes read for one target; None is what is usual.
-    plane_axis : {"t", "z"}
-        Where these planes lie.
+        Device, and how many threads may be used.
+    shown : tuple of int
+        The plane that the user looks at.
+    resume : bool
+        Whether to go on with a training that was stopped.
     """
 
     bright_field: Any
     fluorescence: Any
     axes: str
     rectangles: tuple[tuple[int, int, int, int], ...]
-    by: str
-    pixel_size_um: float
-    preset: str
-    changes: dict[str, Any]
+    settings: TrainSettings
     output: Path
     preferences: Preferences
-    shown: tuple[int, ...] | None = None
-    planes: int | None = None
-    plane_axis: str = "z"
+    shown: tuple[int, ...] = ()
+    resume: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +102,15 @@ def collect_pairs(
     Raises
     ------
     InputError
-        There is nothing that could be held out, or no neighbours where they are wanted.
+        There is nothing that could be held out, regions overlap, or there are no neighbours
+        where they are wanted.
     """
     from ..data import Region, stack_pairs, usual_planes
 
-    leading = request.axes[:-2]
+    leading, settings = request.axes[:-2], request.settings
     sizes = dict(zip(request.axes, request.bright_field.shape, strict=True))
-    reason = why_not_held_out(request.by, len(request.rectangles), sizes.get("t", 1))
-    if reason is not None:
+    reason = why_not_held_out(settings.by, len(request.rectangles), sizes.get("t", 1))
+    if reason := reason or why_shared(settings, request.rectangles):
         raise InputError(reason)
     inputs = Movie(request.bright_field, request.axes, check).whole()
     targets = Movie(request.fluorescence, request.axes, check).whole()
@@ -128,21 +122,30 @@ def collect_pairs(
         plane_axis=reading.plane_axis,
         plane_step=reading.plane_step,
         name="plane",
-        pixel_size_um=request.pixel_size_um,
+        pixel_size_um=settings.pixel_size_um,
     )
     cut = pairs.within([Region(*box) for box in request.rectangles])
     places = max(1, len(request.rectangles))
-    if request.by == "region":
+    if settings.by == "region":
         groups = tuple(f"region {number % places}" for number in range(len(cut)))
         return replace(cut, groups=groups)
-    late = round(sizes["t"] * (1 - _HELD_OUT_BY_TIME))
     times = [index[leading.index("t")] for index in np.ndindex(*inputs.shape[:-2])]
-    names = ["last frames" if time >= late else "first frames" for time in times]
+    names = [_part_of_time(time, sizes["t"], settings.folds) for time in times]
     groups = tuple(name for name in names for _ in range(places))
     return replace(cut, groups=groups).with_notes(
-        "The held-out frames are later frames of the same cells: scores are optimistic for "
-        "other cells."
+        "The held-out frames are other frames of the same cells: scores are optimistic for other "
+        "cells."
     )
+
+
+def _part_of_time(time: int, frames: int, folds: int | None) -> str:
+    """Return the name of the group that frame `time` of `frames` belongs to."""
+    if folds is None:
+        late = round(frames * (1 - _HELD_OUT_BY_TIME))
+        return "last frames" if time >= late else "first frames"
+    parts = np.array_split(np.arange(frames), min(folds, frames))
+    part = next(part for part in parts if time <= part[-1])
+    return f"frames {part[0]} to {part[-1]}"
 
 
 def why_not_held_out(by: str, regions: int, frames: int) -> str | None:
@@ -167,34 +170,47 @@ def why_not_held_out(by: str, regions: int, frames: int) -> str | None:
     return None
 
 
+def why_shared(
+    settings: TrainSettings, rectangles: Sequence[tuple[int, int, int, int]]
+) -> str | None:
+    """Return why regions (y0, x0, y1, x1) cannot judge each other, None when they can.
+
+    Examples
+    --------
+    >>> settings = TrainSettings(by="region", pixel_size_um=0.08)
+    >>> why_shared(settings, [(0, 0, 40, 40), (0, 30, 40, 70)]).split(":")[0]
+    'Regions 0 and 1 overlap'
+    """
+    if settings.by != "region" or settings.allow_leakage:
+        return None
+    last = len(rectangles) - 1
+    for (i, one), (j, other) in combinations(enumerate(rectangles), 2):
+        height = min(one[2], other[2]) - max(one[0], other[0])
+        width = min(one[3], other[3]) - max(one[1], other[1])
+        if min(height, width) >= _OVERLAP_PX and (settings.folds or j == last):
+            return (
+                f"Regions {i} and {j} overlap: the model would be judged on pixels that it has "
+                f"learnt. Draw them apart, or tick {ALLOW_SHARED}."
+            )
+    return None
+
+
 def train_job(request: TrainRequest, context: JobContext) -> Generator[Any, None, Any]:
     """Yield the training's events; return its result."""
     import_torch()
     from ..inference import use_threads
-    from ..progress import Progress
-    from ..training import (
-        StepFinished,
-        TrainingFinished,
-        plane_reading,
-        preset,
-        train_events,
-        with_planes_of,
-    )
+    from ..training import StepFinished, TrainingFinished
 
     use_threads(request.preferences.threads)
-    config = preset(request.preset).updated(**request.changes)
-    reading = plane_reading(config, request.planes, request.plane_axis)
-    pairs = collect_pairs(request, reading, context.cancel.raise_if_cancelled)
-    config = with_planes_of(config, pairs, reading)
-    held = ("last frames",) if request.by == "time" else (pairs.group_names[-1],)
-    config = config.updated(validation_groups=held)
+    config, pairs = _configured(request, context.cancel)
+    remember_settings(request.output, request.settings)
+    steps = _StepCounter(context.progress)
     result = None
-    for event in train_events(pairs, config, output=request.output, cancel=context.cancel):
-        if isinstance(event, StepFinished):
-            context.progress(Progress(event.step, event.steps, "step", "training", event.seconds))
-            if event.step % _EVERY and event.step != event.steps:
-                continue
-        elif isinstance(event, TrainingFinished):
+    for event in _events(request, config, pairs, context.cancel):
+        steps.follow(event)
+        if isinstance(event, StepFinished) and event.step % _EVERY and event.step != event.steps:
+            continue
+        if isinstance(event, TrainingFinished):
             result = event.result
         yield event
     for compared in _compared(request, context):
@@ -203,11 +219,63 @@ def train_job(request: TrainRequest, context: JobContext) -> Generator[Any, None
     return result
 
 
+def _configured(
+    request: TrainRequest, cancel: CancelToken
+) -> tuple[TrainingConfig, CorrelativePairs]:
+    """Return the training's settings, and its pairs."""
+    from ..training import plane_reading, preset, with_planes_of
+
+    settings = request.settings
+    config = preset(settings.preset).updated(
+        **settings.config_fields(), name=request.output.stem, device=request.preferences.device
+    )
+    reading = plane_reading(config, *(settings.planes or ()))
+    pairs = collect_pairs(request, reading, cancel.raise_if_cancelled)
+    return with_planes_of(config, pairs, reading), pairs
+
+
+def _events(
+    request: TrainRequest, config: TrainingConfig, pairs: CorrelativePairs, cancel: CancelToken
+) -> Iterator[TrainingEvent]:
+    from ..training import cross_validation_events, train_events
+
+    how: dict[str, Any] = {"output": request.output, "resume": request.resume, "cancel": cancel}
+    if folds := request.settings.folds:
+        # there is no model of this name, but there may be folds that were given up
+        how["overwrite"] = not request.resume
+        return cross_validation_events(pairs, config, folds=folds, **how)
+    held = "last frames" if request.settings.by == "time" else pairs.group_names[-1]
+    return train_events(pairs, config.updated(validation_groups=(held,)), **how)
+
+
+@dataclass(slots=True)
+class _StepCounter:
+    """Tells how far a training is, or all trainings of a cross-validation together."""
+
+    tell: Callable[[Progress], None]
+    text: str = "training"
+    number: int = 1
+    trainings: int = 1
+
+    def follow(self, event: TrainingEvent) -> None:
+        """Report a step; notice which fold begins."""
+        from ..training import FoldStarted, StepFinished
+
+        if isinstance(event, FoldStarted):
+            self.text, self.number, self.trainings = event.text, event.number, event.folds + 1
+        elif isinstance(event, StepFinished):
+            done = (self.number - 1) * event.steps + event.step
+            # folds that were finished on another day took no time today
+            seconds = event.seconds / event.step * done
+            self.tell(Progress(done, self.trainings * event.steps, "step", self.text, seconds))
+
+
 def _compared(request: TrainRequest, context: JobContext) -> Iterator[Compared]:
     """Yield the visible plane as the model stains it with which training began, and the new one."""
-    if request.shown is None:
+    settings = request.settings
+    if not settings.compare:
         return
-    models = {"before": request.changes.get("init"), "after": str(request.output)}
+    models = {"before": settings.start_from, "after": str(request.output)}
     for kind, model in models.items():
         if model is not None:
             asked = StainRequest(
@@ -216,8 +284,8 @@ def _compared(request: TrainRequest, context: JobContext) -> Iterator[Compared]:
                 region=whole(request.bright_field.shape),
                 centre=request.shown,
                 model=model,
-                pixel_size_um=request.pixel_size_um,
-                device=request.changes.get("device"),
+                pixel_size_um=settings.pixel_size_um,
+                device=request.preferences.device,
                 preferences=request.preferences,
             )
             [(stained, _)] = open_stainer(asked, context.cancel).stain([request.shown])
