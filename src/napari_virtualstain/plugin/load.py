@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QFileDialog, QLineEdit
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QLineEdit
 
 from ..errors import InputError
 from .controls import Choice, NumberBox, add_row, button, check_box, in_row, new_form, note
@@ -34,30 +34,8 @@ class LoadWidget(StepWidget):
         self._understood: dict[str, Any] = {}
         self._looked_at = ""
         form = new_form()
-        self.path_edit = QLineEdit()
-        self.path_edit.setPlaceholderText("file or folder; drop it here")
-        self.path_edit.setClearButtonEnabled(True)
-        # the field alone would take a dropped file for text, file:// and all
-        self.path_edit.setAcceptDrops(False)
-        browse = button("File…", "Choose a TIFF, OME-TIFF or .dv file", self._browse_file)
-        folder = button("Folder…", "Choose a folder of frames or an OME-Zarr", self._browse_folder)
-        add_row(form, "Path", self.path_edit, "The movie to open", name="path_edit")
-        form.addRow("", in_row(browse, folder))
-        self.axes_edit = QLineEdit()
-        self.axes_edit.setPlaceholderText(_FROM_FILE)
-        add_row(
-            form,
-            "Axes",
-            self.axes_edit,
-            "Order of the axes, slowest first, such as tyx or tczyx. Empty: as the file says.",
-            name="axes_edit",
-        )
-        self.pixel_size = NumberBox(
-            0, 0, 1000, step=0.01, decimals=4, suffix=" µm", special=_FROM_FILE
-        )
-        add_row(form, "Pixel size", self.pixel_size, "Micrometres a pixel", name="pixel_size")
-        self.interval = NumberBox(0, 0, 1e6, step=1, decimals=3, suffix=" s", special=_FROM_FILE)
-        add_row(form, "Interval", self.interval, "Seconds from frame to frame", name="interval")
+        self._add_path(form)
+        self._add_corrections(form)
         self.channel = Choice([("all, one layer each", None)])
         add_row(
             form,
@@ -76,11 +54,39 @@ class LoadWidget(StepWidget):
         self.form.addWidget(self.remember_box)
         self.form.addWidget(self.summary)
         self.form.addStretch(1)
+        self._on_path()
+
+    def _add_path(self, form: QFormLayout) -> None:
+        self.path_edit = QLineEdit()
+        self.path_edit.setPlaceholderText("file or folder; drop it here")
+        self.path_edit.setClearButtonEnabled(True)
+        # the field alone would take a dropped file for text, file:// and all
+        self.path_edit.setAcceptDrops(False)
         self.path_edit.textChanged.connect(self._on_path)
         self.path_edit.editingFinished.connect(self.look)
-        for field in (self.axes_edit,):
-            field.editingFinished.connect(self.look)
-        self._on_path()
+        browse = button("File…", "Choose a TIFF, OME-TIFF or .dv file", self._browse_file)
+        folder = button("Folder…", "Choose a folder of frames or an OME-Zarr", self._browse_folder)
+        add_row(form, "Path", self.path_edit, "The movie to open", name="path_edit")
+        form.addRow("", in_row(browse, folder))
+
+    def _add_corrections(self, form: QFormLayout) -> None:
+        """Add what a file may say wrongly or not at all."""
+        self.axes_edit = QLineEdit()
+        self.axes_edit.setPlaceholderText(_FROM_FILE)
+        self.axes_edit.editingFinished.connect(self.look)
+        add_row(
+            form,
+            "Axes",
+            self.axes_edit,
+            "Order of the axes, slowest first, such as tyx or tczyx. Empty: as the file says.",
+            name="axes_edit",
+        )
+        self.pixel_size = NumberBox(
+            0, 0, 1000, step=0.01, decimals=4, suffix=" µm", special=_FROM_FILE
+        )
+        add_row(form, "Pixel size", self.pixel_size, "Micrometres a pixel", name="pixel_size")
+        self.interval = NumberBox(0, 0, 1e6, step=1, decimals=3, suffix=" s", special=_FROM_FILE)
+        add_row(form, "Interval", self.interval, "Seconds from frame to frame", name="interval")
 
     @property
     def path(self) -> Path | None:
