@@ -158,7 +158,8 @@ def agreement(
     `model`'s outlines of the real one, the same for all. ``same_area``: the same IoU where
     each marks as many pixels as these outlines have, those where its map is highest;
     ``any_cut``: the best of 20 cuts of each frame, which nobody knows without the truth.
-    ``marked``: share of the virtual image. A mask of as many pixels at random is the last row.
+    ``…_miou``: mean IoU of both classes, as in the paper. ``marked``: share of the virtual
+    image. A mask of as many pixels at random is the last row.
     """
     segmenter = Segmenter(model, pixel_size_um=0.08)
 
@@ -178,7 +179,7 @@ def agreement(
             masks = [otsu(m) for m in (shown, true)]
             if key == model:
                 masks = [shown > threshold, outlines]
-            own = {"own": iou(*masks), "own_moved": moved_iou(*masks)}
+            own = {"own": iou(*masks), "own_miou": miou(*masks), "own_moved": moved_iou(*masks)}
             rows.append({"method": key, **own, **against(shown, masks[0], outlines)})
         noise = np.random.default_rng(0).random(real.shape)
         anywhere = noise > np.quantile(noise, 1 - outlines.mean())
@@ -192,6 +193,7 @@ def against(values: Image, mask: Mask, outlines: Mask) -> dict[str, float]:
     shares = np.geomspace(0.01, 0.6, 20)
     return {
         "outlines": iou(mask, outlines),
+        "outlines_miou": miou(mask, outlines),
         "outlines_moved": moved_iou(mask, outlines),
         "same_area": iou(as_many, outlines),
         "any_cut": max(iou(values >= np.quantile(values, 1 - n), outlines) for n in shares),
@@ -203,6 +205,11 @@ def against(values: Image, mask: Mask, outlines: Mask) -> dict[str, float]:
 def iou(first: Mask, second: Mask) -> float:
     """Return intersection over union of two masks."""
     return float((first & second).sum() / max(1, (first | second).sum()))
+
+
+def miou(first: Mask, second: Mask) -> float:
+    """Return the mean IoU of foreground and background."""
+    return (iou(first, second) + iou(~first, ~second)) / 2
 
 
 def moved_iou(first: Mask, second: Mask) -> float:

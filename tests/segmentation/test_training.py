@@ -189,6 +189,29 @@ def test_unpainted_pixels_teach_nothing():
     assert outputs.grad[:, :, 15:].abs().max() == 0
 
 
+def test_a_mask_teaches_where_they_are_but_not_how_to_part_them():
+    labels = torch.zeros(2, 32, 32, dtype=torch.int32)
+    labels[:, 5:9, 3:20], labels[:, 11:15, 3:20] = 1, 1
+    outputs = torch.zeros(2, 2 + len(STEPS), 32, 32, requires_grad=True)
+    parted = torch.tensor([True, False])
+    segmentation_loss(outputs, labels, labels >= 0, STEPS, parted=parted).backward()
+    assert outputs.grad[1, 0].abs().min() > 0
+    assert outputs.grad[0, 1:].abs().max() > 0
+    assert outputs.grad[1, 1:].abs().max() == 0
+
+
+@pytest.mark.parametrize(("other", "is_mask"), [(255, True), (7, False), (0, False)])
+def test_masks_among_the_label_files_are_told_of(other, is_mask, tmp_path):
+    """One value for all would teach that all of them are one mitochondrion."""
+    labels = np.zeros((48, 48), np.uint8)
+    labels[8:14, 4:30], labels[30:36, 4:30] = 255, other
+    quick = SegmenterTraining(steps=1, batch_size=1, crop=32, held_out=0)
+    out = tmp_path / "m.safetensors"
+    result = train_segmenter([labels * 2.0], [labels], out, settings=quick, names=["cell 3"])
+    assert result.card.training["masks"] == (["cell 3"] if is_mask else [])
+    assert ("cell 3" in result.summary) == is_mask
+
+
 def test_painting_with_a_background_value_fine_tunes(discs, threshold_model, tmp_path):
     images, labels = shifted_task(discs)
     painted = [label.copy() for label in labels]

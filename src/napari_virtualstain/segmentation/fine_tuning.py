@@ -90,8 +90,8 @@ class SegmenterResult:
     before, after : dict
         Scores on the held-out part with the model as it was and as it is: ``iou`` of the
         foreground over known pixels, and ``f1`` of objects at IoU 0.5 where images are
-        labelled completely. Empty where nothing was held out, `before` also for a new
-        network.
+        labelled completely, object by object. Empty where nothing was held out, `before`
+        also for a new network.
     history : DataFrame
         ``step`` and ``loss``.
     """
@@ -104,7 +104,17 @@ class SegmenterResult:
 
     @property
     def summary(self) -> str:
-        """One sentence for a person."""
+        """What came of it, for a person."""
+        masks = self.card.training["masks"]
+        if not masks:
+            return self._scores_told
+        return (
+            f"{self._scores_told} One value for all mitochondria ({', '.join(masks[:3])}) teaches "
+            "where they are, not how to part them: give each its own value for that."
+        )
+
+    @property
+    def _scores_told(self) -> str:
         if not self.after:
             return "Trained on everything that was labelled; nothing was held out to score it on."
         parts = [
@@ -138,7 +148,8 @@ def train_segmenter(
     Parameters
     ----------
     images, labels : sequences of arrays, shape (Y, X) or (T, Y, X)
-        Fluorescence and labels in pairs. See `painted` for the meaning of 0.
+        Fluorescence and labels in pairs. See `painted` for the meaning of 0. A plane with
+        one value for several objects is a mask: it teaches the foreground only.
     out : str or Path
         Model file to write, ``.safetensors``.
     init : Model, str, path or None
@@ -262,9 +273,11 @@ def _learn(
     reporter.done = learner.step
     losses = []
     try:
-        for crops in _crops(examples, settings, rng, settings.steps - learner.step):
+        for chosen in _draws(examples, settings, rng, settings.steps - learner.step):
             reporter.check()
-            losses.append((learner.step, learner.learn(as_batch(crops))))
+            crops = [draw_crop(example, settings.crop, rng) for example in chosen]
+            batch = as_batch(crops, parted=[example.parted for example in chosen])
+            losses.append((learner.step, learner.learn(batch)))
             if checkpoint is not None and learner.step % _CHECKPOINT_EVERY == 0:
                 learner.save(checkpoint, rng)
             reporter.advance()
@@ -277,16 +290,16 @@ def _learn(
     return pd.DataFrame(losses, columns=["step", "loss"])
 
 
-def _crops(
+def _draws(
     examples: Sequence[LabelledImage],
     settings: SegmenterTraining,
     rng: np.random.Generator,
     batches: int,
-) -> Iterator[list[Any]]:
+) -> Iterator[list[LabelledImage]]:
     weight = np.array([float(e.known.sum()) for e in examples])
     for _ in range(batches):
         chosen = rng.choice(len(examples), settings.batch_size, p=weight / weight.sum())
-        yield [draw_crop(examples[int(index)], settings.crop, rng) for index in chosen]
+        yield [examples[int(index)] for index in chosen]
 
 
 def _scores(segmenter: Segmenter, examples: Sequence[LabelledImage]) -> dict[str, float]:
@@ -303,7 +316,7 @@ def _score(segmenter: Segmenter, example: LabelledImage) -> dict[str, float]:
     found, true = (labels > 0) & example.known, example.labels > 0
     union = int((found | true).sum())
     scores = {"iou": int((found & true).sum()) / union if union else math.nan}
-    if example.complete:
+    if example.complete and example.parted:
         scores["f1"] = object_scores(labels, example.labels)["f1"]
     return scores
 
@@ -324,6 +337,7 @@ def _finished_card(
             "training": {
                 "started_from": model.sha256,
                 "painted": painted,
+                "masks": sorted({e.name for e in (*train, *test) if not e.parted}),
                 **{key: getattr(settings, key) for key in SegmenterTraining.__slots__},
             },
             "split": {

@@ -10,10 +10,10 @@ here and there, and what the network says in the gap between two must part them 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import safetensors
@@ -25,12 +25,31 @@ from torch.nn import functional
 from ..errors import TrainingError
 from .affinities import Step
 
-Batch = tuple[Tensor, Tensor, Tensor]
 _NEAR = sorted(
     ((y, x) for y in range(-2, 3) for x in range(-2, 3) if 0 < y * y + x * x < 8),
     key=lambda step: step[0] ** 2 + step[1] ** 2,
 )
 _USUAL_AREA_PX = 80.0
+
+
+class Batch(NamedTuple):
+    """N crops to learn from.
+
+    Attributes
+    ----------
+    images : Tensor of float, shape (N, 1, Y, X)
+        Normalised.
+    labels, known : Tensor of int and bool, shape (N, Y, X)
+        0 is background; pixels that are not known teach nothing.
+    parted, unsure : Tensor of bool, shape (N,), or None
+        See :func:`segmentation_loss`.
+    """
+
+    images: Tensor
+    labels: Tensor
+    known: Tensor
+    parted: Tensor | None = None
+    unsure: Tensor | None = None
 
 
 def shifted(image: Tensor, step: Step, fill: int) -> Tensor:
@@ -96,6 +115,7 @@ def segmentation_loss(
     known: Tensor,
     steps: list[Step],
     *,
+    parted: Tensor | None = None,
     unsure: Tensor | None = None,
 ) -> Tensor:
     """Return the loss of network outputs (N, 2 + K, Y, X) against labels (N, Y, X).
@@ -105,7 +125,8 @@ def segmentation_loss(
     together are rare and count 2.5 times, small mitochondria up to twice and large ones
     down to half as much a pixel, and pixels outside half. Dice leaves out images of which
     `unsure`, bool (N,), is true: it drives a probability to nought or one, also where the
-    image does not decide.
+    image does not decide. Labels of images of which `parted`, bool (N,), is false do not part
+    what touches: they teach the foreground only.
     """
     outputs = outputs.float()
     weight = known.float()
@@ -121,6 +142,8 @@ def segmentation_loss(
     wide = widened(labels) * known
     contact = contact_target(labels, wide)
     share = weight * _object_weight(labels, wide) * (0.5 + 0.5 * target)
+    if parted is not None:
+        share = share * parted[:, None, None]
     inside = share * (wide > 0) * (1 + 2 * contact.float())
     loss = loss + 0.5 * _mean_cross_entropy(outputs[:, 1], contact, inside)
     if not steps:
@@ -163,6 +186,10 @@ class Learner:
     keep_statistics : bool
         Leave the means and variances of BatchNorm as they are: a handful of regions
         cannot tell those of a data set.
+    weight_decay : float
+        Of AdamW.
+    newest_share : float
+        How much a step counts in the running mean, once it has run for a while.
     """
 
     network: nn.Module
@@ -170,6 +197,8 @@ class Learner:
     learning_rate: float
     total_steps: int
     keep_statistics: bool = True
+    weight_decay: float = 1e-4
+    newest_share: float = 0.05
     step: int = 0
     optimiser: Any = None
     mean: Any = None
@@ -180,7 +209,7 @@ class Learner:
             if self.keep_statistics and isinstance(module, nn.BatchNorm2d):
                 module.eval()
         self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), self.learning_rate, weight_decay=1e-4
+            self.network.parameters(), self.learning_rate, weight_decay=self.weight_decay
         )
         self.mean = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
 
@@ -190,10 +219,12 @@ class Learner:
         rate = self.learning_rate * min(1.0, (self.step + 1) / 10)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * 0.5 * (1 + np.cos(np.pi * progress))
-        images, labels, known = batch
-        with _fast_arithmetic(images):
-            outputs = self.network(images)
-        loss = segmentation_loss(outputs, labels, known, self.steps)
+        with _fast_arithmetic(batch.images):
+            outputs = self.network(batch.images)
+        labels, known = batch.labels, batch.known
+        loss = segmentation_loss(
+            outputs, labels, known, self.steps, parted=batch.parted, unsure=batch.unsure
+        )
         value = float(loss.detach())
         if not np.isfinite(value):
             raise TrainingError(
@@ -209,7 +240,7 @@ class Learner:
         return value
 
     def _update_mean(self) -> None:
-        share = max(0.05, 1 / (self.step + 1))
+        share = max(self.newest_share, 1 / (self.step + 1))
         for name, value in self.network.state_dict().items():
             if value.is_floating_point():
                 self.mean[name].lerp_(value.detach(), share)
@@ -272,13 +303,21 @@ def _fast_arithmetic(images: Tensor) -> Any:
     return torch.autocast("cpu", torch.bfloat16, enabled=usable)
 
 
-def as_batch(crops: list[tuple[Any, Any, Any]], device: torch.device | str | None = "cpu") -> Batch:
+def as_batch(
+    crops: Sequence[tuple[Any, Any, Any]],
+    *,
+    parted: Sequence[bool] | None = None,
+    unsure: Sequence[bool] | None = None,
+    device: torch.device | str | None = "cpu",
+) -> Batch:
     """Return crops of image, labels and known pixels as one batch."""
     images, labels, known = (np.stack(part) for part in zip(*crops, strict=True))
-    return (
+    return Batch(
         torch.from_numpy(images)[:, None].to(device, memory_format=torch.channels_last),
         torch.from_numpy(labels.astype(np.int32)).to(device),
         torch.from_numpy(known).to(device),
+        None if parted is None else torch.tensor(parted, device=device),
+        None if unsure is None else torch.tensor(unsure, device=device),
     )
 
 

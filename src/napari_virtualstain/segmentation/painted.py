@@ -38,12 +38,16 @@ class LabelledImage:
         Where the labels may be believed.
     name : str
         For messages.
+    parted : bool
+        Whether each mitochondrion has its own value. A mask has one for all, which says
+        where they are, but not which pixels belong together.
     """
 
     image: NDArray[np.float32]
     labels: NDArray[np.int32]
     known: NDArray[np.bool_]
     name: str = ""
+    parted: bool = True
 
     @property
     def complete(self) -> bool:
@@ -124,7 +128,16 @@ def _example(
         values = np.where(values > PAINTED_BACKGROUND, values, 0)
     else:
         known = np.ones(values.shape, bool)
-    return LabelledImage(np.asarray(image, np.float32), values, known, name)
+    parted = not _is_mask(values)
+    return LabelledImage(np.asarray(image, np.float32), values, known, name, parted)
+
+
+def _is_mask(labels: NDArray[np.int32]) -> bool:
+    """Return whether one value stands for several objects that do not touch."""
+    top = labels.max(initial=0)
+    if not np.isin(labels, (0, top)).all():
+        return False
+    return int(ndimage.label(labels > 0, np.ones((3, 3)))[1]) > 1
 
 
 def _check_content(examples: list[LabelledImage], painted: bool) -> None:
