@@ -62,6 +62,9 @@ def main() -> None:
         "blur 1 px, same noise": lambda b, f: (
             ndimage.gaussian_filter(b, 1) + rng.normal(0, 3.9, b.shape)
         ),
+        "blur 1.5 px, same noise": lambda b, f: (
+            ndimage.gaussian_filter(b, 1.5) + rng.normal(0, 4.0, b.shape)
+        ),
         "blur 2 px, same noise": lambda b, f: (
             ndimage.gaussian_filter(b, 2) + rng.normal(0, 4.1, b.shape)
         ),
@@ -72,19 +75,19 @@ def main() -> None:
         "empty field": lambda b, f: rng.normal(60, 4.3, b.shape),
         "inverted": lambda b, f: 255 - b,
     }
-    print(f"{'':22s} {'cell':8s} crops  green  amber  red    together")
+    print(f"{'':24s} {'cell':8s} crops  green  amber  red    together")
     for kind, made in kinds.items():
         for cell, both in cells.items():
             others = [s for c, each in statistics.items() if c != cell for s in each]
             card = ModelCard(name="fit", statistics=summarise_statistics(others))
-            judge(f"{kind:22s} {cell:8s}", [made(b, f) for b, f in both[:: given.every]], card)
+            judge(f"{kind:24s} {cell:8s}", [made(b, f) for b, f in both[:: given.every]], card)
     for model in given.model:
         card = load_model(model).card
         for cell in sorted(set(cells) - set(card.split.get("train_groups", ()))):
             print(f"{cell} by the card of {model}")
             for kind, made in kinds.items():
                 images = [made(b, f) for b, f in cells[cell][:: given.every]]
-                judge(f"{kind:22s} {cell:8s}", images, card)
+                judge(f"{kind:24s} {cell:8s}", images, card)
 
 
 def judge(name: str, images: list[np.ndarray], card: ModelCard) -> None:
@@ -94,7 +97,9 @@ def judge(name: str, images: list[np.ndarray], card: ModelCard) -> None:
     counts = [levels.count(level) for level in ("green", "amber", "red")]
     together = combine(frames, card, card.pixel_size_um).level
     print(
-        f"{name} {len(levels):5d}  " + "  ".join(f"{count:5d}" for count in counts) + f"  {together}",
+        f"{name} {len(levels):5d}  "
+        + "  ".join(f"{count:5d}" for count in counts)
+        + f"  {together}",
         flush=True,
     )
 

@@ -55,6 +55,9 @@ FOREIGN = {
     "twice the magnification": lambda image: _zoomed(image, 2.0),
     "half the magnification": lambda image: _zoomed(image, 0.5),
     "out of focus": lambda image: ndimage.gaussian_filter(image, 2.0),
+    "out of focus under the camera's noise": lambda image: (
+        ndimage.gaussian_filter(image, 2.0) + np.random.default_rng(0).normal(0, 4.1, image.shape)
+    ),
     "empty field": lambda image: np.random.default_rng(0).normal(60, 4, image.shape),
 }
 

@@ -6,7 +6,8 @@ holds their mean and spread over the training frames; a new movie is held agains
 What is compared are few *features* of these numbers that neither gain nor offset of a camera
 changes: the shape of the histogram, the fall of the spectrum, and the noise. They vary together
 from frame to frame, so distances are Mahalanobis distances: on the published H9c2 pairs this
-tells a 1.5-fold magnification from another cell, which single spreads do not
+tells a 1.5-fold magnification from another cell, which single spreads do not. A loss of focus
+moves the spectrum in one direction only, and is looked for along it
 (``benchmarks/staining_fit.py``).
 """
 
@@ -23,6 +24,8 @@ from scipy import fft, ndimage
 QUANTILES = (0.1, 1.0, 5.0, 25.0, 50.0, 75.0, 95.0, 99.0, 99.9)
 BANDS = 12
 _FEWEST = 1e-6
+_TEXTURE_BANDS = [0, 2, 4, 6, BANDS - 1]
+_BLUR_PX = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ def fit_features(statistics: ImageStatistics) -> dict[str, NDArray[np.float64]]:
     noise = np.log10(statistics.noise_sd / spread + _FEWEST)
     return {
         "histogram": outer,
-        "texture": np.diff(power[[0, 2, 4, 6, BANDS - 1]]),
+        "texture": np.diff(power[_TEXTURE_BANDS]),
         "noise": np.array([noise]),
     }
 
@@ -137,7 +140,8 @@ def deviations(statistics: ImageStatistics, summary: dict[str, Any]) -> dict[str
     -------
     dict
         Distances ``histogram``, ``texture`` and ``noise``; about 1 for an image like the
-        training images. Empty when the card has no summary.
+        training images. And ``focus``, how far an image has less detail in the way that a blur
+        makes it; 0 for one as sharp. Empty when the card has no summary.
 
     Notes
     -----
@@ -154,18 +158,20 @@ def deviations(statistics: ImageStatistics, summary: dict[str, Any]) -> dict[str
     """
     known = summary.get("features", {})
     found = fit_features(statistics)
-    return {
-        group: _distance(found[group], known[group], int(summary.get("images", 1)))
-        for group in found
-        if group in known
+    count = int(summary.get("images", 1))
+    distances = {
+        group: _distance(found[group], known[group], count) for group in found if group in known
     }
+    if "texture" in known:
+        distances["focus"] = max(0.0, _blur(found["texture"], summary))
+    return distances
 
 
 def feature_shifts(statistics: ImageStatistics, summary: dict[str, Any]) -> dict[str, float]:
     """Return by how much each group of features lies above the training images, on the mean.
 
     Positive ``histogram`` means a longer bright side, positive ``texture`` more fine
-    structure, positive ``noise`` more noise.
+    structure, positive ``noise`` more noise, positive ``focus`` less detail.
 
     Examples
     --------
@@ -176,11 +182,15 @@ def feature_shifts(statistics: ImageStatistics, summary: dict[str, Any]) -> dict
     True
     """
     known = summary.get("features", {})
-    return {
+    found = fit_features(statistics)
+    shifts = {
         group: float(np.mean(values - np.array(known[group]["mean"])))
-        for group, values in fit_features(statistics).items()
+        for group, values in found.items()
         if group in known
     }
+    if "texture" in known:
+        shifts["focus"] = _blur(found["texture"], summary)
+    return shifts
 
 
 def _moments(values: NDArray[np.float64]) -> dict[str, Any]:
@@ -194,9 +204,29 @@ def _moments(values: NDArray[np.float64]) -> dict[str, Any]:
 
 def _distance(values: NDArray[np.float64], known: dict[str, Any], images: int) -> float:
     difference = values - np.array(known["mean"])
-    floor = 0.05**2 + 0.1 / max(1, images)
-    covariance = np.array(known["covariance"]) + floor * np.eye(len(values))
-    return float(np.sqrt(difference @ np.linalg.solve(covariance, difference) / len(values)))
+    within = np.linalg.solve(_covariance(known, images), difference)
+    return float(np.sqrt(difference @ within / len(values)))
+
+
+def _covariance(known: dict[str, Any], images: int) -> NDArray[np.float64]:
+    covariance = np.array(known["covariance"])
+    return covariance + (0.05**2 + 0.1 / max(1, images)) * np.eye(len(covariance))
+
+
+def _blur(texture: NDArray[np.float64], summary: dict[str, Any]) -> float:
+    """Return how many spreads a texture has moved as a blur of the training images would move it.
+
+    A matched filter: the direction is that of the mean training image blurred by
+    :data:`_BLUR_PX` pixels before its noise, which the camera adds, is added.
+    """
+    known, start = summary["features"]["texture"], len(QUANTILES)
+    usual = 10.0 ** np.array(summary["mean"][start : start + BANDS])
+    frequency = (np.arange(BANDS) + 0.5) / (2 * BANDS)
+    passed = np.exp(-((2 * np.pi * _BLUR_PX * frequency) ** 2))
+    blurred = np.maximum(usual - usual[-1], 0) * passed + usual[-1]
+    direction = np.diff(np.log10(blurred / usual)[_TEXTURE_BANDS])
+    within = np.linalg.solve(_covariance(known, int(summary.get("images", 1))), direction)
+    return float(within @ (texture - np.array(known["mean"])) / np.sqrt(within @ direction + 1e-12))
 
 
 def _band_powers(image: NDArray[np.float64]) -> tuple[float, ...]:

@@ -2,8 +2,9 @@
 
 A model card holds what its training images looked like: the shape of their histogram,
 the fall of their spectrum, their noise, their pixel size. Squares of the new images, at
-the model's pixel size, are held against that. Limits were set on the H9c2 pairs, each
-cell judged by the others: see ``benchmarks/staining_fit.py``.
+the model's pixel size, are held against that; a loss of focus is told by its direction.
+Limits were set on the H9c2 pairs, each cell judged by the others: see
+``benchmarks/staining_fit.py``.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from .stainer import as_generator
 Level: TypeAlias = Literal["green", "amber", "red"]
 
 _LEVELS: tuple[Level, ...] = ("green", "amber", "red")
-_AMBER = {"histogram": 2.4, "texture": 2.2, "noise": 3.3}
+_AMBER = {"histogram": 2.4, "texture": 2.2, "noise": 3.3, "focus": 2.4}
 _RED = 2.0  # times the limit of amber
 _SEVERAL = 0.8  # times the limits, where several squares are averaged
 _SQUARE = 256
@@ -48,8 +49,8 @@ class FrameFit:
     reasons : tuple of str
         Why not green.
     distances : dict
-        Of its ``histogram``, ``texture`` and ``noise`` from the training images, in
-        their spreads; about 1 is usual.
+        Of its ``histogram``, ``texture``, ``noise`` and ``focus`` from the training images,
+        in their spreads; about 1 is usual.
     shifts : dict
         Which way: see :func:`~napari_virtualstain.data.feature_shifts`.
     """
@@ -206,6 +207,7 @@ _WORDS = {
     ("noise", True): "The images are noisier than the training images",
     ("noise", False): "The images are smoother than the training images: denoised, interpolated, "
     "out of focus or of another contrast",
+    ("focus", True): "Detail is weaker, in the way that a loss of focus weakens it",
 }
 
 
