@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,38 @@ def test_the_threshold_acts_at_once_without_the_network(
         lambda: all(len(np.unique(plane)) == 2 for plane in _labels(segmented).data), timeout=5000
     )
     assert _labels(segmented).metadata["virtualstain"]["settings"]["threshold"] == 0.9
+
+
+def test_outlining_anew_is_told_and_can_be_cancelled(
+    segmented: SegmentWidget, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segmenter = segmented._session.segmenter
+    original, seen = segmenter.labels, []
+    before = _labels(segmented).data.copy()
+
+    def labels(*arguments: Any) -> Any:
+        seen.append(arguments)
+        while len(seen) > 2 and not segmenter.cancel.cancelled:
+            time.sleep(0.005)
+        return original(*arguments)
+
+    monkeypatch.setattr(segmenter, "labels", labels)
+    segmented.outline.threshold.setValue(0.9)
+    qtbot.waitUntil(lambda: "outlining anew: frame 2/6" in segmented.status_label.text())
+    assert segmented.cancel_button.isEnabled()
+    assert not segmented.bar.isHidden()
+    segmented.cancel_button.click()
+    qtbot.waitUntil(lambda: not segmented.working.is_active, timeout=5000)
+    assert not segmented.cancel_button.isEnabled()
+    assert segmented.bar.isHidden()
+    assert "keep their former outlines" in segmented.status_label.text()
+    changed = (_labels(segmented).data != before).any(axis=(1, 2))
+    # the visible frame and the next
+    assert changed.tolist() == [False, False, True, True, False, False]
+    monkeypatch.setattr(segmenter, "labels", original)
+    segmented.outline.threshold.setValue(0.88)
+    qtbot.waitUntil(lambda: "All frames" in segmented.status_label.text(), timeout=5000)
+    assert (_labels(segmented).data != before).any(axis=(1, 2)).all()
 
 
 def test_no_garbage_is_collected_while_a_plane_is_cut(

@@ -173,6 +173,7 @@ def test_regions_judge_in_turn_and_a_stopped_cross_validation_goes_on(
     widget.resume.setChecked(False)
     widget.run_button.click()
     wait_for(widget, "idle", timeout_s=200)
+    assert "Train goes on from here" in widget.status_label.text()
     assert "fold 1 of 2, without region 0: Pearson" in widget.display.fold_scores.text()
     assert titles[-1] == "fold 2 of 2, without region 1"
 
@@ -239,6 +240,7 @@ def test_settings_come_back_as_they_were_kept(widget: TrainWidget) -> None:
         by="time",
         folds=3,
         allow_leakage=True,
+        correct_shifts=True,
         pixel_size_um=0.11,
         preset="A",
         planes=(5, "t"),
@@ -252,6 +254,8 @@ def test_settings_come_back_as_they_were_kept(widget: TrainWidget) -> None:
     assert recalled == kept
     widget.load_settings(recalled)
     assert widget.settings == kept
+    changed = kept.config_fields()
+    assert (changed["correct_registration"], changed["allow_leakage"]) == (True, True)
     (widget.output().parent / "my-model.training" / "dock.json").write_text("{not json")
     assert recall_settings(widget.output()) is None
 

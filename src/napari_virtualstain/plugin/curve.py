@@ -85,5 +85,4 @@ class TrainingCurve(QWidget):
 
     def _last_values(self) -> str:
         loss = f"loss {self.losses[-1][1]:.3g}" if self.losses else "loss"
-        score = f"held-out score {self.scores[-1][1]:.3f}" if self.scores else "held-out score"
-        return f"{loss}   {score}"
+        return f"{loss}   held-out score {self.scores[-1][1]:.3f}" if self.scores else loss

@@ -11,7 +11,7 @@ from ..hooks import add_on_name
 from .controls import Choice, NumberBox, add_row, button, new_form
 from .corrections import Corrections
 from .film import FilmStrip
-from .jobs import JobContext, JobRunner, Outcome, Work, error_text
+from .jobs import JobContext, Outcome, Work, error_text
 from .layer_choice import LayerChoice
 from .layers import base_name, geometry_of, has_layer, sampling_of, shifted
 from .learn_job import LearnRequest, Learnt, free_path, learn_job
@@ -53,7 +53,7 @@ class SegmentWidget(StepWidget):
         self.corrections = Corrections(self.render)
         self.measures = VisibleMeasures(napari_viewer, self.say, self)
         self.table = self.measures.table
-        self.cutter = JobRunner(self)
+        self.cutter = self.add_runner()
         self.cutter.produced.connect(self._on_planes)
         self.cutter.conclude = self._after_cut
         self.warm_up = WarmUp(self)
@@ -75,7 +75,6 @@ class SegmentWidget(StepWidget):
         self.model.changed.connect(self._refresh_state)
         self.region.kind.currentIndexChanged.connect(lambda _index: self._refresh_state())
         self.cleanup.connect(napari_viewer.dims.events.point, self._on_moved)
-        self.cleanup.add(self.cutter.canceller())
         self.cleanup.add(self.measures.runner.canceller())
         self._on_source()
 
@@ -86,6 +85,12 @@ class SegmentWidget(StepWidget):
                 self.viewer, "Stain a movie first (dock Virtual staining), or load fluorescence."
             )
         return self.model.why_not() or self.region.why_not()
+
+    def cancel(self) -> None:
+        """Stop the network, or outlining anew; what is finished stays."""
+        self._pending_cut = False
+        self._settle.stop()
+        super().cancel()
 
     def prepare(self) -> Work:
         """Return the work of segmenting the chosen region."""
@@ -252,17 +257,24 @@ class SegmentWidget(StepWidget):
         layer.metadata["virtualstain"]["settings"].update(as_dict(cut))
 
         def work(context: JobContext) -> Any:
-            return cut_job(session, cut, centre, spared, context)
+            return cut_job(session, cut, centre, spared, context, step="outlining anew")
 
         self.cutter.start(work, "Segment mitochondria")
 
     def _after_cut(self, outcome: Outcome) -> Outcome:
         self._refresh_layer()
-        if outcome.error is not None and not outcome.cancelled:
-            self.say(error_text(outcome.error))
         if self._pending_cut:
             self._pending_cut = False
             self._settle.start()
+        elif outcome.cancelled:
+            self.say(
+                "Cancelled: frames that were not reached keep their former outlines. Any change "
+                "of threshold, smallest area or split goes through all frames again."
+            )
+        elif outcome.error is not None:
+            self.say(error_text(outcome.error))
+        else:
+            self.say("All frames are outlined anew.")
         return outcome
 
     def _on_moved(self, _event: Any = None) -> None:

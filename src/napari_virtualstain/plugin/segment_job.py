@@ -195,6 +195,8 @@ def cut_job(
     centre: tuple[int, ...],
     spared: frozenset[tuple[int, ...]],
     context: JobContext,
+    *,
+    step: str = "segmenting",
 ) -> Iterator[tuple[int, ...]]:
     """Yield the indices of planes labelled anew, the visible one first.
 
@@ -210,6 +212,8 @@ def cut_job(
         Planes of the result that the user has painted on; they stay as they are.
     context : JobContext
         Progress and cancelling.
+    step : str
+        What the progress says is done.
     """
     leading, offset = session.labels.shape[:-2], session.region.offset
     middle = [
@@ -217,7 +221,7 @@ def cut_job(
     ]
     order = [index for index in outward(leading, middle) if index not in spared]
     session.segmenter.cancel = context.cancel
-    reporter = Reporter(len(order), "frame", "segmenting", context.progress, context.cancel)
+    reporter = Reporter(len(order), "frame", step, context.progress, context.cancel)
     for index in order:
         reporter.check()
         inside = tuple(i + o for i, o in zip(index, offset, strict=False))

@@ -65,6 +65,7 @@ class StepWidget(QWidget):
         self._choices: list[LayerChoice] = []
         self._closed = False
         self.runner = JobRunner(self)
+        self._runners = [self.runner]
         self._build()
         self._connect()
 
@@ -94,6 +95,11 @@ class StepWidget(QWidget):
         """What the dock is doing: idle, running, cancelling, done or failed."""
         return self.runner.state
 
+    @property
+    def working(self) -> JobState:
+        """What *Cancel* would stop: the step, or the smaller work beside it."""
+        return next((r.state for r in self._runners if r.state.is_active), self.state)
+
     def run(self) -> None:
         """Start the step, as the run button does."""
         if self.state.is_active:
@@ -111,11 +117,21 @@ class StepWidget(QWidget):
 
     def cancel(self) -> None:
         """Stop the step, as the cancel button does; what is finished stays."""
-        self.runner.cancel()
+        for runner in self._runners:
+            runner.cancel()
 
     def say(self, text: str) -> None:
         """Show `text` in the status line."""
         self.status_label.setText(text)
+
+    def add_runner(self) -> JobRunner:
+        """Return a runner beside that of the step; bar, line and *Cancel* serve it too."""
+        runner = JobRunner(self)
+        runner.state_changed.connect(lambda _state: self.render())
+        runner.progressed.connect(self._on_progress)
+        self._runners.append(runner)
+        self.cleanup.add(runner.canceller())
+        return runner
 
     def add_choice(self, choice: LayerChoice) -> LayerChoice:
         """Keep a layer drop-down in step with the viewer."""
@@ -133,16 +149,16 @@ class StepWidget(QWidget):
 
     def render(self) -> None:
         """Set every button and bar from the state."""
-        state, reason = self.state, self.why_not()
+        state, working, reason = self.state, self.working, self.why_not()
         self.run_button.setEnabled(not state.is_active and reason is None)
         self.run_button.setToolTip(reason or self.run_tooltip)
-        self.cancel_button.setEnabled(state is JobState.RUNNING)
-        self.cancel_button.setText("Cancelling…" if state is JobState.CANCELLING else "Cancel")
+        self.cancel_button.setEnabled(working is JobState.RUNNING)
+        self.cancel_button.setText("Cancelling…" if working is JobState.CANCELLING else "Cancel")
         self.cancel_button.setToolTip(
-            "Stop; what is finished is kept (Esc)" if state.is_active else "Nothing is running"
+            "Stop; what is finished is kept (Esc)" if working.is_active else "Nothing is running"
         )
-        self.bar.setVisible(state.is_active)
-        if state is JobState.IDLE and reason is not None:
+        self.bar.setVisible(working.is_active)
+        if working is JobState.IDLE and reason is not None:
             self.say(reason)
 
     def event(self, event: Any) -> bool:
@@ -171,7 +187,7 @@ class StepWidget(QWidget):
             held & Qt.KeyboardModifier.ControlModifier
         ):
             self.run()
-        elif key == Qt.Key.Key_Escape and self.state.is_active:
+        elif key == Qt.Key.Key_Escape and self.working.is_active:
             self.cancel()
         else:
             super().keyPressEvent(event)
@@ -190,13 +206,18 @@ class StepWidget(QWidget):
         outer.setSpacing(6)
         self.body = QWidget()
         self.form = QVBoxLayout(self.body)
-        self.form.setContentsMargins(0, 0, 0, 0)
+        self.form.setContentsMargins(0, 0, 4, 0)  # fields do not touch the scroll bar
         self.form.setSpacing(6)
-        outer.addWidget(FormArea(self.body), 1)
+        self.area = FormArea(self.body)
+        outer.addWidget(self.area, 1)
         self.bar = QProgressBar()
         self.bar.setObjectName("progress_bar")
         self.bar.setTextVisible(False)
         self.bar.setMaximumHeight(8)
+        # the form must not move up and down with work that lasts a moment
+        room = self.bar.sizePolicy()
+        room.setRetainSizeWhenHidden(True)
+        self.bar.setSizePolicy(room)
         self.status_label = note(name="status_label")
         self.run_button = QPushButton(self.run_text)
         self.run_button.setObjectName("run_button")
@@ -230,7 +251,7 @@ class StepWidget(QWidget):
         self.state_changed.emit(state)
 
     def _on_progress(self, progress: Progress) -> None:
-        if self.state is JobState.RUNNING:
+        if self.working is JobState.RUNNING:
             self.say(str(progress))
         fraction = progress.fraction
         self.bar.setRange(0, 0 if fraction is None else 1000)

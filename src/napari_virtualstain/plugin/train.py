@@ -66,6 +66,7 @@ class TrainWidget(StepWidget):
             by=self.hold_out.by,
             folds=self.hold_out.folds,
             allow_leakage=self.hold_out.shared.isChecked(),
+            correct_shifts=self.correct_shifts.isChecked(),
             pixel_size_um=self.pixel_size.value(),
             start_from=self.start_from.value if self.fine_tune.isChecked() else None,
             preset=self.preset.value,
@@ -79,6 +80,7 @@ class TrainWidget(StepWidget):
     def load_settings(self, settings: TrainSettings) -> None:
         """Fill the form, as far as layers and models of the moment allow."""
         self.hold_out.load(settings)
+        self.correct_shifts.setChecked(settings.correct_shifts)
         self.pixel_size.setValue(settings.pixel_size_um)
         self.fine_tune.setChecked(settings.start_from is not None)
         if settings.start_from is not None:
@@ -160,6 +162,7 @@ class TrainWidget(StepWidget):
         self._source, self._geometry = layer.name, geometry_of(layer)
         self._asked = request.settings
         self.display.clear()
+        self.area.ensureWidgetVisible(self.display)
 
         def work(context: JobContext) -> Any:
             return train_job(request, context)
@@ -213,6 +216,8 @@ class TrainWidget(StepWidget):
         """See whether the name is still free, or the training can go on."""
         self.start_from.refresh()
         self._follow()
+        if outcome.cancelled and self._is_unfinished():
+            self.say("Cancelled. Train goes on from here, or anew if Resume training is unticked.")
 
     def _add_form(self, viewer: Any) -> None:
         form = new_form()
@@ -249,6 +254,12 @@ class TrainWidget(StepWidget):
         add_row(form, "Regions", self.shapes, tooltip, name="shapes")
         self.pixel_size = NumberBox(0.08, 0.001, 100, step=0.005, decimals=4, suffix=" µm")
         add_row(form, "Pixel size", self.pixel_size, "Micrometres a pixel", name="pixel_size")
+        self.correct_shifts = check_box(
+            "Correct shifts",
+            "Undo shifts between the two channels, in the frames where the evidence suffices",
+            name="correct_shifts",
+        )
+        form.addRow("", self.correct_shifts)
 
     def _add_start(self, form: QFormLayout) -> None:
         """Add what training begins with."""
@@ -283,7 +294,7 @@ class TrainWidget(StepWidget):
         self.name = QLineEdit("my-model")
         add_row(form, "Name", self.name, "Under which the model will be listed", name="model_name")
         self.resume = check_box(
-            "Resume what was stopped",
+            "Resume training",
             "Go on with the unfinished training of this name; layers, regions and settings must be "
             "the same. Untick to begin anew",
             checked=True,
@@ -344,5 +355,5 @@ class TrainWidget(StepWidget):
             self.load_settings(known)
             self.say(
                 f"The training of {self.output().stem} was stopped. Its settings were filled in: "
-                "Train goes on with it, or begins anew if Resume is not ticked."
+                "Train goes on with it, or begins anew if Resume training is not ticked."
             )

@@ -23,6 +23,8 @@ class TrainSettings(BaseModel):
         last one out, once.
     allow_leakage : bool
         Whether held-out images may share pixels with those that train.
+    correct_shifts : bool
+        Whether certain shifts between the channels are undone.
     pixel_size_um : float
         Of the data.
     start_from : str or None
@@ -42,6 +44,7 @@ class TrainSettings(BaseModel):
     by: Literal["time", "region"] = "time"
     folds: int | None = Field(default=None, ge=2)
     allow_leakage: bool = False
+    correct_shifts: bool = False
     pixel_size_um: float = Field(gt=0, allow_inf_nan=False)
     start_from: str | None = None
     preset: str = "recommended"
@@ -66,6 +69,7 @@ class TrainSettings(BaseModel):
             "validate_every": max(1, min(50, self.steps // 10)),
             "pixel_size_um": self.pixel_size_um,
             "allow_leakage": self.allow_leakage,
+            "correct_registration": self.correct_shifts,
             **({} if self.start_from is None else {"init": self.start_from}),
         }
 
