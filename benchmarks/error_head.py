@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from h9c2 import h9c2_pairs
 from torch import Tensor, nn
-from train_shipped_models import real_pairs
 
 from napari_virtualstain.data import CorrelativePairs
 from napari_virtualstain.inference import calibrate
@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--pretraining", help="how the start was trained, for the card")
     arguments = parser.parse_args()
     model = load_model(arguments.model)
-    pairs = real_pairs(arguments.data)
+    pairs = h9c2_pairs(arguments.data)
     network, architecture, factors = grown(model, pairs, arguments.steps)
     folds = arguments.model.with_suffix(".training") / "folds"
     for path in sorted(folds.glob("fold-*/model.safetensors")):

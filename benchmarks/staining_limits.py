@@ -13,14 +13,13 @@ seen, or what the bright-field shows?
 from __future__ import annotations
 
 import argparse
-import re
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from h9c2 import h9c2_pairs, stop_if_seen
+from h9c2 import frame_of, h9c2_pairs, stop_if_seen
 from scipy.ndimage import gaussian_filter
 
 import napari_virtualstain as vs
@@ -125,7 +124,7 @@ def main() -> None:
     pairs = h9c2_pairs(given.folder)
     unseen = pairs.subset(i for i, group in enumerate(pairs.groups) if group == given.cell)
     stained, targets = stained_crops(unseen, model)
-    frames = [re.sub(r"_\d+\.png$", "", name) for name in unseen.names]
+    frames = [frame_of(name) for name in unseen.names]
     both = list(zip(stained, targets, strict=True))
     print(by_scale(stained, targets).round(2).T.to_string())
     print(f"band-pass Pearson {np.mean([bandpass_pearson(a, b) for a, b in both]):.3f}")

@@ -13,9 +13,7 @@ mitochondria of a cell that it does not know. ``--init`` skips the simulated par
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,13 +53,6 @@ def drawn_by_likeness(
     number = len(simulated)
     drawn = rng.choice(number, number, p=0.75 * shares + 0.25 / number)
     return simulated.subset(np.sort(drawn).tolist())
-
-
-def real_pairs(folder: Path) -> CorrelativePairs:
-    """Return the H9c2 pairs, grouped by cell and normalised by frame."""
-    pairs = h9c2_pairs(folder)
-    frames = [re.sub(r"_\d+\.png$", "", name) for name in pairs.names]
-    return replace(pairs, movies=tuple(frames))
 
 
 def simulated_config(steps: int) -> TrainingConfig:
@@ -123,12 +114,12 @@ def main() -> None:
     if start is None:
         pairs = simulated_pairs(arguments.simulated_pairs, seed=2)
         if arguments.data is not None:
-            pairs = drawn_by_likeness(pairs, real_pairs(arguments.data), seed=2)
+            pairs = drawn_by_likeness(pairs, h9c2_pairs(arguments.data), seed=2)
         config = simulated_config(arguments.simulated_steps)
         start = arguments.out / "mito-simulated.safetensors"
         train(pairs, config, output=start, resume=True)
     if arguments.data is not None:
-        pairs = real_pairs(arguments.data)
+        pairs = h9c2_pairs(arguments.data)
         output = arguments.out / "mito-h9c2.safetensors"
         held_out = arguments.held_out
         if held_out:
