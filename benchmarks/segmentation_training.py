@@ -15,6 +15,7 @@ command goes on where it stopped. About 0.6 s a step on one core with bfloat16.
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,10 +123,19 @@ def main() -> None:
     print(save_trained(arguments))
 
 
+def check_settings(path: Path, arguments: argparse.Namespace) -> None:
+    """Stop if the folder has what other settings made; else note these."""
+    settings = json.dumps({name: str(value) for name, value in vars(arguments).items()}, indent=1)
+    if path.exists() and path.read_text() != settings:
+        raise SystemExit(f"{path.parent} was made with other settings: see {path.name} there")
+    path.write_text(settings)
+
+
 def save_trained(arguments: argparse.Namespace) -> Path:
     """Make what is missing of the rounds, and write the model."""
     folder = arguments.output.with_name(f"{arguments.output.name}.training")
     folder.mkdir(parents=True, exist_ok=True)
+    check_settings(folder / "settings.json", arguments)
     (first_steps, steps), (first_rate, rate) = arguments.steps, arguments.rates
     rounds, init = [], arguments.init
     if init is None:

@@ -107,5 +107,5 @@ def _pairs(
         names.append(image.name)
         pictures.append(np.asarray(image.data))
         truths.append(np.asarray(label.data))
-    job.note(f"{len(names)} labelled images")
+    job.note(f"labelled images: {len(names)}")
     return names, pictures, truths, size_um
