@@ -7,17 +7,19 @@ on every real cell), whose card has the scores of three folds: the same fine-tun
 one of the cells TL_010, TL_011 and TL_012, judged on that cell. The real pairs have few
 cells: a network that starts from simulated ones, with the optics varied, sees more of the
 mitochondria of a cell that it does not know. ``--init`` skips the simulated part;
-``--held-out`` trains one model without the named cells instead.
+``--held-out`` trains one model without the named cells instead, and ``--held-out-frames`` one
+without each third frame of those cells, which tells how much it matters that a cell is new.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from h9c2 import h9c2_pairs
+from h9c2 import frame_of, h9c2_pairs
 from simulation_likeness import likeness_shares, table_of
 
 from napari_virtualstain.data import CorrelativePairs
@@ -53,6 +55,17 @@ def drawn_by_likeness(
     number = len(simulated)
     drawn = rng.choice(number, number, p=0.75 * shares + 0.25 / number)
     return simulated.subset(np.sort(drawn).tolist())
+
+
+def with_frames_apart(pairs: CorrelativePairs, cells: Sequence[str]) -> CorrelativePairs:
+    """Return the pairs, each third frame of `cells` in the group ``<cell> apart``."""
+    groups = list(pairs.groups)
+    for cell in cells:
+        members = [i for i, group in enumerate(pairs.groups) if group == cell]
+        apart = sorted({frame_of(pairs.names[i]) for i in members})[1::3]
+        for i in members:
+            groups[i] += " apart" * (frame_of(pairs.names[i]) in apart)
+    return replace(pairs, groups=tuple(groups))
 
 
 def simulated_config(steps: int) -> TrainingConfig:
@@ -108,6 +121,7 @@ def main() -> None:
     parser.add_argument("--simulated-steps", type=int, default=25000)
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--held-out", nargs="+", help="cells that test one model")
+    parser.add_argument("--held-out-frames", nargs="+", help="cells of which each third frame does")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     start = arguments.init
@@ -122,6 +136,9 @@ def main() -> None:
         pairs = h9c2_pairs(arguments.data)
         output = arguments.out / "mito-h9c2.safetensors"
         held_out = arguments.held_out
+        if arguments.held_out_frames:
+            pairs = with_frames_apart(pairs, arguments.held_out_frames)
+            held_out = [f"{cell} apart" for cell in arguments.held_out_frames]
         if held_out:
             config = real_config(start, arguments.steps, held_out)
             result = train(pairs, config, output=output, resume=True)
