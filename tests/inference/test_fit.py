@@ -8,7 +8,12 @@ import pytest
 from scipy import ndimage
 
 from napari_virtualstain.data import image_statistics, summarise_statistics
-from napari_virtualstain.inference import assess_fit
+from napari_virtualstain.inference import (
+    FrameFit,
+    assess_fit,
+    stain_to_file,
+    told_frame_by_frame,
+)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +97,36 @@ def test_one_bad_frame_is_told_apart(pairs, judge) -> None:
     assert [frame.level != "green" for frame in report.frames].index(True) == 3
     assert report.level == "green"
     assert "1 of 5 frames" in report.reasons[0]
+
+
+@pytest.mark.parametrize("device", ["cpu", "cpu,cpu"])
+def test_every_frame_is_judged_while_it_is_stained(make_model, tmp_path, device: str) -> None:
+    rng = np.random.default_rng(0)
+    movie = ndimage.gaussian_filter(rng.normal(0, 9, (12, 96, 96)), (0, 1, 1))
+    movie += rng.normal(100, 0.3, movie.shape)
+    model = make_model(statistics=summarise_statistics(map(image_statistics, movie)))
+    movie[7:9] = ndimage.gaussian_filter(movie[7:9], (0, 2, 2))
+    fits: list[FrameFit] = []
+    out = tmp_path / "out.ome.tif"
+    stain_to_file(movie, out, model, pixel_size_um=0.08, device=device, on_fit=fits.append)
+    assert [fit.frame for fit in fits] == list(range(12))
+    assert [fit.frame for fit in fits if fit.level != "green"] == [7, 8]
+    told = told_frame_by_frame(fits)
+    assert told.startswith("2 of 12 frames are not green. Frames 7 to 8 are red: Fine structure")
+    assert told_frame_by_frame(fits[:5]) == "all 5 frames are green."
+
+
+def test_a_stretch_has_the_reason_of_its_worst_frame() -> None:
+    levels = ["green", "amber", "red", "amber", "green"]
+    fits = [FrameFit(i, level, (f"Frame {i}.",)) for i, level in enumerate(levels)]
+    assert told_frame_by_frame(fits).endswith("Frames 1 to 3 are amber or red: Frame 2.")
+
+
+def test_many_stretches_are_not_all_told() -> None:
+    fits = [FrameFit(i, "amber" if i % 2 else "green", ("Odd.",)) for i in range(20)]
+    told = told_frame_by_frame(fits)
+    assert told.count("is amber: Odd.") == 5
+    assert told.endswith("And 5 more stretches.")
 
 
 def test_constant_and_tiny_frames_and_cards_without_statistics(make_model, judge) -> None:

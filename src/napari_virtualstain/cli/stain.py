@@ -74,7 +74,8 @@ def stain(
             pixel_size_um=pixel_size_um,
             frame_interval_s=frame_interval_s,
         )
-        from ..inference import resolve_devices  # costs seconds: only when the input is fine
+        # costs seconds: only when the input is fine
+        from ..inference import FrameFit, resolve_devices, told_frame_by_frame
         from ..pipeline import PipelineSettings, merged_settings, stain_stack
 
         resolve_devices(device)
@@ -83,6 +84,7 @@ def stain(
         chosen = given_options(
             model=model, frames=frames, precision=precision, average=average, temporal=temporal
         )
+        fits: list[FrameFit] = []
         stain_stack(
             stack,
             out,
@@ -91,11 +93,14 @@ def stain(
             device=device,
             tile=tile,
             scheduler=scheduler,
+            on_fit=fits.append,
             resume=resume,
             overwrite=overwrite,
             progress=job.progress,
             cancel=job.cancel,
         )
+        if len(fits) > 1:
+            job.note(f"Fit frame by frame: {told_frame_by_frame(fits)}")
         job.say(f"{out}: virtual fluorescence")
         if uncertainty is not None:
             job.say(f"{uncertainty}: expected error")

@@ -25,6 +25,7 @@ _HOME = {
     "FrameFit": "fit",
     "MissingPlanesWarning": "notices",
     "NonFiniteWarning": "notices",
+    "OnFit": "streaming",
     "Precision": "devices",
     "ReducedResourcesWarning": "notices",
     "StainedPlane": "stainer",
@@ -44,6 +45,7 @@ _HOME = {
     "resolve_devices": "devices",
     "stain": "staining",
     "stain_to_file": "streaming",
+    "told_frame_by_frame": "fit",
     "steady_in_place": "steadying",
     "turned": "augmentation",
     "turned_back": "augmentation",
@@ -59,6 +61,7 @@ __all__ = [
     "FrameFit",
     "MissingPlanesWarning",
     "NonFiniteWarning",
+    "OnFit",
     "Precision",
     "ReducedResourcesWarning",
     "StainedPlane",
@@ -88,6 +91,7 @@ __all__ = [
     "stain_on_cluster",
     "stain_to_file",
     "steady_in_place",
+    "told_frame_by_frame",
     "turned",
     "turned_back",
     "use_threads",
@@ -100,7 +104,7 @@ if TYPE_CHECKING:
     from .calibration import Calibration, calibrate, label_trust
     from .devices import Precision, available_devices, free_memory, resolve_device, resolve_devices
     from .export import export_model
-    from .fit import FitReport, FrameFit, assess_fit
+    from .fit import FitReport, FrameFit, assess_fit, told_frame_by_frame
     from .frames import parse_frames
     from .notices import (
         AssumedPixelSizeWarning,
@@ -117,7 +121,7 @@ if TYPE_CHECKING:
     from .stainer import StainedPlane, Stainer, StainingSettings
     from .staining import stain
     from .steadying import steady_in_place
-    from .streaming import stain_to_file
+    from .streaming import OnFit, stain_to_file
     from .temporal import flicker, reduce_flicker
     from .threads import use_threads
 

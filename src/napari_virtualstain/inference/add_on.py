@@ -36,6 +36,7 @@ class AddOnStainer:
     """
 
     averages = False
+    card = None
     inputs = Inputs()
     threads = 0
 

@@ -9,6 +9,7 @@ Limits were set on the H9c2 pairs, each cell judged by the others: see
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -34,6 +35,7 @@ _SQUARE = 256
 _SQUARES = 4
 _SMALLEST = 64
 _SATURATED = 0.01
+_TOLD_STRETCHES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,41 @@ def combine(frames: list[FrameFit], card: ModelCard, pixel_size_um: float | None
         where = f"{bad} of {len(frames)} frames: " if len(frames) > 1 else ""
         reasons += [where + reason for reason in worst.reasons]
     return FitReport(_LEVELS[max(level, usual)], tuple(reasons), tuple(frames))
+
+
+def told_frame_by_frame(frames: Sequence[FrameFit]) -> str:
+    """Return in words which frames do not fit and why, stretch by stretch.
+
+    Examples
+    --------
+    >>> frames = [FrameFit(i, "red" if i > 7 else "green", ("Blurred.",)) for i in range(10)]
+    >>> told_frame_by_frame(frames)
+    '2 of 10 frames are not green. Frames 8 to 9 are red: Blurred.'
+    """
+    bad = [frame for frame in frames if frame.level != "green"]
+    if not bad:
+        return f"all {len(frames)} frames are green."
+    stretches = [[bad[0]]]
+    for frame in bad[1:]:
+        if frame.frame == stretches[-1][-1].frame + 1:
+            stretches[-1].append(frame)
+        else:
+            stretches.append([frame])
+    told = [f"{len(bad)} of {len(frames)} frames are not green."]
+    told += [_told(stretch) for stretch in stretches[:_TOLD_STRETCHES]]
+    if len(stretches) > _TOLD_STRETCHES:
+        told.append(f"And {len(stretches) - _TOLD_STRETCHES} more stretches.")
+    return " ".join(told)
+
+
+def _told(stretch: list[FrameFit]) -> str:
+    first, last = stretch[0], stretch[-1]
+    which = f"Frame {first.frame} is"
+    if last is not first:
+        which = f"Frames {first.frame} to {last.frame} are"
+    levels = [level for level in _LEVELS if any(frame.level == level for frame in stretch)]
+    worst = next(frame for frame in stretch if frame.level == levels[-1])
+    return f"{which} {' or '.join(levels)}: {' '.join(worst.reasons)}"
 
 
 def _squares(plane: NDArray[np.float32]) -> list[NDArray[np.float32]]:

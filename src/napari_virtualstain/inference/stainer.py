@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..axes import check_positive
 from ..data import FittedNormalisation
 from ..errors import InputError, ModelError
-from ..models import Inputs, Model, default_model, load_model
+from ..models import Inputs, Model, ModelCard, default_model, load_model
 from .augmentation import turned, turned_back, ways
 from .cleaning import fill_planes
 from .devices import Precision
@@ -136,9 +136,14 @@ class Stainer:
         return 0 if self.network.device.type == "cpu" else 2
 
     @property
+    def card(self) -> ModelCard:
+        """What the model was made for."""
+        return self.model.card
+
+    @property
     def inputs(self) -> Inputs:
         """Which neighbours of a plane the network reads."""
-        return self.model.card.inputs
+        return self.card.inputs
 
     @property
     def note(self) -> str:
@@ -159,12 +164,12 @@ class Stainer:
     @property
     def _on_card(self) -> dict[str, Any]:
         """What the model's card says about inference."""
-        return getattr(self.model.card, "inference", None) or {}
+        return getattr(self.card, "inference", None) or {}
 
     @property
     def knows_uncertainty(self) -> bool:
         """Whether results have an uncertainty: the model predicts it, or it is the spread."""
-        return bool(self.model.card.predicts_uncertainty) or self.averages
+        return bool(self.card.predicts_uncertainty) or self.averages
 
     def with_uncertainty(self) -> Stainer:
         """Return this stainer, or one that averages, so that results have an uncertainty."""
@@ -179,7 +184,7 @@ class Stainer:
 
     def fit(self, source: PlaneSource) -> FittedNormalisation:
         """Return the normalisation of a movie, fitted to a sample of its planes."""
-        return self.model.card.normalisation.input.fit(source.sample(_SAMPLED_FRAMES))
+        return self.card.normalisation.input.fit(source.sample(_SAMPLED_FRAMES))
 
     def stain(
         self,
@@ -231,7 +236,7 @@ class Stainer:
         return self.network.frames_at_once(self._view(shape, region).computed.shape)
 
     def _view(self, shape: tuple[int, int], region: Region | None) -> View:
-        wanted = self.model.card.pixel_size_um
+        wanted = self.card.pixel_size_um
         inner = shape
         if wanted is not None and self.pixel_size_um is not None:
             inner = resampled_shape(shape, self.pixel_size_um, wanted)
@@ -250,12 +255,12 @@ class Stainer:
     def _normalised(
         self, planes: NDArray[Any], fitted: FittedNormalisation, part: Box
     ) -> NDArray[np.float32]:
-        if planes.shape[0] != self.model.card.inputs.planes:
+        if planes.shape[0] != self.card.inputs.planes:
             raise InputError(
                 f"{planes.shape[0]} planes were given but model {self.model.name!r} reads "
-                f"{self.model.card.inputs.planes}."
+                f"{self.card.inputs.planes}."
             )
-        normalisation = self.model.card.normalisation.input
+        normalisation = self.card.normalisation.input
         fits_each = normalisation.scope == "frame"
         seen = planes if fits_each else planes[(..., *part.slices)]
         if seen.dtype.kind == "f" and not np.isfinite(seen).all():
@@ -271,8 +276,8 @@ class Stainer:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Return mean and standard deviation, (N, Y, X), both normalised."""
         count, total, squares, noise = 0, 0.0, 0.0, 0.0
-        predicts_scale = self.model.card.predicts_uncertainty
-        scale_channel = self.model.card.outputs.index("log_scale") if predicts_scale else 0
+        predicts_scale = self.card.predicts_uncertainty
+        scale_channel = self.card.outputs.index("log_scale") if predicts_scale else 0
         shift: Any = None
         for way in ways(self.averages):
             output = turned_back(self.network.predict(turned(inputs, *way), on_tile=on_tile), *way)
@@ -298,7 +303,7 @@ class Stainer:
         deviation: NDArray[np.float32] | None,
         view: View,
     ) -> StainedPlane:
-        output = self.model.card.normalisation.output.typical
+        output = self.card.normalisation.output.typical
         fluorescence = output.invert(view.from_model(mean))
         if deviation is None:
             return StainedPlane(fluorescence)

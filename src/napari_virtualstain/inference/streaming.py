@@ -7,7 +7,7 @@ next are read by one thread and the last are written by another.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from ..errors import AxesError, InputError
 from ..io import PlaneWriter, Stack, check_output, open_plane_writer
 from ..progress import CancelToken, ProgressCallback, Reporter
 from .devices import Precision
+from .fit import FrameFit, assess_frame
 from .frames import parse_frames
 from .opening import AnyStainer, open_stainer
 from .overlap import ahead
@@ -29,6 +30,8 @@ from .scale_out import cluster_client, stain_on_cluster
 from .stainer import StainedPlane, StainingSettings
 from .steadying import Steadying, flicker_limit
 from .team import StainerTeam
+
+OnFit = Callable[[FrameFit], None]
 
 
 def stain_to_file(
@@ -49,6 +52,7 @@ def stain_to_file(
     resume: bool = False,
     overwrite: bool = False,
     scheduler: Any = None,
+    on_fit: OnFit | None = None,
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
 ) -> Path:
@@ -79,6 +83,9 @@ def stain_to_file(
         Whether existing files may be replaced.
     scheduler : str or distributed.Client, optional
         Address of a dask scheduler, whose workers stain; see :func:`cluster_client`.
+    on_fit : callable, optional
+        Told of each plane, before it is stained, how well it fits the model; see
+        :func:`assess_fit`. Not of an add-on, and not where a scheduler's workers read.
     progress, cancel : optional
         Told and asked once a plane. Cancelling keeps what is done, for resuming.
 
@@ -137,7 +144,7 @@ def stain_to_file(
             for index, plane in stain_on_cluster(source, stainer, fitted, needed, client):
                 reporter.advance(output.take([index], [plane]))
         else:
-            _run(source, stainer, fitted, output, needed)
+            _run(source, stainer, fitted, output, needed, on_fit)
     return Path(out)
 
 
@@ -233,13 +240,19 @@ def _run(
     fitted: FittedNormalisation,
     output: _Output,
     indices: list[int],
+    on_fit: OnFit | None,
 ) -> None:
     at_once = stainer.frames_at_once(source.plane_shape)
     groups = [indices[i : i + at_once] for i in range(0, len(indices), at_once)]
     check = output.reporter.check
 
     def read(group: list[int]) -> tuple[list[int], list[NDArray[Any]]]:
-        return group, [source.read(index) for index in group]
+        batch = [source.read(index) for index in group]
+        if on_fit is not None and stainer.card is not None:
+            for index, planes in zip(group, batch, strict=True):
+                plane = planes[len(planes) // 2]
+                on_fit(assess_frame(plane, stainer.card, stainer.pixel_size_um, index))
+        return group, batch
 
     def stain(given: tuple[list[int], list[NDArray[Any]]]) -> tuple[list[int], list[StainedPlane]]:
         check()

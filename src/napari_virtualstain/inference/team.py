@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..data import FittedNormalisation
 from ..errors import DeviceError
-from ..models import Inputs
+from ..models import Inputs, ModelCard
 from .planes import PlaneSource
 from .predictor import OnTile
 from .regions import Region
@@ -65,6 +65,16 @@ class StainerTeam:
     def __reduce__(self) -> Any:
         # a queue cannot travel to another process
         return StainerTeam, (self._members,)
+
+    @property
+    def card(self) -> ModelCard:
+        """What the model was made for."""
+        return self._members[0].card
+
+    @property
+    def pixel_size_um(self) -> float | None:
+        """Of the images."""
+        return self._members[0].pixel_size_um
 
     @property
     def inputs(self) -> Inputs:

@@ -14,6 +14,7 @@ from .settings import SegmentSettings, StainSettings
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..inference import OnFit
     from ..progress import CancelToken, ProgressCallback
     from ..tracking import TrackingConfig, Tracks
 
@@ -27,6 +28,7 @@ def stain_stack(
     device: str | None = None,
     tile: int | None = None,
     scheduler: str | None = None,
+    on_fit: OnFit | None = None,
     resume: bool = False,
     overwrite: bool = False,
     progress: ProgressCallback | None = None,
@@ -34,7 +36,8 @@ def stain_stack(
 ) -> Stack:
     """Write the virtual fluorescence of a bright-field stack, and return it.
 
-    With `uncertainty_out` the expected error is written there.
+    With `uncertainty_out` the expected error is written there; `on_fit` is told how well each
+    frame fits the model.
 
     Raises
     ------
@@ -55,6 +58,7 @@ def stain_stack(
         test_time_augmentation=settings.average,
         temporal=settings.temporal,
         scheduler=scheduler,
+        on_fit=on_fit,
         resume=resume,
         overwrite=overwrite,
         progress=progress,
