@@ -219,7 +219,8 @@ def test_images_that_judge_and_train_are_told_in_words_of_the_dock(
     assert "share pixels" in told
     assert "tick Allow shared pixels" in told
     assert "--" not in told
-    assert widget.hold_out.shared.text().replace("&", "") in told
+    for control in (widget.hold_out.shared, widget.correct_shifts):
+        assert control.text().replace("&", "") in "".join(widget.controls.values())
     # nothing was begun that could go on
     assert widget.resume.isHidden()
 

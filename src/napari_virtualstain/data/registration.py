@@ -200,8 +200,8 @@ def frame_motion_notes(
             notes.append(
                 f"Group {group}: {len(odd)} of {len(members)} frames looked at are displaced "
                 f"otherwise than the rest, by up to {max(apart):.1f} px, such as {odd[0]!r}. The "
-                "stage drifted or the structures moved between the exposures: ask for correction, "
-                "or leave these frames out."
+                "stage drifted or the structures moved between the exposures: ask for correction "
+                "(--correct-registration), or leave these frames out."
             )
     return tuple(notes)
 
@@ -269,8 +269,9 @@ def registration_notes(shifts: dict[str, Shift], *, tolerance_px: float = 2.0) -
     """
     return tuple(
         f"Group {group}: the fluorescence lies {shift.distance:.1f} px from the bright-field image "
-        f"(dy {shift.dy:+.1f}, dx {shift.dx:+.1f}). Register the channels, or ask for correction; "
-        "if only some frames are displaced, the mitochondria moved between the exposures."
+        f"(dy {shift.dy:+.1f}, dx {shift.dx:+.1f}). Register the channels, or ask for correction "
+        "(--correct-registration); if only some frames are displaced, the mitochondria moved "
+        "between the exposures."
         for group, shift in shifts.items()
         if shift.is_certain and shift.distance > tolerance_px
     )

@@ -25,7 +25,7 @@ from .stain import is_movie
 from .stain_job import display_limits
 from .step import StepWidget
 from .train_job import Compared, TrainRequest, train_job, why_not_held_out, why_shared
-from .train_settings import ALLOW_SHARED, TrainSettings, recall_settings
+from .train_settings import ALLOW_SHARED, CORRECT_SHIFTS, TrainSettings, recall_settings
 from .training_display import TrainingDisplay
 
 
@@ -35,7 +35,10 @@ class TrainWidget(StepWidget):
     title = "Train virtual staining"
     run_text = "Train"
     run_tooltip = "Train on the two layers; the model is in the list of Virtual staining at once"
-    controls: ClassVar[Mapping[str, str]] = {"--allow-leakage": f"tick {ALLOW_SHARED}"}
+    controls: ClassVar[Mapping[str, str]] = {
+        "--allow-leakage": f"tick {ALLOW_SHARED}",
+        "--correct-registration": f"tick {CORRECT_SHIFTS}",
+    }
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
@@ -255,7 +258,7 @@ class TrainWidget(StepWidget):
         self.pixel_size = NumberBox(0.08, 0.001, 100, step=0.005, decimals=4, suffix=" µm")
         add_row(form, "Pixel size", self.pixel_size, "Micrometres a pixel", name="pixel_size")
         self.correct_shifts = check_box(
-            "Correct shifts",
+            CORRECT_SHIFTS,
             "Undo shifts between the two channels, in the frames where the evidence suffices",
             name="correct_shifts",
         )

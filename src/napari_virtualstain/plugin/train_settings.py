@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 ALLOW_SHARED = "Allow shared pixels"
+CORRECT_SHIFTS = "Correct shifts"
 _FILE = "dock.json"
 
 
