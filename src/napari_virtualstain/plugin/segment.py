@@ -164,11 +164,13 @@ class SegmentWidget(StepWidget):
         if isinstance(value, Learnt):
             return self._show_learnt(value)
         self._session = value
-        count = int(value.labels.max(initial=0))
         self.measures.measure()
-        if not count:
-            return "No mitochondrion was found. Lower the threshold."
-        return f"Segmented {self._source.name}; threshold and split now act at once."
+        return self._told(f"Segmented {self._source.name}; threshold and split now act at once.")
+
+    def _told(self, text: str) -> str:
+        """Return `text`, or what to do where the labels are empty."""
+        found = self._session is not None and self._session.labels.any()
+        return text if found else "No mitochondrion was found. Lower the threshold."
 
     def _show_learnt(self, learnt: Learnt) -> str:
         """Choose the new model and show what it changed on a corrected frame."""
@@ -274,7 +276,7 @@ class SegmentWidget(StepWidget):
         elif outcome.error is not None:
             self.say(error_text(outcome.error))
         else:
-            self.say("All frames are outlined anew.")
+            self.say(self._told("All frames are outlined anew."))
         return outcome
 
     def _on_moved(self, _event: Any = None) -> None:
