@@ -96,6 +96,17 @@ def test_a_graph_that_fails_or_errs_is_told_once_and_never_used(capture, told: s
     assert "going on without" in str(given[0].message)
 
 
+def test_values_that_overflow_say_nothing_about_a_graph() -> None:
+    capture = _Capture()
+    network = ReplayedNetwork(NETWORK, capture, _seconds(0.5))
+    for batch in _batches(6, 1, 1, 8, 8):
+        assert not network(batch * torch.inf).isfinite().any()
+    assert not capture.captured
+    for batch in _batches(6, 1, 1, 4, 8):
+        network(batch)
+    assert capture.captured == [(1, 1, 4, 8)]
+
+
 def test_graphs_of_many_shapes_are_not_all_held() -> None:
     capture = _Capture()
     network = ReplayedNetwork(NETWORK, capture, _seconds(0.5))
