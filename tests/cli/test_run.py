@@ -58,6 +58,8 @@ def test_run_does_all_steps_and_keeps_them(
     assert names == OUTPUTS | {"metrics.csv", "summary.csv", "report.html"}
     assert "stain, segment, track, measure, evaluate" in result.stdout
     assert "mean of 4 frames: band-pass Pearson" in result.stdout
+    # the card of this network does not say what it was made for
+    assert "Fit frame by frame" not in result.stderr
     labels = np.asarray(open_stack(folder / "labels.ome.tif").data)
     measures = pd.read_csv(folder / "measures.csv")
     assert len(measures) == sum(len(np.unique(frame[frame > 0])) for frame in labels)
@@ -71,6 +73,16 @@ def test_run_does_all_steps_and_keeps_them(
     again = run(*arguments)
     assert "nothing left to do (done before: stain, segment, track" in again.stdout
     assert _contents(folder) == before
+
+
+def test_the_fit_of_every_frame_is_said_and_noted(run: Run, tmp_path: Path) -> None:
+    movie = vs.simulate(frames=3, size=96, count=8, seed=2).bright_field
+    movie[1] = 500
+    write_image(tmp_path / "cell.ome.tif", movie, axes="tyx", pixel_size_um=0.08)
+    result = run("run", "cell.ome.tif", "-o", "out", "--model", "mito-simulated")
+    noted = json.loads((tmp_path / "out" / "cell" / "run.json").read_text())["steps"]["stain"]
+    assert "Frame 1 is red: The frame is constant" in noted["fit"]
+    assert f"Fit frame by frame: {noted['fit']}" in result.stderr
 
 
 def test_run_repeats_a_settings_file_exactly(

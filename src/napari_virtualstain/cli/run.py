@@ -192,6 +192,8 @@ def _run_one(
         progress=job.progress,
         cancel=job.cancel,
     )
+    if result.fit:
+        job.note(f"Fit frame by frame: {result.fit}")
     kept = f" (done before: {', '.join(result.kept)})" if result.kept else ""
     job.say(f"{folder}: {', '.join(result.done) or 'nothing left to do'}{kept}")
     if result.score:

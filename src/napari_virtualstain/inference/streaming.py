@@ -85,7 +85,8 @@ def stain_to_file(
         Address of a dask scheduler, whose workers stain; see :func:`cluster_client`.
     on_fit : callable, optional
         Told of each plane, before it is stained, how well it fits the model; see
-        :func:`assess_fit`. Not of an add-on, and not where a scheduler's workers read.
+        :func:`assess_fit`. Not for an add-on or a card without statistics, and not where a
+        scheduler's workers read.
     progress, cancel : optional
         Told and asked once a plane. Cancelling keeps what is done, for resuming.
 
@@ -245,13 +246,16 @@ def _run(
     at_once = stainer.frames_at_once(source.plane_shape)
     groups = [indices[i : i + at_once] for i in range(0, len(indices), at_once)]
     check = output.reporter.check
+    card = stainer.card
+
+    def judge(index: int, plane: NDArray[Any]) -> None:
+        if on_fit is not None and card is not None and card.statistics.get("features"):
+            on_fit(assess_frame(plane, card, stainer.pixel_size_um, index))
 
     def read(group: list[int]) -> tuple[list[int], list[NDArray[Any]]]:
         batch = [source.read(index) for index in group]
-        if on_fit is not None and stainer.card is not None:
-            for index, planes in zip(group, batch, strict=True):
-                plane = planes[len(planes) // 2]
-                on_fit(assess_frame(plane, stainer.card, stainer.pixel_size_um, index))
+        for index, planes in zip(group, batch, strict=True):
+            judge(index, planes[len(planes) // 2])
         return group, batch
 
     def stain(given: tuple[list[int], list[NDArray[Any]]]) -> tuple[list[int], list[StainedPlane]]:

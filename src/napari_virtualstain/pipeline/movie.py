@@ -41,6 +41,8 @@ class MovieResult:
         Steps done now.
     kept : list of str
         Steps that an earlier run had done already.
+    fit : str
+        Which frames do not fit the model; empty for a single frame and for an add-on.
     score : str
         The main figures against the reference, empty without one.
     """
@@ -48,6 +50,7 @@ class MovieResult:
     folder: Path
     done: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
+    fit: str = ""
     score: str = ""
 
 
@@ -143,10 +146,14 @@ class _Run:
 
     def stain(self, device: str | None, tile: int | None) -> None:
         """Write the virtual fluorescence."""
+        from ..inference import FrameFit, told_frame_by_frame
+
         chosen = self.settings.stain
         used = _model_facts(chosen.model, "generator")
         place: dict[str, Any] = {"device": device, "tile": tile}
         outputs = [FLUORESCENCE, *([UNCERTAINTY] if self._is_uncertain else [])]
+        facts = dict(used)
+        fits: list[FrameFit] = []
 
         def work(resume: bool) -> None:
             stain_stack(
@@ -154,12 +161,16 @@ class _Run:
                 self._path(FLUORESCENCE),
                 chosen,
                 uncertainty_out=self._path(UNCERTAINTY) if self._is_uncertain else None,
+                on_fit=fits.append,
                 resume=resume,
                 **place,
                 **self._writing,
             )
+            if len(fits) > 1:
+                facts["fit"] = told_frame_by_frame(fits)
 
-        self._step("stain", outputs, [chosen.model_dump(), used], work, used)
+        self._step("stain", outputs, [chosen.model_dump(), used], work, facts)
+        self.result.fit = str(self.record.facts("stain").get("fit", ""))
         save_settings(self._path("settings.json"), self.settings, overwrite=True)
 
     def segment(self) -> None:
