@@ -76,7 +76,7 @@ def test_run_does_all_steps_and_keeps_them(
 
 
 def test_the_fit_of_every_frame_is_said_and_noted(run: Run, tmp_path: Path) -> None:
-    movie = vs.simulate(frames=3, size=96, count=8, seed=2).bright_field
+    movie = vs.simulate(frames=3, size=256, count=12, seed=2).bright_field
     movie[1] = 500
     write_image(tmp_path / "cell.ome.tif", movie, axes="tyx", pixel_size_um=0.08)
     result = run("run", "cell.ome.tif", "-o", "out", "--model", "mito-simulated")
