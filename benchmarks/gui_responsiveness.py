@@ -13,6 +13,7 @@ import, best in an environment of their own over this one).
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import subprocess
 import sys
@@ -118,6 +119,8 @@ class Watch:
         self._timer.setInterval(interval_ms)
         self._timer.timeout.connect(self._tick)
         self._timer.start()
+        self._began, self._collections = 0.0, [0.0]
+        gc.callbacks.append(self._on_collection)
         self._over = threading.Event()
         if stacks:
             threading.Thread(target=self._look, daemon=True).start()
@@ -133,6 +136,13 @@ class Watch:
             self._where = "".join(f"--- {count} of {len(seen)}\n{t}" for t, count in counted[:3])
         self._last = now
 
+    def _on_collection(self, phase: str, info: dict[str, int]) -> None:
+        """Note how long each full garbage collection holds Python's lock."""
+        if info["generation"] == 2 and phase == "start":
+            self._began = time.perf_counter()
+        elif info["generation"] == 2:
+            self._collections.append(time.perf_counter() - self._began)
+
     def _look(self) -> None:
         main = threading.main_thread().ident
         while not self._over.wait(0.01):
@@ -146,12 +156,16 @@ class Watch:
         """Return the longest and the 99th percentile of the gaps, and stop looking."""
         self._over.set()
         self._timer.stop()
+        gc.callbacks.remove(self._on_collection)
         gaps = sorted(self.gaps)
         if not gaps:
             return "no ticks"
         high = gaps[int(0.99 * (len(gaps) - 1))]
         where = f"\n{self._where}" if self._where else ""
-        return f"longest block {1000 * gaps[-1]:.0f} ms, 99 % below {1000 * high:.0f} ms{where}"
+        longest = f"longest block {1000 * gaps[-1]:.0f} ms, 99 % below {1000 * high:.0f} ms"
+        if (held := 1000 * max(self._collections)) > 1:
+            longest += f", a full garbage collection {held:.0f} ms"
+        return f"{longest}{where}"
 
 
 def let_qt_work(until: Callable[[], bool] = lambda: True, limit_s: float = 120) -> float:
