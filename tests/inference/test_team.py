@@ -93,7 +93,7 @@ def test_a_run_begun_on_two_devices_goes_on_with_one(model, movie, expected, tmp
 class _Slow:
     """A member that waits until the other one is at work too."""
 
-    threads = 0
+    threads, card, pixel_size_um = 0, None, None
 
     def __init__(self, both: threading.Barrier) -> None:
         self.both, self.batches = both, 0
