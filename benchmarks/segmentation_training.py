@@ -8,8 +8,10 @@ its statistics, then more steps at a lower rate with these frozen, since batches
 too small to tell them. With `--real` the second round also learns from stains of real cells by
 generators that have not seen them (`train_shipped_models.py --held-out TL_010 TL_011`),
 outlined in the real fluorescence by the first round's model. `--init` makes the second round
-only, from a given model. What was simulated and learnt lies in ``OUTPUT.training``: the same
-command goes on where it stopped. About 0.6 s a step on one core with bfloat16.
+only, from a given model; `--mean-with` averages its weights with those of models that it
+went on from, which outlines better. What was simulated and learnt lies in
+``OUTPUT.training``: the same command goes on where it stopped. About 0.6 s a step on one
+core with bfloat16.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from napari_virtualstain.segmentation.learning import Batch, Learner, as_batch, 
 BATCH = 8
 CHECKPOINT_EVERY = 50
 # levels chosen on validation images (merging) and on stains of the real cells (cut)
-CHOSEN = {"merge_above": 0.28, "lowest_cut": 0.18}
+CHOSEN = {"merge_above": 0.25, "lowest_cut": 0.12}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ def main() -> None:
     parser.add_argument("--real", nargs="+", default=[], metavar="CELL=GENERATOR")
     parser.add_argument("--only-real", action="store_true", help="nothing else in round two")
     parser.add_argument("--init", type=Path, help="in place of the first round's model")
+    parser.add_argument("--mean-with", type=Path, nargs="+", default=[], metavar="MODEL")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     if arguments.only_real and not arguments.real:
@@ -151,7 +154,19 @@ def save_trained(arguments: argparse.Namespace) -> Path:
         sources = read_sources(arguments.data, folder, *options)
     trained = make_round(rounds[-1], sources, folder)
     card = finished(trained, rounds, arguments)
-    return save_model(arguments.output, load_model(trained).network, card)
+    return save_model(arguments.output, mean_network([trained, *arguments.mean_with]), card)
+
+
+def mean_network(models: list[Path]) -> torch.nn.Module:
+    """Return a network with the mean weights of models that went on from one another."""
+    networks = [load_model(path, kind="segmenter").network for path in models]
+    states = [network.state_dict() for network in networks]
+    mean = {
+        name: torch.stack([state[name].float() for state in states]).mean(0).to(value.dtype)
+        for name, value in states[0].items()
+    }
+    networks[0].load_state_dict(mean)
+    return networks[0]
 
 
 if __name__ == "__main__":
