@@ -58,10 +58,11 @@ class InspectorButtons:
         tooltip = "Save table and verdicts, then keep them up to date"
         save = button("Save CSV…", tooltip, dock.ask_where_to_save)
         self.rows: tuple[QWidget, ...] = (
-            in_row(previous, following, save, stretch=None),
+            in_row(previous, following, stretch=None),
             in_row(*verdicts, stretch=None),
             in_row(self._join, self.partner, stretch=1),
-            in_row(cut, delete, *self._undo_and_redo(), stretch=None),
+            in_row(cut, delete, stretch=None),
+            in_row(*self._undo_and_redo(), save, stretch=None),
         )
         self._add_keys()
 
