@@ -153,7 +153,8 @@ def grey_plane(plane: np.ndarray, path: Path) -> np.ndarray:
         raise InputError(
             f"{path} is a colour (RGB) picture: expected grey values as the camera wrote "
             "them. Export the raw channel as grey TIFF; in Fiji: Image > Type > 16-bit, "
-            "or split the channels and keep one."
+            "or split the channels and keep one. If its colours are frames or channels, save it as "
+            "OME-TIFF; tifffile.imwrite needs photometric='minisblack' for three of them."
         )
     return grey
 
