@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from dataclasses import replace
 from itertools import pairwise
@@ -34,6 +35,7 @@ from napari_virtualstain.training import (
     train_events,
 )
 from napari_virtualstain.training import checkpoint as checkpoint_module
+from napari_virtualstain.training import session as session_module
 from napari_virtualstain.training import trainer as trainer_module
 from napari_virtualstain.training.checkpoint import save_checkpoint
 from napari_virtualstain.training.preparation import prepare
@@ -162,6 +164,22 @@ def test_closing_the_event_stream_keeps_a_checkpoint(
     stream.close()
     resumed = list(train_events(pairs, config, output=output, resume=True))
     assert resumed[0].first_step == 4
+
+
+def test_a_slow_training_that_is_killed_can_be_resumed(
+    pairs: CorrelativePairs, config: TrainingConfig, tmp_path: Path, monkeypatch
+) -> None:
+    killed, straight = tmp_path / "killed" / "m.safetensors", tmp_path / "a" / "m.safetensors"
+    train(pairs, config, output=straight)
+    monkeypatch.setattr(session_module, "CHECKPOINT_SECONDS", 0.0)
+    stream = train_events(pairs, config, output=tmp_path / "b" / "m.safetensors")
+    while not (isinstance(event := next(stream), StepFinished) and event.step == 4):
+        pass
+    shutil.copytree(tmp_path / "b", killed.parent)  # what a kill would leave
+    stream.close()
+    resumed = list(train_events(pairs, config, output=killed, resume=True))
+    assert resumed[0].first_step == 3
+    assert _weights(killed) == _weights(straight)
 
 
 def test_cancelling_does_not_wait_for_a_large_checkpoint(

@@ -182,7 +182,11 @@ class TrainingConfig(BaseModel):
         default="auto", description="Of the convolutions; auto is bfloat16 where it is fast."
     )
     workers: int = Field(default=0, ge=0, le=64, description="Processes that prepare batches.")
-    checkpoint_every: int = Field(default=500, ge=1, description="Steps between checkpoints.")
+    checkpoint_every: int = Field(
+        default=500,
+        ge=1,
+        description="Steps between checkpoints; one is also written every two minutes.",
+    )
     log_every: int = Field(default=10, ge=1, description="Steps between lines of history.csv.")
     report: bool = Field(
         default=True, description="Whether a page with the held-out scores is written."

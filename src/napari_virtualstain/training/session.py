@@ -38,6 +38,8 @@ from .preparation import PreparedTraining
 from .trainer import Trainer
 from .validation import preview, quick_scores, spread_out
 
+# about what a killed training loses at most
+CHECKPOINT_SECONDS = 120.0
 _NO_SCORE = (
     "No score for new cells is given: the held-out images are not independent of those that "
     "trained. Hold out a cell or movie of its own."
@@ -84,7 +86,7 @@ class Session:
         self._seconds_before = 0.0
         self._planned = trainer.steps
         self._pacing = None if config.minutes is None else Pacing(60 * config.minutes)
-        self._start = time.perf_counter()
+        self._start = self._kept_at = time.perf_counter()
 
     def resume(self) -> bool:
         """Go on from the checkpoint, if there is one."""
@@ -107,7 +109,7 @@ class Session:
         TrainingError
             The numbers became meaningless; the last good weights are saved.
         """
-        self._start = time.perf_counter()
+        self._start = self._kept_at = time.perf_counter()
         yield self._prepared_event()
         for message in self.prepared.warnings:
             yield self._warn(message)
@@ -155,10 +157,16 @@ class Session:
             yield self._log(step, losses, rate)
             if self._is_validation_due():
                 yield from self._validate(step)
-            if step % self.config.checkpoint_every == 0 and step < self.trainer.steps:
+            if self._is_checkpoint_due(step):
                 self._keep()
             if step >= self.trainer.steps or self._is_exhausted():
                 return
+
+    def _is_checkpoint_due(self, step: int) -> bool:
+        if step >= self.trainer.steps:
+            return False
+        waited = time.perf_counter() - self._kept_at
+        return step % self.config.checkpoint_every == 0 or waited >= CHECKPOINT_SECONDS
 
     def _fit_to_time(self) -> Iterator[TrainingEvent]:
         """Plan as many steps as the time allows at the pace so far."""
@@ -246,6 +254,7 @@ class Session:
 
     def _keep(self, write: Callable[[Path, dict[str, Any]], None] = save_checkpoint) -> None:
         """Write a checkpoint and the history."""
+        self._kept_at = time.perf_counter()
         if not self.group.is_first:
             return
         write(
