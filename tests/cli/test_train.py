@@ -13,7 +13,9 @@ import tifffile
 from PIL import Image
 
 import napari_virtualstain as vs
+from napari_virtualstain import training
 from napari_virtualstain.models import read_card
+from napari_virtualstain.training import TrainingPrepared
 
 Run = Callable[..., Any]
 
@@ -97,6 +99,20 @@ def test_train_reads_neighbouring_planes_of_stacks(run: Run, tmp_path: Path) -> 
     assert "3 pairs train, 3 are held out" in result.stderr
     assert "model after 1 steps" in result.stdout
     assert read_card(tmp_path / "z.safetensors").inputs.offsets == (-1, 0, 1)
+
+
+def test_a_process_that_only_helps_ends_well(
+    run: Run, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`torchrun` stops all processes when one ends with another code than 0."""
+    prepared = TrainingPrepared(
+        steps=2, first_step=0, train_pairs=3, validation_pairs=3, split={}, parameters=1000,
+        device="cpu", precision="float32", crop_size=64, reached={},
+    )  # fmt: skip
+    monkeypatch.setattr(training, "train_events", lambda *_, **__: iter([prepared]))
+    result = run(*_arguments(pairs))
+    assert "the first one judges and writes the model" in result.stderr
+    assert not result.stdout
 
 
 def test_train_refuses_before_the_first_step(run: Run, pairs: Path, tmp_path: Path) -> None:

@@ -160,7 +160,10 @@ def train(
         config = with_planes_of(config, pairs, reading)
         how = {"output": out, "overwrite": overwrite, "resume": resume, "cancel": job.cancel}
         result = _result(job, _events(pairs, config, folds, **how))
-        _say_result(job, result)
+        if result is None:
+            job.note("This process has helped; the first one judges and writes the model.")
+        else:
+            _say_result(job, result)
 
 
 def _config(preset_name: str, **given: Any) -> TrainingConfig:
@@ -224,8 +227,12 @@ def _events(
     return train_events(pairs, config, **how)
 
 
-def _result(job: Job, events: Iterator[TrainingEvent]) -> TrainingResult:
-    """Train with a bar, and with warnings and held-out scores as lines."""
+def _result(job: Job, events: Iterator[TrainingEvent]) -> TrainingResult | None:
+    """Train with a bar, and with warnings and held-out scores as lines.
+
+    None in a process that only helps: an error there would make `torchrun` stop the first
+    process, which still judges and writes the model.
+    """
     from ..progress import Reporter
     from ..training import (
         FoldFinished,
@@ -257,7 +264,7 @@ def _result(job: Job, events: Iterator[TrainingEvent]) -> TrainingResult:
             job.note(f"step {event.step}, held out: {scores}{' (best)' * event.is_best}")
         elif isinstance(event, TrainingFinished):
             return event.result
-    raise InputError("This process helped another one, which writes the model.")
+    return None
 
 
 def _say_result(job: Job, result: TrainingResult) -> None:
