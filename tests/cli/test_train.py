@@ -47,8 +47,9 @@ def _arguments(pairs: Path) -> list[object]:
 
 @pytest.mark.slow
 def test_train_writes_a_model_that_stains(run: Run, pairs: Path, tmp_path: Path) -> None:
-    result = run(*_arguments(pairs))
+    result = run(*_arguments(pairs), "--learning-rate", 1e-3)
     assert "mine.safetensors: model after 2 steps" in result.stdout
+    assert read_card("mine.safetensors").training["learning_rate"] == 1e-3
     assert "3 pairs train, 3 are held out" in result.stderr
     assert "virtual stain: band-pass Pearson" in result.stdout
     assert "bright-field: band-pass Pearson" in result.stdout
@@ -138,6 +139,7 @@ def test_train_refuses_before_the_first_step(run: Run, pairs: Path, tmp_path: Pa
         (changed("--arch", "transformer"), "transformer"),
         ([*base, "--preset", "Z"], "There is no preset 'Z'"),
         ([*base, "--epochs", 3], "Both --steps and --epochs"),
+        ([*base, "--learning-rate", 0], "learning_rate"),
         ([*base, "--roi", "all"], "expected Y0:Y1,X0:X1"),
         ([*base, "--roi", "9:3,0:5"], "is empty"),
         ([*base, "--roi", "0:400,0:400"], "400"),

@@ -73,6 +73,25 @@ def test_output_activation_bounds_the_output(
     assert high is None or output.max() <= high
 
 
+def test_a_relu_output_that_has_died_comes_back() -> None:
+    network = build_network(
+        {"name": "unet", "arguments": {"widths": [4], "output_activation": "relu"}}
+    )
+    image = torch.randn(2, 1, 16, 16)
+    with torch.no_grad():
+        network.head.bias.fill_(-3.0)
+        assert (network.eval()(image) == 0).all()
+    network.train()
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.1)
+    for _ in range(100):
+        optimizer.zero_grad()
+        output = network(image)
+        (output - 0.5).abs().mean().backward()
+        optimizer.step()
+    assert output.min() >= 0
+    assert (network.eval()(image) > 0).float().mean() > 0.9
+
+
 def test_replicated_input_equals_three_equal_channels() -> None:
     torch.manual_seed(0)
     replicated = build_network({"name": "unet", "arguments": {"widths": [4], "replicate": 3}})

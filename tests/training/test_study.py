@@ -51,7 +51,10 @@ def test_shortening_touches_cost_and_nothing_else(study: ModuleType) -> None:
         assert (short.steps, short.batch_size, short.crop_size) == (300, 4, 128), name
         assert short.loss == config.loss
         rates = [c.optimisation for c in (short, config)]
-        faster = 1 if config.preset == "recommended" else 5
+        if config.preset == "recommended":
+            assert rates[0] == rates[1], name
+            continue
+        faster = 5
         assert rates[0].learning_rate == pytest.approx(faster * rates[1].learning_rate)
         assert rates[0].discriminator_learning_rate == pytest.approx(
             faster * rates[1].discriminator_learning_rate

@@ -82,6 +82,9 @@ def train(
         typer.Option(help="Smallest share of bright pixels of a crop, 0 to 1; 0 takes all."),
     ] = None,
     crop_size: Annotated[int | None, typer.Option(help="Side of a crop in pixels.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Largest learning rate; that of the preset if not given.")
+    ] = None,
     bright_field_channel: Annotated[
         str | None, typer.Option(help="Channel of files with several.")
     ] = None,
@@ -134,6 +137,7 @@ def train(
             validation_groups=groups or None,
             batch_size=batch_size,
             crop_size=crop_size,
+            learning_rate=learning_rate,
             min_foreground=min_foreground,
             seed=seed,
             device=device,
@@ -175,7 +179,11 @@ def _config(preset_name: str, **given: Any) -> TrainingConfig:
         raise InputError("Both --steps and --epochs were given: expected one of them.")
     if "steps" in changes or "epochs" in changes:
         changes = {"steps": None, "epochs": None} | changes
-    return preset(preset_name).updated(**changes)
+    config = preset(preset_name)
+    if "learning_rate" in changes:
+        rate = {"learning_rate": changes.pop("learning_rate")}
+        changes["optimisation"] = config.optimisation.model_dump() | rate
+    return config.updated(**changes)
 
 
 def _pairs(

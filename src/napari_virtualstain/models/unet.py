@@ -47,6 +47,15 @@ def _doubled(features: Tensor) -> Tensor:
         )
 
 
+def _trainable_relu(output: Tensor) -> Tensor:
+    """Return the ReLU of `output`, with a tenth of the gradient where that is 0.
+
+    An output layer that once answers 0 everywhere would have no gradient to come back by.
+    """
+    leak = 0.1 * output.clamp(max=0)
+    return functional.relu(output) + leak - leak.detach()
+
+
 class UNet(nn.Module):
     """U-Net from images (N, C, Y, X) to images (N, O, Y, X) of the same size.
 
@@ -132,7 +141,7 @@ class UNet(nn.Module):
 
     def _activate(self, output: Tensor) -> Tensor:
         if self.output_activation == "relu":
-            return functional.relu(output)
+            return _trainable_relu(output) if self.training else functional.relu(output)
         if self.output_activation == "sigmoid":
             return torch.sigmoid(output)
         return output

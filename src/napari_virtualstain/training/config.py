@@ -25,7 +25,13 @@ class Optimisation(BaseModel):
     optimizer: Literal["adam", "adamw", "rmsprop"] = Field(
         default="adamw", description="Method of the generator; the discriminator has Adam."
     )
-    learning_rate: float = Field(default=2e-3, gt=0, le=1, description="Largest learning rate.")
+    learning_rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="Largest learning rate; if empty 2e-3, and 3e-4 for a network without "
+        "BatchNorm, which would diverge.",
+    )
     beta1: float = Field(default=0.9, ge=0, lt=1, description="First moment's decay.")
     beta2: float = Field(default=0.98, ge=0, lt=1, description="Second moment's decay.")
     weight_decay: float = Field(default=1e-2, ge=0, description="Decoupled weight decay.")

@@ -5,7 +5,7 @@ leaves open is decided once, below the table, and is the same for all rows:
 
 * the weights of pixel loss and adversarial loss: 50 and 1 (the authors' recorded run);
 * "Activation" is that of the generator's last layer, the hidden ones being leaky ReLU as
-  section 2.3 says;
+  section 2.3 says; while it trains, a ReLU there passes a tenth of the gradient where it is 0;
 * "modified minimax" (H) is Goodfellow's non-saturating form, without a pixel loss;
 * targets are scaled to [0, 1] a movie, which a sigmoid can reach;
 * learning rate 2e-4, beta1 0.5 and beta2 0.999, constant for half of the training and then

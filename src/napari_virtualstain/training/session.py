@@ -333,6 +333,7 @@ class Session:
             "seed": self.config.seed,
             "steps": self.trainer.step,
             "steps_planned": self.trainer.steps,
+            "learning_rate": self.trainer.largest_rate,
             "stopped_early": early,
             "best_step": self._best.step if self._best.weights is not None else None,
             "seconds": round(self.seconds, 1),
@@ -344,9 +345,11 @@ class Session:
         }
 
     def _diverged(self, error: TrainingError) -> TrainingError:
-        """Save the averaged weights, which only good steps have reached, and say so."""
+        """Save the best weights, or the averaged ones of the good steps, and say so."""
         if not self.group.is_first or self.trainer.step == 0:
             return error
+        if self._best.weights is not None:
+            self.trainer.averaged.load_state_dict(self._best.weights)
         path = self.places.model.with_name(f"{self.places.model.stem}-last-good.safetensors")
         notes = {**self._training_notes(True), "stopped": str(error)}
         card = make_card(self.config, self.prepared, self.architecture, {}, notes)

@@ -17,15 +17,17 @@ import torch
 from torch import Tensor, nn
 
 from ..data import TensorBatch
-from ..errors import TrainingError
 from ..losses import discriminator_loss, generator_loss
 from ..progress import CancelToken
 from .config import Optimisation, TrainingConfig
 from .device import Compute
+from .divergence import DivergenceGuard
 from .networks import Teachers, frozen_modules
 from .parallel import Processes
 
-_MOST_BAD_STEPS = 5
+# BatchNorm bears a larger rate. 150 steps of `paper` at half its width, TL_011 held out: band-pass
+# Pearson 0.23 at 5e-4, 0.22 at 2e-4, 0.12 at 1e-3, lost at 2e-3; at full width keep a distance.
+_RATE, _RATE_WITHOUT_BATCH_NORM = 2e-3, 3e-4
 
 
 class Trainer:
@@ -62,19 +64,19 @@ class Trainer:
         self.discriminator = None if discriminator is None else _placed(discriminator, compute)
         group.same_weights(self.generator)
         self.averaged = deepcopy(self.generator).eval().requires_grad_(False)
-        self.optimizer = _optimizer(self.generator, config.optimisation)
+        self.largest_rate = _largest_rate(self.generator, config)
+        self.optimizer = _optimizer(self.generator, config.optimisation, self.largest_rate)
         self.adversary = self._adversary()
         self.teachers = Teachers(config, compute.device)
         self.step = 0
-        self._bad_steps = 0
+        self._guard = DivergenceGuard(self.largest_rate)
         self._cancel = cancel
         self._watch_for_cancel()
 
     def learning_rate(self) -> float:
         """Return the generator's learning rate of the coming step."""
-        rates = self.config.optimisation
-        largest = rates.learning_rate * (rates.init_rate_factor if self.config.init else 1.0)
-        return largest * schedule(rates.schedule, self.step, self.steps)
+        kind = self.config.optimisation.schedule
+        return self.largest_rate * schedule(kind, self.step, self.steps)
 
     def train_step(self, batch: TensorBatch) -> dict[str, float]:
         """Make one step and return its losses, averaged over the processes.
@@ -93,13 +95,11 @@ class Trainer:
         for module in frozen_modules(self.generator, all_of_them=keeps_all):
             module.eval()
         with self._undone_on_error(), self._seeded():
-            total, terms = self._differentiate(batch)
-        losses = self._averaged_losses({"loss": total, **terms})
-        if self._is_meaningful(losses):
+            total, terms, error = self._differentiate(batch)
+        losses = self._averaged_losses({"loss": total, **terms, "error": error})
+        error_now = losses.pop("error")
+        if self._guard.allows(self.step + 1, losses, self._gradient_norm(), error_now):
             self._update()
-            self._bad_steps = 0
-        else:
-            self._refuse(losses)
         self.step += 1
         return losses
 
@@ -113,6 +113,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "discriminator": self.discriminator.state_dict() if self.discriminator else None,
             "adversary": self.adversary.state_dict() if self.adversary else None,
+            "guard": self._guard.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -121,6 +122,7 @@ class Trainer:
         self.generator.load_state_dict(state["generator"])
         self.averaged.load_state_dict(state["averaged"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self._guard.load_state_dict(state["guard"])
         if self.discriminator is not None and self.adversary is not None:
             self.discriminator.load_state_dict(state["discriminator"])
             self.adversary.load_state_dict(state["adversary"])
@@ -131,7 +133,7 @@ class Trainer:
         rate = self.config.optimisation.discriminator_learning_rate
         return torch.optim.Adam(self.discriminator.parameters(), lr=rate, betas=(0.5, 0.999))
 
-    def _differentiate(self, batch: TensorBatch) -> tuple[Tensor, dict[str, Tensor]]:
+    def _differentiate(self, batch: TensorBatch) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         with self.compute.autocast():
             output = self.generator(batch.inputs)
         output = output.float()
@@ -153,7 +155,8 @@ class Trainer:
         self.group.average_gradients(self.generator.parameters())
         if self.discriminator is not None:
             terms["discriminator"] = self._differentiate_discriminator(output, batch)
-        return total.detach(), {name: term.detach() for name, term in terms.items()}
+        error = (output[:, :1].detach() - batch.targets).abs().mean()
+        return total.detach(), {name: term.detach() for name, term in terms.items()}, error
 
     def _differentiate_discriminator(self, output: Tensor, batch: TensorBatch) -> Tensor:
         if self.discriminator is None or self.adversary is None:
@@ -179,14 +182,9 @@ class Trainer:
     def _sees_input(self) -> bool:
         return self.config.discriminator_sees_input
 
-    def _is_meaningful(self, losses: dict[str, float]) -> bool:
-        finite = all(math.isfinite(value) for value in losses.values())
-        if not finite:
-            return False
-        norm = nn.utils.get_total_norm(
-            [p.grad for p in self.generator.parameters() if p.grad is not None]
-        )
-        return bool(torch.isfinite(norm))
+    def _gradient_norm(self) -> float:
+        gradients = [p.grad for p in self.generator.parameters() if p.grad is not None]
+        return float(nn.utils.get_total_norm(gradients))
 
     def _update(self) -> None:
         limit = self.config.optimisation.gradient_clip
@@ -195,7 +193,8 @@ class Trainer:
         self.optimizer.step()
         if self.adversary is not None:
             self.adversary.step()
-        self._average_weights()
+        if not self._guard.is_far:
+            self._average_weights()
 
     def _average_weights(self) -> None:
         wanted = self.config.optimisation.ema_decay
@@ -210,18 +209,6 @@ class Trainer:
                     kept.lerp_(new, 1 - decay)
                 else:
                     kept.copy_(new)
-
-    def _refuse(self, losses: dict[str, float]) -> None:
-        self._bad_steps += 1
-        if self._bad_steps >= _MOST_BAD_STEPS:
-            bad = sorted(name for name, value in losses.items() if not math.isfinite(value))
-            what = f"the loss ({', '.join(bad)})" if bad else "the gradient"
-            raise TrainingError(
-                f"Training diverged at step {self.step + 1}: {what} has not been finite for "
-                f"{_MOST_BAD_STEPS} steps. Lower the learning rate (now "
-                f"{self.config.optimisation.learning_rate:g}), or check the images for extreme "
-                "values."
-            )
 
     def _averaged_losses(self, losses: dict[str, Tensor]) -> dict[str, float]:
         together = self.group.average(torch.stack([value.float() for value in losses.values()]))
@@ -304,7 +291,17 @@ def _placed(network: nn.Module, compute: Compute) -> nn.Module:
     return network.to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
-def _optimizer(network: nn.Module, settings: Optimisation) -> torch.optim.Optimizer:
+def _largest_rate(network: nn.Module, config: TrainingConfig) -> float:
+    rates = config.optimisation
+    has_batch_norm = any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+    usual = _RATE if has_batch_norm else _RATE_WITHOUT_BATCH_NORM
+    rate = usual if rates.learning_rate is None else rates.learning_rate
+    return rate * rates.init_rate_factor if config.init else rate
+
+
+def _optimizer(
+    network: nn.Module, settings: Optimisation, learning_rate: float
+) -> torch.optim.Optimizer:
     parameters = [p for p in network.parameters() if p.requires_grad]
     # decay shrinks filters; biases and BatchNorm's scales are not filters
     groups = [
@@ -313,7 +310,7 @@ def _optimizer(network: nn.Module, settings: Optimisation) -> torch.optim.Optimi
     ]
     betas = (settings.beta1, settings.beta2)
     if settings.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=settings.learning_rate, betas=betas)
+        return torch.optim.Adam(groups, lr=learning_rate, betas=betas)
     if settings.optimizer == "rmsprop":
-        return torch.optim.RMSprop(groups, lr=settings.learning_rate)
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=betas)
+        return torch.optim.RMSprop(groups, lr=learning_rate)
+    return torch.optim.AdamW(groups, lr=learning_rate, betas=betas)
