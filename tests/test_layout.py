@@ -1,4 +1,4 @@
-"""The import rules of the design: vocabulary <- parts <- work <- cli | plugin."""
+"""The import rules of the design: vocabulary <- parts <- work <- pipeline <- cli | plugin."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ PACKAGE = Path(napari_virtualstain.__file__).parent
 LAYER = {
     **dict.fromkeys(["errors", "progress", "axes", "hooks"], 0),
     **dict.fromkeys(["io", "optics", "simulation", "data", "models", "losses"], 1),
-    **dict.fromkeys(
-        ["training", "inference", "segmentation", "tracking", "metrics", "pipeline"], 2
-    ),
-    "cli": 3,
-    "plugin": 3,
+    **dict.fromkeys(["training", "inference", "segmentation", "tracking", "metrics"], 2),
+    "pipeline": 3,
+    "cli": 4,
+    "plugin": 4,
 }
 TORCH_ROOMS = {"models", "losses", "training", "inference"}
 TORCH_FILES = {"data/dataset.py", "segmentation/learning.py"}
