@@ -21,10 +21,6 @@ class AxesError(InputError):
     """The axes of an image are missing, wrong or ambiguous."""
 
 
-class MissingMetadataError(InputError):
-    """A physical quantity is needed and neither the file nor the user gave it."""
-
-
 class ImageFileError(VirtualStainError, OSError):
     """An image file is missing, truncated, of an unknown format or unreadable."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import ImageFileError
-from .source import Facts, Source, kept_dtype
+from .source import Facts, RawReader, Source, kept_dtype
 from .tiff_metadata import median_step
 
 _HEADER_BYTES = 1024
@@ -53,7 +52,7 @@ def _source(path: Path, file: Any) -> Source:
         path=path,
         shape=shape,
         dtype=kept_dtype(dtype, path),
-        read=_SectionReader(path, offset, dtype, shape[-2:]),
+        read=RawReader(path, offset, dtype, shape[-2:]),
         axes=file.axes.lower(),
         **facts.as_fields(),
     )
@@ -70,16 +69,3 @@ def _interval(file: Any) -> float | None:
         return median_step([float(frame.timeStampSeconds) for frame in frames])
     except Exception:  # an extended header of another maker holds other things
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class _SectionReader:
-    path: Path
-    offset: int
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
-
-    def __call__(self, index: int) -> np.ndarray:
-        count = int(np.prod(self.shape))
-        offset = self.offset + index * count * self.dtype.itemsize
-        return np.fromfile(self.path, self.dtype, count, offset=offset).reshape(self.shape)

@@ -160,6 +160,34 @@ def grey_plane(plane: np.ndarray, path: Path) -> np.ndarray:
 
 
 @dataclass(frozen=True, slots=True)
+class RawReader:
+    """Reads planes that lie uncompressed one after the other in a file.
+
+    Attributes
+    ----------
+    path : Path
+        File.
+    offset : int
+        Bytes before the first plane.
+    dtype : dtype
+        As stored, byte order included.
+    shape : tuple of int
+        Of one plane as stored.
+    """
+
+    path: Path
+    offset: int
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+    def __call__(self, index: int) -> np.ndarray:
+        """Return plane `index`."""
+        count = int(np.prod(self.shape))
+        offset = self.offset + index * count * self.dtype.itemsize
+        return np.fromfile(self.path, self.dtype, count, offset=offset).reshape(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
 class NativeReader:
     """Calls a reader, and gives its planes the promised type or a clear error."""
 

@@ -17,7 +17,7 @@ import numpy as np
 import tifffile
 
 from ..errors import ImageFileError, VirtualStainError
-from .source import Facts, Source, grey_plane, kept_dtype
+from .source import Facts, RawReader, Source, grey_plane, kept_dtype
 from .tiff_metadata import read_facts
 
 
@@ -57,8 +57,8 @@ def _read_series(path: Path, file: tifffile.TiffFile, messages: list[str]) -> So
     elif samples:
         at = axes.index("s")
         axes, shape = axes[:at] + axes[at + 1 :], shape[:at] + shape[at + 1 :]
-        grey_plane(reader(0), path)
         reader = _GreyReader(reader, path)
+        reader(0)  # refuse colour before anything is built on it
     known = set(axes) <= set("tczyx")
     return Source(
         path=path,
@@ -76,10 +76,10 @@ def _are_planes(reader: Any, axes: str) -> bool:
     tifffile writes three frames of (Y, X) as the samples of a colour picture unless told otherwise;
     colour pictures of more than 8 bit with a plane for each colour are hardly met.
     """
-    if not isinstance(reader, _RawReader) or axes[-3:] != "syx" or reader.dtype.itemsize == 1:
+    if not isinstance(reader, RawReader) or axes[-3:] != "syx" or reader.dtype.itemsize == 1:
         return False
     picture = reader(0)
-    return bool((picture != picture[..., :1]).any())
+    return bool((picture != picture[:1]).any())
 
 
 def _plane_reader(path: Path, file: Any, series: Any) -> tuple[Any, int]:
@@ -100,7 +100,7 @@ def _plane_reader(path: Path, file: Any, series: Any) -> tuple[Any, int]:
         if end > size:
             raise _damaged(path, f"{end} bytes expected, {size} found")
         dtype = series.dtype.newbyteorder(file.byteorder)
-        return _RawReader(path, series.dataoffset, dtype, plane_shape), samples
+        return RawReader(path, series.dataoffset, dtype, plane_shape), samples
     pages = list(series)
     if len(pages) != count:
         raise ImageFileError(
@@ -134,22 +134,6 @@ def _place(path: Path, page: Any) -> tuple[Path, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class _RawReader:
-    """Reads planes that lie uncompressed one after the other."""
-
-    path: Path
-    offset: int
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
-
-    def __call__(self, index: int) -> np.ndarray:
-        count = int(np.prod(self.shape))
-        offset = self.offset + index * count * self.dtype.itemsize
-        plane = np.fromfile(self.path, self.dtype, count, offset=offset)
-        return _samples_last(plane.reshape(self.shape))
-
-
-@dataclass(frozen=True, slots=True)
 class _PageReader:
     """Reads planes that are pages of their own, compressed or tiled."""
 
@@ -161,12 +145,7 @@ class _PageReader:
         with tifffile.TiffFile(path) as file:
             file.filehandle.seek(offset)
             page = tifffile.TiffPage(file, index=0)
-            return _samples_last(page.asarray(maxworkers=1).reshape(self.shape))
-
-
-def _samples_last(plane: np.ndarray) -> np.ndarray:
-    is_planar = plane.ndim == 3 and plane.shape[0] < plane.shape[-1]
-    return np.moveaxis(plane, 0, -1) if is_planar else plane
+            return page.asarray(maxworkers=1).reshape(self.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +156,9 @@ class _GreyReader:
     path: Path
 
     def __call__(self, index: int) -> np.ndarray:
-        return grey_plane(self.read(index), self.path)
+        picture = self.read(index)
+        is_planar = picture.shape[0] < picture.shape[-1]  # (S, Y, X)
+        return grey_plane(np.moveaxis(picture, 0, -1) if is_planar else picture, self.path)
 
 
 def _damaged(path: Path, reason: str) -> ImageFileError:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import SceneConfig
+from .config import Mitochondria, SceneConfig
 from .landscape import Landscape
 from .tubule import Tubule, bend, grow
 
@@ -41,13 +41,13 @@ def settle(
     focused: list[Tubule] = []
     for number, place in enumerate(np.concatenate([inside, outside]), start=1):
         height = float(np.clip(rng.normal(0, spread), -0.4, 0.4))
-        focused.append(_place(number, place, height, landscape, config, rng, focused))
+        focused.append(_place(number, place, height, config.mitochondria, rng, focused))
     blurred_count = round(len(focused) * config.mitochondria.out_of_focus_ratio)
     blurred = []
     for place in landscape.places(blurred_count, rng):
         height = landscape.blurred_height(place, rng)
         centre = np.array([height, *place])
-        blurred.append(grow(0, centre, config.mitochondria, config.motion, rng, detail=0.3))
+        blurred.append(grow(0, centre, config.mitochondria, rng, detail=0.3))
     return focused, blurred
 
 
@@ -55,13 +55,12 @@ def _place(
     number: int,
     place: FloatArray,
     height: float,
-    landscape: Landscape,
-    config: SceneConfig,
+    config: Mitochondria,
     rng: np.random.Generator,
     others: list[Tubule],
 ) -> Tubule:
     """Return a mitochondrion that avoids its neighbours where that is easy."""
-    new = grow(number, np.array([height, *place]), config.mitochondria, config.motion, rng)
+    new = grow(number, np.array([height, *place]), config, rng)
     near = [other.nodes() for other in others if _may_touch(new, other)]
     if not near:
         return new

@@ -79,7 +79,6 @@ class Tubule:
     velocity: FloatArray = field(default_factory=lambda: np.zeros(2))
     run_velocity: FloatArray = field(default_factory=lambda: np.zeros(2))
     run_left_s: float = 0.0
-    drift_left: int = 0
     parents: tuple[int, ...] = ()
     since_event: int = 10_000
 
@@ -119,7 +118,6 @@ def grow(
     track_id: int,
     centre: FloatArray,
     config: Mitochondria,
-    motion: Motion,
     rng: np.random.Generator,
     detail: float = 1.0,
 ) -> Tubule:
@@ -131,8 +129,8 @@ def grow(
         Its identity.
     centre : ndarray of shape (3,)
         Mean of its centreline, (z, y, x) in micrometres.
-    config, motion : Mitochondria, Motion
-        Statistics of shape and label, and of its bending.
+    config : Mitochondria
+        Statistics of shape and label.
     rng : Generator
         Source of randomness.
     detail : float
