@@ -153,6 +153,11 @@ class Reporter:
         if self.cancel is not None:
             self.cancel.raise_if_cancelled()
 
+    def finish(self) -> None:
+        """Report what is left of the total as done: it was not needed."""
+        if self.total is not None and self.done < self.total:
+            self.advance(self.total - self.done)
+
     def advance(self, units: int = 1) -> None:
         """Count `units` as done, report, and look at the cancel token."""
         self.done += units

@@ -8,6 +8,8 @@ import pytest
 
 import napari_virtualstain as vs
 from napari_virtualstain.errors import AxesError, InputError
+from napari_virtualstain.progress import Progress
+from napari_virtualstain.tracking import TrackingConfig
 
 
 def walkers(
@@ -152,3 +154,18 @@ def test_only_frames_that_were_taken_can_be_missing(step: int, missing: list[int
     other = pd.DataFrame({"frame": 1 + step * np.arange(9), "y_um": 5.0, "x_um": 9.0})
     table = vs.link(pd.concat([seen, other])).table
     assert table[table.interpolated].frame.tolist() == missing
+
+
+@pytest.mark.parametrize("settings", [{}, {"mode": "paper"}, {"linker": "trackpy"}])
+def test_progress_counts_up_to_its_end(settings: dict[str, str]) -> None:
+    labels = np.zeros((5, 8, 8), int)
+    labels[[0, 1, 3, 4], 2:4, 2:4] = 1  # nothing in the middle frame
+    for work in (
+        lambda tell: vs.track(labels, config=TrackingConfig(**settings), progress=tell),
+        lambda tell: vs.link(walkers(), config=TrackingConfig(**settings), progress=tell),
+    ):
+        told: list[Progress] = []
+        work(told.append)
+        assert [one.done for one in told] == sorted({one.done for one in told})
+        assert {one.total for one in told} <= {told[-1].done if told else 0}
+        assert {one.unit for one in told} <= {"step"}

@@ -145,7 +145,7 @@ class _PageReader:
         with tifffile.TiffFile(path) as file:
             file.filehandle.seek(offset)
             page = tifffile.TiffPage(file, index=0)
-            return page.asarray(maxworkers=1).reshape(self.shape)
+            return np.asarray(page.asarray(maxworkers=1)).reshape(self.shape)
 
 
 @dataclass(frozen=True, slots=True)

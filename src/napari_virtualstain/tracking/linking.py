@@ -84,9 +84,12 @@ def link(
     settings = config or _settings(mode, search_radius_um, max_gap)
     check_scale(pixel_size_um, frame_interval_s)
     found = read_detections(detections)
-    report = Reporter(2 * len(found.slices()), "frame", "linking", progress, cancel)
+    steps = rounds(settings) * len(found.slices())
+    report = Reporter(steps, "step", "linking", progress, cancel)
     linked = link_detections(found, settings, report=report)
-    return assemble(linked, settings, pixel_size_um, frame_interval_s)
+    tracks = assemble(linked, settings, pixel_size_um, frame_interval_s)
+    report.finish()
+    return tracks
 
 
 def _settings(mode: str, search_radius_um: float | None, max_gap: int) -> TrackingConfig:
@@ -97,6 +100,13 @@ def _settings(mode: str, search_radius_um: float | None, max_gap: int) -> Tracki
         search_radius_um=check_search_radius(search_radius_um),
         max_gap=check_whole(max_gap, "max_gap"),
     )
+
+
+def rounds(config: TrackingConfig) -> int:
+    """Return how often :func:`link_detections` tells of each frame."""
+    if config.linker == "trackpy":
+        return 0
+    return 1 if config.mode == "paper" else 2
 
 
 def link_detections(

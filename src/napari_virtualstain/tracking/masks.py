@@ -14,6 +14,7 @@ from ..progress import CancelToken, ProgressCallback, Reporter
 from .assembling import assemble
 from .config import TrackingConfig
 from .detections import Detections, check_scale, no_rows, read_detections
+from .linking import rounds
 from .overlap import MaskPixels
 from .pieces import link_pieces, with_pieces
 from .tracks import Tracks
@@ -67,7 +68,7 @@ def track(
     check_scale(pixel_size_um, frame_interval_s)
     check_labels(labels, intensity)
     settings = config or TrackingConfig()
-    report = Reporter(3 * len(labels), "frame", "tracking", progress, cancel)
+    report = Reporter((1 + rounds(settings)) * len(labels), "step", "tracking", progress, cancel)
     measured, pixels = [no_rows()], []
     for frame in range(len(labels)):
         image = None if intensity is None else np.asarray(intensity[frame])
@@ -80,6 +81,7 @@ def track(
     masks = _mask_pixels(read_detections(table), pixels, labels.shape[1:], pixel_size_um)
     linked, owner = link_pieces(table, masks, settings, report)
     tracks = assemble(linked, settings, pixel_size_um, frame_interval_s)
+    report.finish()
     return with_pieces(tracks, table, owner)
 
 
