@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from .card_text import card_lines
 from .jobs import running_job
 from .options import Overwrite
-
-if TYPE_CHECKING:
-    from ..models import ModelCard
 
 models_app = typer.Typer(
     no_args_is_help=True,
@@ -69,7 +67,7 @@ def _first_sentence(text: str) -> str:
 @models_app.command("info")
 def info(
     model: Annotated[str, typer.Argument(help="Name of a model, or a .safetensors file.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the card as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole card as JSON.")] = False,
 ) -> None:
     """Show the card of a model: training data, scores with baselines, licence.
 
@@ -83,28 +81,9 @@ def info(
         return
     typer.echo(f"{card.name}: {card.kind}")
     typer.echo(f"file: {find_model(model)}")
-    for line in _card_lines(card):
+    for line in card_lines(card):
         typer.echo(line)
-
-
-def _card_lines(card: ModelCard) -> list[str]:
-    fields = card.model_dump(mode="json", exclude={"name", "kind", "schema_version"})
-    lines: list[str] = []
-    for name, value in fields.items():
-        if value not in (None, "", {}, []):
-            lines += _lines(name.replace("_", " "), value, "")
-    return lines
-
-
-def _lines(name: str, value: Any, indent: str) -> list[str]:
-    if isinstance(value, dict):
-        inner = [line for key, part in value.items() for line in _lines(key, part, indent + "  ")]
-        return [f"{indent}{name}:", *inner]
-    if isinstance(value, float):
-        value = f"{value:.4g}"
-    elif isinstance(value, list):
-        value = ", ".join(map(str, value[:12])) + (" …" if len(value) > 12 else "")
-    return [f"{indent}{name}: {value}"]
+    typer.echo("Every setting, and the statistics of the training images: --json", err=True)
 
 
 @models_app.command("export")
