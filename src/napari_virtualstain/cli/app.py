@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="Virtual fluorescence of mitochondria from bright-field movies, segmented and tracked.",
-    epilog="Begin with: virtualstain demo   (explains itself in demo/overview.png)",
+    epilog="Begin with: virtualstain demo, and look at the overview.png that it writes.",
 )
 
 
@@ -47,7 +47,7 @@ def _options(
     pass
 
 
-for _command in (demo, simulate, stain, segment, track, run, train, evaluate):
+for _command in (demo, simulate, stain, segment, track, run, evaluate, train):
     app.command()(_command)
 app.command("train-segmenter")(train_segmenter)
 app.add_typer(models_app, name="models")

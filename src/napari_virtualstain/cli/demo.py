@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 
 
 def demo(
-    out: Annotated[Path, typer.Argument(help="Folder to write.")] = Path("virtualstain-demo"),
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")] = Path(
+        "virtualstain-demo"
+    ),
     frames: Annotated[int, typer.Option(help="Frames to simulate.", min=1)] = 20,
     size: Annotated[int, typer.Option(help="Height and width in pixels.", min=64)] = 256,
     count: Annotated[int, typer.Option(help="Mitochondria in focus.", min=1)] = 25,
     seed: Annotated[int, typer.Option(help="Another seed is another movie.")] = 2026,
-    model: Annotated[str, typer.Option(help="Generator, by name or file.")] = "mito-simulated",
-    segmenter: Annotated[str, typer.Option(help="Segmenter, by name or file.")] = "mito-segment",
+    model: Annotated[
+        str, typer.Option(help="Generator: name of a model, or a file.")
+    ] = "mito-simulated",
+    segmenter: Annotated[str, typer.Option(help="Segmenter: likewise.")] = "mito-segment",
     device: Device = None,
     view: Annotated[bool, typer.Option("--view", help="Open the result in napari.")] = False,
     overwrite: Overwrite = False,

@@ -8,23 +8,24 @@ from typing import Annotated
 import typer
 
 from .jobs import running_job
-from .options import Axes, Overwrite, PixelSize, open_input
+from .options import Axes, Overwrite, PixelSize, ReferenceChannel, open_input
 
 
 def evaluate(
-    predicted: Annotated[str, typer.Argument(help="Virtual fluorescence.")],
-    reference: Annotated[str, typer.Argument(help="True fluorescence of the same frames.")],
+    predicted: Annotated[str, typer.Argument(metavar="PREDICTED", help="Virtual fluorescence.")],
+    reference: Annotated[
+        str, typer.Argument(metavar="REFERENCE", help="True fluorescence of the same frames.")
+    ],
     out: Annotated[Path, typer.Option("--output", "-o", help="Folder for metrics and report.")],
     bright_field: Annotated[
         str | None, typer.Option(help="The bright-field, for its own score as a baseline.")
     ] = None,
     axes: Axes = None,
     predicted_channel: Annotated[
-        str | None, typer.Option(help="Channel of the predicted image.")
+        str | None,
+        typer.Option(help="Channel of the predicted image, by number from 0 or by name."),
     ] = None,
-    reference_channel: Annotated[
-        str | None, typer.Option(help="Channel of the reference image.")
-    ] = None,
+    reference_channel: ReferenceChannel = None,
     pixel_size_um: PixelSize = None,
     data_range: Annotated[
         float | None,

@@ -20,6 +20,11 @@ models_app = typer.Typer(
 )
 
 
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Name of a model, or a .safetensors file.")
+]
+
+
 @models_app.command("list")
 def list_models(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
@@ -66,7 +71,7 @@ def _first_sentence(text: str) -> str:
 
 @models_app.command("info")
 def info(
-    model: Annotated[str, typer.Argument(help="Name of a model, or a .safetensors file.")],
+    model: ModelArgument,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole card as JSON.")] = False,
 ) -> None:
     """Show the card of a model: training data, scores with baselines, licence.
@@ -88,7 +93,7 @@ def info(
 
 @models_app.command("export")
 def export(
-    model: Annotated[str, typer.Argument(help="Name of a model, or a .safetensors file.")],
+    model: ModelArgument,
     out: Annotated[
         Path, typer.Option("--output", "-o", help="Ends in .onnx, or .zip for BioImage.IO.")
     ],

@@ -22,6 +22,9 @@ Axes = Annotated[
     typer.Option(help="Axes of the file, one letter each of t c z y x, such as tcyx."),
 ]
 Channel = Annotated[str | None, typer.Option(help="Channel to use, by number from 0 or by name.")]
+ReferenceChannel = Annotated[
+    str | None, typer.Option(help="Channel of the reference, by number from 0 or by name.")
+]
 PixelSize = Annotated[
     float | None, typer.Option("--pixel-size-um", help="Pixel size in µm; overrides the file.")
 ]
@@ -49,6 +52,9 @@ Tile = Annotated[
 Output = Annotated[Path, typer.Option("--output", "-o", help="Ends in .ome.tif or .ome.zarr.")]
 Generator = Annotated[
     str | None, typer.Option(help="Generator: name of a model or add-on, or a .safetensors file.")
+]
+Segmenter = Annotated[
+    str | None, typer.Option(help="Segmenter: name of a model, or a .safetensors file.")
 ]
 Average = Annotated[
     bool | None,

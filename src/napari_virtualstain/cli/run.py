@@ -25,6 +25,8 @@ from .options import (
     MinArea,
     Overwrite,
     PixelSize,
+    ReferenceChannel,
+    Segmenter,
     SplitBy,
     Temporal,
     Threshold,
@@ -51,9 +53,7 @@ def run(
         list[str] | None,
         typer.Option(help="True fluorescence to score against; once for each input, in order."),
     ] = None,
-    reference_channel: Annotated[
-        str | None, typer.Option(help="Channel of the reference, by number or name.")
-    ] = None,
+    reference_channel: ReferenceChannel = None,
     config: Annotated[
         Path | None,
         typer.Option(help="settings.json of an earlier run or of napari; options below win."),
@@ -70,7 +70,7 @@ def run(
             "the model predicts it.",
         ),
     ] = None,
-    segmenter: Annotated[str | None, typer.Option(help="Segmenter, by name or file.")] = None,
+    segmenter: Segmenter = None,
     threshold: Threshold = None,
     min_area_um2: MinArea = None,
     split: SplitBy = None,
@@ -86,7 +86,7 @@ def run(
     tile: Tile = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Stain, segment, track and measure movies; score them where the truth is given.
+    """Stain, segment, track and measure movies; score them against a reference.
 
     Each input gets a folder with virtual_fluorescence.ome.tif, labels.ome.tif,
     tracks.csv, events.csv, measures.csv and settings.json, which --config repeats;

@@ -20,6 +20,7 @@ from .options import (
     Overwrite,
     PixelSize,
     Resume,
+    Segmenter,
     SplitBy,
     Threshold,
     Width,
@@ -35,9 +36,7 @@ def segment(
         str, typer.Argument(metavar="INPUT", help="Fluorescence, virtual or true.")
     ],
     out: Output,
-    model: Annotated[
-        str | None, typer.Option(help="Name of a model, or a .safetensors file.")
-    ] = None,
+    model: Segmenter = None,
     threshold: Threshold = None,
     min_area_um2: MinArea = None,
     split: SplitBy = None,

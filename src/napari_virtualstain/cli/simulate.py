@@ -12,7 +12,7 @@ from .options import Overwrite
 
 
 def simulate(
-    out: Annotated[Path, typer.Argument(help="Folder to write; made if need be.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write; made if need be.")],
     frames: Annotated[int, typer.Option(help="Number of frames.")] = 20,
     size: Annotated[int, typer.Option(help="Height and width in pixels.")] = 256,
     count: Annotated[int, typer.Option(help="Mitochondria in focus.")] = 25,

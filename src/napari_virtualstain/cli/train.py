@@ -32,11 +32,23 @@ def train(
     preset: Annotated[
         str, typer.Option(help="recommended, or A to H of the paper's Table 1.")
     ] = "recommended",
-    arch: Annotated[str | None, typer.Option(help="Network: compact, paper or unet.")] = None,
-    epochs: Annotated[
-        float | None, typer.Option(help="How often each pair is drawn on average.", min=0.0)
+    arch: Annotated[
+        str | None,
+        typer.Option(help="Network: compact, paper or unet; that of the preset by default."),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps in all, instead of epochs.")] = None,
+    epochs: Annotated[
+        float | None,
+        typer.Option(
+            help="How often each pair is drawn on average.",
+            min=0.0,
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            help="Steps in all, instead of epochs; by the number of crops without either."
+        ),
+    ] = None,
     minutes: Annotated[
         float | None,
         typer.Option(help="Longest time for the steps; the schedule is fitted to it."),
@@ -76,21 +88,26 @@ def train(
         list[str] | None,
         typer.Option(help="Part of all images in pixels, Y0:Y1,X0:X1; may be repeated."),
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Crops a step.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Crops a step; as the preset says by default.")
+    ] = None,
     min_foreground: Annotated[
         float | None,
-        typer.Option(help="Smallest share of bright pixels of a crop, 0 to 1; 0 takes all."),
+        typer.Option(
+            help="Smallest share of bright pixels of a crop, 0 to 1; 0 takes all; as the preset "
+            "says by default."
+        ),
     ] = None,
-    crop_size: Annotated[int | None, typer.Option(help="Side of a crop in pixels.")] = None,
+    crop_size: Annotated[
+        int | None, typer.Option(help="Side of a crop in pixels; as the preset says by default.")
+    ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="Largest learning rate; that of the preset if not given.")
     ] = None,
     bright_field_channel: Annotated[
-        str | None, typer.Option(help="Channel of files with several.")
+        str | None, typer.Option(help="Of files with several, by number from 0 or by name.")
     ] = None,
-    fluorescence_channel: Annotated[
-        str | None, typer.Option(help="Channel of files with several.")
-    ] = None,
+    fluorescence_channel: Annotated[str | None, typer.Option(help="Likewise.")] = None,
     axes: Axes = None,
     pixel_size_um: PixelSize = None,
     seed: Annotated[int | None, typer.Option(help="Of everything that is random.")] = None,
