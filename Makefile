@@ -12,11 +12,12 @@ VENV ?= .venv
 OUT ?= demo-output
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
-# these need real data or an output: their first lines say which; name them in BENCHMARKS
-GIVEN_DATA := $(addprefix benchmarks/,$(addsuffix .py,study train_shipped_models staining_fit \
-  staining_uncertainty tracking_quality segmentation_quality segmentation_training \
-  simulation_likeness tracking_fission error_head fine_tuning))
-BENCHMARKS ?= $(filter-out $(GIVEN_DATA),$(wildcard benchmarks/*.py))
+# these need data or a model (benchmarks/README.md): name them in BENCHMARKS, options in BENCHMARK_ARGS
+GIVEN_DATA := compare_simulation error_head fine_tuning segmentation_quality segmentation_training \
+  simulation_likeness staining_fit staining_limits staining_uncertainty study tracking_fission \
+  tracking_quality train_shipped_models weight_maps
+PARTS := h9c2 segmentation_scenes segmentation_sources
+BENCHMARKS ?= $(filter-out $(patsubst %,benchmarks/%.py,$(GIVEN_DATA) $(PARTS)),$(wildcard benchmarks/*.py))
 EXTRAS := all,distributed,export,geff
 
 help:  ## show this list

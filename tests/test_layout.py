@@ -93,6 +93,12 @@ def test_no_module_is_longer_than_500_lines() -> None:
     assert {name: length for name, length in lengths.items() if length > 500} == {}
 
 
+def test_the_index_of_the_benchmarks_lists_them_all() -> None:
+    folder = Path(__file__).parents[1] / "benchmarks"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    assert [path.name for path in folder.glob("*.py") if f"`{path.name}`" not in index] == []
+
+
 def test_importing_the_package_loads_neither_torch_nor_qt() -> None:
     code = "import sys, napari_virtualstain; print(*sorted(sys.modules))"
     loaded = subprocess.run(
