@@ -3,7 +3,7 @@
     python docs/score_table.py
 
 The numbers are those that training wrote into the model file, on images of cells that the models
-of its cross-validation never saw; ``virtualstain models info NAME`` prints the whole card.
+of its cross-validation never saw; ``virtualstain models info NAME`` prints them too.
 """
 
 from __future__ import annotations
