@@ -84,17 +84,17 @@ _LATER = {
     "fit_features": "statistics",
     "fit_maps": "sampler",
     "foreground_mask": "foreground",
-    "frame_motion_notes": "registration",
+    "frame_motion_notes": "registration_warnings",
     "frame_shifts": "registration",
     "image_statistics": "statistics",
     "in_focus": "foreground",
     "inspect_pairs": "inspection",
-    "local_motion_notes": "registration",
+    "local_motion_notes": "registration_warnings",
     "match_pairs": "pairing",
     "measure_shift": "registration",
     "measure_shifts": "registration",
     "merge_groups": "leakage",
-    "registration_notes": "registration",
+    "registration_notes": "registration_warnings",
     "sampling_weights": "foreground",
     "sharpness": "foreground",
     "shift_map": "registration",
@@ -109,15 +109,11 @@ if TYPE_CHECKING:
     from .inspection import Inspection, inspect_pairs
     from .leakage import Overlap, find_overlaps, merge_groups
     from .pairing import match_pairs
-    from .registration import (
-        Shift,
+    from .registration import Shift, frame_shifts, measure_shift, measure_shifts, shift_map
+    from .registration_warnings import (
         frame_motion_notes,
-        frame_shifts,
         local_motion_notes,
-        measure_shift,
-        measure_shifts,
         registration_notes,
-        shift_map,
     )
     from .sampler import CropBatch, CropSampler, PreparedPair, fit_maps
     from .shift_correction import correct_shifts

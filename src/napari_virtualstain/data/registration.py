@@ -1,4 +1,4 @@
-"""Whether the two images of a pair lie on each other, and bringing them there.
+"""How far the two images of a pair lie from each other, and how sure that is.
 
 Bright-field and fluorescence look different, so grey values cannot be correlated.
 What they share is where structure is: the local contrast of the bright-field image
@@ -23,6 +23,9 @@ from .foreground import middle
 
 _FloatImage = NDArray[np.float64]
 SIGNIFICANT = 6.0
+_CONTRAST_PX = 2.0  # Gaussian window of the local contrast
+_BAND_PX = (1.0, 8.0)  # where both images show the same structures; that of the band-pass Pearson
+_PEAK_PX = 6  # how far the peak of such structures reaches; its noise is taken beyond
 MOST_PAIRS, _FEWEST_PAIRS = 24, 6
 # as many as 32 crops of 256 x 256
 _ENOUGH_PIXELS = 2**21
@@ -121,7 +124,7 @@ def measure_shifts(
     """
     shifts = {}
     for group in pairs.group_names:
-        members = _sampled(pairs, group, most_pairs)
+        members = sampled(pairs, group, most_pairs)
         centre = members.planes // 2
         inputs = [middle(image[centre]) for image in members.bright_field]
         targets = [middle(image) for image in members.fluorescence]
@@ -168,42 +171,6 @@ def frame_shifts(
         far = np.hypot(own.dy - common.dy, own.dx - common.dx) >= apart_px
         found.append(own if own.is_certain and (far or not common.is_certain) else common)
     return tuple(found)
-
-
-def frame_motion_notes(
-    pairs: CorrelativePairs,
-    shifts: Mapping[str, Shift],
-    *,
-    tolerance_px: float = 2.0,
-    most_pairs: int = MOST_PAIRS,
-    cancel: CancelToken | None = None,
-) -> tuple[str, ...]:
-    """Return a warning for each group in which single frames are displaced otherwise.
-
-    Examples
-    --------
-    >>> images = np.random.default_rng(0).normal(size=(2, 64, 64))
-    >>> pairs = CorrelativePairs.from_arrays(images, images)
-    >>> frame_motion_notes(pairs, measure_shifts(pairs))
-    ()
-    """
-    notes = []
-    for group in pairs.group_names:
-        members = _sampled(pairs, group, most_pairs)
-        common = shifts.get(group, NO_SHIFT)
-        apart = [
-            float(np.hypot(own.dy - common.dy, own.dx - common.dx))
-            for own in frame_shifts(members, shifts, cancel=cancel)
-        ]
-        odd = [name for name, far in zip(members.names, apart, strict=True) if far > tolerance_px]
-        if odd and common.is_certain and len(members) > 2:
-            notes.append(
-                f"Group {group}: {len(odd)} of {len(members)} frames looked at are displaced "
-                f"otherwise than the rest, by up to {max(apart):.1f} px, such as {odd[0]!r}. The "
-                "stage drifted or the structures moved between the exposures: ask for correction "
-                "(--correct-registration), or leave these frames out."
-            )
-    return tuple(notes)
 
 
 def shift_map(
@@ -259,63 +226,7 @@ def shift_map(
     ]
 
 
-def registration_notes(shifts: dict[str, Shift], *, tolerance_px: float = 2.0) -> tuple[str, ...]:
-    """Return a warning for each group whose images lie certainly apart.
-
-    Examples
-    --------
-    >>> registration_notes({"a": Shift(5.0, 0.0, 20.0, 3)})[0][:34]
-    'Group a: the fluorescence lies 5.0'
-    """
-    return tuple(
-        f"Group {group}: the fluorescence lies {shift.distance:.1f} px from the bright-field image "
-        f"(dy {shift.dy:+.1f}, dx {shift.dx:+.1f}). Register the channels, or ask for correction "
-        "(--correct-registration); if only some frames are displaced, the mitochondria moved "
-        "between the exposures."
-        for group, shift in shifts.items()
-        if shift.is_certain and shift.distance > tolerance_px
-    )
-
-
-def local_motion_notes(
-    pairs: CorrelativePairs,
-    *,
-    tolerance_px: float = 3.0,
-    most_pairs: int = MOST_PAIRS,
-    cancel: CancelToken | None = None,
-) -> tuple[str, ...]:
-    """Return a warning for each group whose quarters are displaced differently.
-
-    A channel that is turned or magnified does that, and so do mitochondria that moved
-    between the exposures: neither can be undone by one shift.
-
-    Examples
-    --------
-    >>> images = np.random.default_rng(0).normal(size=(2, 64, 64))
-    >>> local_motion_notes(CorrelativePairs.from_arrays(images, images))
-    ()
-    """
-    notes = []
-    for group in pairs.group_names:
-        members = _sampled(pairs, group, most_pairs)
-        if len({image.shape for image in members.fluorescence}) > 1:
-            continue
-        centre = members.planes // 2
-        inputs = [middle(image[centre], 1024) for image in members.bright_field]
-        targets = [middle(image, 1024) for image in members.fluorescence]
-        quarters = shift_map(inputs, targets, blocks=2, cancel=cancel)
-        parts = [shift for row in quarters for shift in row if shift.is_certain]
-        spread = max((np.hypot(a.dy - b.dy, a.dx - b.dx) for a in parts for b in parts), default=0)
-        if spread > tolerance_px:
-            notes.append(
-                f"Group {group}: parts of the field are displaced differently, by up to "
-                f"{spread:.1f} px. The channels are turned or magnified against each other, or "
-                "the mitochondria moved between the exposures; such pairs teach a blur."
-            )
-    return tuple(notes)
-
-
-def _sampled(pairs: CorrelativePairs, group: str, most: int) -> CorrelativePairs:
+def sampled(pairs: CorrelativePairs, group: str, most: int) -> CorrelativePairs:
     """Return at most `most` pairs of a group, evenly spread, and fewer of large images."""
     members = pairs.of_groups([group])
     area = max(image.size for image in members.fluorescence)
@@ -338,14 +249,16 @@ def _correlation(inputs: _FloatImage, target: _FloatImage, search_px: int) -> _F
 
 
 def _local_variance(image: _FloatImage) -> _FloatImage:
-    mean = ndimage.gaussian_filter(image, 2, mode="mirror")
-    return np.maximum(ndimage.gaussian_filter((image - mean) ** 2, 2, mode="mirror"), 0)
+    mean = ndimage.gaussian_filter(image, _CONTRAST_PX, mode="mirror")
+    squares = ndimage.gaussian_filter((image - mean) ** 2, _CONTRAST_PX, mode="mirror")
+    return np.maximum(squares, 0)
 
 
 def _band(image: _FloatImage) -> _FloatImage:
-    """Return the image between Gaussian scales 1 and 8 px, mean 0 and standard deviation 1."""
-    band = ndimage.gaussian_filter(image, 1, mode="mirror")
-    band -= ndimage.gaussian_filter(image, 8, mode="mirror")
+    """Return the image between two Gaussian scales, mean 0 and standard deviation 1."""
+    fine, coarse = _BAND_PX
+    band = ndimage.gaussian_filter(image, fine, mode="mirror")
+    band -= ndimage.gaussian_filter(image, coarse, mode="mirror")
     band -= band.mean()
     deviation = band.std()
     return band / deviation if deviation > 0 else band
@@ -356,7 +269,8 @@ def _peak(correlation: _FloatImage, search_px: int, pairs: int) -> Shift:
         return Shift(0.0, 0.0, 0.0, pairs)
     y, x = (int(i) for i in np.unravel_index(np.argmax(correlation), correlation.shape))
     around = np.ones(correlation.shape, bool)
-    around[max(0, y - 6) : y + 7, max(0, x - 6) : x + 7] = False
+    reach = _PEAK_PX
+    around[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1] = False
     elsewhere = correlation[around] if around.any() else correlation.ravel()
     spread = float(elsewhere.std()) or 1.0
     significance = float((correlation[y, x] - elsewhere.mean()) / spread)
