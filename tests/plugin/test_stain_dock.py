@@ -424,7 +424,7 @@ def test_cancelling_stops_between_layers_and_not_only_between_tiles(
     network, armed, reached = prepared._networks(prepared.precision), [False], []
     first = next(m for m in network.modules() if not list(m.children()))
     first.register_forward_hook(lambda *_: token.cancel() if armed[0] else None)
-    network.head.register_forward_hook(lambda *_: reached.append(armed[0]))
+    network.network.head.register_forward_hook(lambda *_: reached.append(armed[0]))
     [(plane, _)] = stainer.stain([(0,)])
     assert plane.shape == (96, 112)
     assert reached

@@ -175,8 +175,9 @@ class TiledNetwork:
     def _run_tiles(
         self, padded: NDArray[np.float32], tiles: list[Tile], on_tile: OnTile | None
     ) -> NDArray[np.float32]:
-        shape = (len(padded), self._prepared.outputs, *padded.shape[-2:])
-        result = np.empty(shape, np.float32)
+        shape = (len(padded), *padded.shape[-2:], self._prepared.outputs)
+        # channels last in memory, as networks return them: another order takes longer to write
+        result = np.moveaxis(np.empty(shape, np.float32), -1, 1)
         for number, tile in enumerate(tiles):
             if on_tile is not None:
                 on_tile(number, len(tiles))

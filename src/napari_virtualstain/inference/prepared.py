@@ -1,7 +1,7 @@
 """A network made ready to run fast on one device.
 
 Batch normalisation is folded into the convolution before it, weights are laid out with
-the channels last, and the arithmetic is chosen:
+the channels last, a U-Net on a CPU is run in strips, and the arithmetic is chosen:
 
 ``auto``
     The default: the fastest of the following that agrees with float32 for this network,
@@ -27,9 +27,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ..models import UNet
 from .devices import Precision
 from .graphs import ReplayedNetwork, Run
 from .receptive_field import network_halo, network_stride, smallest_input
+from .strips import StripedUNet
 
 _LARGEST_DIFFERENCE = 0.02
 _USUAL_DIFFERENCE = 0.01
@@ -65,6 +67,8 @@ class PreparedNetwork:
         self.smallest = smallest_input(network)
         folded = fold_batch_norm(network).to(device)
         folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if device.type == "cpu" and type(folded) is UNet:
+            folded = StripedUNet(folded)
         self._made: dict[Precision, nn.Module] = {"float32": folded}
         self._asked = precision
         self.precision = self._settle(precision)
@@ -116,7 +120,7 @@ class PreparedNetwork:
             for hook in hooks:
                 hook.remove()
         # what a layer reads and writes, its padded copy, and the skips that wait: measured
-        # 3 times for the U-Nets, see benchmarks/staining_memory.py
+        # 3 times for U-Nets in a plain pass, see benchmarks/staining_memory.py; strips take less
         pixels = blank.shape[-1] * blank.shape[-2]
         return int(3 * 4 * largest / pixels) or 1
 

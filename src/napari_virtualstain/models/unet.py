@@ -137,9 +137,11 @@ class UNet(nn.Module):
         for level in range(len(self.up) - 1, -1, -1):
             upsampled = _doubled(self.narrow[level](features))
             features = self.up[level](torch.cat([skips[level], upsampled], dim=1))
-        return self._activate(self.head(features))
+        return self.finished(features)
 
-    def _activate(self, output: Tensor) -> Tensor:
+    def finished(self, features: Tensor) -> Tensor:
+        """Return the output maps of the features of the finest level."""
+        output: Tensor = self.head(features)
         if self.output_activation == "relu":
             return _trainable_relu(output) if self.training else functional.relu(output)
         if self.output_activation == "sigmoid":
