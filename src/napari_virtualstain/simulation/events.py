@@ -15,6 +15,11 @@ from .tubule import STEP_UM, Points, Tubule, join_points
 FloatArray = NDArray[np.float64]
 CONTACT_UM = 0.3
 SHORTEST_PARENT_UM = 1.1
+# what an event is seen in: clearly in focus, so that its truth has masks before and after
+_HEIGHT_UM = 0.35
+# an approach: farthest move of the two together in a frame, frames in contact before they
+# join, frames after which it is given up
+_FASTEST_UM, _FRAMES_IN_CONTACT, _LONGEST_APPROACH = 0.4, 2, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,19 @@ class Event:
 
 @dataclass(slots=True)
 class Approach:
-    """Two mitochondria whose ends are being drawn together."""
+    """Two mitochondria whose ends are being drawn together.
+
+    Attributes
+    ----------
+    first, second : int
+        Their track ids.
+    first_tail, second_tail : bool
+        Which end of each: the last node of its centreline, or the first.
+    contact : int
+        Frames in a row in which the ends have touched.
+    age : int
+        Frames since it began.
+    """
 
     first: int
     second: int
@@ -55,7 +72,23 @@ class Approach:
 
 @dataclass(slots=True)
 class Lineage:
-    """Decides on events, carries them out and remembers them."""
+    """Decides on events, carries them out and remembers them.
+
+    Attributes
+    ----------
+    config : SceneConfig
+        Rates of events, and the spacing between two.
+    landscape : Landscape
+        Tells who lies well inside the field.
+    next_id : int
+        Track id of the next child.
+    events : list of Event
+        What has happened.
+    approach : Approach or None
+        The one fusion that is under way.
+    last_frame : int
+        Of the newest event.
+    """
 
     config: SceneConfig
     landscape: Landscape
@@ -90,7 +123,7 @@ class Lineage:
             t
             for t in tubules
             if t.since_event >= self.config.motion.event_spacing_frames
-            and abs(t.centre[0]) < 0.35
+            and abs(t.centre[0]) < _HEIGHT_UM
             and border < t.centre[1] < height - border
             and border < t.centre[2] < width - border
             and t.length_um >= shortest_um
@@ -117,16 +150,16 @@ class Lineage:
         found = {t.track_id: t for t in tubules}
         one, other = found.get(approach.first), found.get(approach.second)
         approach.age += 1
-        if one is None or other is None or approach.age > 12:
+        if one is None or other is None or approach.age > _LONGEST_APPROACH:
             self.approach = None
             return
         distance = _end(other, approach.second_tail) - _end(one, approach.first_tail)
         gap = float(np.linalg.norm(distance))
-        if approach.contact >= 2 and free:
+        if approach.contact >= _FRAMES_IN_CONTACT and free:
             self._join(frame, one, other, approach, tubules)
             self.approach = None
             return
-        push = min(max(gap - 0.5 * CONTACT_UM, 0.0), 0.4)
+        push = min(max(gap - 0.5 * CONTACT_UM, 0.0), _FASTEST_UM)
         approach.contact = approach.contact + 1 if gap - push < CONTACT_UM else 0
         half = 0.5 * push * distance / max(gap, 1e-9)
         for tubule, sign in ((one, 1.0), (other, -1.0)):

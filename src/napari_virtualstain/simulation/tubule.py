@@ -65,7 +65,35 @@ def join_points(first: Points, second: Points) -> Points:
 
 @dataclass(slots=True)
 class Tubule:
-    """State of one mitochondrion in one frame."""
+    """State of one mitochondrion in one frame.
+
+    Attributes
+    ----------
+    track_id : int
+        Its identity.
+    centre : ndarray of shape (3,)
+        Mean of the centreline, (z, y, x), micrometres.
+    heading : float
+        Direction of the middle segment in the plane, radians from x towards y.
+    bends : ndarray of shape (N - 1,)
+        Turns from one of the N segments to the next, radians.
+    slopes : ndarray of shape (N,)
+        Rise of each segment out of the plane, radians.
+    radius_um : float
+        Of the tube.
+    surface, volume : Points
+        Emitters on the membrane, scatterers inside.
+    home : ndarray of shape (3,)
+        Where it is tethered, (z, y, x), micrometres.
+    velocity, run_velocity : ndarray of shape (2,)
+        Of the drift with memory, and of a directed run, micrometres per second along y and x.
+    run_left_s : float
+        Seconds that the run lasts yet.
+    parents : tuple of int
+        Track ids that it came from.
+    since_event : int
+        Frames since it came out of a fission or fusion; many for one that never did.
+    """
 
     track_id: int
     centre: FloatArray
