@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from .errors import AxesError, InputError
 
 ORDER = "tczyx"
+# of the paper's camera and of all shipped models: taken where a size is needed and none is known
+USUAL_PIXEL_SIZE_UM = 0.08
 
 
 def normalise_axes(axes: str, ndim: int | None = None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..axes import USUAL_PIXEL_SIZE_UM
 from ..errors import AxesError, InputError
 from ..io import Stack, open_stack, write_table
 from .settings import SegmentSettings, StainSettings
@@ -301,7 +302,7 @@ def score_movie(
     options: dict[str, Any] = {
         "bright_field": None if bright_field is None else bright_field.data,
         "data_range": data_range,
-        "pixel_size_um": pixel_size_um or 0.08,
+        "pixel_size_um": pixel_size_um or USUAL_PIXEL_SIZE_UM,
         "progress": progress,
         "cancel": cancel,
     }
@@ -312,7 +313,7 @@ def score_movie(
         folder,
         *images,
         title=f"Virtual stain {predicted.name} against {reference.name}",
-        warnings=() if pixel_size_um else ["The pixel size is unknown; 0.08 µm was assumed."],
+        warnings=() if pixel_size_um else [_ASSUMED],
         settings={"predicted": str(predicted.source), "reference": str(reference.source)},
         overwrite=overwrite,
         **options,
@@ -320,6 +321,7 @@ def score_movie(
     return MovieScore(report.table, _sentence(report.summary, len(report.table)))
 
 
+_ASSUMED = f"The pixel size is unknown; {USUAL_PIXEL_SIZE_UM:g} µm was assumed."
 _HEADLINE = {
     "bandpass_pearson": "band-pass Pearson",
     "pearson": "Pearson",

@@ -9,10 +9,11 @@ import numpy as np
 from qtpy.QtWidgets import QFileDialog
 
 from ..errors import VirtualStainError
-from .controls import NumberBox, add_row, button, in_row, new_form, note
+from .controls import add_row, button, in_row, new_form, note
 from .jobs import JobContext, Work, error_text
 from .layer_choice import LayerChoice
 from .layers import axes_of, sampling_of, source_of, stack_of
+from .sampling_rows import pixel_size_row
 from .stain import is_movie
 from .step import StepWidget
 from .table import FrameTable
@@ -43,8 +44,7 @@ class EvaluateWidget(StepWidget):
             )
         )
         add_row(form, "True", self.reference, "Fluorescence of the same frames", name="reference")
-        self.pixel_size = NumberBox(0.08, 0.001, 100, step=0.005, decimals=4, suffix=" µm")
-        add_row(form, "Pixel size", self.pixel_size, "Micrometres a pixel", name="pixel_size")
+        self.pixel_size = pixel_size_row(form)
         self.summary = note(name="summary")
         self.table = FrameTable()
         self.table.setToolTip("One row a frame; double-click or Enter goes to the frame")

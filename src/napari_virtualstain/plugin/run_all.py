@@ -10,7 +10,6 @@ from qtpy.QtWidgets import QFileDialog
 from ..errors import VirtualStainError
 from .controls import (
     IntegerBox,
-    NumberBox,
     add_row,
     button,
     in_row,
@@ -20,12 +19,13 @@ from .controls import (
 from .fit_light import fit_text
 from .jobs import JobContext, Outcome, Work, error_text
 from .layer_choice import LayerChoice
-from .layers import axes_of, geometry_of, has_layer, sampling_of
+from .layers import axes_of, geometry_of, has_layer
 from .model_choice import ModelChoice
 from .outline_choice import OutlineChoice
 from .record import recorded_settings
 from .regions import visible_index, whole
 from .run_all_job import RunAllRequest, StepItem, run_all_job
+from .sampling_rows import SamplingRows
 from .segment_job import SegmentRequest
 from .segment_job import Started as SegmentStarted
 from .shown import (
@@ -224,12 +224,8 @@ class RunAllWidget(StepWidget):
             LayerChoice(viewer, is_movie, role="bright_field", nothing="load a bright-field movie")
         )
         add_row(form, "Bright-field", self.source, "The movie to work on", name="source")
-        self.pixel_size = NumberBox(0.08, 0.001, 100, step=0.005, decimals=4, suffix=" µm")
-        add_row(form, "Pixel size", self.pixel_size, "Micrometres a pixel", name="pixel_size")
-        self.interval = NumberBox(1, 0.0001, 1e6, step=0.5, decimals=3, suffix=" s")
-        add_row(form, "Interval", self.interval, "Seconds from frame to frame", name="interval")
-        self.sampling_note = note(name="sampling_note")
-        form.addRow(self.sampling_note)
+        self.sampling = SamplingRows(form)
+        self.pixel_size, self.interval = self.sampling.pixel_size, self.sampling.interval
         self.generator = ModelChoice("generator", form, text="Stain with", brief=True)
         self.fit_note = note(name="fit")
         self.fit_note.setVisible(False)
@@ -277,22 +273,8 @@ class RunAllWidget(StepWidget):
             self.say(error_text(error))
 
     def _on_source(self, *_: Any) -> None:
-        layer = self.source.value
-        self.generator.suggest(fitting_model(layer))
-        unknown = []
-        if layer is not None:
-            stated = sampling_of(layer)
-            for name, field, value in (
-                ("pixel size", self.pixel_size, stated.pixel_size_um),
-                ("frame interval", self.interval, stated.frame_interval_s),
-            ):
-                if value:
-                    field.setValue(value)
-                else:
-                    unknown.append(name)
-        text = f"The layer does not state its {' and '.join(unknown)}. Correct it here."
-        self.sampling_note.setText(text if unknown else "")
-        self.sampling_note.setVisible(bool(unknown))
+        self.generator.suggest(fitting_model(self.source.value))
+        self.sampling.follow(self.source.value)
         self._refresh_state()
 
     def _refresh_state(self) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from qtpy.QtCore import QTimer
 
 from ..hooks import add_on_name
-from .controls import Choice, NumberBox, add_row, button, new_form
+from .controls import Choice, add_row, button, new_form
 from .corrections import Corrections
 from .film import FilmStrip
 from .jobs import JobContext, Outcome, Work, error_text
@@ -21,6 +21,7 @@ from .movie import Movie
 from .outline_choice import OutlineChoice
 from .region_choice import RegionChoice
 from .regions import visible_index
+from .sampling_rows import pixel_size_row
 from .segment_job import SegmentRequest, Session, Started, cut_job, segment_job
 from .shown import add_labels_layer, as_dict
 from .stain import DEVICES, is_movie, nothing_fits
@@ -203,8 +204,7 @@ class SegmentWidget(StepWidget):
         )
         add_row(form, "Fluorescence", self.source, "Real or virtual", name="source")
         self.model = ModelChoice("segmenter", form)
-        self.pixel_size = NumberBox(0.08, 0.001, 100, step=0.005, decimals=4, suffix=" µm")
-        add_row(form, "Pixel size", self.pixel_size, "Micrometres a pixel", name="pixel_size")
+        self.pixel_size = pixel_size_row(form)
         self.region = RegionChoice(viewer, form)
         self.add_choice(self.region.shapes)
         self.device = Choice(DEVICES)

@@ -6,8 +6,9 @@ from typing import Any
 
 from qtpy.QtWidgets import QFormLayout
 
+from ..axes import USUAL_PIXEL_SIZE_UM
 from .compare import CompareSlider
-from .controls import Choice, IntegerBox, NumberBox, add_row, check_box, new_form, note
+from .controls import Choice, IntegerBox, add_row, check_box, new_form, note
 from .fit_light import fit_text
 from .jobs import JobContext, Outcome, Work
 from .layer_choice import LayerChoice
@@ -25,6 +26,7 @@ from .model_choice import ModelChoice
 from .preview import LivePreview
 from .region_choice import RegionChoice
 from .regions import Region, visible_frame, visible_index
+from .sampling_rows import pixel_size_row
 from .shown import add_stain_layer
 from .stain_job import FitChecked, PlanesDone, StainRequest, Started, stain_job
 from .stain_options import StainOptions
@@ -111,14 +113,7 @@ class StainWidget(StepWidget):
         self.fit_note = note(name="fit")
         self.fit_note.setVisible(False)
         form.addRow(self.fit_note)
-        self.pixel_size = NumberBox(0.08, 0.001, 100, step=0.005, decimals=4, suffix=" µm")
-        add_row(
-            form,
-            "Pixel size",
-            self.pixel_size,
-            "Micrometres a pixel of the layer",
-            name="pixel_size",
-        )
+        self.pixel_size = pixel_size_row(form, "Micrometres a pixel of the layer")
         self._filled_in = self.pixel_size.value()
         self.pixel_note = note(
             "The layer does not state its pixel size; the model's is assumed. Correct it here.",
@@ -291,7 +286,7 @@ class StainWidget(StepWidget):
         assumed = card.pixel_size_um if card is not None else None
         # what was typed in stays when another model is chosen
         if layer is not None and self.pixel_size.value() == self._filled_in:
-            self.pixel_size.setValue(stated or assumed or 0.08)
+            self.pixel_size.setValue(stated or assumed or USUAL_PIXEL_SIZE_UM)
             self._filled_in = self.pixel_size.value()
         self.pixel_note.setVisible(layer is not None and not stated)
         self.compare.follow()

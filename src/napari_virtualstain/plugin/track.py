@@ -7,10 +7,11 @@ from typing import Any
 from qtpy.QtWidgets import QFormLayout
 
 from ..hooks import add_on_key, add_on_name, trackers
-from .controls import Choice, NumberBox, add_row, check_box, new_form, note
+from .controls import Choice, NumberBox, add_row, check_box, new_form
 from .jobs import JobContext, Work
 from .layer_choice import LayerChoice
-from .layers import axes_of, geometry_of, has_layer, sampling_of, source_of, uncertainty_of
+from .layers import axes_of, geometry_of, has_layer, source_of, uncertainty_of
+from .sampling_rows import SamplingRows
 from .shown import COLOUR_BY, add_relabelled_layer, add_tracks_layer, track_sentence
 from .stain import is_movie
 from .step import StepWidget
@@ -35,7 +36,8 @@ class TrackWidget(StepWidget):
         self._request: TrackRequest | None = None
         form = new_form()
         self._add_layers(napari_viewer, form)
-        self._add_sampling(form)
+        self.sampling = SamplingRows(form)
+        self.pixel_size, self.interval = self.sampling.pixel_size, self.sampling.interval
         self._add_limits(form)
         self._add_method(form)
         self.form.addLayout(form)
@@ -69,14 +71,6 @@ class TrackWidget(StepWidget):
             "Fluorescence, real or virtual; helps to tell neighbours apart",
             name="intensity",
         )
-
-    def _add_sampling(self, form: QFormLayout) -> None:
-        self.pixel_size = NumberBox(0.08, 0.001, 100, step=0.005, decimals=4, suffix=" µm")
-        add_row(form, "Pixel size", self.pixel_size, "Micrometres a pixel", name="pixel_size")
-        self.interval = NumberBox(1, 0.0001, 1e6, step=0.5, decimals=3, suffix=" s")
-        add_row(form, "Interval", self.interval, "Seconds from frame to frame", name="interval")
-        self.sampling_note = note(name="sampling_note")
-        form.addRow(self.sampling_note)
 
     def _add_limits(self, form: QFormLayout) -> None:
         self.radius = NumberBox(0, 0, 1000, step=0.1, decimals=2, suffix=" µm", special="automatic")
@@ -211,23 +205,10 @@ class TrackWidget(StepWidget):
         return track_sentence(value.tracks)
 
     def _on_source(self, *_: Any) -> None:
-        layer = self.source.value
         self.intensity.refresh()
-        unknown = []
-        if layer is not None:
-            stated = sampling_of(layer)
-            if stated.pixel_size_um:
-                self.pixel_size.setValue(stated.pixel_size_um)
-            else:
-                unknown.append("pixel size")
-            if stated.frame_interval_s:
-                self.interval.setValue(stated.frame_interval_s)
-            else:
-                unknown.append("frame interval")
+        self.sampling.follow(self.source.value)
+        if self.source.value is not None:
             self.gap.setValue(3 * self.interval.value())
-        text = f"The layer does not state its {' and '.join(unknown)}. Correct it here."
-        self.sampling_note.setText(text if unknown else "")
-        self.sampling_note.setVisible(bool(unknown))
         self._ready()
 
     def _on_mode(self, *_: Any) -> None:

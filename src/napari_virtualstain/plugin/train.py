@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFormLayout, QLineEdit
 
 from ..errors import InputError
 from .cleanup import Cleanup
-from .controls import Choice, IntegerBox, NumberBox, add_row, check_box, new_form
+from .controls import Choice, IntegerBox, add_row, check_box, new_form
 from .hold_out import HoldOutChoice
 from .jobs import JobContext, Outcome, Work, in_dock_terms
 from .layer_choice import LayerChoice
@@ -20,6 +20,7 @@ from .model_choice import ModelChoice, scores_text
 from .planes_choice import PlanesChoice
 from .preferences import preferences
 from .regions import rectangles_on, visible_index
+from .sampling_rows import pixel_size_row
 from .shown import hide_results, insert
 from .stain import is_movie
 from .stain_job import display_limits
@@ -255,8 +256,7 @@ class TrainWidget(StepWidget):
         )
         tooltip = "Rectangles to learn from, best one a cell; none: the whole frames"
         add_row(form, "Regions", self.shapes, tooltip, name="shapes")
-        self.pixel_size = NumberBox(0.08, 0.001, 100, step=0.005, decimals=4, suffix=" µm")
-        add_row(form, "Pixel size", self.pixel_size, "Micrometres a pixel", name="pixel_size")
+        self.pixel_size = pixel_size_row(form)
         self.correct_shifts = check_box(
             CORRECT_SHIFTS,
             "Undo shifts between the two channels, in the frames where the evidence suffices",

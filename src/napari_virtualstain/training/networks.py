@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..axes import USUAL_PIXEL_SIZE_UM
 from ..data import Normalisation
 from ..errors import InputError, ModelError
 from ..models import Discriminator, Model, UNet, build_network, load_model
 from .config import TrainingConfig
-from .preparation import USUAL_PIXEL_UM, PreparedTraining
+from .preparation import PreparedTraining
 from .validation import spread_out
 
 
@@ -100,7 +101,7 @@ def pixel_size_notes(prepared: PreparedTraining, config: TrainingConfig) -> tupl
     if given is None:
         return (
             f"The pixel size of the images is not known. The model will stain every image as it "
-            f"is, and where a size is needed, {USUAL_PIXEL_UM:g} µm is assumed: give it "
+            f"is, and where a size is needed, {USUAL_PIXEL_SIZE_UM:g} µm is assumed: give it "
             "(pixel_size_um, --pixel-size-um).",
         )
     if not config.init:

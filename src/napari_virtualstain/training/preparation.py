@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..axes import USUAL_PIXEL_SIZE_UM
 from ..data import (
     CorrelativePairs,
     CropSampler,
@@ -34,7 +35,6 @@ from .augment import MARGIN
 from .config import TrainingConfig
 
 _LEAST_SCALE = 0.2
-USUAL_PIXEL_UM = 0.08
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class PreparedTraining:
     @property
     def scale_um(self) -> float:
         """The pixel size, or the usual one where a size is needed and none is known."""
-        return self.pixel_size_um or USUAL_PIXEL_UM
+        return self.pixel_size_um or USUAL_PIXEL_SIZE_UM
 
     def input_statistics(self, most: int = 200) -> dict[str, Any]:
         """Return what the normalised training images look like, for the model card."""
@@ -227,7 +227,7 @@ def _weight_maps(
     if loss.weight_map.startswith("psf"):
         settings["psf"] = gibson_lanni_psf(
             size=config.psf_size,
-            pixel_size_um=config.pixel_size_um or pixel_size_um or USUAL_PIXEL_UM,
+            pixel_size_um=config.pixel_size_um or pixel_size_um or USUAL_PIXEL_SIZE_UM,
             wavelength_um=config.wavelength_um,
             na=config.numerical_aperture,
         )
