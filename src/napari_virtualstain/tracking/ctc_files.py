@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..errors import ImageFileError, InputError
 from ..io import atomic_path, check_output
 from .detections import no_rows
-from .masks import measure_plane
+from .mask_detections import measure_plane
 from .relabelling import keys_of, painted
 from .smoothing import fill_gaps
 from .tracks import Tracks
