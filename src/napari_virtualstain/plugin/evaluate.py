@@ -14,8 +14,8 @@ from .jobs import JobContext, Work, error_text
 from .layer_choice import LayerChoice
 from .layers import axes_of, sampling_of, source_of, stack_of
 from .sampling_rows import pixel_size_row
-from .stain import is_movie
 from .step import StepWidget
+from .suitable_layers import is_movie
 from .table import FrameTable
 
 if TYPE_CHECKING:

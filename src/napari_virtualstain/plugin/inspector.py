@@ -19,8 +19,8 @@ from .jobs import JobContext, Work, error_text
 from .layer_choice import LayerChoice
 from .layers import has_layer, sampling_of, source_of, unwrap
 from .selection import Selection
-from .stain import is_movie
 from .step import StepWidget
+from .suitable_layers import is_movie
 from .table import FrameTable
 from .track_commands import EditCommand, VerdictCommand
 from .track_edit import TrackState, cut, delete, join, partners

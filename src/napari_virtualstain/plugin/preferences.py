@@ -12,6 +12,14 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 PLUGIN = "napari-virtualstain"
+# what a dock offers; None leaves it to the preferences
+DEVICE_CHOICES = [
+    ("as in Preferences", None),
+    ("automatic", "auto"),
+    ("processor", "cpu"),
+    ("graphics card", "cuda"),
+    ("Apple graphics", "mps"),
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,11 +35,11 @@ from .shown import (
     add_tracks_layer,
     track_sentence,
 )
-from .stain import LOAD_FIRST, fitting_model, is_movie, nothing_fits
 from .stain_job import FitChecked, PlanesDone, StainRequest
 from .stain_job import Started as StainStarted
 from .stain_options import StainOptions
 from .step import StepWidget
+from .suitable_layers import LOAD_FIRST, fitting_model, is_movie, nothing_fits
 from .track_job import Relabelled, TrackRequest, TrackResult
 from .warm_up import WarmUp
 from .work_request import work_fields

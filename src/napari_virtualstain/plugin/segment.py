@@ -19,13 +19,14 @@ from .measuring import VisibleMeasures
 from .model_choice import ModelChoice
 from .movie import Movie
 from .outline_choice import OutlineChoice
+from .preferences import DEVICE_CHOICES
 from .region_choice import RegionChoice
 from .regions import visible_index
 from .sampling_rows import pixel_size_row
 from .segment_job import SegmentRequest, Session, Started, cut_job, segment_job
 from .shown import add_labels_layer, as_dict
-from .stain import DEVICES, is_movie, nothing_fits
 from .step import StepWidget
+from .suitable_layers import is_movie, nothing_fits
 from .warm_up import WarmUp
 from .work_request import dock_fields
 
@@ -207,7 +208,7 @@ class SegmentWidget(StepWidget):
         self.pixel_size = pixel_size_row(form)
         self.region = RegionChoice(viewer, form)
         self.add_choice(self.region.shapes)
-        self.device = Choice(DEVICES)
+        self.device = Choice(DEVICE_CHOICES)
         add_row(form, "Device", self.device, "Where the network runs", name="device")
         self.outline = OutlineChoice(form, acts_at_once=True)
         self.learn_button = button(

@@ -23,6 +23,7 @@ from .layers import (
     shifted,
 )
 from .model_choice import ModelChoice
+from .preferences import DEVICE_CHOICES
 from .preview import LivePreview
 from .region_choice import RegionChoice
 from .regions import Region, visible_frame, visible_index
@@ -31,48 +32,9 @@ from .shown import add_stain_layer
 from .stain_job import FitChecked, PlanesDone, StainRequest, Started, stain_job
 from .stain_options import StainOptions
 from .step import StepWidget
+from .suitable_layers import LOAD_FIRST, fitting_model, is_movie, nothing_fits
 from .warm_up import WarmUp
 from .work_request import dock_fields
-
-LOAD_FIRST = "Load a bright-field movie first (dock Load time-lapse, or drop a file)."
-DEVICES = [
-    ("as in Preferences", None),
-    ("automatic", "auto"),
-    ("processor", "cpu"),
-    ("graphics card", "cuda"),
-    ("Apple graphics", "mps"),
-]
-
-
-def fitting_model(layer: Any) -> str:
-    """Return the name of the shipped generator for a layer: simulated data has its own."""
-    made = provenance_of(layer).get("step") if layer is not None else None
-    return "mito-simulated" if made == "simulate" else "mito-h9c2"
-
-
-def is_movie(layer: Any) -> bool:
-    """Whether a layer is a grey image with nothing but t, z, y and x."""
-    return (
-        type(layer).__name__ == "Image"
-        and not layer.rgb
-        and not layer.multiscale
-        and layer.ndim >= 2
-        and "c" not in axes_of(layer)
-    )
-
-
-def nothing_fits(viewer: Any, advice: str) -> str:
-    """Return why no image of the viewer fits, or `advice` where there is none at all."""
-    for layer in viewer.layers:
-        if type(layer).__name__ != "Image" or is_movie(layer):
-            continue
-        if layer.rgb:
-            return f"{layer.name!r} is a colour image. Right-click the layer and choose Split RGB."
-        if layer.multiscale:
-            return f"{layer.name!r} is a pyramid. Open its finest level as a layer of its own."
-        if "c" in axes_of(layer):
-            return f"{layer.name!r} has channels. Right-click the layer and choose Split Stack."
-    return advice
 
 
 class StainWidget(StepWidget):
@@ -124,7 +86,7 @@ class StainWidget(StepWidget):
         self.add_choice(self.region.shapes)
 
     def _add_computing(self, form: QFormLayout) -> None:
-        self.device = Choice(DEVICES)
+        self.device = Choice(DEVICE_CHOICES)
         add_row(form, "Device", self.device, "Where the network runs", name="device")
         self.tile = IntegerBox(0, 0, 8192, suffix=" px", special="automatic")
         self.tile.setSingleStep(64)

@@ -13,8 +13,8 @@ from .layer_choice import LayerChoice
 from .layers import axes_of, geometry_of, has_layer, source_of, uncertainty_of
 from .sampling_rows import SamplingRows
 from .shown import COLOUR_BY, add_relabelled_layer, add_tracks_layer, track_sentence
-from .stain import is_movie
 from .step import StepWidget
+from .suitable_layers import is_movie
 from .track_job import Relabelled, TrackRequest, TrackResult, track_job
 
 

@@ -22,9 +22,9 @@ from .preferences import preferences
 from .regions import rectangles_on, visible_index
 from .sampling_rows import pixel_size_row
 from .shown import hide_results, insert
-from .stain import is_movie
 from .stain_job import display_limits
 from .step import StepWidget
+from .suitable_layers import is_movie
 from .train_job import Compared, TrainRequest, train_job, why_not_held_out, why_shared
 from .train_settings import ALLOW_SHARED, CORRECT_SHIFTS, TrainSettings, recall_settings
 from .training_display import TrainingDisplay
