@@ -14,21 +14,25 @@ al. 2022, "GASP").
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby, product
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, sparse
 from skimage.segmentation import watershed
 
 Labels = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 Probability = NDArray[np.floating]
 Step = tuple[int, int]
-Partners = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
+Partners = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 MERGE_ABOVE = 0.5
+# mitochondria are thin: trying the steps around each pixel, shortest first, finds the background
+# soonest; what lies deeper, or takes more tries a pixel than that, is left to scipy
+_NEAR, _TRIES = 16, 60
 
 
 def step_directions(lengths: Sequence[int], directions: Sequence[int]) -> tuple[Step, ...]:
@@ -79,9 +83,9 @@ def merge_fragments(
     ndarray of int32, shape (Y, X)
         Zero outside `mask`, positive on all of it.
     """
-    partners = [_partners(mask, step) for step in steps]
+    partners = list(_partners(mask, steps))
     fragments = _fragments(mask, _doubt(mask, contact, same, steps, partners))
-    graph = _Graph.of(fragments, same, partners, merge_above)
+    graph = _Graph.of(fragments[mask], same, partners, merge_above)
     graph.merge_while_positive()
     graph.absorb_small(min_area_px)
     return graph.labels(fragments)
@@ -105,23 +109,40 @@ def overlapping(
     return (here[0], here[1]), (there[0], there[1])
 
 
-def _partners(mask: Mask, step: Step) -> Partners:
-    """Return which foreground pixels have one `step` away, and where in the plane both are.
+def _partners(mask: Mask, steps: Sequence[Step]) -> Iterator[Partners]:
+    """Yield for each step which foreground pixels have a partner there, and which that is.
 
-    The first counts foreground pixels only, the others all pixels, in reading order.
+    Both are numbers of foreground pixels in reading order.
     """
-    here, there = overlapping(step, mask.shape)
-    paired = np.zeros(mask.shape, bool)
-    np.logical_and(mask[here], mask[there], out=paired[here])
-    chosen = np.flatnonzero(paired[mask])
-    place = np.flatnonzero(paired)
-    return chosen, place, place + step[0] * mask.shape[1] + step[1]
+    margin = max((abs(move) for step in steps for move in step), default=0)
+    number = np.full(mask.shape, -1, np.int32)
+    number[mask] = np.arange(np.count_nonzero(mask))
+    number = np.pad(number, margin, constant_values=-1)
+    places, offset_of = _places(mask, margin)
+    for step in steps:
+        other = number.ravel()[places + offset_of(step)]
+        chosen = np.flatnonzero(other >= 0)
+        yield chosen, other[chosen].astype(np.intp)
+
+
+def _places(mask: Mask, margin: int) -> tuple[NDArray[np.intp], Callable[[Step], int]]:
+    """Return where foreground pixels are in a padded plane, and how far a step leads there."""
+    width = mask.shape[1] + 2 * margin
+    y, x = np.nonzero(mask)
+    return (y + margin) * width + x + margin, lambda step: step[0] * width + step[1]
 
 
 def _fragments(mask: Mask, doubt: NDArray[np.float64]) -> Labels:
     """Return small fragments: watershed basins of the doubt about near partners."""
-    smooth = np.where(mask, doubt, 9.0)
-    lowest = (smooth == ndimage.minimum_filter(smooth, size=3)) & mask
+    around = np.full((mask.shape[0] + 2, mask.shape[1] + 2), np.inf)
+    around[1:-1, 1:-1][mask] = doubt[mask]
+    places, offset_of = _places(mask, 1)
+    least = around.ravel()[places]
+    is_lowest = np.ones(len(places), bool)
+    for step in product((-1, 0, 1), repeat=2):
+        is_lowest &= least <= around.ravel()[places + offset_of(step)]
+    lowest = np.zeros(mask.shape, bool)
+    lowest[mask] = is_lowest
     seeds, _ = ndimage.label(lowest, structure=np.ones((3, 3)))
     return np.asarray(watershed(doubt, seeds, mask=mask, connectivity=2), np.int32)
 
@@ -134,29 +155,50 @@ def _doubt(
     partners: Sequence[Partners],
 ) -> NDArray[np.float64]:
     shortest = min(np.hypot(*step) for step in steps)
-    total = np.zeros(mask.size)
-    count = np.full(mask.size, 1e-6)
-    for probability, step, (chosen, *places) in zip(same, steps, partners, strict=True):
+    total = np.zeros(np.count_nonzero(mask))
+    count = np.full(len(total), 1e-6)
+    for probability, step, pair in zip(same, steps, partners, strict=True):
         if np.hypot(*step) > 1.5 * shortest:
             continue
-        apart = 1.0 - probability[chosen]
-        for place in places:
-            total[place] += apart
-            count[place] += 1.0
-    doubt = (total / count).reshape(mask.shape) + contact
-    return ndimage.gaussian_filter(doubt, 0.7) - 1e-3 * _depth(mask)
+        apart = 1.0 - probability[pair[0]]
+        for pixels in pair:
+            total[pixels] += apart
+            count[pixels] += 1.0
+    doubt = contact.astype(np.float64)
+    doubt[mask] += total / count
+    doubt = ndimage.gaussian_filter(doubt, 0.7)
+    doubt[mask] -= 1e-3 * _depth(mask)
+    return doubt
 
 
 def _depth(mask: Mask) -> NDArray[np.float64]:
-    """Return the distance of each pixel to the background, as ``distance_transform_edt``."""
-    if mask.all():
-        return np.asarray(ndimage.distance_transform_edt(mask))
-    nearest = ndimage.distance_transform_edt(mask, return_distances=False, return_indices=True)
-    inside = np.nonzero(mask)
-    depth = np.zeros(mask.shape)
-    y, x = (near[inside] - at for near, at in zip(nearest, inside, strict=True))
-    depth[inside] = np.sqrt(y * y + x * x)
+    """Return ``distance_transform_edt(mask)[mask]``, the distance to the background."""
+    square = np.zeros(np.count_nonzero(mask))
+    inside = np.pad(mask, _NEAR, constant_values=True).ravel()
+    places, offset_of = _places(mask, _NEAR)
+    left, tries = np.arange(len(places)), 0
+    for distance, steps in _rings(_NEAR):
+        tries += len(left) * len(steps)
+        if not len(left) or tries > _TRIES * len(places):
+            break
+        met = np.zeros(len(left), bool)
+        for step in steps:
+            met |= ~inside[places[left] + offset_of(step)]
+        square[left[met]] = distance
+        left = left[~met]
+    depth: NDArray[np.float64] = np.sqrt(square)
+    if len(left):
+        depth[left] = ndimage.distance_transform_edt(mask)[mask][left]
     return depth
+
+
+def _rings(reach: int) -> Iterator[tuple[int, list[Step]]]:
+    """Yield squared distances up to that of `reach`, each with the steps that long."""
+    steps = product(range(-reach, reach + 1), repeat=2)
+    by_length = sorted((dy * dy + dx * dx, (dy, dx)) for dy, dx in steps if dy or dx)
+    for square, group in groupby(by_length, key=itemgetter(0)):
+        if square <= reach * reach:
+            yield square, [step for _, step in group]
 
 
 class _Graph:
@@ -171,42 +213,38 @@ class _Graph:
     @classmethod
     def of(
         cls,
-        fragments: Labels,
+        fragments: NDArray[np.int32],
         same: Probability,
         partners: Sequence[Partners],
         merge_above: float,
     ) -> _Graph:
-        graph = cls(np.bincount(fragments.ravel(), minlength=1))
-        count = len(graph._area)
-        keys, weights = [], []
-        flat = fragments.ravel()
-        for probability, (chosen, *places) in zip(same, partners, strict=True):
-            one, other = (flat[place] for place in places)
+        graph = cls(np.bincount(fragments, minlength=1))
+        ones, others, weights = [], [], []
+        for probability, (here, there) in zip(same, partners, strict=True):
+            one, other = fragments[here], fragments[there]
             pair = np.flatnonzero(one != other)
-            one, other = one[pair], other[pair]
-            low = np.minimum(one, other).astype(np.int64)
-            keys.append(low * count + np.maximum(one, other))
-            weights.append(probability[chosen[pair]].astype(np.float64) - merge_above)
-        if keys:
-            key, inverse = np.unique(np.concatenate(keys), return_inverse=True)
-            total: NDArray[Any] = np.bincount(inverse, np.concatenate(weights), len(key))
-            number = np.bincount(inverse, minlength=len(key)).astype(np.float64)
-            graph._connect(key // count, key % count, total, number)
+            ones.append(one[pair])
+            others.append(other[pair])
+            weights.append(probability[here[pair]].astype(np.float64) - merge_above)
+        if ones:
+            one, other = np.concatenate(ones), np.concatenate(others)
+            graph._connect(np.minimum(one, other), np.maximum(one, other), np.concatenate(weights))
         return graph
 
     def _connect(
-        self,
-        ones: NDArray[np.int64],
-        others: NDArray[np.int64],
-        weights: NDArray[np.float64],
-        numbers: NDArray[np.float64],
+        self, low: NDArray[np.int32], high: NDArray[np.int32], weights: NDArray[np.float64]
     ) -> None:
-        """Add an edge for each pair of nodes; those of positive mean may be merged."""
-        columns = (-weights / numbers, ones, others, numbers)
+        """Add an edge for each two nodes with pairs; those of positive mean may be merged."""
+        shape = (len(self._area), len(self._area))
+        # building a sparse matrix sums what falls on one place
+        total = sparse.csr_array((weights, (low, high)), shape)
+        number = sparse.csr_array((np.ones(len(weights)), (low, high)), shape).data
+        ones = np.repeat(np.arange(len(self._area)), np.diff(total.indptr))
+        columns = (-total.data / number, ones, total.indices, number)
         rows = list(zip(*(column.tolist() for column in columns), strict=True))
         self._queue = [row for row in rows if row[0] < 0]
-        for (_, one, other, number), weight in zip(rows, weights.tolist(), strict=True):
-            self._edges[one][other] = self._edges[other][one] = (weight, number)
+        for (_, one, other, count), weight in zip(rows, total.data.tolist(), strict=True):
+            self._edges[one][other] = self._edges[other][one] = (weight, count)
 
     def merge_while_positive(self) -> None:
         """Merge the pair of highest mean affinity until no mean is positive."""
