@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise, product
 
-_WORTHWHILE = 1.25
+_WORTHWHILE = 1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +100,13 @@ def choose_core(
     largest_window : float
         Pixels of a window, or rows of a strip, for which the memory suffices.
     lean : bool
-        Whether to take the smallest tiles that cost at most a quarter more work,
+        Whether to take the smallest tiles that cost at most a tenth more work,
         instead of the least work.
 
     Examples
     --------
-    >>> choose_core((1024, 1024), halo=56, stride=8, largest_window=2e6, lean=True)
-    512
+    >>> choose_core((4096, 4096), halo=56, stride=8, largest_window=2e7, lean=True)
+    2048
     """
     options = [
         (core, *_cost(shape, core, halo, stride)) for core in _core_sizes(max(shape), halo, stride)
