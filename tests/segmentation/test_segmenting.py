@@ -17,6 +17,7 @@ from napari_virtualstain.io import Stack, open_stack
 from napari_virtualstain.models import Model, ModelCard, build_network
 from napari_virtualstain.progress import CancelToken
 from napari_virtualstain.segmentation import Segmenter, fit_movie, segment, segment_to_file
+from napari_virtualstain.simulation import simulate
 
 
 def counts(labels) -> list[int]:
@@ -101,6 +102,14 @@ def test_a_pixel_size_out_of_range_is_resampled(discs, threshold_segmenter):
     assert segment(fine, threshold_segmenter, pixel_size_um=0.02).max() == 3
 
 
+@pytest.mark.parametrize("pixel_size_um", [0.04, 0.05])
+def test_fine_pixels_are_outlined_as_well_as_usual_ones(pixel_size_um):
+    size = round(96 * 0.08 / pixel_size_um)
+    scene = simulate(frames=1, size=size, count=8, seed=5, pixel_size_um=pixel_size_um)
+    found, truth = segment(scene.fluorescence, pixel_size_um=pixel_size_um) > 0, scene.labels > 0
+    assert (found & truth).sum() / (found | truth).sum() > 0.6
+
+
 @pytest.mark.parametrize("pixel_size_um", [0.08, None])
 def test_a_wide_mitochondrion_is_one_where_its_width_is_told(pixel_size_um):
     y, x = np.mgrid[:96, :128]
@@ -158,6 +167,9 @@ def test_progress_and_cancel(discs, threshold_segmenter):
         (np.ones((5, 5), complex), {}, "real numbers"),
         (np.array([["a", "b"]]), {}, "real numbers"),
         (np.ones((5, 5)), {"pixel_size_um": -1}, "pixel size"),
+        (np.ones((5, 5)), {"pixel_size_um": "80nm"}, "pixel size is 80nm"),
+        (np.ones((5, 5)), {"threshold": "high"}, "threshold='high'"),
+        (np.ones((5, 5)), {"min_area_um2": "small"}, "min_area_um2='small'"),
         (np.ones((5, 5)), {"pixel_size_um": 50}, "pixel size"),
         (np.ones((5, 5)), {"threshold": 1.5}, "threshold"),
         (np.ones((5, 5)), {"min_area_um2": -1}, "min_area_um2"),
