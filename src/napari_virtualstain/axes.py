@@ -105,7 +105,7 @@ def check_positive(value: float | None, name: str, unit: str) -> float | None:
     Raises
     ------
     InputError
-        Zero, negative, NaN or infinite.
+        No number, zero, negative, NaN or infinite.
 
     Examples
     --------
@@ -114,7 +114,10 @@ def check_positive(value: float | None, name: str, unit: str) -> float | None:
     """
     if value is None:
         return None
-    number = float(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
     if not math.isfinite(number) or number <= 0:
         raise InputError(
             f"The {name} is {value} {unit}: expected a positive number of {unit}. "

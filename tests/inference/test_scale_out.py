@@ -9,7 +9,7 @@ import pytest
 
 import napari_virtualstain as vs
 from napari_virtualstain.errors import DeviceError
-from napari_virtualstain.inference import stain_to_file
+from napari_virtualstain.inference import cluster_client, stain_to_file
 from napari_virtualstain.io import Stack
 
 
@@ -27,6 +27,16 @@ def test_no_scheduler_is_a_clear_error_and_leaves_what_was_begun(make_model, tmp
             scheduler="nonsense://x",
         )
     assert begun.read_text() == "a run that was interrupted"
+
+
+@pytest.mark.parametrize("address", ["nonsense", "nonsense://x"])
+def test_an_impossible_address_makes_no_client(address, monkeypatch, tmp_path) -> None:
+    distributed = pytest.importorskip("distributed")
+    made = []  # such a client writes a traceback 20 s later, when it is closed
+    monkeypatch.setattr(distributed, "Client", lambda *a, **k: made.append(a))
+    with pytest.raises(DeviceError, match="no dask scheduler at"), cluster_client(address):
+        pass
+    assert not made
 
 
 @pytest.mark.slow

@@ -304,7 +304,7 @@ def test_another_failure_of_torch_is_not_a_runtime_error() -> None:
         engine.predict(_frame(64, 64, channels=2))
 
 
-@pytest.mark.parametrize("tile", [0, -8])
-def test_an_impossible_tile_is_refused(tile: int) -> None:
+@pytest.mark.parametrize("tile", [0, -8, 33.5])
+def test_an_impossible_tile_is_refused(tile: float) -> None:
     with pytest.raises(InputError, match="tile size"):
         TiledNetwork(NETWORKS["compact"], tile=tile)

@@ -199,6 +199,9 @@ def test_the_caller_may_write_into_the_kernel() -> None:
         ({"depth_um": -1}, "depth_um is -1"),
         ({"focus_um": float("nan")}, "focus_um is nan"),
         ({"na": "1.4"}, "na is '1.4'"),
+        ({"wavelength_um": 528}, "500 nm are 0.5 µm"),
+        ({"pixel_size_um": 80}, "500 nm are 0.5 µm"),
+        ({"n_sample": 0.5}, "index of at least 1"),
     ],
 )
 def test_impossible_optics_are_named(arguments: dict[str, object], message: str) -> None:

@@ -65,8 +65,10 @@ class TiledNetwork:
         tile: int | None = None,
         precision: Precision = "float32",
     ) -> None:
-        if tile is not None and tile < 1:
-            raise InputError(f"The tile size is {tile}: expected a positive number of pixels.")
+        if tile is not None and (not isinstance(tile, (int, np.integer)) or tile < 1):
+            raise InputError(
+                f"The tile size is {tile!r}: expected a positive whole number of pixels."
+            )
         check_precision(precision)
         self._prepared = _prepared_on(resolve_device(device), network.eval(), precision)
         self._tile = tile

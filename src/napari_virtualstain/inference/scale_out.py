@@ -161,12 +161,14 @@ def _result(future: Any) -> StainedPlane:
 def _connected(address: str) -> Any:
     try:
         from distributed import Client
+        from distributed.comm import resolve_address
     except ImportError as error:
         raise InputError(
             "A scheduler was given but dask.distributed is not installed. Install "
             "napari-virtualstain[distributed]."
         ) from error
     try:
+        resolve_address(address)  # a client of an impossible address cannot be closed either
         return Client(address, timeout="10s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise DeviceError(

@@ -33,6 +33,9 @@ from ..errors import InputError
 
 FloatArray = NDArray[np.float64]
 _DIRECT_RADII = 4000
+# what lies outside is nanometres
+_WAVELENGTHS_UM = (0.05, 20.0)
+_PIXEL_SIZES_UM = (0.0005, 20.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,10 @@ class GibsonLanni:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            check_number(getattr(self, field.name), field.name)
+            value = check_number(getattr(self, field.name), field.name)
+            if field.name.startswith("n_") and value < 1:
+                raise InputError(f"{field.name} is {value}: expected an index of at least 1.")
+        check_micrometres(self.wavelength_um, "wavelength_um", _WAVELENGTHS_UM)
         limit = min(self.n_immersion, self.n_coverslip)
         if self.na >= limit:
             raise InputError(
@@ -206,6 +212,16 @@ def check_number(value: float, name: str, *, zero: bool = False) -> float:
     return float(value)
 
 
+def check_micrometres(value: float, name: str, limits: tuple[float, float]) -> None:
+    """Raise an error that tells nanometres given for micrometres."""
+    check_number(value, name)
+    if not limits[0] <= value <= limits[1]:
+        raise InputError(
+            f"{name} is {value!r}: expected {limits[0]:g} to {limits[1]:g} µm. Check the unit "
+            "(500 nm are 0.5 µm)."
+        )
+
+
 def gibson_lanni_psf(
     *,
     size: int = 5,
@@ -265,7 +281,7 @@ def gibson_lanni_psf(
             f"The kernel size is {size!r}: expected an odd whole number such as 5, "
             "because an even kernel would shift the image by half a pixel."
         )
-    check_number(pixel_size_um, "pixel_size_um")
+    check_micrometres(pixel_size_um, "pixel_size_um", _PIXEL_SIZES_UM)
     check_number(depth_um, "depth_um", zero=True)
     if focus_um is not None and not math.isfinite(focus_um):
         raise InputError(f"focus_um is {focus_um!r}: expected a finite number of micrometres.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -87,15 +88,15 @@ def check_split(split: str) -> None:
 
 def check_threshold(threshold: float) -> float:
     """Return `threshold` if it lies in [0, 1], else raise :class:`InputError`."""
-    if not 0.0 <= threshold <= 1.0:
-        raise InputError(f"threshold={threshold}: expected a probability from 0 to 1.")
+    if not isinstance(threshold, Real) or not 0.0 <= threshold <= 1.0:
+        raise InputError(f"threshold={threshold!r}: expected a probability from 0 to 1.")
     return float(threshold)
 
 
 def area_in_pixels(min_area_um2: float, pixel_size_um: float | None) -> float:
     """Return an area in pixels, for the nominal pixel size where it is not known."""
-    if not (np.isfinite(min_area_um2) and min_area_um2 >= 0):
-        raise InputError(f"min_area_um2={min_area_um2}: expected 0 or more square micrometres.")
+    if not isinstance(min_area_um2, Real) or not 0 <= min_area_um2 < np.inf:
+        raise InputError(f"min_area_um2={min_area_um2!r}: expected 0 or more square micrometres.")
     size = check_positive(pixel_size_um, "pixel size", "µm") or NOMINAL_PIXEL_SIZE_UM
     return min_area_um2 / size**2
 
