@@ -83,14 +83,27 @@ def simulated(
 Method = Callable[[Image, NDArray[np.int32]], NDArray[np.int32]]
 
 
-def methods(model: str, pixel_size_um: float | None, average: bool) -> dict[str, Method]:
+def surest(
+    labels: NDArray[np.int32], probability: NDArray[np.floating], least: float
+) -> NDArray[np.int32]:
+    """Return the labels without objects whose mean probability is below `least`."""
+    numbers = np.arange(1, labels.max(initial=0) + 1)
+    sure = np.r_[False, ndimage.mean(probability, labels, numbers) >= least]
+    return np.where(sure[labels], labels, 0)
+
+
+def methods(
+    model: str, pixel_size_um: float | None, average: bool, least: float = 0.0
+) -> dict[str, Method]:
     """Return the methods that are compared, by name."""
     segmenter = Segmenter(model, pixel_size_um=pixel_size_um, test_time_augmentation=average)
 
     def ours(split: str) -> Method:
-        return lambda image, _: segmenter.maps(image, fit_movie(image, segmenter)).labels(
-            split=split
-        )
+        def outlined(image: Image, _: NDArray[np.int32]) -> NDArray[np.int32]:
+            maps = segmenter.maps(image, fit_movie(image, segmenter))
+            return surest(maps.labels(split=split), maps.foreground, least)
+
+        return outlined
 
     def cut(values: Callable[[Image], Image], split: str) -> Method:
         return lambda image, _: split_instances(otsu(values(image)), split=split)
@@ -124,12 +137,12 @@ def foreground_table(data: Path, count: int, model: str, average: bool) -> pd.Da
 
 
 def instance_table(
-    density: int, frames: int, seed: int, model: str, average: bool, *, virtual: bool = False
+    given: argparse.Namespace, density: int, *, virtual: bool = False
 ) -> pd.DataFrame:
     """Return the scores on simulated frames of one density."""
     columns = ["iou", "miou", "f1", "ap", "pq", "boundary_f1", "predicted_count", "reference_count"]
-    images = list(simulated(density, frames, seed, virtual=virtual))
-    return table(images, methods(model, 0.08, average), columns)
+    images = list(simulated(density, given.frames, given.seed, virtual=virtual))
+    return table(images, methods(given.model, 0.08, given.average, given.surest), columns)
 
 
 def tiles_foreground(data: Path, model: str) -> pd.Series:
@@ -232,6 +245,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=900_000)
     parser.add_argument("--model", default="mito-segment")
     parser.add_argument("--average", action="store_true", help="over turns; not tiles and pairs")
+    parser.add_argument(
+        "--surest", type=float, default=0.0, help="least mean probability of objects, simulated"
+    )
     parser.add_argument("--generator", help="for pairs: a model that has not seen the cell")
     parser.add_argument("--threshold", type=float, default=0.5, help="of pairs' virtual image")
     parser.add_argument("--pairs", type=int, default=18, help="real frames for the agreement")
@@ -255,15 +271,15 @@ TABLES: dict[str, tuple[str, Callable[[argparse.Namespace], pd.DataFrame | pd.Se
     ),
     "sparse": (
         "simulated, 25 mitochondria in 256 x 256, {frames} frames",
-        lambda a: instance_table(25, a.frames, a.seed, a.model, a.average),
+        lambda a: instance_table(a, 25),
     ),
     "dense": (
         "simulated, 60 mitochondria in 256 x 256, {frames} frames",
-        lambda a: instance_table(60, a.frames, a.seed, a.model, a.average),
+        lambda a: instance_table(a, 60),
     ),
     "virtual": (
         "virtual stain of the bright-field of 60 in 256 x 256, {frames} frames",
-        lambda a: instance_table(60, a.frames, a.seed, a.model, a.average, virtual=True),
+        lambda a: instance_table(a, 60, virtual=True),
     ),
     "tiles": (
         "real tiles without truth, share of foreground",

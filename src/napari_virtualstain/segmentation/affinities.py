@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby, product
+from itertools import groupby, pairwise, product
 from operator import itemgetter
 
 import numpy as np
@@ -139,7 +139,7 @@ def _fragments(mask: Mask, doubt: NDArray[np.float64]) -> Labels:
     places, offset_of = _places(mask, 1)
     least = around.ravel()[places]
     is_lowest = np.ones(len(places), bool)
-    for step in product((-1, 0, 1), repeat=2):
+    for step in product((-1, 0, 1), (-1, 0, 1)):
         is_lowest &= least <= around.ravel()[places + offset_of(step)]
     lowest = np.zeros(mask.shape, bool)
     lowest[mask] = is_lowest
@@ -236,15 +236,20 @@ class _Graph:
     ) -> None:
         """Add an edge for each two nodes with pairs; those of positive mean may be merged."""
         shape = (len(self._area), len(self._area))
-        # building a sparse matrix sums what falls on one place
-        total = sparse.csr_array((weights, (low, high)), shape)
-        number = sparse.csr_array((np.ones(len(weights)), (low, high)), shape).data
-        ones = np.repeat(np.arange(len(self._area)), np.diff(total.indptr))
-        columns = (-total.data / number, ones, total.indices, number)
-        rows = list(zip(*(column.tolist() for column in columns), strict=True))
-        self._queue = [row for row in rows if row[0] < 0]
-        for (_, one, other, count), weight in zip(rows, total.data.tolist(), strict=True):
-            self._edges[one][other] = self._edges[other][one] = (weight, count)
+        # building a sparse matrix sums what falls on one place; the imaginary parts count
+        edges = sparse.csr_array((weights + 1j, (low, high)), shape)
+        total, number = edges.data.real, edges.data.imag
+        ones = np.repeat(np.arange(len(self._area)), np.diff(edges.indptr))
+        columns = (-total / number, ones, edges.indices, number)
+        positive = total > 0
+        self._queue = list(zip(*(column[positive].tolist() for column in columns), strict=True))
+        both = edges + edges.T
+        sums = list(zip(both.data.real.tolist(), both.data.imag.tolist(), strict=True))
+        nodes, ends = both.indices.tolist(), both.indptr.tolist()
+        self._edges = [
+            dict(zip(nodes[start:stop], sums[start:stop], strict=True))
+            for start, stop in pairwise(ends)
+        ]
 
     def merge_while_positive(self) -> None:
         """Merge the pair of highest mean affinity until no mean is positive."""
@@ -258,7 +263,7 @@ class _Graph:
             for third in self._merge(one, other):
                 weight, number = self._edges[one][third]
                 if weight > 0:
-                    low, high = sorted((one, third))
+                    low, high = (one, third) if one < third else (third, one)
                     heapq.heappush(queue, (-weight / number, low, high, number))
 
     def absorb_small(self, min_area: float) -> None:

@@ -78,7 +78,8 @@ class SegmentationMaps:
         support = np.flatnonzero(inner > FLOOR)
         # most pixels are background, of which nobody asks
         values = sigmoid(pair_logits.reshape(len(pair_logits), inner.size)[:, support])
-        rounded = np.round(values * _LEVELS).astype(np.uint8)
+        values *= np.float32(_LEVELS)
+        rounded = np.round(values, out=values).astype(np.uint8)
         return cls(
             foreground,
             inner,

@@ -92,4 +92,9 @@ def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     >>> sigmoid(np.zeros(1, np.float32))
     array([0.5], dtype=float32)
     """
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)), np.float32)
+    values = np.float32(0.5) * logits
+    # in place: passes over the memory take longer than the arithmetic
+    np.tanh(values, out=values)
+    values += 1.0
+    values *= 0.5
+    return values

@@ -179,10 +179,10 @@ class Segmenter:
     ) -> SegmentationMaps:
         from ..inference import resample
 
-        lowest = float(self.settings.get("lowest_cut", 0.5))
-        if lowest < 0.5:
-            raw[0] = recentred(raw[0], best_cut(sigmoid(raw[0]), lowest))
         inner = sigmoid(raw[0])
+        cut = best_cut(inner, float(self.settings.get("lowest_cut", 0.5)))
+        if cut < 0.5:
+            inner = sigmoid(recentred(raw[0], cut))
         foreground = inner if shape == outer else resample(inner, (outer[0], outer[1])).clip(0, 1)
         return SegmentationMaps.compact(
             foreground,
