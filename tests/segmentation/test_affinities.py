@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
+from napari_virtualstain.segmentation import affinities
 from napari_virtualstain.segmentation.affinities import merge_fragments, step_directions
 from napari_virtualstain.segmentation.fine_tuning import SEGMENTATION_DEFAULTS
 
@@ -91,3 +93,13 @@ def test_steps_have_their_length_and_span_half_a_turn(length):
     steps = np.array(step_directions([length], [8]))
     assert np.hypot(*steps.T) == pytest.approx(length, abs=0.8)
     assert len({tuple(step) for step in steps.tolist()} | {tuple(-s) for s in steps}) == 16
+
+
+@pytest.mark.parametrize("size", [3, 25, 60])
+def test_the_depth_is_the_distance_to_the_background(size: int) -> None:
+    """Thin, deeper than the steps that are tried, and nearly all foreground."""
+    mask = np.zeros((70, 80), bool)
+    mask[2 : 2 + size, 4 : 4 + size] = mask[60:, 70:] = True
+    mask[8, 10] = False
+    expected = ndimage.distance_transform_edt(mask)[mask]
+    np.testing.assert_array_equal(affinities._depth(mask), expected)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .affinities import Step, merge_fragments
+from .affinities import MERGE_ABOVE, Step, merge_fragments
 from .instances import (
     Labels,
     Split,
@@ -60,7 +60,7 @@ class SegmentationMaps:
     steps: tuple[Step, ...]
     pixel_size_um: float | None = None
     inner_pixel_size_um: float | None = None
-    merge_above: float = 0.5
+    merge_above: float = MERGE_ABOVE
 
     @classmethod
     def compact(
@@ -72,7 +72,7 @@ class SegmentationMaps:
         *,
         pixel_size_um: float | None = None,
         inner_pixel_size_um: float | None = None,
-        merge_above: float = 0.5,
+        merge_above: float = MERGE_ABOVE,
     ) -> SegmentationMaps:
         """Return maps of dense `pair_logits`, shape (1 + K, y, x) or (0, y, x)."""
         support = np.flatnonzero(inner > FLOOR)

@@ -21,6 +21,7 @@ from ..axes import check_positive
 from ..data import FittedNormalisation
 from ..errors import InputError, ModelError
 from ..models import default_model, load_model
+from .affinities import MERGE_ABOVE
 from .instances import NOMINAL_PIXEL_SIZE_UM
 from .maps import SegmentationMaps
 from .overlap import best_cut, expected_overlap, recentred, sigmoid
@@ -191,7 +192,7 @@ class Segmenter:
             self._steps,
             pixel_size_um=self.pixel_size_um,
             inner_pixel_size_um=size_um,
-            merge_above=float(self.settings.get("merge_above", 0.5)),
+            merge_above=float(self.settings.get("merge_above", MERGE_ABOVE)),
         )
 
     @property
