@@ -43,6 +43,28 @@ def test_unlike_images_do_not_overlap() -> None:
     assert find_overlaps([_frame(seed) for seed in range(8)]) == []
 
 
+@pytest.mark.parametrize(
+    "alter",
+    [
+        np.fliplr,
+        np.flipud,
+        np.transpose,
+        np.rot90,
+        lambda a: 256 * a.astype(np.result_type(a, np.uint16)) + 5,
+    ],
+    ids=["left-right", "up-down", "transposed", "turned", "gain"],
+)
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_a_whole_image_is_known_again_flipped_turned_or_brighter(alter, dtype):
+    image = np.random.default_rng(0).integers(0, 255, (96, 96)).astype(dtype)
+    copy = alter(image).copy()
+    assert [(o.first, o.second, o.altered) for o in find_overlaps([_frame(1), image, copy])] == [
+        (1, 2, True)
+    ]
+    copy[0, 0] = copy[0, 0] == 0
+    assert find_overlaps([image, copy]) == []
+
+
 def test_flat_corners_are_no_overlap() -> None:
     images = [_frame(seed) for seed in range(3)]
     for image in images:

@@ -9,12 +9,17 @@ number are anchors: the choice depends on the content only, so that two crops of
 choose the same anchors wherever they overlap. Equal anchors propose an offset, and
 the offset counts if the pixels of the whole overlap are equal. The cost grows with the number
 of images, not of their pairs: about 10 ms for an image of 256x256.
+
+Sets that were augmented before they were shared hold whole images flipped, turned, or stored
+with another gain and offset. Those have the same histogram of grey levels, counted from the
+darkest on, which proposes them; all pixels decide.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +32,7 @@ _LEAST_ONE_IN = 61
 _MOST_ANCHORS = 400_000
 _LARGEST_BUCKET = 64
 _SMALLEST_OVERLAP = 64
+_MOST_LEVELS = 65_535
 _BASE_Y, _BASE_X = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F
 
 
@@ -42,23 +48,27 @@ class Overlap:
         Where the corner of `second` lies in `first`, pixels.
     share : float
         Part of the smaller image that both have, 0 to 1.
+    altered : bool
+        One is the other flipped, turned, or with another gain and offset.
     """
 
     first: int
     second: int
     offset_yx: tuple[int, int]
     share: float
+    altered: bool = False
 
 
 def find_overlaps(
     images: Sequence[NDArray[np.generic]], *, cancel: CancelToken | None = None
 ) -> list[Overlap]:
-    """Return all pairs of images that share pixels exactly.
+    """Return all pairs of images that share pixels, and altered copies of whole images.
 
     Parameters
     ----------
     images : sequence of ndarray of shape (Y, X)
-        Any sizes; equal dtypes are compared.
+        Any sizes. Parts count where their values are equal; whole images also flipped,
+        turned, or with another gain and offset (of several copies, each with the first).
     cancel : CancelToken, optional
         Looked at before each image.
 
@@ -80,7 +90,10 @@ def find_overlaps(
         # a window that is everywhere (an empty corner) says nothing about position
         if 1 < len(places) <= _LARGEST_BUCKET:
             _vote(places, votes)
-    return _verified(images, votes)
+    shared = _verified(images, votes)
+    known = {(overlap.first, overlap.second) for overlap in shared}
+    altered = [o for o in _altered_copies(images, cancel) if (o.first, o.second) not in known]
+    return sorted([*shared, *altered], key=lambda o: (o.first, o.second))
 
 
 def merge_groups(groups: Sequence[str], overlaps: Sequence[Overlap]) -> tuple[str, ...]:
@@ -122,7 +135,52 @@ def _verified(
         if a.size >= _SMALLEST_OVERLAP and np.array_equal(a, b) and a.min() != a.max():
             share = a.size / min(images[first].size, images[second].size)
             found[first, second] = Overlap(first, second, (dy, dx), share)
-    return sorted(found.values(), key=lambda o: (o.first, o.second))
+    return list(found.values())
+
+
+def _altered_copies(
+    images: Sequence[NDArray[np.generic]], cancel: CancelToken | None
+) -> list[Overlap]:
+    originals: dict[tuple[tuple[int, ...], bytes], list[int]] = defaultdict(list)
+    found = []
+    for index, image in enumerate(watched(images, cancel)):
+        levels = _levels(image)
+        if levels is None:
+            continue
+        histogram = hashlib.sha256(np.bincount(levels.ravel()).tobytes()).digest()
+        alike = originals[tuple(sorted(levels.shape)), histogram]
+        for first in alike:
+            original = _levels(images[first])
+            if original is not None and any(
+                np.array_equal(original, turned) for turned in _turns(levels)
+            ):
+                found.append(Overlap(first, index, (0, 0), 1.0, altered=True))
+                break
+        else:
+            alike.append(index)
+    return found
+
+
+def _levels(image: NDArray[np.generic]) -> NDArray[np.int64] | None:
+    """Return grey levels from 0 on that no gain and offset changes; None of a constant image."""
+    if image.size < _SMALLEST_OVERLAP:
+        return None
+    low, high = float(image.min()), float(image.max())
+    if not np.isfinite([low, high]).all() or low == high:
+        return None
+    if image.dtype.kind != "f":
+        above: NDArray[np.int64] = image.astype(np.int64) - int(low)
+        above //= np.gcd.reduce(above, axis=None)
+        if above.max() <= _MOST_LEVELS:
+            return above
+    scaled = (image.astype(np.float64) - low) / (high - low) * _MOST_LEVELS
+    return np.rint(scaled).astype(np.int64)
+
+
+def _turns(image: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    for turned in (image, image[:, ::-1]):
+        for quarters in range(4):
+            yield np.rot90(turned, quarters)
 
 
 def _common(

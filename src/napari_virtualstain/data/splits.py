@@ -224,6 +224,8 @@ def _merging_notes(groups: Sequence[str], merged: Sequence[str]) -> list[str]:
 def _leak_message(pairs: CorrelativePairs, crossing: Sequence[Overlap]) -> str:
     worst = max(crossing, key=lambda overlap: overlap.share)
     what = "is identical to" if worst.share == 1 else f"shares {worst.share:.0%} of its pixels with"
+    if worst.altered:
+        what = "is, flipped, turned or with another gain, the same image as"
     return (
         f"Validation and training images share pixels ({len(crossing)}x); for instance "
         f"{pairs.names[worst.second]!r} {what} {pairs.names[worst.first]!r}. A score on them "
