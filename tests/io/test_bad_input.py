@@ -25,6 +25,19 @@ def test_a_missing_file_with_the_name_that_was_meant(tmp_path: Path) -> None:
         open_stack(tmp_path / "nowhere" / "movie.tif")
 
 
+@pytest.mark.parametrize("given", [None, 5, np.zeros((3, 8, 8))], ids=["none", "number", "array"])
+def test_what_is_no_path_is_told_what_to_do(given: object) -> None:
+    with pytest.raises(InputError, match="expected the path of a file or folder"):
+        open_stack(given)  # type: ignore[arg-type]
+
+
+def test_a_link_to_nothing_is_named_as_such(tmp_path: Path) -> None:
+    link = tmp_path / "movie.tif"
+    link.symlink_to(tmp_path / "gone.tif")
+    with pytest.raises(ImageFileError, match=r"link to .*gone\.tif, which does not exist"):
+        open_stack(link)
+
+
 def test_a_glob_that_matches_nothing(tmp_path: Path) -> None:
     with pytest.raises(ImageFileError, match=r"No file matches .*\*\.png"):
         open_stack(str(tmp_path / "*.png"))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 
 import dask.array as da
 import numpy as np
 
 from ..axes import ORDER, normalise_axes
-from ..errors import AxesError, ImageFileError
+from ..errors import AxesError, ImageFileError, InputError
 from .deltavision import read_deltavision
 from .folder import frames_in, frames_matching, read_frames
 from .ngff import is_zarr, read_ngff
@@ -67,7 +68,7 @@ def open_stack(
     AxesError
         The axes are ambiguous or do not describe the image.
     InputError
-        Colour, no such channel, or a pixel size or interval that cannot be.
+        No path, colour, no such channel, or a pixel size or interval that cannot be.
 
     Notes
     -----
@@ -86,6 +87,11 @@ def open_stack(
     >>> stack.axes, stack.pixel_size_um
     ('tyx', 0.08)
     """
+    if not isinstance(path, str | PathLike):
+        raise InputError(
+            f"A {type(path).__name__} was given: expected the path of a file or folder. Arrays "
+            "need not be opened: give them to stain, segment or track as they are."
+        )
     given_size = check_given(pixel_size_um, "pixel size", "µm", PIXEL_SIZE_RANGE_UM)
     given_interval = check_given(frame_interval_s, "frame interval", "s", FRAME_INTERVAL_RANGE_S)
     source = _read(path)

@@ -68,6 +68,8 @@ def missing_file_error(path: Path) -> ImageFileError:
     >>> str(missing_file_error(Path("nowhere") / "movie.tif"))
     'nowhere/movie.tif does not exist, nor does its folder. Check the path.'
     """
+    if path.is_symlink():
+        return ImageFileError(f"{path} is a link to {path.readlink()}, which does not exist.")
     try:
         names = [entry.name for entry in path.parent.iterdir()]
     except OSError:
