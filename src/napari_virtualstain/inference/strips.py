@@ -23,7 +23,8 @@ from torch.nn import functional
 
 from ..models import UNet
 
-# what one layer makes of a strip: with what it reads, it fits into a usual cache
+# what one layer makes of a strip, for each thread: with what it reads, it fits into a core's
+# usual cache, and threads have enough to share that starting them costs little
 _STRIP_BYTES = 3 * 2**20
 _FEWEST_ROWS = 32
 
@@ -91,7 +92,8 @@ class StripedUNet(nn.Module):
         kept = _empty((len(image), channels, *size), dtype)
         widest = max(convolution.out_channels for convolution, _ in steps)
         row_bytes = len(image) * size[1] * widest * image.dtype.itemsize
-        count = -(-size[0] // max(_FEWEST_ROWS, _STRIP_BYTES // row_bytes))
+        strip_bytes = _STRIP_BYTES * torch.get_num_threads()
+        count = -(-size[0] // max(_FEWEST_ROWS, strip_bytes // row_bytes))
         for top, bottom in pairwise(size[0] * number // count for number in range(count + 1)):
             _run_strip(steps, fill, image.dtype, kept, top, bottom)
         return kept
