@@ -126,6 +126,12 @@ def test_what_limits_the_numbers_is_said_first(movie, tmp_path, no_pictures) -> 
     assert "All frames are of one cell or movie" in one.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("gain", "told"), [(1, False), (100, True)])
+def test_a_stain_in_other_units_is_told_so(movie, tmp_path, no_pictures, gain, told) -> None:
+    page = write_report(tmp_path, gain * movie["predicted"].astype(float), movie["reference"]).page
+    assert ("in different units" in page.read_text(encoding="utf-8")) == told
+
+
 def test_one_frame_of_odd_content_still_makes_a_report(tmp_path) -> None:
     flat = np.full((32, 40), 7, np.uint8)
     rng = np.random.default_rng(0)

@@ -34,6 +34,8 @@ from .spectrum import fourier_ring_correlation
 HEADLINE = ["pearson", "bandpass_pearson", "ssim", "psnr", "mask_iou"]
 # frames that enter the pictures and the baselines; all of them enter the table
 SAMPLE = 48
+# The best constant has an NRMSE of 1; a poor stain in the right units stays near it
+_OTHER_UNITS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +277,13 @@ def _own_warnings(table: pd.DataFrame, summary: pd.DataFrame) -> list[str]:
         texts.append(
             f"{constant} of {len(table)} frames are constant in the virtual or the true image: "
             "their correlations do not exist and are left out of the means."
+        )
+    error = float(table["nrmse"].median())
+    if error > _OTHER_UNITS:
+        texts.append(
+            f"The typical error is {error:.3g} times the spread of the true image: the two are "
+            "probably in different units, or another gain. SSIM, PSNR, KL and NRMSE compare grey "
+            "values and say little then; correlations and overlaps do not depend on them."
         )
     groups = int(summary["groups"].max())
     if "group" not in table and len(table) > 1:
