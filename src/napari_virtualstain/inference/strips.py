@@ -12,7 +12,6 @@ float32.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
@@ -52,11 +51,7 @@ class StripedUNet(nn.Module):
 
     def __init__(self, network: UNet) -> None:
         super().__init__()
-        self.network = copy.deepcopy(network)
-        for module in self.network.modules():
-            if isinstance(module, nn.Conv2d):
-                # strips are padded here, and only at the true borders
-                module.padding, module.padding_mode = (0, 0), "zeros"
+        self.network = network
 
     @property
     def replicate(self) -> int:
@@ -151,7 +146,9 @@ def _run_strip(
         room = _empty(shape, dtype)
         fill(room[:, :, above : above + rows, reach : reach + width], first, last)
         _reflect(room, above, below, reach)
-        fill = partial(_write, convolution(room), first + reach - above, layers)
+        # the convolution's own padding would be at the borders of strips too
+        values = functional.conv2d(room, convolution.weight, convolution.bias)
+        fill = partial(_write, values, first + reach - above, layers)
         margin -= reach
     fill(kept[:, :, top:bottom], top, bottom)
 

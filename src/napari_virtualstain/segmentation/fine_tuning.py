@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from .. import __version__
+from ..axes import USUAL_PIXEL_SIZE_UM
 from ..errors import InputError
 from ..io import check_output
 from ..metrics import object_scores
@@ -245,7 +246,7 @@ def new_card(name: str) -> ModelCard:
             "architecture": Architecture(name="unet", arguments=arguments),
             "outputs": ["foreground", "contact", *(f"same at {dy},{dx}" for dy, dx in steps)],
             "normalisation": NORMALISATION,
-            "pixel_size_um": 0.08,
+            "pixel_size_um": USUAL_PIXEL_SIZE_UM,
             "segmentation": SEGMENTATION_DEFAULTS,
         }
     )

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from ..axes import check_positive
+from ..axes import USUAL_PIXEL_SIZE_UM, check_positive
 from ..errors import InputError
 from .skeleton_split import split_along_skeleton
 
@@ -20,7 +20,6 @@ Mask = NDArray[np.bool_]
 Split: TypeAlias = Literal["skeleton", "log", "none"]
 SPLITS: tuple[Split, ...] = ("skeleton", "log", "none")
 
-NOMINAL_PIXEL_SIZE_UM = 0.08
 _BLOB_SIGMA_UM = 0.2
 _EIGHT = np.ones((3, 3), bool)
 
@@ -43,7 +42,7 @@ def split_instances(
     threshold : float
         Foreground is where the probability is above it. Without meaning for a mask.
     pixel_size_um : float, optional
-        Micrometres; :data:`NOMINAL_PIXEL_SIZE_UM` when it is not known.
+        Micrometres; :data:`~napari_virtualstain.axes.USUAL_PIXEL_SIZE_UM` when it is not known.
     min_area_um2 : float
         No object is smaller, square micrometres. A small piece of a larger object
         joins its neighbour, a small object of its own is dropped.
@@ -97,7 +96,7 @@ def area_in_pixels(min_area_um2: float, pixel_size_um: float | None) -> float:
     """Return an area in pixels, for the nominal pixel size where it is not known."""
     if not isinstance(min_area_um2, Real) or not 0 <= min_area_um2 < np.inf:
         raise InputError(f"min_area_um2={min_area_um2!r}: expected 0 or more square micrometres.")
-    size = check_positive(pixel_size_um, "pixel size", "µm") or NOMINAL_PIXEL_SIZE_UM
+    size = check_positive(pixel_size_um, "pixel size", "µm") or USUAL_PIXEL_SIZE_UM
     return min_area_um2 / size**2
 
 
@@ -137,7 +136,7 @@ def split_plane(
     if split == "none":
         return in_reading_order(drop_small(components(mask), min_area_px))
     if split == "log":
-        sigma_px = _BLOB_SIGMA_UM / (pixel_size_um or NOMINAL_PIXEL_SIZE_UM)
+        sigma_px = _BLOB_SIGMA_UM / (pixel_size_um or USUAL_PIXEL_SIZE_UM)
         return split_components(mask, lambda part: _split_at_blobs(part, sigma_px), min_area_px)
     return split_components(
         mask, lambda part: split_along_skeleton(part, min_area_px=min_area_px), min_area_px

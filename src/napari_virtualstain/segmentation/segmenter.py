@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..axes import check_positive
+from ..axes import USUAL_PIXEL_SIZE_UM, check_positive
 from ..data import FittedNormalisation
 from ..errors import InputError, ModelError
 from ..models import default_model, load_model
 from .affinities import MERGE_ABOVE
-from .instances import NOMINAL_PIXEL_SIZE_UM
 from .maps import SegmentationMaps
 from .overlap import best_cut, expected_overlap, recentred, sigmoid
 from .turning import averaged_over_turns
@@ -142,14 +141,12 @@ class Segmenter:
         self, normal: NDArray[np.float32], *, on_tile: Callable[[int, int], None] | None = None
     ) -> SegmentationMaps:
         """Return the maps of a plane that is normalised and compressed already."""
-        tried = [
-            self._raw_maps(normal, shape, on_tile=on_tile)
-            for _, shape in self._inner_sizes(normal.shape)
-        ]
+        scales = self._inner_sizes(normal.shape)
+        tried = [self._raw_maps(normal, shape, on_tile=on_tile) for _, shape in scales]
         surest = 0
         if len(tried) > 1:
             surest = int(np.argmax([expected_overlap(sigmoid(raw[0])) for raw in tried]))
-        size_um, shape = self._inner_sizes(normal.shape)[surest]
+        size_um, shape = scales[surest]
         return self._compact(tried[surest], normal.shape, shape, size_um)
 
     def _raw_maps(
@@ -213,12 +210,12 @@ class Segmenter:
         height, width = shape
         size = self.pixel_size_um
         limits = self.settings.get("pixel_size_range_um")
-        own = size or NOMINAL_PIXEL_SIZE_UM
+        own = size or USUAL_PIXEL_SIZE_UM
         wanted = [float(np.clip(own, *limits)) if limits and size is not None else own]
         if self.width_um is not None:
             wanted = [wanted[0] * max(1.0, self.width_um / wanted[0] / _WIDTH_PX)]
-        elif limits and wanted[0] < _FINE * NOMINAL_PIXEL_SIZE_UM:
-            wanted.append(NOMINAL_PIXEL_SIZE_UM)
+        elif limits and wanted[0] < _FINE * USUAL_PIXEL_SIZE_UM:
+            wanted.append(USUAL_PIXEL_SIZE_UM)
         return [
             (None if size is None else inner, resampled_shape((height, width), own, inner))
             for inner in wanted

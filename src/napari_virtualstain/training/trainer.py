@@ -98,8 +98,9 @@ class Trainer:
             total, terms, error = self._differentiate(batch)
         losses = self._averaged_losses({"loss": total, **terms, "error": error})
         error_now = losses.pop("error")
-        if self._guard.allows(self.step + 1, losses, self._gradient_norm(), error_now):
-            self._update()
+        norm = self._gradient_norm()
+        if self._guard.allows(self.step + 1, losses, float(norm), error_now):
+            self._update(norm)
         self.step += 1
         return losses
 
@@ -182,14 +183,14 @@ class Trainer:
     def _sees_input(self) -> bool:
         return self.config.discriminator_sees_input
 
-    def _gradient_norm(self) -> float:
+    def _gradient_norm(self) -> Tensor:
         gradients = [p.grad for p in self.generator.parameters() if p.grad is not None]
-        return float(nn.utils.get_total_norm(gradients))
+        return nn.utils.get_total_norm(gradients)
 
-    def _update(self) -> None:
+    def _update(self, norm: Tensor) -> None:
         limit = self.config.optimisation.gradient_clip
         if limit:
-            nn.utils.clip_grad_norm_(self.generator.parameters(), limit)
+            nn.utils.clip_grads_with_norm_(self.generator.parameters(), limit, norm)
         self.optimizer.step()
         if self.adversary is not None:
             self.adversary.step()
