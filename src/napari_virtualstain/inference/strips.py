@@ -12,6 +12,7 @@ float32.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
@@ -51,7 +52,12 @@ class StripedUNet(nn.Module):
 
     def __init__(self, network: UNet) -> None:
         super().__init__()
-        self.network = network
+        self.network = copy.deepcopy(network)
+        for module in self.network.modules():
+            if isinstance(module, nn.Conv2d):
+                # strips are padded here, and only at the true borders; the module is still called,
+                # for its hooks are where a cancel is noticed
+                module.padding, module.padding_mode = (0, 0), "zeros"
 
     @property
     def replicate(self) -> int:
@@ -146,9 +152,7 @@ def _run_strip(
         room = _empty(shape, dtype)
         fill(room[:, :, above : above + rows, reach : reach + width], first, last)
         _reflect(room, above, below, reach)
-        # the convolution's own padding would be at the borders of strips too
-        values = functional.conv2d(room, convolution.weight, convolution.bias)
-        fill = partial(_write, values, first + reach - above, layers)
+        fill = partial(_write, convolution(room), first + reach - above, layers)
         margin -= reach
     fill(kept[:, :, top:bottom], top, bottom)
 
