@@ -20,8 +20,8 @@ from h9c2 import h9c2_pairs
 from torch import Tensor, nn
 
 from napari_virtualstain.data import CorrelativePairs
-from napari_virtualstain.inference import calibrate
 from napari_virtualstain.models import Model, build_network, load_model, save_model
+from napari_virtualstain.staining import calibrate
 
 
 def with_second_output(model: Model) -> tuple[nn.Module, dict[str, Any]]:

@@ -26,9 +26,9 @@ def first_frame(model: str, size: int, precision: str) -> None:
     import torch
 
     imported = time.perf_counter()
-    from napari_virtualstain.inference import Stainer, StainingSettings
-    from napari_virtualstain.inference.planes import PlaneSource
+    from napari_virtualstain.engine.planes import PlaneSource
     from napari_virtualstain.models import load_model
+    from napari_virtualstain.staining import Stainer, StainingSettings
 
     settings = StainingSettings(device="cpu", precision=precision)
     stainer = Stainer(load_model(model), settings, pixel_size_um=0.08)

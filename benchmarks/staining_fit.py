@@ -19,8 +19,8 @@ from scipy import ndimage
 from skimage.io import imread
 
 from napari_virtualstain.data import image_statistics, summarise_statistics
-from napari_virtualstain.inference.fit import assess_frame, combine
 from napari_virtualstain.models import ModelCard, load_model
+from napari_virtualstain.staining.model_fit import assess_frame, combine
 
 
 def zoomed(image: np.ndarray, factor: float) -> np.ndarray:

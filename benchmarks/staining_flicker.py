@@ -16,8 +16,8 @@ import argparse
 import numpy as np
 
 import napari_virtualstain as vs
-from napari_virtualstain.inference import flicker, reduce_flicker
 from napari_virtualstain.metrics import bandpass_pearson, pearson
+from napari_virtualstain.staining import flicker, reduce_flicker
 
 _RADIUS = 2
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from staining_speed import best_time, monai_inferer, network_named, operations
 
-from napari_virtualstain.inference import TiledNetwork
+from napari_virtualstain.engine import TiledNetwork
 
 Run = Callable[[], object]
 

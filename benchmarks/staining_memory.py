@@ -25,10 +25,10 @@ import dask.array as da
 import numpy as np
 import torch
 
-from napari_virtualstain.inference import stain_to_file
 from napari_virtualstain.io import Stack
 from napari_virtualstain.models import Model, ModelCard, build_network, load_model
 from napari_virtualstain.progress import Progress
+from napari_virtualstain.staining import stain_to_file
 
 _SQUARE = 16
 

@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--simulated", type=int, default=4, help="frames")
     parser.add_argument("--size", type=int, default=256, help="of simulated frames")
     given = parser.parse_args()
-    from napari_virtualstain.inference import TiledNetwork
+    from napari_virtualstain.engine import TiledNetwork
 
     engine = TiledNetwork(vs.load_model(given.model).network, device="cpu", precision="auto")
     print(f"'auto' is {engine.precision} on this processor; cell {given.cell}")

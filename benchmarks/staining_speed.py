@@ -19,7 +19,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from napari_virtualstain.inference import TiledNetwork
+from napari_virtualstain.engine import TiledNetwork
 from napari_virtualstain.models import architecture_names, build_network, load_model
 
 WAYS = ("plain", "monai", "float32", "auto")

@@ -16,7 +16,7 @@ from h9c2 import stop_if_seen
 from skimage.io import imread
 
 import napari_virtualstain as vs
-from napari_virtualstain.inference import Calibration, calibrate
+from napari_virtualstain.staining import Calibration, calibrate
 
 
 def plot(found: Calibration, path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["small_generators"]
 REPOSITORY = Path(__file__).resolve().parents[1]
 HAS_DISPLAY = (
     not sys.platform.startswith("linux")

@@ -1,4 +1,4 @@
-"""The import rules of the design: vocabulary <- parts <- work <- pipeline <- cli | plugin."""
+"""Import rules: vocabulary <- parts <- engine <- work <- pipeline <- cli | plugin."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ import napari_virtualstain
 
 PACKAGE = Path(napari_virtualstain.__file__).parent
 LAYER = {
-    **dict.fromkeys(["errors", "progress", "axes", "hooks"], 0),
+    **dict.fromkeys(["errors", "progress", "axes", "normalisation", "settings", "hooks"], 0),
     **dict.fromkeys(["io", "optics", "simulation", "data", "models", "losses"], 1),
-    **dict.fromkeys(["training", "inference", "segmentation", "tracking", "metrics"], 2),
-    "pipeline": 3,
-    "cli": 4,
-    "plugin": 4,
+    "engine": 2,
+    **dict.fromkeys(["staining", "segmentation", "training", "tracking", "metrics"], 3),
+    "pipeline": 4,
+    "cli": 5,
+    "plugin": 5,
 }
-TORCH_ROOMS = {"models", "losses", "training", "inference"}
+TORCH_ROOMS = {"models", "losses", "engine", "training", "staining"}
 TORCH_FILES = {"data/dataset.py", "segmentation/learning.py"}
 GUI = {"napari", "qtpy", "PyQt6", "PySide6", "magicgui", "superqt", "psygnal"}
 

@@ -25,7 +25,7 @@ _HOME = {
     "Scene": "simulation",
     "load_model": "models",
     "list_models": "models",
-    "stain": "inference",
+    "stain": "staining",
     "segment": "segmentation",
     "track": "tracking",
     "link": "tracking",
@@ -52,12 +52,12 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from .inference import stain
     from .io import Stack, open_stack
     from .metrics import evaluate
     from .models import list_models, load_model
     from .segmentation import segment
     from .simulation import Scene, simulate
+    from .staining import stain
     from .tracking import Tracks, link, track
     from .training import train
 

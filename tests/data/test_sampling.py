@@ -13,8 +13,6 @@ from napari_virtualstain.data import (
     CorrelativePairs,
     CropBatches,
     CropSampler,
-    FittedNormalisation,
-    Normalisation,
     PreparedPair,
     fit_maps,
     foreground_mask,
@@ -24,6 +22,7 @@ from napari_virtualstain.data import (
     window_fractions,
 )
 from napari_virtualstain.errors import InputError
+from napari_virtualstain.normalisation import FittedNormalisation, Normalisation
 
 
 def _sampler(images: list[np.ndarray], size: int, **options) -> CropSampler:

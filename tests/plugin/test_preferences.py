@@ -125,7 +125,7 @@ def test_the_cache_file_goes_with_its_array(tmp_path: Path) -> None:
 def test_the_threads_of_the_preferences_reach_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from napari_virtualstain.inference import use_threads
+    from napari_virtualstain.engine import use_threads
 
     before = torch.get_num_threads()
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)

@@ -12,11 +12,11 @@ from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_virtualstain.inference import stain, steady_in_place
 from napari_virtualstain.plugin.preferences import Preferences
 from napari_virtualstain.plugin.regions import Region
 from napari_virtualstain.plugin.stain import StainWidget
 from napari_virtualstain.plugin.stain_job import PlaneStainer, StainRequest
+from napari_virtualstain.staining import stain, steady_in_place
 
 from .models import save_generator
 

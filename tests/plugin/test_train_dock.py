@@ -8,7 +8,6 @@ import pytest
 from qtpy.QtWidgets import QLabel
 
 from napari_virtualstain.errors import InputError
-from napari_virtualstain.inference import stain
 from napari_virtualstain.models import Inputs, read_card
 from napari_virtualstain.plugin.preferences import preferences
 from napari_virtualstain.plugin.train import TrainWidget
@@ -18,6 +17,7 @@ from napari_virtualstain.plugin.train_settings import (
     recall_settings,
     remember_settings,
 )
+from napari_virtualstain.staining import stain
 from napari_virtualstain.training import FoldStarted, PlaneReading
 
 from .models import save_generator

@@ -117,7 +117,7 @@ def export(
     with running_job() as job:
         check_output(out, overwrite=overwrite)
         find_model(model)
-        from ..inference import export_model
+        from ..engine import export_model
 
         export_model(model, out, overwrite=overwrite)
         job.say(f"{out}: {model} as {kind}")

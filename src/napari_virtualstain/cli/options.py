@@ -177,8 +177,8 @@ def settle_pixel_size(stack: Stack, job: Job, model: str | None) -> Stack:
 
     Without a person at a terminal the engine assumes the model's, with a warning.
     """
-    from ..inference import is_add_on
     from ..models import default_model, read_card
+    from ..staining import is_add_on
 
     if stack.pixel_size_um is not None or not is_terminal() or is_add_on(model):
         return stack
@@ -245,7 +245,7 @@ def check_free(output: Path, *, resume: bool, overwrite: bool) -> None:
 
 def say_fit(job: Job, stack: Stack, model: str | None) -> None:
     """Say whether the movie looks like what the model was trained on, and if not, why."""
-    from ..inference import assess_fit, is_add_on
+    from ..staining import assess_fit, is_add_on
 
     if is_add_on(model):
         job.note(f"{model!r} is an add-on: whether it fits this movie is not known.")

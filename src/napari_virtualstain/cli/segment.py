@@ -89,7 +89,7 @@ def segment(
             frame_interval_s=frame_interval_s,
         )
         doubt = None if uncertainty is None else open_input(uncertainty, job, axes=axes)
-        from ..inference import resolve_device  # costs seconds: only when the input is fine
+        from ..engine import resolve_device  # costs seconds: only when the input is fine
 
         resolve_device(device)
         segment_stack(

@@ -75,8 +75,9 @@ def stain(
             frame_interval_s=frame_interval_s,
         )
         # costs seconds: only when the input is fine
-        from ..inference import FrameFit, resolve_devices, told_frame_by_frame
+        from ..engine import resolve_devices
         from ..pipeline import PipelineSettings, merged_settings, stain_stack
+        from ..staining import FrameFit, told_frame_by_frame
 
         resolve_devices(device)
         stack = settle_pixel_size(stack, job, model)

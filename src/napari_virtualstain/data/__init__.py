@@ -1,4 +1,4 @@
-"""Correlative pairs, normalisation, crops and splits.
+"""Correlative pairs, crops and splits.
 
 Everything here is numpy, but :class:`CropBatches` and :class:`TensorBatch`, which bring
 torch along when they are first asked for.
@@ -13,7 +13,6 @@ from .augmentation import Augmentation
 from .correlative_pairs import CorrelativePairs, Region
 from .grouping import group_of, guess_groups
 from .name_matching import NameMatch, match_names
-from .normalisation import FittedNormalisation, Normalisation, NormalisationKind
 from .stack_pairs import stack_pairs, usual_planes
 
 __all__ = [
@@ -22,12 +21,9 @@ __all__ = [
     "CropBatch",
     "CropBatches",
     "CropSampler",
-    "FittedNormalisation",
     "ImageStatistics",
     "Inspection",
     "NameMatch",
-    "Normalisation",
-    "NormalisationKind",
     "Overlap",
     "PreparedPair",
     "Region",

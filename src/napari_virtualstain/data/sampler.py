@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..normalisation import FittedNormalisation, Normalisation
 from ..progress import CancelToken, watched
 from .correlative_pairs import CorrelativePairs
 from .foreground import (
@@ -19,7 +20,6 @@ from .foreground import (
     sharpness,
     window_fractions,
 )
-from .normalisation import FittedNormalisation, Normalisation
 
 FloatImage = NDArray[np.float32]
 

@@ -15,8 +15,8 @@ import pandas as pd
 
 from ..axes import check_positive
 from ..errors import InputError
-from ..inference import flicker as flicker_of_pixels
 from ..progress import CancelToken, ProgressCallback, Reporter
+from ..staining import flicker as flicker_of_pixels
 from .distributions import Range, js_divergence, kl_divergence, reference_range
 from .foreground import flicker_of_means, foreground_scores, mask_iou
 from .pairing import Image, as_pair, is_constant

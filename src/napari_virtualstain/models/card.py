@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ..data import Normalisation
+from ..normalisation import Normalisation
 
 ModelKind: TypeAlias = Literal["generator", "segmenter"]
 SCHEMA_VERSION = 1

@@ -84,7 +84,7 @@ def process_movie(
     reference : Stack, optional
         True fluorescence of the same frames.
     device, tile : optional
-        See :func:`napari_virtualstain.inference.stain`; they do not change the result.
+        See :func:`napari_virtualstain.engine.stain`; they do not change the result.
     overwrite : bool
         Whether results of another input or other settings may be replaced.
     progress, cancel : optional
@@ -130,7 +130,7 @@ class _Run:
 
     def prepare(self, device: str | None) -> None:
         """Check input, device and folder before anything is written."""
-        from ..inference import resolve_devices
+        from ..engine import resolve_devices
 
         if self.stack.axes not in ("yx", "tyx"):
             raise AxesError(
@@ -146,7 +146,7 @@ class _Run:
 
     def stain(self, device: str | None, tile: int | None) -> None:
         """Write the virtual fluorescence."""
-        from ..inference import FrameFit, told_frame_by_frame
+        from ..staining import FrameFit, told_frame_by_frame
 
         chosen = self.settings.stain
         used = _model_facts(chosen.model, "generator")
@@ -245,8 +245,8 @@ class _Run:
     @property
     def _is_uncertain(self) -> bool:
         """Whether the expected error is written: as asked, or where the model predicts it."""
-        from ..inference import is_add_on
         from ..models import default_model, read_card
+        from ..staining import is_add_on
 
         chosen = self.settings.stain
         if chosen.uncertainty is not None:
@@ -295,8 +295,8 @@ class _Run:
 
 def _model_facts(model: str | None, kind: Any) -> dict[str, Any]:
     """Return name and checksum of the model that a step uses."""
-    from ..inference import is_add_on
     from ..models import default_model, read_card
+    from ..staining import is_add_on
 
     if kind == "generator" and is_add_on(model):
         return {"model": model, "weights_sha256": None}

@@ -15,8 +15,8 @@ from .settings import SegmentSettings, StainSettings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..inference import OnFit
     from ..progress import CancelToken, ProgressCallback
+    from ..staining import OnFit
     from ..tracking import TrackingConfig, Tracks
 
 
@@ -43,9 +43,9 @@ def stain_stack(
     Raises
     ------
     VirtualStainError
-        As :func:`napari_virtualstain.inference.stain_to_file`.
+        As :func:`napari_virtualstain.engine.stain_to_file`.
     """
-    from ..inference import stain_to_file
+    from ..staining import stain_to_file
 
     stain_to_file(
         stack,
@@ -174,7 +174,7 @@ def movie_trust(labels: Stack, intensity: Stack, uncertainty: Stack) -> pd.DataF
     import numpy as np
     import pandas as pd
 
-    from ..inference import label_trust
+    from ..staining import label_trust
 
     movies = [as_movie(stack) for stack in (labels, intensity, uncertainty)]
     rows = [

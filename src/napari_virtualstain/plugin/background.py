@@ -62,7 +62,7 @@ def import_torch() -> None:
         return
     with collecting_later(), _changing_over_quickly():
         _load_libraries()
-        from ..inference import Stainer  # noqa: F401
+        from ..staining import Stainer  # noqa: F401
 
 
 def _load_libraries() -> None:

@@ -161,7 +161,7 @@ def measured(
 
     table = measure(labels, fluorescence, pixel_size_um=pixel_size_um)
     if fluorescence is not None and uncertainty is not None:
-        from ..inference import label_trust
+        from ..staining import label_trust
 
         table["trust"] = table["label"].map(label_trust(labels, fluorescence, uncertainty))
     return table

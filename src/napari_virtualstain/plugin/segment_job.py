@@ -81,7 +81,7 @@ class MapSegmenter:
 
     def __init__(self, request: SegmentRequest, cancel: CancelToken) -> None:
         import_torch()
-        from ..inference import use_threads
+        from ..engine import use_threads
         from ..models import load_model
         from ..segmentation import Segmenter
 

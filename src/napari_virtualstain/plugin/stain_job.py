@@ -104,8 +104,9 @@ class PlaneStainer:
 
     def __init__(self, request: StainRequest, cancel: CancelToken | None = None) -> None:
         import_torch()
-        from ..inference import Stainer, StainingSettings, use_threads
+        from ..engine import use_threads
         from ..models import load_model
+        from ..staining import Stainer, StainingSettings
 
         use_threads(request.preferences.threads)
         self._cancel = cancel or CancelToken()
@@ -142,7 +143,7 @@ class PlaneStainer:
 
     def check_fit(self) -> FitChecked:
         """Return whether the model was made for movies like this."""
-        from ..inference import assess_fit
+        from ..staining import assess_fit
 
         request = self._request
         report = assess_fit(
@@ -162,7 +163,7 @@ class AddOnPlaneStainer:
     at_once = 1
 
     def __init__(self, request: StainRequest, cancel: CancelToken | None = None) -> None:
-        from ..inference import AddOnStainer
+        from ..staining import AddOnStainer
 
         self._stainer = AddOnStainer(
             add_on_name(request.model) or request.model, request.pixel_size_um
@@ -173,7 +174,7 @@ class AddOnPlaneStainer:
 
     def stain(self, indices: list[tuple[int, ...]]) -> list[Stained]:
         """Return the fluorescence of planes of the movie, cut to the region."""
-        from ..data import FittedNormalisation
+        from ..normalisation import FittedNormalisation
 
         planes = [self.movie.plane(index)[None] for index in indices]
         stained = self._stainer.stain_batch(planes, FittedNormalisation(), region=self._region)
@@ -237,7 +238,7 @@ def _steadied(
     result: np.ndarray, request: StainRequest, context: JobContext
 ) -> Iterator[PlanesDone]:
     """Filter flicker out of the finished result, plane by plane."""
-    from ..inference import steady_in_place
+    from ..staining import steady_in_place
 
     leading = result.shape[:-2]
     reporter = Reporter(

@@ -198,7 +198,7 @@ def why_shared(
 def train_job(request: TrainRequest, context: JobContext) -> Generator[Any, None, Any]:
     """Yield the training's events; return its result."""
     import_torch()
-    from ..inference import use_threads
+    from ..engine import use_threads
     from ..training import StepFinished, TrainingFinished
 
     use_threads(request.preferences.threads)

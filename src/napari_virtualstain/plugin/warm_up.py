@@ -51,7 +51,8 @@ def warm_up(threads: int, context: JobContext) -> None:
     """Import torch and stain a blank patch, with which the arithmetic is chosen too."""
     import_torch()
     context.cancel.raise_if_cancelled()
-    from ..inference import stain, use_threads
+    from ..engine import use_threads
+    from ..staining import stain
 
     use_threads(threads)
     patch = np.random.default_rng(0).normal(100, 10, (64, 64)).astype(np.float32)

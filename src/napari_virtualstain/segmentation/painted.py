@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from ..data import Normalisation
 from ..errors import InputError
+from ..normalisation import Normalisation
 from .segmenter import filled
 
 PAINTED_BACKGROUND = 1

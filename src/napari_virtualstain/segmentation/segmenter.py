@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..axes import USUAL_PIXEL_SIZE_UM, check_positive
-from ..data import FittedNormalisation
 from ..errors import InputError, ModelError
 from ..models import default_model, load_model
+from ..normalisation import FittedNormalisation
 from .affinities import MERGE_ABOVE
 from .maps import SegmentationMaps
 from .overlap import best_cut, expected_overlap, recentred, sigmoid
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from ..inference import Precision, TiledNetwork
+    from ..engine import Precision, TiledNetwork
     from ..models import Model
 
 FOREGROUND, CONTACT = "foreground", "contact"
@@ -58,11 +58,11 @@ class Segmenter:
         Average the network over the eight turns and flips of each plane, eight times the
         work: a little better, and the same whichever way the image lies.
     device : str or None
-        See :func:`napari_virtualstain.inference.resolve_device`.
+        See :func:`napari_virtualstain.engine.resolve_device`.
     tile : int or None
         Tile size in pixels; does not change the result.
     precision : {"auto", "float32", "bfloat16", "float16"}
-        Arithmetic of the network; see :class:`napari_virtualstain.inference.TiledNetwork`.
+        Arithmetic of the network; see :class:`napari_virtualstain.engine.TiledNetwork`.
         ``auto`` is the fastest that agrees with float32.
     """
 
@@ -97,7 +97,7 @@ class Segmenter:
     @cached_property
     def network(self) -> TiledNetwork:
         """The network on its device."""
-        from ..inference import TiledNetwork
+        from ..engine import TiledNetwork
 
         return TiledNetwork(
             self.model.network, device=self._device, tile=self._tile, precision=self._precision
@@ -157,7 +157,7 @@ class Segmenter:
         on_tile: Callable[[int, int], None] | None,
     ) -> NDArray[np.float32]:
         """Return the network's logits, (1 + 1 + K, *shape), of a plane brought to `shape`."""
-        from ..inference import resample
+        from ..engine import resample
 
         plane = resample(normal, shape)
         with self._lock:
@@ -175,7 +175,7 @@ class Segmenter:
         shape: tuple[int, int],
         size_um: float | None,
     ) -> SegmentationMaps:
-        from ..inference import resample
+        from ..engine import resample
 
         inner = sigmoid(raw[0])
         cut = best_cut(inner, float(self.settings.get("lowest_cut", 0.5)))
@@ -205,7 +205,7 @@ class Segmenter:
 
     def _inner_sizes(self, shape: tuple[int, ...]) -> list[tuple[float | None, tuple[int, int]]]:
         """Return the pixel sizes and shapes at which the network sees a plane."""
-        from ..inference import resampled_shape
+        from ..engine import resampled_shape
 
         height, width = shape
         size = self.pixel_size_um

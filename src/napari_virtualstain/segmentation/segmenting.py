@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..axes import check_positive, normalise_axes
-from ..data import FittedNormalisation
+from ..engine import as_image, is_lazy
 from ..errors import AxesError
-from ..inference import as_image, is_lazy
 from ..io import Stack
+from ..normalisation import FittedNormalisation
 from ..progress import CancelToken, ProgressCallback, Reporter
 from .instances import Labels, Split, area_in_pixels, check_split, check_threshold
 from .segmenter import Segmenter, sample_indices

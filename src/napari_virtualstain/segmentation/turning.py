@@ -41,7 +41,7 @@ def averaged_over_turns(
     >>> bool((averaged_over_turns(lambda laid: 2 * laid, plane, ())[0] == 2 * plane).all())
     True
     """
-    from ..inference import turned, turned_back, ways
+    from ..engine import turned, turned_back, ways
 
     total: Maps = np.zeros((), np.float32)
     count: NDArray[np.float64] = np.zeros(())
@@ -65,7 +65,7 @@ def averaged_over_turns(
 
 
 def _turned_step(step: Step, turns: int, flipped: bool) -> Step:
-    """Return where `step` points after :func:`napari_virtualstain.inference.turned`."""
+    """Return where `step` points after :func:`napari_virtualstain.engine.turned`."""
     dy, dx = step
     for _ in range(turns):
         dy, dx = -dx, dy

@@ -7,10 +7,11 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..data import Augmentation, Normalisation
+from ..data import Augmentation
 from ..errors import InputError
 from ..losses import LossConfig
 from ..models import Architecture, Inputs, unet_arguments
+from ..normalisation import Normalisation
 
 Monitor: TypeAlias = Literal["correlations", "bandpass_pearson", "pearson", "loss"]
 

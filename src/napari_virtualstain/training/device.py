@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..inference import resolve_device
+from ..engine import resolve_device
 from .config import TrainingConfig
 
 

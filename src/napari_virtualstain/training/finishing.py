@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..data import CorrelativePairs, PreparedPair
-from ..inference import TiledNetwork
+from ..engine import TiledNetwork
 from ..losses import LossConfig
 from ..metrics import compare, evaluate, summarise, write_report
 from ..models import Architecture, CardNormalisation, ModelCard

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from ..axes import USUAL_PIXEL_SIZE_UM
-from ..data import Normalisation
 from ..errors import InputError, ModelError
 from ..models import Discriminator, Model, UNet, build_network, load_model
+from ..normalisation import Normalisation
 from .config import TrainingConfig
 from .preparation import PreparedTraining
 from .validation import spread_out

@@ -13,7 +13,6 @@ from ..axes import USUAL_PIXEL_SIZE_UM
 from ..data import (
     CorrelativePairs,
     CropSampler,
-    FittedNormalisation,
     PreparedPair,
     Split,
     correct_shifts,
@@ -29,6 +28,7 @@ from ..data import (
     summarise_statistics,
 )
 from ..errors import InputError
+from ..normalisation import FittedNormalisation
 from ..optics import WeightMapCache, gibson_lanni_psf
 from ..progress import CancelToken
 from .augment import MARGIN

@@ -17,10 +17,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..data import Augmentation, Normalisation
+from ..data import Augmentation
 from ..errors import InputError
 from ..losses import LossConfig
 from ..models import Architecture
+from ..normalisation import Normalisation
 from .config import Optimisation, TrainingConfig
 
 PixelLoss = Literal["PSF", "L1", "TN", "Minimax"]

@@ -1,0 +1,134 @@
+"""A generator that another package added, in the place of a model of ours."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..axes import check_positive
+from ..engine import OnTile, PlaneSource, Region
+from ..errors import InputError, ModelError
+from ..hooks import Generator, add_on_name, generators
+from ..models import Inputs, list_models
+from ..normalisation import FittedNormalisation
+from .stainer import StainedPlane
+
+
+class AddOnStainer:
+    """Stains planes with an add-on, which sees whole frames and knows no tiles.
+
+    Parameters
+    ----------
+    name : str
+        As its package calls it.
+    pixel_size_um : float or None
+        Handed to the add-on.
+
+    Examples
+    --------
+    >>> AddOnStainer("some add-on", 0.1).note
+    'add-on some add-on pixel 0.1'
+    """
+
+    averages = False
+    card = None
+    inputs = Inputs()
+    threads = 0
+
+    def __init__(self, name: str, pixel_size_um: float | None = None) -> None:
+        self.name = name
+        self.pixel_size_um = check_positive(pixel_size_um, "pixel size", "µm")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"name": self.name, "pixel_size_um": self.pixel_size_um}
+
+    @property
+    def note(self) -> str:
+        """What must be the same for a resumed run to give the same movie."""
+        return f"add-on {self.name} pixel {self.pixel_size_um}"
+
+    def with_uncertainty(self) -> AddOnStainer:
+        """Refuse: an add-on returns the fluorescence only.
+
+        Raises
+        ------
+        InputError
+            Always.
+        """
+        raise InputError(
+            f"{self.name!r} is an add-on, which predicts no uncertainty. Leave the uncertainty "
+            "out, or choose a model."
+        )
+
+    def fit(self, source: PlaneSource) -> FittedNormalisation:
+        """Return no normalisation: an add-on gets what the camera counted."""
+        return FittedNormalisation()
+
+    def frames_at_once(self, shape: tuple[int, int], region: Region | None = None) -> int:
+        """Return 1."""
+        return 1
+
+    def stain(
+        self,
+        planes: NDArray[Any],
+        fitted: FittedNormalisation,
+        *,
+        region: Region | None = None,
+        on_tile: OnTile | None = None,
+    ) -> StainedPlane:
+        """Return the result for one plane, (1, Y, X), or for a region of it.
+
+        Raises
+        ------
+        ModelError
+            The add-on failed, or returned something else than an image of the frame's size.
+        """
+        frame = planes[0].astype(np.float32)
+        try:
+            result = np.asarray(
+                self._generator(frame, pixel_size_um=self.pixel_size_um), dtype=np.float32
+            )
+        except Exception as error:  # a stranger's code may raise anything
+            raise ModelError(
+                f"The add-on {self.name!r} failed ({error!r}). Tell its authors, or choose "
+                "another model."
+            ) from error
+        if result.shape != frame.shape:
+            raise ModelError(
+                f"The add-on {self.name!r} returned an image of shape {result.shape} for a frame "
+                f"of {frame.shape}: expected the same. Tell its authors, or choose another model."
+            )
+        return StainedPlane(result if region is None else result[region])
+
+    def stain_batch(
+        self,
+        batch: list[NDArray[Any]],
+        fitted: FittedNormalisation,
+        *,
+        region: Region | None = None,
+        on_tile: OnTile | None = None,
+    ) -> list[StainedPlane]:
+        """Return the results for some planes, see :meth:`stain`."""
+        return [self.stain(planes, fitted, region=region) for planes in batch]
+
+    @cached_property
+    def _generator(self) -> Generator:
+        return generators()[self.name]()
+
+
+def is_add_on(model: Any) -> bool:
+    """Whether a name means a generator of another package; names of models come first.
+
+    Examples
+    --------
+    >>> is_add_on("mito-h9c2")
+    False
+    """
+    if (name := add_on_name(model)) is not None:
+        return name in generators()
+    if not isinstance(model, str):
+        return False
+    return model not in {entry.name for entry in list_models()} and model in generators()

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_virtualstain.engine.cleaning import fill_non_finite
+from napari_virtualstain.engine.resampling import resample, resampled_shape
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 999), share=st.floats(0, 1))
+def test_filled_pixels_lie_within_their_finite_surroundings(seed: int, share: float) -> None:
+    rng = np.random.default_rng(seed)
+    plane = rng.normal(1000, 5, (24, 30))
+    missing = rng.random(plane.shape) < share
+    plane[missing] = rng.choice([np.nan, np.inf, -np.inf], missing.sum())
+    filled, count = fill_non_finite(plane, fallback=1000.0)
+    assert count == missing.sum()
+    assert np.isfinite(filled).all()
+    np.testing.assert_allclose(filled[~missing], plane[~missing])
+    if not missing.all():
+        assert filled.min() >= plane[~missing].min() - 1e-6
+        assert filled.max() <= plane[~missing].max() + 1e-6
+
+
+def test_a_finite_plane_is_not_copied() -> None:
+    plane = np.ones((4, 4))
+    assert fill_non_finite(plane)[0] is plane
+
+
+def test_resampling_there_and_back_keeps_smooth_images_in_place() -> None:
+    y, x = np.mgrid[:60, :80].astype(np.float32)
+    image = np.sin(y / 9) + np.cos(x / 7)
+    for size in (0.05, 0.08, 0.13):
+        shape = resampled_shape(image.shape, size, 0.08)
+        back = resample(resample(image, shape), image.shape)
+        assert np.abs(back - image)[4:-4, 4:-4].max() < 0.02
+
+
+def test_nearly_equal_pixel_sizes_are_left_alone() -> None:
+    assert resampled_shape((60, 80), 0.081, 0.08) == (60, 80)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+
+from napari_virtualstain.engine import export_model
+from napari_virtualstain.errors import InputError, OutputExistsError
+
+
+@pytest.fixture(scope="module")
+def model(make_model):
+    return make_model(outputs=["mean", "log_scale"])
+
+
+def test_onnx_equals_torch_on_any_size(model, tmp_path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    onnx = pytest.importorskip("onnx")
+    path = export_model(model, tmp_path / "model.onnx")
+    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for shape in ((1, 1, 64, 64), (2, 1, 40, 136)):
+        image = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+        with torch.inference_mode():
+            expected = model.network(torch.from_numpy(image)).numpy()
+        (found,) = session.run(None, {"image": image})
+        np.testing.assert_allclose(found, expected, atol=1e-3 * np.ptp(expected))
+    card = {p.key: p.value for p in onnx.load(path).metadata_props}["card"]
+    assert json.loads(card)["name"] == model.name
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of bioimageio.core and xarray about themselves
+def test_bioimageio_package_passes_its_own_test(model, tmp_path) -> None:
+    core = pytest.importorskip("bioimageio.core")
+    path = export_model(model, tmp_path / "model.zip")
+    summary = core.test_description(path, expected_type="model")
+    assert summary.status == "passed", summary.display()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of bioimageio.core and xarray about themselves
+def test_a_segmenter_of_many_maps_is_packed_with_their_names(make_model, tmp_path) -> None:
+    pytest.importorskip("bioimageio.core")
+    maps = ["foreground", *(f"same as the pixel at {i},{-i}" for i in range(1, 10))]
+    model = make_model(kind="segmenter", outputs=maps, segmentation={"asinh_gain": 5.0})
+    with zipfile.ZipFile(export_model(model, tmp_path / "model.zip")) as package:
+        told = package.read("README.md").decode()
+    assert ", ".join(maps) in told
+    assert "asinh(5 x)" in told
+
+
+def test_bad_exports_are_refused(model, tmp_path) -> None:
+    with pytest.raises(InputError, match=r"\.onnx or as \.zip"):
+        export_model(model, tmp_path / "model.h5")
+    (tmp_path / "there.onnx").write_bytes(b"precious")
+    with pytest.raises(OutputExistsError):
+        export_model(model, tmp_path / "there.onnx")
+    assert (tmp_path / "there.onnx").read_bytes() == b"precious"

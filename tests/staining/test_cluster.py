@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import os
+import signal
+
+import dask.array as da
+import numpy as np
+import pytest
+
+import napari_virtualstain as vs
+from napari_virtualstain.errors import DeviceError
+from napari_virtualstain.io import Stack
+from napari_virtualstain.staining import cluster_client, stain_to_file
+
+
+def test_no_scheduler_is_a_clear_error_and_leaves_what_was_begun(make_model, tmp_path) -> None:
+    pytest.importorskip("distributed")
+    begun = tmp_path / "out.ome.tif.partial"
+    begun.write_text("a run that was interrupted")
+    with pytest.raises(DeviceError, match="no dask scheduler at"):
+        stain_to_file(
+            np.zeros((2, 16, 16)),
+            tmp_path / "out.ome.tif",
+            make_model(),
+            pixel_size_um=0.08,
+            device="cpu",
+            scheduler="nonsense://x",
+        )
+    assert begun.read_text() == "a run that was interrupted"
+
+
+@pytest.mark.parametrize("address", ["nonsense", "nonsense://x"])
+def test_an_impossible_address_makes_no_client(address, monkeypatch, tmp_path) -> None:
+    distributed = pytest.importorskip("distributed")
+    made = []  # such a client writes a traceback 20 s later, when it is closed
+    monkeypatch.setattr(distributed, "Client", lambda *a, **k: made.append(a))
+    with pytest.raises(DeviceError, match="no dask scheduler at"), cluster_client(address):
+        pass
+    assert not made
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # distributed warns while it restarts the worker
+def test_a_worker_killed_in_mid_run_changes_nothing(make_model, tmp_path) -> None:
+    distributed = pytest.importorskip("distributed")
+    model = make_model()
+    movie = np.random.default_rng(0).normal(100, 10, (24, 64, 64)).astype(np.float32)
+    stack = Stack(da.from_array(movie, chunks=(1, 64, 64)), "tyx", 0.08)
+    killed = []
+
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+
+        def kill_one(progress) -> None:
+            if progress.done == 5 and not killed:
+                worker = sorted(client.scheduler_info()["workers"])[0]
+                killed.append(client.run(os.getpid, workers=[worker])[worker])
+                os.kill(killed[0], signal.SIGKILL)
+
+        out = stain_to_file(
+            stack,
+            tmp_path / "out.ome.tif",
+            model,
+            device="cpu",
+            scheduler=cluster.scheduler_address,
+            progress=kill_one,
+        )
+    assert killed
+    alone = vs.stain(movie, model, pixel_size_um=0.08, device="cpu")
+    np.testing.assert_array_equal(vs.open_stack(out).data.compute(), alone)

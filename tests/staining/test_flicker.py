@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_virtualstain.errors import InputError
+from napari_virtualstain.staining import flicker, reduce_flicker
+
+
+def _spot_that_moves(step: float, noise: float) -> tuple[np.ndarray, np.ndarray]:
+    """A bright spot on still texture, without and with flicker."""
+    rng = np.random.default_rng(0)
+    texture = ndimage.gaussian_filter(rng.normal(size=(64, 64)), 3) * 5
+    y, x = np.mgrid[:64, :64]
+    clean = np.stack(
+        [texture + 8 * np.exp(-((y - 32) ** 2 + (x - 10 - step * t) ** 2) / 8) for t in range(9)]
+    )
+    return clean, clean + rng.normal(0, noise, clean.shape)
+
+
+def test_flicker_is_the_noise_over_the_contrast_whatever_moves() -> None:
+    clean, noisy = _spot_that_moves(4.0, 0.2)
+    assert flicker(noisy) == pytest.approx(0.2 / noisy.std(), rel=0.1)
+    assert flicker(clean) < 0.1 * flicker(noisy)
+
+
+def test_filter_lowers_flicker_and_does_not_smear_what_moves() -> None:
+    clean, noisy = _spot_that_moves(4.0, 0.2)
+    filtered = reduce_flicker(noisy)
+    assert flicker(filtered) < 0.6 * flicker(noisy)
+    for t in range(9):
+        x = int(10 + 4 * t)
+        assert filtered[t, 32, x] == pytest.approx(clean[t, 32, x], rel=0.08)
+        averaged = noisy[max(0, t - 2) : t + 3].mean(0)
+        assert averaged[32, x] < 0.75 * clean[t, 32, x]
+    assert np.abs(filtered - clean).mean() < 0.7 * np.abs(noisy - clean).mean()
+
+
+def test_what_cannot_be_filtered_is_refused() -> None:
+    with pytest.raises(InputError, match="three frames"):
+        flicker(np.zeros((2, 8, 8)))
+    with pytest.raises(InputError, match="must be positive"):
+        reduce_flicker(np.zeros((5, 8, 8)), radius=0)

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_virtualstain.data import image_statistics, summarise_statistics
+from napari_virtualstain.staining import FrameFit, assess_fit, stain_to_file, told_frame_by_frame
+
+
+@pytest.fixture(scope="module")
+def pairs(real_data):
+    """Return {cell: [(bright-field, fluorescence), ...]} of the real pairs, a few of each."""
+    skimage = pytest.importorskip("skimage.io")
+    folder: Path = real_data("h9c2_pairs")
+    found: dict[str, list] = {}
+    for path in sorted((folder / "bright_field").glob("*.png"))[::2]:
+        cell = re.search(r"TL_\d+|v_\d+", path.name).group()
+        both = (skimage.imread(path), skimage.imread(folder / "fluorescence" / path.name))
+        found.setdefault(cell, []).append(both)
+    return found
+
+
+@pytest.fixture(scope="module")
+def judge(pairs, make_model):
+    """Return ``judge(image)`` by a card of all cells but TL_012."""
+    trained = [both[0] for cell, crops in pairs.items() if cell != "TL_012" for both in crops]
+    summary = summarise_statistics(image_statistics(image) for image in trained)
+    model = make_model(statistics=summary)
+    return lambda image, pixel_size_um=0.08: assess_fit(image, model, pixel_size_um)
+
+
+def test_a_cell_that_was_held_out_stays_green(pairs, judge) -> None:
+    crops = [both[0] for both in pairs["TL_012"]]
+    assert judge(np.stack(crops)).level == "green"
+    levels = [judge(crop).level for crop in crops]
+    assert levels.count("green") >= 0.8 * len(levels)
+    assert "red" not in levels
+
+
+def _phase_contrast(image):
+    detail = ndimage.gaussian_filter(image, 1.0) - ndimage.gaussian_filter(image, 12.0)
+    return 100 - 2 * detail + 2 * ndimage.gaussian_filter(abs(detail), 3.0)
+
+
+def _zoomed(image, factor):
+    return ndimage.zoom(image, factor, order=1, mode="grid-mirror", grid_mode=True)[:256, :256]
+
+
+FOREIGN = {
+    "phase contrast": _phase_contrast,
+    "twice the magnification": lambda image: _zoomed(image, 2.0),
+    "half the magnification": lambda image: _zoomed(image, 0.5),
+    "out of focus": lambda image: ndimage.gaussian_filter(image, 2.0),
+    "out of focus under the camera's noise": lambda image: (
+        ndimage.gaussian_filter(image, 2.0) + np.random.default_rng(0).normal(0, 4.1, image.shape)
+    ),
+    "empty field": lambda image: np.random.default_rng(0).normal(60, 4, image.shape),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_foreign_images_are_amber_or_red_with_a_reason(pairs, judge, kind) -> None:
+    for image, _ in pairs["TL_012"][:4]:
+        report = judge(FOREIGN[kind](image.astype(float)))
+        assert report.level != "green"
+        assert report.reasons
+        assert report.level in str(report)
+
+
+def test_fluorescence_given_as_bright_field_is_told(pairs, judge) -> None:
+    for _, fluorescence in pairs["TL_012"][:4]:
+        report = judge(fluorescence)
+        assert report.level != "green"
+        assert "fluorescence" in " ".join(report.reasons)
+
+
+def test_pixel_size_alone_can_make_it_doubtful(pairs, judge) -> None:
+    crop = pairs["TL_012"][0][0]
+    assert judge(crop, 0.13).level in ("amber", "red")
+    assert judge(crop, 0.32).level == "red"
+    assert "0.32 µm" in " ".join(judge(crop, 0.32).reasons)
+
+
+def test_one_bad_frame_is_told_apart(pairs, judge) -> None:
+    crops = [both[0].astype(float) for both in pairs["TL_012"][:5]]
+    crops[3] = ndimage.gaussian_filter(crops[3], 3.0)
+    report = judge(np.stack(crops))
+    assert [frame.level != "green" for frame in report.frames].index(True) == 3
+    assert report.level == "green"
+    assert "1 of 5 frames" in report.reasons[0]
+
+
+@pytest.mark.parametrize("device", ["cpu", "cpu,cpu"])
+def test_every_frame_is_judged_while_it_is_stained(make_model, tmp_path, device: str) -> None:
+    rng = np.random.default_rng(0)
+    movie = ndimage.gaussian_filter(rng.normal(0, 9, (12, 96, 96)), (0, 1, 1))
+    movie += rng.normal(100, 0.3, movie.shape)
+    model = make_model(statistics=summarise_statistics(map(image_statistics, movie)))
+    movie[7:9] = ndimage.gaussian_filter(movie[7:9], (0, 2, 2))
+    fits: list[FrameFit] = []
+    out = tmp_path / "out.ome.tif"
+    stain_to_file(movie, out, model, pixel_size_um=0.08, device=device, on_fit=fits.append)
+    assert [fit.frame for fit in fits] == list(range(12))
+    assert [fit.frame for fit in fits if fit.level != "green"] == [7, 8]
+    told = told_frame_by_frame(fits)
+    assert told.startswith("2 of 12 frames are not green. Frames 7 to 8 are red: Fine structure")
+    assert told_frame_by_frame(fits[:5]) == "all 5 frames are green."
+
+
+def test_a_stretch_has_the_reason_of_its_worst_frame() -> None:
+    levels = ["green", "amber", "red", "amber", "green"]
+    fits = [FrameFit(i, level, (f"Frame {i}.",)) for i, level in enumerate(levels)]
+    assert told_frame_by_frame(fits).endswith("Frames 1 to 3 are amber or red: Frame 2.")
+
+
+def test_many_stretches_are_not_all_told() -> None:
+    fits = [FrameFit(i, "amber" if i % 2 else "green", ("Odd.",)) for i in range(20)]
+    told = told_frame_by_frame(fits)
+    assert told.count("is amber: Odd.") == 5
+    assert told.endswith("And 5 more stretches.")
+
+
+def test_constant_and_tiny_frames_and_cards_without_statistics(make_model, judge) -> None:
+    assert judge(np.zeros((100, 100))).level == "red"
+    assert "too small" in str(judge(np.eye(20))) or "smaller" in str(judge(np.eye(20)))
+    report = assess_fit(np.random.default_rng(0).normal(size=(128, 128)), make_model(), 0.08)
+    assert report.level == "amber"
+    assert "card does not say" in str(report)
