@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from napari_virtualstain.errors import InputError
-from napari_virtualstain.tracking import LiveTracker, TrackingConfig, kalman, link, mixture
-from napari_virtualstain.tracking.assignment import assign, candidate_pairs
-from napari_virtualstain.tracking.confidence import link_probabilities
-from napari_virtualstain.tracking.paper import OBSERVATION, TRANSITION, box_noise
+from napari_virtualstain.tracking import LiveTracker, TrackingConfig, link
+from napari_virtualstain.tracking.linking.assignment import assign, candidate_pairs
+from napari_virtualstain.tracking.linking.link_quality import link_probabilities
+from napari_virtualstain.tracking.linking.paper import OBSERVATION, TRANSITION, box_noise
+from napari_virtualstain.tracking.motion_models import kalman, mixture
 
 
 def test_the_papers_filter_is_filterpys() -> None:

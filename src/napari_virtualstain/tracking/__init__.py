@@ -13,10 +13,10 @@ Examples
 """
 
 from .config import TrackingConfig
-from .linking import link
-from .masks import track
-from .motion import analyse_motion, event_rates, mean_squared_displacement
-from .streaming import LiveTracker
+from .link_detections import link
+from .live import LiveTracker
+from .motion_analysis import analyse_motion, event_rates, mean_squared_displacement
+from .track_masks import track
 from .tracks import Tracks
 
 __all__ = [

@@ -1,47 +1,20 @@
-"""The result of tracking: one row an object a frame, and a graph of who came from whom."""
+"""Tracks of a movie: one row an object a frame, and the graph of parents and daughters."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import InputError
-
-COLUMNS: dict[str, Any] = {
-    "track_id": np.int64,
-    "frame": np.int64,
-    "y_um": np.float64,
-    "x_um": np.float64,
-    "y_px": np.float64,
-    "x_px": np.float64,
-    "label": np.int64,
-    "area_um2": np.float64,
-    "interpolated": np.bool_,
-    "quality": np.float64,
-    "parent": np.int64,
-    "reason": "str",
-    "pieces": "str",
-}
-EVENT_COLUMNS: dict[str, Any] = {
-    "kind": "str",
-    "frame": np.int64,
-    "time_s": np.float64,
-    "y_um": np.float64,
-    "x_um": np.float64,
-    "probability": np.float64,
-    "parents": "str",
-    "children": "str",
-}
+from .tables import TrackTables
 
 
 @dataclass(frozen=True, slots=True)
-class Tracks:
+class Tracks(TrackTables):
     """Tracks of a movie.
 
     Attributes
@@ -67,56 +40,6 @@ class Tracks:
     >>> tracks.to_napari()[0].shape
     (2, 4)
     """
-
-    table: pd.DataFrame
-    graph: dict[int, list[int]] = field(default_factory=dict)
-    events: pd.DataFrame = field(default_factory=lambda: empty_events())
-    pixel_size_um: float = 1.0
-    frame_interval_s: float = 1.0
-
-    @classmethod
-    def from_table(
-        cls,
-        table: pd.DataFrame,
-        graph: Mapping[int, list[int]] | None = None,
-        events: pd.DataFrame | None = None,
-        *,
-        pixel_size_um: float = 1.0,
-        frame_interval_s: float = 1.0,
-    ) -> Tracks:
-        """Return tracks of a table that has at least ``track_id frame y_um x_um``.
-
-        Raises
-        ------
-        InputError
-            One of these is missing or holds no such numbers, or a track is in a frame twice.
-        """
-        complete = _complete(table, pixel_size_um)
-        twice = complete.duplicated(["track_id", "frame"])
-        if twice.any():
-            first = complete[twice].iloc[0]
-            raise InputError(
-                f"Track {first.track_id} is in frame {first.frame} twice: expected one row a track "
-                "a frame. Give the second object an identity of its own."
-            )
-        parents = {int(k): [int(p) for p in v] for k, v in (graph or {}).items() if len(v)}
-        complete["parent"] = complete.track_id.map({k: v[0] for k, v in parents.items()}).fillna(0)
-        complete["parent"] = complete.parent.astype(np.int64)
-        return cls(
-            complete,
-            parents,
-            empty_events() if events is None else _typed(events, EVENT_COLUMNS),
-            float(pixel_size_um),
-            float(frame_interval_s),
-        )
-
-    def __len__(self) -> int:
-        return int(self.table.track_id.nunique())
-
-    def __iter__(self) -> Iterator[tuple[int, pd.DataFrame]]:
-        """Iterate over (track_id, rows of this track)."""
-        for name, rows in self.table.groupby("track_id", sort=True):
-            yield int(str(name)), rows
 
     def to_napari(
         self, *, pixels: bool = True
@@ -163,29 +86,29 @@ class Tracks:
 
     def to_csv(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the table to `path` and the events beside it; see :meth:`from_csv`."""
-        from .csv_files import write_csv
+        from .formats.csv import write_csv
 
         return write_csv(self, path, overwrite=overwrite)
 
     @classmethod
-    def from_csv(cls, path: str | Path) -> Tracks:
+    def from_csv(cls, path: str | Path) -> Self:
         """Return the tracks that :meth:`to_csv` wrote, every number exactly as it was."""
-        from .csv_files import read_csv
+        from .formats.csv import read_csv
 
-        return read_csv(path)
+        return cls._of(read_csv(path))
 
     def to_trackmate(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write a TrackMate XML file; :meth:`from_trackmate` gives the same tracks back."""
-        from .trackmate_files import write_trackmate
+        from .formats.trackmate import write_trackmate
 
         return write_trackmate(self, path, overwrite=overwrite)
 
     @classmethod
-    def from_trackmate(cls, path: str | Path) -> Tracks:
+    def from_trackmate(cls, path: str | Path) -> Self:
         """Return the tracks of a TrackMate XML file."""
-        from .trackmate_files import read_trackmate
+        from .formats.trackmate import read_trackmate
 
-        return read_trackmate(path)
+        return cls._of(read_trackmate(path))
 
     def to_ctc(
         self, directory: str | Path, labels: Any | None = None, *, overwrite: bool = False
@@ -201,31 +124,33 @@ class Tracks:
         overwrite : bool
             Whether a folder that is there may be replaced.
         """
-        from .ctc_files import write_ctc
+        from .formats.ctc import write_ctc
 
         return write_ctc(self, directory, labels, overwrite=overwrite)
 
     @classmethod
     def from_ctc(
         cls, directory: str | Path, *, pixel_size_um: float = 1.0, frame_interval_s: float = 1.0
-    ) -> Tracks:
+    ) -> Self:
         """Return the tracks of a folder in the layout of the Cell Tracking Challenge."""
-        from .ctc_files import read_ctc
+        from .formats.ctc import read_ctc
 
-        return read_ctc(directory, pixel_size_um=pixel_size_um, frame_interval_s=frame_interval_s)
+        return cls._of(
+            read_ctc(directory, pixel_size_um=pixel_size_um, frame_interval_s=frame_interval_s)
+        )
 
     def to_geff(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write a GEFF folder; :meth:`from_geff` gives the same tracks back."""
-        from .geff_files import write_geff
+        from .formats.geff import write_geff
 
         return write_geff(self, path, overwrite=overwrite)
 
     @classmethod
-    def from_geff(cls, path: str | Path) -> Tracks:
+    def from_geff(cls, path: str | Path) -> Self:
         """Return the tracks of a GEFF folder that :meth:`to_geff` wrote."""
-        from .geff_files import read_geff
+        from .formats.geff import read_geff
 
-        return read_geff(path)
+        return cls._of(read_geff(path))
 
     @property
     def masks(self) -> pd.DataFrame:
@@ -240,65 +165,10 @@ class Tracks:
 
         ``quality`` is the mean over its links, ``weakest`` the least sure one.
         """
-        from .summarising import summarise
+        from .summary import summarise
 
         return summarise(self.table)
 
-
-def empty_events() -> pd.DataFrame:
-    """Return an events table without rows."""
-    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in EVENT_COLUMNS.items()})
-
-
-def _complete(table: pd.DataFrame, pixel_size_um: float) -> pd.DataFrame:
-    missing = [name for name in ("track_id", "frame", "y_um", "x_um") if name not in table]
-    if missing:
-        raise InputError(
-            f"A table of tracks lacks {', '.join(missing)}; it has "
-            f"{', '.join(map(str, table.columns)) or 'no columns'}. Expected at least "
-            "track_id, frame, y_um, x_um."
-        )
-    full = table.copy()
-    _check_numbers(full)
-    defaults: dict[str, Any] = {
-        "y_px": full.y_um / pixel_size_um,
-        "x_px": full.x_um / pixel_size_um,
-        "label": 0,
-        "area_um2": np.nan,
-        "interpolated": False,
-        "quality": 1.0,
-        "parent": 0,
-        "reason": "",
-        "pieces": "",
-    }
-    for name, value in defaults.items():
-        if name not in full:
-            full[name] = value
-    for name in ("reason", "pieces"):
-        full[name] = full[name].astype(object).where(full[name].notna(), "")
-    others = [name for name in full.columns if name not in COLUMNS]
-    full = _typed(full[[*COLUMNS, *others]], COLUMNS)
-    return full.sort_values(["track_id", "frame"], kind="stable").reset_index(drop=True)
-
-
-def _check_numbers(table: pd.DataFrame) -> None:
-    """Raise a clear error unless places are finite, and tracks and frames whole numbers."""
-    for name in ("track_id", "frame", "y_um", "x_um"):
-        values = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
-        whole = name in ("track_id", "frame")
-        bad = ~np.isfinite(values) | (whole & (values != np.round(values)))
-        if bad.any():
-            raise InputError(
-                f"A table of tracks has {table[name].iloc[int(bad.argmax())]} in column {name}, "
-                f"row {int(bad.argmax())}: expected {'whole' if whole else 'finite'} numbers."
-            )
-
-
-def _typed(table: pd.DataFrame, kinds: dict[str, Any]) -> pd.DataFrame:
-    try:
-        return table.astype({name: kind for name, kind in kinds.items() if name in table})
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"A table of tracks holds a value of the wrong kind ({error}): expected numbers in "
-            f"{', '.join(kinds)}."
-        ) from error
+    @classmethod
+    def _of(cls, read: TrackTables) -> Self:
+        return cls(read.table, read.graph, read.events, read.pixel_size_um, read.frame_interval_s)

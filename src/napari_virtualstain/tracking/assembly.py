@@ -1,0 +1,143 @@
+"""Linked detections become tracks: events, gaps, names, the table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from .config import TrackingConfig
+from .detections import Detections, FloatArray, IntArray
+from .events.candidates import Event, LinkedMovie, cut_at_events, find_events, place_of
+from .events.clumps import untangle_clumps
+from .events.persistence import lasting_events
+from .linking.result import Linking
+from .linking.stitching import stitch
+from .motion_models.smoothing import fill_gaps
+from .tracks import Tracks
+
+_FRAMES_TO_TELL = 5
+
+
+def assemble(
+    linked: Linking, config: TrackingConfig, pixel_size_um: float, frame_interval_s: float
+) -> Tracks:
+    """Return the tracks of linked detections.
+
+    Parameters
+    ----------
+    linked : Linking
+        Detections, their tracks and how sure each link is.
+    config : TrackingConfig
+        Settings.
+    pixel_size_um, frame_interval_s : float
+        Scale of the movie.
+    """
+    found = linked.detections
+    movie = LinkedMovie.of(linked)
+    names = linked.names
+    graph: dict[int, list[int]] = {}
+    families: list[tuple[Event, list[int], list[int]]] = []
+    if config.fission_fusion:
+        names, events = untangle_clumps(movie, find_events(movie))
+        movie = movie.renamed(names)
+        events, _, _ = lasting_events(movie, events, linked.lifetimes)
+        names, graph, families = cut_at_events(movie, events)
+    kin = frozenset(graph) | {parent for parents in graph.values() for parent in parents}
+    if config.linker == "kalman" and config.mode == "extended":
+        names, chance = stitch(
+            found,
+            names,
+            max_gap=config.max_gap,
+            step_um=linked.step_um,
+            search_radius_um=config.search_radius_um,
+            kin=kin,
+        )
+        linked = _with_joins(linked, chance)
+    keep = _long_enough(found, names, kin, config.min_length)
+    table = _table(linked, names)[keep]
+    if config.fill_gaps and len(table):
+        table = fill_gaps(table, found.frame_step)
+    old = np.sort(table.track_id.unique())
+    new = {int(name): i + 1 for i, name in enumerate(old)}
+    table["track_id"] = table.track_id.map(new)
+    rows = [_event_row(movie, *family, frame_interval_s) for family in families]
+    renamed = {
+        new[child]: [new[parent] for parent in parents if parent in new]
+        for child, parents in graph.items()
+        if child in new
+    }
+    return Tracks.from_table(
+        table,
+        renamed,
+        pd.DataFrame([_rename(row, new) for row in rows]) if rows else None,
+        pixel_size_um=pixel_size_um,
+        frame_interval_s=frame_interval_s,
+    )
+
+
+def _with_joins(linked: Linking, chance: FloatArray) -> Linking:
+    """Return the linking with what joined tracks say about themselves."""
+    here = np.isfinite(chance)
+    quality = np.where(here, np.clip(0.8 - 8 * chance, 0.4, 0.8), linked.quality)
+    reason = np.where(here, "jump", linked.reason)
+    return replace(linked, quality=quality, reason=reason)
+
+
+def _long_enough(
+    found: Detections, names: IntArray, kin: frozenset[int], least: int | None
+) -> np.ndarray:
+    """Return which detections are in tracks long enough to be believed.
+
+    Without a `least`, single detections count as false alarms where the movie is long
+    enough to tell, unless they are `kin`: take part in a fission or fusion.
+    """
+    if len(names) == 0:
+        return np.zeros(0, bool)
+    if least is None:
+        least = 2 if len(np.unique(found.frame)) >= _FRAMES_TO_TELL else 1
+    _, inverse, counts = np.unique(names, return_inverse=True, return_counts=True)
+    return np.asarray((counts[inverse] >= least) | np.isin(names, sorted(kin)))
+
+
+def _table(linked: Linking, names: IntArray) -> pd.DataFrame:
+    found = linked.detections
+    return pd.DataFrame(
+        {
+            **found.columns(names),
+            "quality": linked.quality,
+            "reason": linked.reason,
+        }
+    )
+
+
+def _event_row(
+    movie: LinkedMovie,
+    event: Event,
+    parents: list[int],
+    children: list[int],
+    frame_interval_s: float,
+) -> dict[str, object]:
+    """Return one row of the events table; the frame is the first of the children."""
+    after = event.parts[0] if event.kind == "fission" else event.whole
+    y, x = place_of(movie, event)
+    frame = int(movie.detections.frame[after])
+    return {
+        "kind": event.kind,
+        "frame": frame,
+        "time_s": frame * frame_interval_s,
+        "y_um": y,
+        "x_um": x,
+        "probability": event.probability,
+        "parents": parents,
+        "children": children,
+    }
+
+
+def _rename(row: dict[str, object], new: dict[int, int]) -> dict[str, object]:
+    for side in ("parents", "children"):
+        names = row[side]
+        if isinstance(names, list):
+            row[side] = ";".join(str(new[name]) for name in sorted(names) if name in new)
+    return row

@@ -1,0 +1,1 @@
+"""Fission and fusion: candidates, their probability, how long both sides last, clumps."""

@@ -1,0 +1,289 @@
+"""Fission and fusion: where one object becomes two, or two become one.
+
+Both are the same question, asked forwards and backwards in time. A track that begins
+beside an object asks whether it came out of it. The answer is a log odds that adds up
+
+* where the two parts lie: on the mask of the whole (grown a little), their common centre
+  on its centre;
+* what they weigh: the areas of the parts add up to the whole, and the part that goes on
+  became smaller (Mitometer's conservation of area).
+
+Whether parts and whole last is asked of the movie as a whole (:mod:`.persistence`), and objects
+that pass over each other are told in :mod:`.clumps`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial import cKDTree
+from scipy.special import expit, logit
+
+from ..detections import Detections, FloatArray, IntArray
+from ..linking.result import Linking
+from ..mask_pixels import MaskPixels
+from ..motion_models.two_sided import neighbours_in_track
+from .division import divisions
+
+_PRIOR = -0.9
+LEAST_PROBABILITY = 0.5
+_GROWN_UM_IN_RADII = 0.35
+# log odds where both parts reach the border of the image: outside they may be one
+_MEET_OUTSIDE = -4.0
+# log ratio of the areas of parts and whole; dividing nuclei condense, so it is wide
+_CHANGE_OF_AREA = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One object becoming two, or, with time reversed, two becoming one.
+
+    Attributes
+    ----------
+    kind : str
+        ``fission`` or ``fusion``.
+    whole : int
+        Detection of the one object, next to the event.
+    parts : tuple of int
+        Detections of the two.
+    probability : float
+        That it happened.
+    """
+
+    kind: str
+    whole: int
+    parts: tuple[int, int]
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedMovie:
+    """Linked detections, with what events are judged by.
+
+    Attributes
+    ----------
+    detections : Detections
+        n of them.
+    names : ndarray of shape (n,)
+        Track of each.
+    masks : MaskPixels or None
+        Their pixels.
+    step_um : float
+        How far objects go in a frame.
+    """
+
+    detections: Detections
+    names: IntArray
+    masks: MaskPixels | None
+    step_um: float
+
+    @classmethod
+    def of(cls, linked: Linking) -> LinkedMovie:
+        """Return the movie of what was linked; of outlines, rest is a step of a quarter pixel."""
+        least = linked.masks.pixel_size_um / 4 if linked.masks else 0.0
+        step = max(linked.step_um, least)
+        return cls(linked.detections, linked.names, linked.masks, step)
+
+    def renamed(self, names: IntArray) -> LinkedMovie:
+        """Return the movie with other names."""
+        return replace(self, names=names)
+
+    @property
+    def radius_um(self) -> FloatArray:
+        """Radius of a disc of the same area, shape (n,)."""
+        return np.sqrt(self.detections.area_um2 / np.pi)
+
+
+def find_events(movie: LinkedMovie) -> list[Event]:
+    """Return fissions and fusions, surest first, none in conflict with another.
+
+    Parameters
+    ----------
+    movie : LinkedMovie
+        Without areas, events are told from places alone.
+    """
+    if len(movie.detections) == 0 or movie.step_um <= 0:
+        return []
+    found = _partings(movie, backwards=False) + _partings(movie, backwards=True)
+    if np.isfinite(movie.detections.area_um2).all():
+        found += _splits(movie, backwards=False) + _splits(movie, backwards=True)
+    found.sort(key=lambda event: -event.probability)
+    kept: list[Event] = []
+    used: set[tuple[str, str, int]] = set()
+    for event in found:
+        roles = {(event.kind, "whole", event.whole)} | {
+            (event.kind, "part", part) for part in event.parts
+        }
+        if not roles & used:
+            used |= roles
+            kept.append(event)
+    return kept
+
+
+def _partings(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
+    """Return what parted from the middle of one, told from places."""
+    triples, probability = divisions(
+        movie.detections, movie.names, movie.step_um, backwards=backwards
+    )
+    area = movie.detections.area_um2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        change = np.log((area[triples.sibling] + area[triples.child]) / area[triples.whole])
+    unlikely = 0.5 * np.nan_to_num(change / _CHANGE_OF_AREA, posinf=9, neginf=-9) ** 2
+    probability = expit(logit(probability) - unlikely)
+    kind = "fusion" if backwards else "fission"
+    return [
+        Event(
+            kind,
+            int(triples.whole[k]),
+            (int(triples.sibling[k]), int(triples.child[k])),
+            float(probability[k]),
+        )
+        for k in np.flatnonzero(probability >= LEAST_PROBABILITY)
+    ]
+
+
+def _splits(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
+    """Return what may have split, in the direction of time that is asked for."""
+    found = movie.detections
+    before = neighbours_in_track(movie.names, backwards=backwards)
+    after = neighbours_in_track(movie.names, backwards=not backwards)
+    sign = -found.frame_step if backwards else found.frame_step
+    edge = found.frame.max() if backwards else found.frame.min()
+    by_frame = dict(found.slices())
+    events = []
+    for frame, part in found.slices():
+        if frame == edge or frame - sign not in by_frame:
+            continue
+        here = np.arange(part.start, part.stop)
+        young = here[before[here] < 0]
+        wholes = np.arange(by_frame[frame - sign].start, by_frame[frame - sign].stop)
+        for child, whole in _nearby(movie, young, wholes):
+            sibling = _sibling(movie, child, whole, after[whole], young, found.frame[whole] + sign)
+            if sibling is None:
+                continue
+            goes_on = bool(after[whole] == sibling)
+            odds = _log_odds(movie, whole, (sibling, child), goes_on)
+            probability = float(expit(odds))
+            if probability >= LEAST_PROBABILITY:
+                kind = "fusion" if backwards else "fission"
+                events.append(Event(kind, int(whole), (int(sibling), int(child)), probability))
+    return events
+
+
+def _nearby(movie: LinkedMovie, young: IntArray, wholes: IntArray) -> list[tuple[int, int]]:
+    """Return (child, whole) that lie close enough to be worth a look."""
+    if len(young) == 0 or len(wholes) == 0:
+        return []
+    radius = movie.radius_um
+    reach = 2.5 * radius[wholes].max() + 3 * movie.step_um + radius[young].max()
+    place = movie.detections.position_um
+    near = cKDTree(place[young]).query_ball_tree(cKDTree(place[wholes]), reach)
+    return [(int(young[i]), int(wholes[j])) for i, some in enumerate(near) for j in some]
+
+
+def _sibling(
+    movie: LinkedMovie, child: int, whole: int, goes_on: int, young: IntArray, frame: int
+) -> int | None:
+    """Return the other part: what the whole goes on as, or another young one beside it."""
+    if goes_on >= 0:
+        return int(goes_on) if movie.detections.frame[goes_on] == frame else None
+    others = young[young != child]
+    if len(others) == 0:
+        return None
+    place, area = movie.detections.position_um, movie.detections.area_um2
+    middle = (place[others] * area[others, None] + place[child] * area[child]) / (
+        area[others] + area[child]
+    )[:, None]
+    off = np.linalg.norm(middle - place[whole], axis=1)
+    best = int(np.argmin(off))
+    return int(others[best]) if others[best] > child else None
+
+
+def place_of(movie: LinkedMovie, event: Event) -> FloatArray:
+    """Return where it happened, (y, x) in µm: between the parts where masks tell, or the whole."""
+    if movie.masks is None:
+        return np.asarray(movie.detections.position_um[event.whole])
+    return movie.masks.between(*event.parts)
+
+
+def _log_odds(movie: LinkedMovie, whole: int, parts: tuple[int, int], goes_on: bool) -> float:
+    """Return the log odds that `whole` became `parts`."""
+    return (
+        _PRIOR
+        + _area_odds(movie, whole, parts, goes_on)
+        + _place_odds(movie, whole, parts, goes_on)
+        + _overlap_odds(movie, whole, parts)
+    )
+
+
+def _area_odds(movie: LinkedMovie, whole: int, parts: tuple[int, int], goes_on: bool) -> float:
+    area = movie.detections.area_um2
+    spread = 0.25
+    together = np.log((area[parts[0]] + area[parts[1]]) / area[whole]) / spread
+    kept = -0.5 * together**2
+    if not goes_on:
+        return float(np.clip(kept + 2.0, -6, 2))
+    alone = -0.5 * (np.log(area[parts[0]] / area[whole]) / spread) ** 2
+    return float(np.clip(kept, -8, 0) - np.clip(alone, -8, 0))
+
+
+def _place_odds(movie: LinkedMovie, whole: int, parts: tuple[int, int], goes_on: bool) -> float:
+    """Return the log odds of the common centre: on the whole, or anywhere around it."""
+    place, area = movie.detections.position_um, movie.detections.area_um2
+    share = area[parts[0]] / (area[parts[0]] + area[parts[1]])
+    middle = share * place[parts[0]] + (1 - share) * place[parts[1]]
+    radius = movie.radius_um[whole]
+    spread = movie.step_um + 0.25 * radius
+    off = ((middle - place[whole]) ** 2).sum() / (2 * spread**2)
+    if not goes_on:
+        return float(np.clip(2.0 - off, -6, 2))
+    alone = ((place[parts[0]] - place[whole]) ** 2).sum() / (2 * spread**2)
+    return float(np.clip(min(alone, 8) - min(off, 8), -6, 4))
+
+
+def _overlap_odds(movie: LinkedMovie, whole: int, parts: tuple[int, int]) -> float:
+    """Return the log odds of how much of the parts lies on the whole."""
+    if movie.masks is None:
+        place, radius = movie.detections.position_um, movie.radius_um
+        gone = max(np.linalg.norm(place[part] - place[whole]) - radius[whole] for part in parts)
+        return float(np.clip(1.5 - gone / (movie.step_um + 0.5 * radius[whole]), -4, 1.5))
+    if movie.masks.at_border[list(parts)].all():
+        return _MEET_OUTSIDE
+    grown = _GROWN_UM_IN_RADII * movie.radius_um[whole] + movie.step_um
+    share = min(movie.masks.share_near(part, whole, grown) for part in parts)
+    return float(np.interp(share, [0, 0.1, 0.3, 0.6, 1.0], [-4.0, -1.5, 0.5, 1.5, 2.0]))
+
+
+def cut_at_events(
+    movie: LinkedMovie, events: list[Event]
+) -> tuple[IntArray, dict[int, list[int]], list[tuple[Event, list[int], list[int]]]]:
+    """Return names that change at events, the graph, and (event, parents, children) of each.
+
+    Parameters
+    ----------
+    movie : LinkedMovie
+        Linked detections.
+    events : list of Event
+        Those to believe.
+    """
+    found = movie.detections
+    names = movie.names.copy()
+    for event in events:
+        here = (
+            found.frame >= found.frame[event.parts[0] if event.kind == "fission" else event.whole]
+        )
+        goes_on = event.parts if event.kind == "fission" else (event.whole,)
+        held = [event.whole] if event.kind == "fission" else list(event.parts)
+        for detection in goes_on:
+            if names[detection] in names[held]:
+                names[here & (names == names[detection])] = names.max() + 1
+    graph: dict[int, list[int]] = {}
+    families = []
+    for event in events:
+        whole, parts = int(names[event.whole]), [int(names[part]) for part in event.parts]
+        parents, children = ([whole], parts) if event.kind == "fission" else (parts, [whole])
+        for child in children:
+            graph[child] = sorted({*graph.get(child, []), *parents})
+        families.append((event, parents, children))
+    return names, graph, families

@@ -1,0 +1,378 @@
+"""Division and fusion told from places alone: two that part from the middle of one.
+
+When an object divides, both parts leave it in opposite directions, farther than it ever moves
+otherwise. So a triple of a whole and two parts is weighed by how well the middle of the parts
+lies on the whole and how usual their distance is, against the chance that the whole goes on as
+one part with an unusual step while something else begins, or is found again, just there::
+
+    odds = D · p(middle | whole) · p(distance) / (p(step) · p(begins here))
+
+How often (D), how exactly and how far apart things divide is learnt from the movie. What keeps
+a movie without divisions free of them is a comparison with decoys: the same triples with the
+second part turned by a right angle about the first. Chance and broken tracks make as many good
+decoys as good triples; divisions do not, and only what the triples have more counts for D, once
+it exceeds the spread of such counts. So a lone division is not told from chance without masks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial import cKDTree
+from scipy.special import expit
+
+from ..detections import Detections, FloatArray, IntArray
+from ..motion_models.two_sided import neighbours_in_track
+
+_ROUNDS = 12
+_NEAREST = 6
+_REACH_IN_STEPS = 25.0
+_LASTING = 3
+_LATE = 2
+_TAIL = 3.0
+# how often an end is that of something only lost, within so many frames and steps
+_LOST, _LONGEST_LOSS, _REACH_OF_LOST = 0.5, 4, 12.0
+# odds that no learning makes up for
+_HOPELESS = -10.0
+# of the middle about the whole, at most, in steps
+_LARGEST_SPREAD = 3.0
+# looks never count more than this
+_LOOKS_COUNT = 4.0
+# spreads by which triples must outnumber decoys
+_SIGNIFICANT = 1.5
+_LOG_TURN = 1.5 * np.log(2 * np.pi)
+# what is believed before a movie is seen, worth so many divisions
+_BELIEF = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Triples:
+    """Wholes with two parts, one row a candidate; indices of detections, shape (n,).
+
+    ``sibling`` is what the whole goes on as (or another beginning), ``child`` begins;
+    ``late`` is in how many frames after the whole both had been seen.
+    """
+
+    whole: IntArray
+    sibling: IntArray
+    child: IntArray
+    late: IntArray
+
+    def __len__(self) -> int:
+        return len(self.whole)
+
+    def take(self, index: IntArray) -> Triples:
+        """Return the triples at `index`."""
+        return Triples(*(side[index] for side in (self.whole, self.sibling, self.child, self.late)))
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the n triples are judged by; the first of three rows is as seen, two are decoys.
+
+    Attributes
+    ----------
+    off : ndarray of shape (3, n)
+        Squared distance of the middle of the parts from the whole.
+    alone : ndarray of shape (3, n)
+        Log density of the parts if nothing divided.
+    log_apart : ndarray of shape (n,)
+        Logarithm of the distance between the parts.
+    late : ndarray of shape (n,)
+        Frames from whole to parts.
+    looks : ndarray of shape (n, g)
+        Differences of features between the parts, to the whole, and to all objects.
+    """
+
+    off: FloatArray
+    alone: FloatArray
+    log_apart: FloatArray
+    late: IntArray
+    looks: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class DivisionModel:
+    """How objects of a movie divide; lengths in micrometres.
+
+    Attributes
+    ----------
+    rate : float
+        Divisions a detection.
+    middle_variance : float
+        Of the middle of the parts about the whole, along an axis.
+    log_apart, log_spread : float
+        Mean and spread of the logarithm of the distance between the parts.
+    looks, looks_spread : ndarray of shape (g,)
+        Mean and spread of the looks.
+    """
+
+    rate: float
+    middle_variance: float
+    log_apart: float
+    log_spread: float
+    looks: FloatArray
+    looks_spread: FloatArray
+
+
+def divisions(
+    found: Detections, names: IntArray, step_um: float, *, backwards: bool = False
+) -> tuple[Triples, FloatArray]:
+    """Return triples that may be divisions (fusions, backwards) and their probabilities.
+
+    Parameters
+    ----------
+    found : Detections
+        n of them.
+    names : ndarray of shape (n,)
+        Track of each.
+    step_um : float
+        How far objects go in a frame, along an axis.
+    backwards : bool
+        Whether time runs backwards.
+    """
+    links = _Links(found, names, step_um, backwards)
+    triples = _candidates(found, names, step_um, backwards)
+    triples = triples.take(_hopeful(found, triples, links))
+    if len(triples) == 0:
+        return triples, np.zeros(0)
+    evidence = _evidence(found, triples, links)
+    usual = DivisionModel(
+        1e-3, 2.25 * links.scale, float(np.log(8 * step_um)), 0.8, *_middle(evidence.looks)
+    )
+    members = [np.unique(m, return_inverse=True)[1] for m in (triples.child, triples.whole)]
+    model, odds = usual, np.zeros((3, len(triples)))
+    for _ in range(_ROUNDS):
+        odds = _log_odds(model, usual, evidence)
+        weight, *decoys = (_best_of_each(expit(row), members) for row in odds)
+        model = _learnt(usual, evidence, weight)
+        false = float(np.mean([some.sum() for some in decoys]))
+        surplus = float(weight.sum()) - false
+        if surplus <= _SIGNIFICANT * np.sqrt(weight.sum() + false):
+            return triples, np.zeros(len(triples))
+        model = replace(model, rate=surplus / len(found))
+    return triples, np.asarray(expit(odds[0]))
+
+
+def _middle(looks: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return median and spread of each column, not thrown off by the few divisions."""
+    middle = np.median(looks, axis=0)
+    spread = 1.4826 * np.median(np.abs(looks - middle), axis=0)
+    return middle, np.maximum(spread, 1e-3)
+
+
+def _evidence(found: Detections, triples: Triples, links: _Links) -> Evidence:
+    place, looks = found.position_um, found.features[:, _telling(found.feature_names)]
+    whole, sibling, child = place[triples.whole], place[triples.sibling], place[triples.child]
+    across = child - sibling
+    seen = [child, *(sibling + _turned(across, sign) for sign in (1, -1))]
+    a, b, w = looks[triples.sibling], looks[triples.child], looks[triples.whole]
+    usual = np.median(looks, axis=0)
+    return Evidence(
+        off=np.stack([(((sibling + some) / 2 - whole) ** 2).sum(axis=1) for some in seen]),
+        alone=np.stack([links.log_alone(triples, some) for some in seen]),
+        log_apart=_log_length(across),
+        late=triples.late,
+        looks=np.column_stack([b - a, (a + b) / 2 - w, w - usual]),
+    )
+
+
+def _telling(names: tuple[str, ...]) -> list[int]:
+    """Return the columns of size and brightness, not the same twice."""
+    size = "log_area" if "log_area" in names else "log_box"
+    return [k for k, name in enumerate(names) if name in (size, "log_intensity")]
+
+
+def _hopeful(found: Detections, triples: Triples, links: _Links) -> IntArray:
+    """Return the triples that learning might make divisions of, themselves or their decoys."""
+    place = found.position_um
+    whole, sibling, child = place[triples.whole], place[triples.sibling], place[triples.child]
+    across = child - sibling
+    best = np.full(len(triples), -np.inf)
+    for some in (child, *(sibling + _turned(across, sign) for sign in (1, -1))):
+        off = (((sibling + some) / 2 - whole) ** 2).sum(axis=1)
+        middle = -0.5 * off / (_LARGEST_SPREAD**2 * links.scale) - np.log(links.scale)
+        steps = np.logaddexp(links.log_step(whole, sibling), links.log_step(whole, some))
+        best = np.maximum(best, middle - steps)
+    odds = best - 2 * _log_length(across) - np.log(links.begins)
+    return np.flatnonzero(odds > _HOPELESS)
+
+
+def _log_length(offset: FloatArray) -> FloatArray:
+    return np.asarray(np.log(np.maximum(np.linalg.norm(offset, axis=1), 1e-9)))
+
+
+def _turned(offset: FloatArray, sign: int) -> FloatArray:
+    return sign * np.column_stack([-offset[:, 1], offset[:, 0]])
+
+
+def _best_of_each(probability: FloatArray, members: list[IntArray]) -> FloatArray:
+    """Return the probabilities with all but the best of each child and of each whole at 0."""
+    kept = probability
+    for group in members:
+        best = np.zeros(int(group.max()) + 1)
+        np.maximum.at(best, group, kept)
+        kept = np.where(kept == best[group], kept, 0.0)
+    return kept
+
+
+def _log_odds(model: DivisionModel, usual: DivisionModel, evidence: Evidence) -> FloatArray:
+    """Return the log odds of the triples and of their decoys, shape (3, n)."""
+    variance = model.middle_variance * evidence.late
+    middle = -0.5 * evidence.off / variance - np.log(2 * np.pi * variance)
+    unusual = (evidence.log_apart - model.log_apart) / model.log_spread
+    # a log-normal distance in any direction, as a density in the plane
+    apart = -0.5 * unusual**2 - np.log(model.log_spread) - 2 * evidence.log_apart - _LOG_TURN
+    looks = _log_normal(evidence.looks, model) - _log_normal(evidence.looks, usual)
+    alike = np.clip(looks.sum(axis=1), -_LOOKS_COUNT, _LOOKS_COUNT)
+    return np.asarray(np.log(model.rate) + middle + apart + alike - evidence.alone)
+
+
+def _log_normal(looks: FloatArray, model: DivisionModel) -> FloatArray:
+    unusual = (looks - model.looks) / model.looks_spread
+    # heavy tails: a wrong area must not veto
+    return np.asarray(-2 * np.log1p(unusual**2 / 3) - np.log(model.looks_spread))
+
+
+def _learnt(usual: DivisionModel, evidence: Evidence, weight: FloatArray) -> DivisionModel:
+    """Return what triples with `weight` look like, `usual` being worth a few of them."""
+    total = weight.sum() + _BELIEF
+
+    def mean(values: FloatArray, before: FloatArray | float) -> FloatArray:
+        return np.asarray((_BELIEF * np.asarray(before) + weight @ values) / total)
+
+    log_apart = mean(evidence.log_apart, usual.log_apart)
+    spread = mean((evidence.log_apart - log_apart) ** 2, 0.25)
+    variance = mean(evidence.off[0] / evidence.late / 2, usual.middle_variance)
+    looks = mean(evidence.looks, usual.looks)
+    looks_variance = mean((evidence.looks - looks) ** 2, usual.looks_spread**2)
+    return DivisionModel(
+        rate=0.0,
+        middle_variance=min(float(variance), _LARGEST_SPREAD**2 * usual.middle_variance / 2.25),
+        log_apart=float(log_apart),
+        log_spread=float(np.sqrt(spread)),
+        looks=looks,
+        looks_spread=np.sqrt(looks_variance),
+    )
+
+
+def _candidates(found: Detections, names: IntArray, step_um: float, backwards: bool) -> Triples:
+    after = neighbours_in_track(names, backwards=not backwards)
+    rate = -found.frame_step if backwards else found.frame_step
+    time = found.frame // rate
+    begin = _lasting_beginnings(names, time)
+    reach = _REACH_IN_STEPS * step_um
+    place = found.position_um
+    parts = {frame // rate: part for frame, part in found.slices()}
+    tables = []
+    for now in np.unique(time[begin]).tolist():
+        young = begin[time[begin] == now]
+        for gap in range(1, _LATE + 1):
+            if now - gap not in parts:
+                continue
+            part = parts[now - gap]
+            near = np.asarray(
+                cKDTree(place[part]).query(
+                    place[young],
+                    k=np.arange(1, min(_NEAREST, part.stop - part.start) + 1),
+                    distance_upper_bound=reach,
+                )[1]
+            )
+            which, column = np.nonzero(near < part.stop - part.start)
+            pairs = np.column_stack([near[which, column] + part.start, young[which]])
+            tables.append(_with_siblings(pairs, after, young, time, place, reach))
+    table = np.concatenate(tables) if tables else np.zeros((0, 4), np.int64)
+    return Triples(*table[names[table[:, 0]] != names[table[:, 2]]].T)
+
+
+def _with_siblings(
+    pairs: IntArray,
+    after: IntArray,
+    young: IntArray,
+    time: IntArray,
+    place: FloatArray,
+    reach: float,
+) -> IntArray:
+    """Return rows (whole, sibling, child, late) of pairs (whole, child)."""
+    sibling = after[pairs[:, 0]]
+    goes_on = sibling >= 0
+    some = np.column_stack([pairs[:, 0], sibling, pairs[:, 1]])[goes_on]
+    whole, child = pairs[~goes_on].T
+    near = np.linalg.norm(place[whole][:, None] - place[young][None], axis=2) < reach
+    which, other = np.nonzero(near & (young[None] > child[:, None]))
+    both = np.column_stack([whole[which], young[other], child[which]])
+    rows = np.concatenate([some, both])
+    late = np.maximum(time[rows[:, 1]], time[rows[:, 2]]) - time[rows[:, 0]]
+    return np.asarray(np.column_stack([rows, late])[late <= _LATE])
+
+
+def _lasting_beginnings(names: IntArray, time: IntArray) -> IntArray:
+    """Return the sorted first detections of tracks that are no flicker, none of the first frame."""
+    order = np.lexsort((time, names))
+    starts = np.flatnonzero(np.diff(names[order], prepend=-1))
+    count = np.diff([*starts, len(names)])
+    first = order[starts]
+    last_time = time[order[starts + count - 1]]
+    lasting = (count >= _LASTING) | ((last_time == time.max()) & (count >= 1))
+    return np.asarray(np.sort(first[lasting & (time[first] > time.min())]))
+
+
+class _Links:
+    """How things go on, begin and are found again when nothing divides."""
+
+    def __init__(self, found: Detections, names: IntArray, step_um: float, backwards: bool) -> None:
+        sign = -1 if backwards else 1
+        self.place = found.position_um
+        self.time = sign * (found.frame // found.frame_step)
+        self.after = neighbours_in_track(names, backwards=not backwards)
+        self.begin = _lasting_beginnings(names, self.time)
+        self.scale = step_um**2
+        extent = np.maximum(np.ptp(self.place, axis=0), step_um).prod()
+        frames = int(np.ptp(self.time))
+        self.begins = (len(self.begin) + 1) / (extent * max(frames, 1))
+        ends = np.flatnonzero((self.after < 0) & (self.time < self.time.max()))
+        order = np.lexsort((self.time, names))
+        tracks, count = np.unique(names, return_counts=True)
+        long_enough = count[np.searchsorted(tracks, names[ends])] >= 2
+        self.ends = ends[long_enough]
+        self.ending = (len(self.ends) + 1) / len(order)
+        self.reach = _REACH_OF_LOST * step_um
+        scaled = self.time[self.ends] * self.reach / _LONGEST_LOSS
+        place = np.column_stack([self.place[self.ends], scaled])
+        self.tree = cKDTree(place) if len(self.ends) else None
+
+    def log_step(self, before: FloatArray, after: FloatArray) -> FloatArray:
+        """Return the log density of a step, with heavy tails."""
+        squared = ((after - before) ** 2).sum(axis=-1) / self.scale
+        return np.asarray(
+            -(_TAIL / 2 + 1) * np.log1p(squared / _TAIL) - np.log(2 * np.pi * self.scale)
+        )
+
+    def log_begins(self, place: FloatArray, when: IntArray, but: IntArray) -> FloatArray:
+        """Return the log density of something beginning here, or being found again."""
+        density = np.full(len(place), self.begins)
+        if self.tree is not None:
+            there = cKDTree(np.column_stack([place, when * self.reach / _LONGEST_LOSS]))
+            pairs = self.tree.sparse_distance_matrix(
+                there, self.reach, p=np.inf, output_type="ndarray"
+            )
+            end, here = self.ends[pairs["i"]], pairs["j"]
+            lost = (when[here] > self.time[end]) & (end != but[here])
+            end, here = end[lost], here[lost]
+            again = np.exp(self.log_step(self.place[end], place[here]))
+            density += _LOST * np.bincount(here, again, len(place))
+        return np.asarray(np.log(density))
+
+    def log_alone(self, triples: Triples, child: FloatArray) -> FloatArray:
+        """Return the log density of both parts when the whole did not divide."""
+        whole, sibling = self.place[triples.whole], self.place[triples.sibling]
+        when = self.time
+        new = self.log_begins(child, when[triples.child], triples.whole)
+        also = self.log_begins(sibling, when[triples.sibling], triples.whole)
+        either = np.logaddexp(
+            self.log_step(whole, sibling) + new, self.log_step(whole, child) + also
+        )
+        ends = self.after[triples.whole] < 0
+        neither = np.log(self.ending) + new + also
+        return np.where(ends, np.logaddexp(either, neither), either)

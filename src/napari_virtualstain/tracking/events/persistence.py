@@ -1,0 +1,188 @@
+"""Tell real fissions and fusions from segmentation artefacts by how long they persist.
+
+An event is real when its looks say so, the whole before and both parts after it are things that
+last (see :mod:`.lifetimes`), and the parts lie end to end (see :mod:`.event_probability`). What
+does not last are pieces of one object, which keep its identity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+
+from ..detections import FloatArray, IntArray
+from ..mask_pixels import MaskPixels
+from .candidates import LEAST_PROBABILITY, Event, LinkedMovie
+from .event_probability import event_probability, log_length_ratio
+from .lifetimes import Changes, Lifetimes, learn_lifetimes
+
+_LOOKED_AT = 8
+# calibrated probability from which on an event is listed
+_LEAST_LISTED = 0.3
+_TOUCHING_PX = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Flicker:
+    """A part that is no object of its own.
+
+    Attributes
+    ----------
+    piece, of : int
+        Detections of the piece and of the other part.
+    frames : int
+        For how many detections of its track.
+    sign : int
+        Whether forwards (1) or backwards (-1) in time.
+    """
+
+    piece: int
+    of: int
+    frames: int
+    sign: int
+
+
+def lasting_events(
+    movie: LinkedMovie, events: list[Event], known: Lifetimes | None = None
+) -> tuple[list[Event], list[Flicker], Lifetimes]:
+    """Return the events that are left, with their probabilities, and the pieces of objects.
+
+    Parameters
+    ----------
+    movie : LinkedMovie
+        Linked detections.
+    events : list of Event
+        By their looks.
+    known : Lifetimes, optional
+        What an earlier call on the same movie returned, before pieces were joined.
+
+    Returns
+    -------
+    list of Event, list of Flicker, Lifetimes
+    """
+    if not events:
+        return [], [], known or Lifetimes()
+    tracks = _Tracks(movie, events)
+    model = known or learn_lifetimes(*tracks.lengths())
+    changes = tracks.changes(events, movie.masks)
+    real, doubts = model.judge(changes)
+    lasting = changes.looks * real
+    probability = _probability(events, movie.masks, changes, real, model)
+    kept, pieces, joined = [], [], []
+    for k, event in enumerate(events):
+        if lasting[k] >= LEAST_PROBABILITY:
+            if probability[k] >= _LEAST_LISTED:
+                kept.append(replace(event, probability=float(probability[k])))
+            continue
+        # of two that came and went together, the one that began is the piece
+        which = 2 if doubts[k, 2] >= doubts[k, 1] else 1
+        if doubts[k, which] > max(doubts[k, 0], 0.0):
+            sign = 1 if event.kind == "fission" else -1
+            piece, other = event.parts[which - 1], event.parts[2 - which]
+            pieces.append(Flicker(piece, other, int(changes.frames[k, which]), sign))
+            joined.append(k)
+    return kept, pieces, model.joined(changes.touching[joined])
+
+
+def _probability(
+    events: list[Event],
+    masks: MaskPixels | None,
+    changes: Changes,
+    real: FloatArray,
+    model: Lifetimes,
+) -> FloatArray:
+    """Return the probability of each event by everything that is known of it."""
+    if masks is None:
+        return changes.looks * real
+    ratio = np.array([log_length_ratio(masks, event.parts) for event in events])
+    return event_probability(changes.looks, real, model.calm(changes, real), ratio)
+
+
+class _Tracks:
+    """First and last detection of each track, and where events cut them."""
+
+    def __init__(self, movie: LinkedMovie, events: list[Event]) -> None:
+        self.found, self.names = movie.detections, movie.names
+        self.order = order = np.argsort(self.names, kind="stable")
+        self.tracks, self.first, self.count = np.unique(
+            self.names[order], return_index=True, return_counts=True
+        )
+        self.place = np.empty(len(order), np.int64)
+        self.place[order] = np.arange(len(order)) - np.repeat(self.first, self.count)
+        self.edges = (self.found.frame.min(), self.found.frame.max())
+        last = self.first + self.count - 1
+        self.begins, self.ends = self.found.frame[order[self.first]], self.found.frame[order[last]]
+        self.wholes: dict[tuple[str, int], list[int]] = {}
+        self.partners: dict[tuple[str, frozenset[int]], list[int]] = {}
+        for event in events:
+            self.wholes.setdefault((event.kind, int(self.names[event.whole])), []).append(
+                event.whole
+            )
+            pair = frozenset(self.names[list(event.parts)].tolist())
+            self.partners.setdefault((event.kind, pair), []).extend(event.parts)
+
+    def lengths(self) -> tuple[IntArray, np.ndarray]:
+        """Return how many frames each track lasts, and whether it ended before the movie did."""
+        return self.count, (self.begins > self.edges[0]) & (self.ends < self.edges[1])
+
+    def changes(self, events: list[Event], masks: MaskPixels | None) -> Changes:
+        """Return what the events are judged by."""
+        frames, ended, undone = np.array([self._lives(event) for event in events]).transpose(
+            2, 0, 1
+        )
+        return Changes(
+            np.array([event.probability for event in events]),
+            frames,
+            ended.astype(bool),
+            undone.astype(bool),
+            np.array([self._touching(event, masks) for event in events]),
+            len(self.names),
+        )
+
+    def _lives(self, event: Event) -> list[tuple[int, bool, bool]]:
+        """Return how long whole and parts lasted, whether they ended, and by undoing it."""
+        sign = 1 if event.kind == "fission" else -1
+        other = "fusion" if event.kind == "fission" else "fission"
+        pair = frozenset(self.names[list(event.parts)].tolist())
+        cuts = [
+            self.wholes.get((other, int(self.names[event.whole])), []),
+            self.partners.get((other, pair), []),
+            self.partners.get((other, pair), []),
+        ]
+        signs = (-sign, sign, sign)
+        three = zip((event.whole, *event.parts), signs, cuts, strict=True)
+        return [self._life(which, way, cut) for which, way, cut in three]
+
+    def _touching(self, event: Event, masks: MaskPixels | None) -> float:
+        """Return in which part of the frames near the event its parts touch."""
+        if masks is None:
+            return 0.0
+        sign = 1 if event.kind == "fission" else -1
+        here = [self._from(part, sign) for part in event.parts]
+        both = [(a, b) for a, b in product(*here) if self.found.frame[a] == self.found.frame[b]]
+        return float(np.mean([masks.gap_px(a, b) <= _TOUCHING_PX for a, b in both] or [False]))
+
+    def _from(self, which: int, sign: int) -> IntArray:
+        """Return the detections of a track from one on, in the frames that are looked at."""
+        place = self.place[which] + sign * np.arange(_LOOKED_AT)
+        track = np.searchsorted(self.tracks, self.names[which])
+        inside = place[(place >= 0) & (place < self.count[track])]
+        return np.asarray(self.order[self.first[track] + inside])
+
+    def _life(self, which: int, sign: int, cuts: list[int]) -> tuple[int, bool, bool]:
+        track = np.searchsorted(self.tracks, self.names[which])
+        left = self.count[track] - self.place[which] if sign > 0 else self.place[which] + 1
+        mine = [
+            abs(self.place[cut] - self.place[which]) + 1
+            for cut in cuts
+            if self.names[cut] == self.names[which]
+            and sign * (self.place[cut] - self.place[which]) >= 0
+        ]
+        if mine and min(mine) <= left:
+            return int(min(mine)), True, True
+        edge = (
+            self.ends[track] == self.edges[1] if sign > 0 else self.begins[track] == self.edges[0]
+        )
+        return int(left), not bool(edge), False

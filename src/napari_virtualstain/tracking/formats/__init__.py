@@ -1,0 +1,1 @@
+"""File formats of tracks: CSV, TrackMate XML, Cell Tracking Challenge, GEFF."""

@@ -1,0 +1,249 @@
+"""Tracks as TrackMate XML, which Fiji opens and which comes back exactly.
+
+Spots hold positions and our own columns as features; edges join the spots of a track,
+and those of parents to those of children. TrackMate calls everything that hangs together
+one track; our identities are kept in the spot feature ``VS_TRACK_ID``, and files of TrackMate
+itself, which lack it, are cut into branches where edges split or merge.
+"""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...errors import ImageFileError, InputError
+from ...io import write_text_atomically
+from ..tables import EVENT_COLUMNS, TrackTables
+
+_OURS = {"track_id": "VS_TRACK_ID", "label": "VS_LABEL", "interpolated": "VS_INTERPOLATED"}
+_FLOATS = {"y_px": "VS_Y_PX", "x_px": "VS_X_PX", "area_um2": "AREA", "quality": "VS_QUALITY"}
+_TEXTS = {"reason": "VS_REASON", "pieces": "VS_PIECES"}
+_EVENTS = "VirtualStainEvents"
+
+
+def write_trackmate(tracks: TrackTables, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write `tracks` as a TrackMate XML file and return its path.
+
+    Raises
+    ------
+    OutputExistsError
+        The file is there and `overwrite` is false.
+    """
+    root = ElementTree.Element("TrackMate", version="7.11.1")
+    model = ElementTree.SubElement(root, "Model", spatialunits="micron", timeunits="sec")
+    _declare_features(model)
+    _write_spots(model, tracks)
+    _write_edges(model, tracks)
+    settings = ElementTree.SubElement(root, "Settings")
+    ElementTree.SubElement(
+        settings,
+        "ImageData",
+        filename="",
+        folder="",
+        pixelwidth=repr(tracks.pixel_size_um),
+        pixelheight=repr(tracks.pixel_size_um),
+        timeinterval=repr(tracks.frame_interval_s),
+    )
+    events = ElementTree.SubElement(root, _EVENTS)
+    for row in tracks.events.to_dict("records"):
+        ElementTree.SubElement(events, "Event", {str(k): _text(v) for k, v in row.items()})
+    ElementTree.indent(root)
+    text = '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, "unicode")
+    return write_text_atomically(path, text, overwrite=overwrite)
+
+
+def read_trackmate(path: str | Path) -> TrackTables:
+    """Return the tracks of a TrackMate XML file, ours or TrackMate's.
+
+    Raises
+    ------
+    ImageFileError
+        There is no such file, or it is no XML.
+    InputError
+        It holds no TrackMate model.
+    """
+    root = _parse(Path(path))
+    spots = root.findall("./Model/AllSpots/SpotsInFrame/Spot")
+    if root.find("./Model/AllSpots") is None:
+        raise InputError(
+            f"{path} holds no TrackMate model: expected a file saved by TrackMate, with "
+            "Model/AllSpots in it."
+        )
+    image = root.find("./Settings/ImageData")
+    pixel_size_um = float(image.get("pixelwidth", 1.0)) if image is not None else 1.0
+    interval = float(image.get("timeinterval", 1.0)) if image is not None else 1.0
+    table = pd.DataFrame([_spot_row(spot) for spot in spots])
+    edges = [
+        (int(edge.get("SPOT_SOURCE_ID", -1)), int(edge.get("SPOT_TARGET_ID", -1)))
+        for edge in root.findall("./Model/AllTracks/Track/Edge")
+    ]
+    if not len(table):
+        table = pd.DataFrame(columns=["spot", "track_id", "frame", "y_um", "x_um"], dtype=float)
+    if "track_id" not in table:
+        table = _cut_into_branches(table, edges)
+    return TrackTables.from_table(
+        table.drop(columns="spot"),
+        _parents(table, edges),
+        _read_events(root),
+        pixel_size_um=pixel_size_um or 1.0,
+        frame_interval_s=interval or 1.0,
+    )
+
+
+def _declare_features(model: ElementTree.Element) -> None:
+    declared = ElementTree.SubElement(model, "FeatureDeclarations")
+    spots = ElementTree.SubElement(declared, "SpotFeatures")
+    whole = dict.fromkeys(_OURS.values(), "true") | dict.fromkeys(_FLOATS.values(), "false")
+    standard = ("QUALITY", "POSITION_X", "POSITION_Y", "POSITION_Z", "POSITION_T", "RADIUS")
+    whole |= {"FRAME": "true", "VISIBILITY": "true"} | dict.fromkeys(standard, "false")
+    for name, is_int in whole.items():
+        ElementTree.SubElement(
+            spots, "Feature", feature=name, name=name, shortname=name[:12],
+            dimension="NONE", isint=is_int,
+        )  # fmt: skip
+    ElementTree.SubElement(declared, "EdgeFeatures")
+    ElementTree.SubElement(declared, "TrackFeatures")
+
+
+def _write_spots(model: ElementTree.Element, tracks: TrackTables) -> None:
+    every = ElementTree.SubElement(model, "AllSpots", nspots=str(len(tracks.table)))
+    for frame, rows in tracks.table.groupby("frame"):
+        here = ElementTree.SubElement(every, "SpotsInFrame", frame=str(frame))
+        for row in rows.to_dict("records"):
+            _write_spot(here, row, tracks.frame_interval_s)
+    for number, spot in zip(
+        tracks.table.sort_values("frame", kind="stable").index, every.iter("Spot"), strict=True
+    ):
+        spot.set("ID", str(number))
+        spot.set("name", f"ID{number}")
+
+
+def _write_spot(here: ElementTree.Element, row: dict[Any, Any], interval_s: float) -> None:
+    area = row["area_um2"]
+    attributes = {
+        "ID": "0",
+        "name": "",
+        "QUALITY": _text(row["quality"]),
+        "POSITION_T": _text(row["frame"] * interval_s),
+        "FRAME": _text(row["frame"]),
+        "POSITION_X": _text(row["x_um"]),
+        "POSITION_Y": _text(row["y_um"]),
+        "POSITION_Z": "0.0",
+        "VISIBILITY": "1",
+        "RADIUS": _text(math.sqrt(area / math.pi) if area > 0 else 0.5),
+        **{name: str(row[column]) for column, name in _TEXTS.items()},
+    }
+    for column, name in {**_OURS, **_FLOATS}.items():
+        value = row[column]
+        attributes[name] = _text(int(value) if column in _OURS else value)
+    ElementTree.SubElement(here, "Spot", attributes)
+
+
+def _write_edges(model: ElementTree.Element, tracks: TrackTables) -> None:
+    table = tracks.table
+    name = table.track_id.to_numpy()
+    index = table.index.to_numpy()
+    same = name[1:] == name[:-1]
+    edges = list(zip(index[:-1][same].tolist(), index[1:][same].tolist(), strict=True))
+    first = dict(zip(*_ends(table, "first"), strict=True))
+    last = dict(zip(*_ends(table, "last"), strict=True))
+    for child, parents in tracks.graph.items():
+        edges += [(last[parent], first[child]) for parent in parents]
+    holder = ElementTree.SubElement(model, "AllTracks")
+    group = _connected(len(table), edges)
+    by_group: dict[int, list[tuple[int, int]]] = {}
+    for edge in edges:
+        by_group.setdefault(int(group[edge[0]]), []).append(edge)
+    filtered = ElementTree.SubElement(model, "FilteredTracks")
+    for number, some in by_group.items():
+        track = ElementTree.SubElement(
+            holder, "Track", name=f"Track_{number}", TRACK_ID=str(number)
+        )
+        ElementTree.SubElement(filtered, "TrackID", TRACK_ID=str(number))
+        for source, target in some:
+            ElementTree.SubElement(
+                track, "Edge", SPOT_SOURCE_ID=str(source), SPOT_TARGET_ID=str(target),
+                LINK_COST="-1.0",
+            )  # fmt: skip
+
+
+def _ends(table: pd.DataFrame, which: str) -> tuple[list[int], list[int]]:
+    rows = table.drop_duplicates("track_id", keep="first" if which == "first" else "last")
+    return rows.track_id.tolist(), rows.index.tolist()
+
+
+def _connected(count: int, edges: list[tuple[int, int]]) -> np.ndarray:
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    ends = np.array(edges, np.int64).reshape(-1, 2)
+    graph = coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(count, count))
+    return np.asarray(connected_components(graph, directed=False)[1])
+
+
+def _text(value: Any) -> str:
+    """Return a number so that reading it gives the same number."""
+    if isinstance(value, (float, np.floating)):
+        return "NaN" if math.isnan(value) else repr(float(value))
+    return str(value)
+
+
+def _parse(path: Path) -> ElementTree.Element:
+    try:
+        return ElementTree.fromstring(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ImageFileError(f"There is no file {path}. Check the name and the folder.") from error
+    except (OSError, UnicodeDecodeError, ElementTree.ParseError) as error:
+        raise ImageFileError(
+            f"{path} cannot be read as XML ({error}). Save it again from TrackMate."
+        ) from error
+
+
+def _spot_row(spot: ElementTree.Element) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "spot": int(spot.get("ID", -1)),
+        "frame": round(float(spot.get("FRAME", 0))),
+        "y_um": float(spot.get("POSITION_Y", "nan")),
+        "x_um": float(spot.get("POSITION_X", "nan")),
+        **{column: spot.get(name, "") for column, name in _TEXTS.items()},
+    }
+    for column, name in _OURS.items():
+        if (value := spot.get(name)) is not None:
+            row[column] = int(value)
+    for column, name in _FLOATS.items():
+        if (value := spot.get(name)) is not None:
+            row[column] = float(value)
+    if "track_id" not in row and (radius := spot.get("RADIUS")) is not None:
+        row.setdefault("area_um2", math.pi * float(radius) ** 2)
+    return row
+
+
+def _cut_into_branches(table: pd.DataFrame, edges: list[tuple[int, int]]) -> pd.DataFrame:
+    """Return `table` with tracks that go on only along edges without split or merge."""
+    leaving = pd.Series([a for a, _ in edges], dtype=np.int64).value_counts()
+    arriving = pd.Series([b for _, b in edges], dtype=np.int64).value_counts()
+    plain = [(a, b) for a, b in edges if leaving[a] == 1 and arriving[b] == 1]
+    place = {spot: i for i, spot in enumerate(table.spot)}
+    group = _connected(len(table), [(place[a], place[b]) for a, b in plain])
+    return table.assign(track_id=group + 1)
+
+
+def _parents(table: pd.DataFrame, edges: list[tuple[int, int]]) -> dict[int, list[int]]:
+    name = dict(zip(table.spot, table.track_id, strict=True))
+    graph: dict[int, list[int]] = {}
+    for a, b in edges:
+        if a in name and b in name and name[a] != name[b]:
+            graph.setdefault(int(name[b]), []).append(int(name[a]))
+    return {child: sorted(set(parents)) for child, parents in sorted(graph.items())}
+
+
+def _read_events(root: ElementTree.Element) -> pd.DataFrame | None:
+    rows = [dict(event.attrib) for event in root.findall(f"./{_EVENTS}/Event")]
+    if not rows:
+        return None
+    return pd.DataFrame(rows)[list(EVENT_COLUMNS)]

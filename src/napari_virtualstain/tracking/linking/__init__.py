@@ -1,0 +1,1 @@
+"""Frame-to-frame linking: candidate pairs, costs, assignment, link quality, stitching."""

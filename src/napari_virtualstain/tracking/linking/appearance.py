@@ -1,0 +1,128 @@
+"""How alike the same object looks from frame to frame, learnt from the movie.
+
+Looks (area, intensity, shape, mask overlap) help where they stay the same along a track
+and differ between neighbours, and harm where they are noise. So their weight is not set
+but measured, on links that a first pass was sure of (Mitometer's idea): a difference
+counts by how much likelier it is on a link than between any two objects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..detections import Detections, FloatArray, IntArray
+from ..mask_pixels import MaskPixels
+from ..motion_models.two_sided import neighbours_in_track
+
+_LEAST_LINKS = 30
+_EDGES = np.array([0.0, 1e-9, 0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.01])
+_CAP = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Appearance:
+    """Log likelihood ratios of looks.
+
+    Attributes
+    ----------
+    linked, random : ndarray of shape (f,)
+        Spread of the differences of features on links, and between any two objects.
+    overlap_ratio : ndarray of shape (bins,) or None
+        Log ratio of each class of mask overlap.
+    masks : MaskPixels or None
+        Pixels of the objects.
+    """
+
+    linked: FloatArray
+    random: FloatArray
+    overlap_ratio: FloatArray | None = None
+    masks: MaskPixels | None = None
+
+    def log_ratio(self, before: FloatArray, after: FloatArray) -> FloatArray:
+        """Return the log ratio of pairs whose features are `before` and `after`, (E, f)."""
+        if before.shape[1] == 0:
+            return np.zeros(len(before))
+        squared = (after - before) ** 2
+        # Cauchy-like tails: areas jump when masks touch, and that must not veto a link
+        linked = np.log1p(0.5 * squared / self.linked**2) * 1.5 + np.log(self.linked)
+        random = np.log1p(0.5 * squared / self.random**2) * 1.5 + np.log(self.random)
+        useful = self.linked < 0.8 * self.random
+        total = ((random - linked) * useful).sum(axis=1) / max(1.0, np.sqrt(useful.sum()))
+        return np.asarray(np.clip(total, -_CAP, _CAP))
+
+    def log_overlap_ratio(
+        self,
+        last: IntArray,
+        expected_um: FloatArray,
+        tails: IntArray,
+        seen: Detections,
+        heads: IntArray,
+    ) -> FloatArray:
+        """Return the log ratio of the mask overlap of pairs after the predicted shift."""
+        if self.masks is None or self.overlap_ratio is None or len(tails) == 0:
+            return np.zeros(len(tails))
+        overlap = self.masks.overlap(last, expected_um, tails, seen.number, heads)
+        return self.overlap_ratio[np.digitize(overlap, _EDGES[1:-1])]
+
+
+def learn_appearance(
+    detections: Detections,
+    names: IntArray,
+    sure: np.ndarray,
+    masks: MaskPixels | None,
+    seed: int = 0,
+) -> Appearance | None:
+    """Return how looks change on sure links, or None when there are too few of them.
+
+    Parameters
+    ----------
+    detections : Detections
+        n of them.
+    names : ndarray of shape (n,)
+        Track of each from a first linking.
+    sure : ndarray of bool, shape (n,)
+        Whether the link that leads to each is beyond doubt.
+    masks : MaskPixels or None
+        Pixels of the objects.
+    seed : int
+        Of the pairs that stand for any two objects.
+    """
+    before = neighbours_in_track(names)
+    after = np.flatnonzero((before >= 0) & sure)
+    if len(after) < _LEAST_LINKS:
+        return None
+    rng = np.random.default_rng(seed)
+    features = detections.features
+    step = np.abs(features[after] - features[before[after]])
+    first, second = rng.integers(0, len(detections), (2, 4 * len(after)))
+    apart = np.abs(features[first] - features[second])
+    linked = np.maximum(1.4826 * np.median(step, axis=0), 1e-3)
+    random = np.maximum(1.4826 * np.median(apart, axis=0), 1e-3)
+    ratio = None
+    if masks is not None:
+        ratio = _overlap_ratio(detections, masks, before[after], after)
+    return Appearance(linked, random, ratio, masks)
+
+
+def _overlap_ratio(
+    detections: Detections, masks: MaskPixels, before: IntArray, after: IntArray
+) -> FloatArray:
+    """Return the log ratio of overlap classes on links and on other pairs nearby."""
+    counts = np.ones((2, len(_EDGES) - 1))
+    frames = detections.frame[after]
+    for frame in np.unique(frames):
+        mine = np.flatnonzero(frames == frame)
+        tails, heads = np.divmod(np.arange(len(mine) ** 2), len(mine))
+        place = detections.position_um
+        near = np.linalg.norm(
+            place[before[mine]][tails] - place[after[mine]][heads], axis=1
+        ) < 3 * np.sqrt(np.nanmedian(detections.area_um2))
+        tails, heads = tails[near], heads[near]
+        overlap = masks.overlap(before[mine], place[before[mine]], tails, after[mine], heads)
+        classes = np.digitize(overlap, _EDGES[1:-1])
+        same = tails == heads
+        np.add.at(counts, (np.where(same, 0, 1), classes), 1)
+    share = counts / counts.sum(axis=1, keepdims=True)
+    return np.asarray(np.clip(np.log(share[0] / share[1]), -_CAP, _CAP))

@@ -1,0 +1,99 @@
+"""Joining the ends of tracks that broke at a step longer than the motion allows for.
+
+A mitochondrion that rested for a minute may be pulled ten times as far as ever before
+within one frame. Its likelihood under any motion learnt from the movie is nil, yet nobody
+doubts who it is when nothing else is around. So what is left is judged by chance: how
+many beginnings of tracks would lie as near to this end if they had nothing to do with it?
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..detections import Detections, FloatArray, IntArray
+from .assignment import assign, candidate_pairs
+
+_LEAST_LENGTH = 3
+_CHANCE = 0.02
+_CHANCE_WHEN_SIZES_FIT = 0.05
+_LONGEST_IN_STEPS = 30.0
+_LARGEST_CHANGE_OF_SIZE = 0.7
+
+
+def stitch(
+    found: Detections,
+    names: IntArray,
+    *,
+    max_gap: int,
+    step_um: float,
+    search_radius_um: float | None = None,
+    kin: frozenset[int] = frozenset(),
+) -> tuple[IntArray, FloatArray]:
+    """Return names after joining, and the chance that each such join is one of strangers.
+
+    Parameters
+    ----------
+    found : Detections
+        n of them.
+    names : ndarray of shape (n,)
+        Track of each.
+    max_gap : int
+        Frames in a row that an object may be missing.
+    step_um : float
+        Typical step.
+    search_radius_um : float or None
+        Farthest that an object goes in one frame.
+    kin : frozenset of int
+        Tracks that take part in a fission or fusion, which are left as they are.
+
+    Returns
+    -------
+    ndarray of shape (n,), ndarray of shape (n,)
+        The chance is NaN except at the first detection after a join.
+    """
+    chance = np.full(len(names), np.nan)
+    if len(names) == 0 or step_um <= 0:
+        return names, chance
+    first, last = _ends(names, kin)
+    frame, place = found.frame // found.frame_step, found.position_um
+    ended = last[frame[last] < frame.max()]
+    begun = first[frame[first] > frame.min()]
+    if len(ended) == 0 or len(begun) == 0:
+        return names, chance
+    extent = np.maximum(np.ptp(place, axis=0), step_um).prod()
+    density = len(begun) / (np.ptp(frame) * extent)
+    tails, heads = candidate_pairs(place[ended], place[begun], _LONGEST_IN_STEPS * step_um)
+    gap = frame[begun[heads]] - frame[ended[tails]]
+    good = (gap >= 1) & (gap <= max_gap + 1)
+    tails, heads, gap = tails[good], heads[good], gap[good]
+    squared = ((place[begun[heads]] - place[ended[tails]]) ** 2).sum(axis=1)
+    expected = np.pi * squared * density * gap
+    sized = bool(np.isfinite(found.area_um2).all())
+    possible = expected < (_CHANCE_WHEN_SIZES_FIT if sized else _CHANCE)
+    if search_radius_um is not None:
+        possible &= squared <= search_radius_um**2 * gap
+    possible &= _alike(found, ended[tails], begun[heads])
+    tails, heads, expected = tails[possible], heads[possible], expected[possible]
+    cost = np.log(np.maximum(expected, 1e-12))
+    chosen = assign(tails, heads, cost, (len(ended), len(begun)), limit=0.0)
+    joined = names.copy()
+    for k in chosen[np.argsort(frame[begun[heads[chosen]]])]:
+        head = begun[heads[k]]
+        joined[joined == joined[head]] = joined[ended[tails[k]]]
+        chance[head] = expected[k]
+    return joined, chance
+
+
+def _ends(names: IntArray, kin: frozenset[int]) -> tuple[IntArray, IntArray]:
+    """Return first and last detection of each track that may be joined."""
+    tracks, first, counts = np.unique(names, return_index=True, return_counts=True)
+    last = len(names) - 1 - np.unique(names[::-1], return_index=True)[1]
+    free = (counts >= _LEAST_LENGTH) & ~np.isin(tracks, sorted(kin))
+    return first[free], last[free]
+
+
+def _alike(found: Detections, before: IntArray, after: IntArray) -> np.ndarray:
+    """Return whether sizes fit, where they are known."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        change = np.abs(np.log(found.area_um2[after] / found.area_um2[before]))
+    return np.asarray(~(change > _LARGEST_CHANGE_OF_SIZE))

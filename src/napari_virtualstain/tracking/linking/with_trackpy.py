@@ -1,0 +1,59 @@
+"""Linking with trackpy (Crocker and Grier), behind the same interface."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...errors import InputError
+from ..config import TrackingConfig
+from ..detections import Detections
+from ..mask_pixels import MaskPixels
+from .noise import typical_step_um, usable_step_um
+from .result import Linking
+
+_RADIUS_IN_STEPS = 4.0
+
+
+def link_with_trackpy(
+    detections: Detections, config: TrackingConfig, masks: MaskPixels | None = None
+) -> Linking:
+    """Return detections linked by ``trackpy.link``.
+
+    Parameters
+    ----------
+    detections : Detections
+        n of them.
+    config : TrackingConfig
+        ``search_radius_um`` (None takes four times the typical step) and ``max_gap``.
+    masks : MaskPixels, optional
+        Passed on.
+
+    Raises
+    ------
+    InputError
+        The radius is so large that trackpy gives up.
+    """
+    step = usable_step_um(typical_step_um(detections), config.search_radius_um)
+    count = len(detections)
+    radius = config.search_radius_um or _RADIUS_IN_STEPS * step
+    names = np.arange(1, count + 1)
+    if count:
+        import trackpy
+
+        trackpy.quiet()
+        parts = {frame // detections.frame_step: part for frame, part in detections.slices()}
+        frames = range(min(parts), max(parts) + 1)
+        nothing = slice(0, 0)
+        places = (detections.position_um[parts.get(frame, nothing)] for frame in frames)
+        try:
+            linked = trackpy.link_iter(places, search_range=radius, memory=config.max_gap)
+            names = np.concatenate([np.asarray(some, np.int64) for _, some in linked]) + 1
+        except trackpy.SubnetOversizeException as error:
+            raise InputError(
+                f"trackpy cannot link with a search radius of {radius:g} µm: too many objects are "
+                "within reach of each other. Give a smaller search_radius_um, or use the linker "
+                "'kalman'."
+            ) from error
+    return Linking(
+        detections, names, np.full(count, np.nan), np.full(count, "", object), step, masks
+    )

@@ -1,0 +1,1 @@
+"""Motion models: Kalman filters, the mixture of two motions, smoothing, two-sided likelihood."""

@@ -1,0 +1,126 @@
+"""Masks in, tracks out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..errors import AxesError, InputError
+from ..progress import CancelToken, ProgressCallback, Reporter
+from .assembly import assemble
+from .config import TrackingConfig
+from .detections import Detections, check_scale, no_rows, read_detections
+from .fragments import link_pieces, with_pieces
+from .link_detections import rounds
+from .mask_detections import measure_plane
+from .mask_pixels import MaskPixels
+from .tracks import Tracks
+
+
+def track(
+    labels: Any,
+    *,
+    intensity: Any | None = None,
+    pixel_size_um: float = 1.0,
+    frame_interval_s: float = 1.0,
+    config: TrackingConfig | None = None,
+    progress: ProgressCallback | None = None,
+    cancel: CancelToken | None = None,
+) -> Tracks:
+    """Return the tracks of labelled objects.
+
+    Parameters
+    ----------
+    labels : array of int, shape (T, Y, X)
+        One value an object in each frame, 0 outside; numpy or dask. A value need not
+        mean the same object in another frame.
+    intensity : array of shape (T, Y, X), optional
+        Fluorescence; its mean tells objects apart.
+    pixel_size_um, frame_interval_s : float
+        Scale of the movie.
+    config : TrackingConfig, optional
+        Settings.
+    progress, cancel : callable, CancelToken
+        See :mod:`napari_virtualstain.progress`.
+
+    Returns
+    -------
+    Tracks
+
+    Raises
+    ------
+    AxesError
+        The labels do not have the three axes t, y, x.
+    InputError
+        The labels are no whole numbers, or a setting is impossible.
+
+    Examples
+    --------
+    >>> movie = np.zeros((2, 8, 8), int)
+    >>> movie[0, 2:4, 2:4] = 1
+    >>> movie[1, 2:4, 3:5] = 7
+    >>> track(movie).table.track_id.tolist()
+    [1, 1]
+    """
+    check_scale(pixel_size_um, frame_interval_s)
+    check_labels(labels, intensity)
+    settings = config or TrackingConfig()
+    report = Reporter((1 + rounds(settings)) * len(labels), "step", "tracking", progress, cancel)
+    measured, pixels = [no_rows()], []
+    for frame in range(len(labels)):
+        image = None if intensity is None else np.asarray(intensity[frame])
+        table, inside = measure_plane(np.asarray(labels[frame]), image, frame, pixel_size_um)
+        measured.append(table)
+        pixels.append(inside)
+        report.advance()
+    tables = [table for table in measured if len(table)] or measured[:1]
+    table = pd.concat(tables, ignore_index=True)
+    masks = _mask_pixels(read_detections(table), pixels, labels.shape[1:], pixel_size_um)
+    linked, owner = link_pieces(table, masks, settings, report)
+    tracks = assemble(linked, settings, pixel_size_um, frame_interval_s)
+    report.finish()
+    return with_pieces(tracks, table, owner)
+
+
+def _mask_pixels(
+    found: Detections,
+    pixels: list[NDArray[np.int32]],
+    shape: tuple[int, ...],
+    pixel_size_um: float,
+) -> MaskPixels:
+    """Return the pixels of all objects; each plane gives (object, row, column), sorted."""
+    before, parts = 0, []
+    for plane in pixels:
+        parts.append(plane + np.array([[before, 0, 0]], np.int32))
+        before += int(plane[-1, 0]) + 1 if len(plane) else 0
+    every = np.concatenate(parts) if parts else np.zeros((0, 3), np.int32)
+    begin = np.searchsorted(every[:, 0], np.arange(len(found) + 1))
+    owner, rows, columns = every.T
+    edge = (rows == 0) | (columns == 0) | (rows == shape[0] - 1) | (columns == shape[1] - 1)
+    at_border = np.bincount(owner[edge], minlength=len(found)) > 0
+    place = found.position_um
+    return MaskPixels(begin.astype(np.int64), rows, columns, place, pixel_size_um, at_border)
+
+
+def check_labels(labels: Any, intensity: Any | None = None) -> None:
+    """Raise a clear error unless `labels` is (T, Y, X) of whole numbers."""
+    shape = tuple(getattr(labels, "shape", ()))
+    if len(shape) != 3:
+        hint = (
+            "a (T, Z, Y, X) movie must be projected along z first"
+            if len(shape) == 4
+            else ("one frame needs a leading time axis, labels[None]")
+        )
+        raise AxesError(f"Labels have the shape {shape}: expected three axes t, y, x; {hint}.")
+    if not np.issubdtype(labels.dtype, np.integer) and labels.dtype != bool:
+        raise InputError(
+            f"Labels are {labels.dtype}: expected whole numbers, one value an object and 0 outside."
+        )
+    if intensity is not None and tuple(intensity.shape) != shape:
+        raise InputError(
+            f"The intensity has the shape {tuple(intensity.shape)}, the labels {shape}: expected "
+            "the same shape. Give the movie that the labels were made of."
+        )
