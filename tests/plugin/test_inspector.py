@@ -12,7 +12,7 @@ from napari_virtualstain.plugin.film import cut_out, pick_frames
 from napari_virtualstain.plugin.highlight import OVERLAY
 from napari_virtualstain.plugin.inspector import InspectorWidget
 from napari_virtualstain.plugin.table import FrameTable
-from napari_virtualstain.plugin.track_summary import next_risky, summarise_tracks, track_rows
+from napari_virtualstain.tracking.summary import next_risky, summarise_tracks, track_rows
 
 SCALE = {"scale": (2.0, 0.1, 0.1), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 

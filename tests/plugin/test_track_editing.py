@@ -14,11 +14,11 @@ from qtpy.QtWidgets import QPushButton
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.plugin.inspector import InspectorWidget
 from napari_virtualstain.plugin.shown import add_relabelled_layer, add_tracks_layer
-from napari_virtualstain.plugin.track_edit import TrackState, cut, delete, join, partners
 from napari_virtualstain.plugin.track_job import TrackRequest, TrackResult, track_features
 from napari_virtualstain.plugin.track_plot import track_series
 from napari_virtualstain.plugin.writers import tracks_table
 from napari_virtualstain.tracking import Tracks
+from napari_virtualstain.tracking.editing import TrackState, cut, delete, join, partners
 
 SCALE = {"scale": (2.0, 0.1, 0.1), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 

@@ -12,6 +12,7 @@ from qtpy.QtGui import QUndoStack
 from qtpy.QtWidgets import QFileDialog
 
 from ..errors import VirtualStainError
+from ..tracking import TrackState, editing, next_risky, summarise_tracks
 from .controls import add_row, new_form
 from .highlight import OVERLAY, TrackHighlight
 from .inspector_buttons import InspectorButtons
@@ -23,9 +24,7 @@ from .step import StepWidget
 from .suitable_layers import is_movie
 from .table import FrameTable
 from .track_commands import EditCommand, VerdictCommand
-from .track_edit import TrackState, cut, delete, join, partners
 from .track_layer import labels_beside, put_state, state_of
-from .track_summary import next_risky, summarise_tracks
 from .track_view import TrackView
 
 _DOUBTFUL = 0.15
@@ -133,7 +132,7 @@ class InspectorWidget(StepWidget):
             # a number that was ever judged must not come back for another track
             number = 1 + max(*self._verdicts(), *self.tracks.graph, *self.tracks.rows["track_id"])
             text = f"Cut track {track} before frame {frame}; it goes on as {number}"
-            self._edit(text, lambda: cut(self.tracks, track, frame, number), track)
+            self._edit(text, lambda: editing.cut(self.tracks, track, frame, number), track)
 
     def join(self) -> None:
         """Make the chosen track and the one chosen under `With` one."""
@@ -141,12 +140,12 @@ class InspectorWidget(StepWidget):
         if track is not None and other is not None:
             earlier = min(track, other, key=lambda name: int(self._track(name)["frame"].min()))
             text = f"Joined tracks {track} and {other} as {earlier}"
-            self._edit(text, lambda: join(self.tracks, track, other), earlier)
+            self._edit(text, lambda: editing.join(self.tracks, track, other), earlier)
 
     def delete(self) -> None:
         """Remove the chosen track."""
         if (track := self._chosen()) is not None:
-            self._edit(f"Deleted track {track}", lambda: delete(self.tracks, track), None)
+            self._edit(f"Deleted track {track}", lambda: editing.delete(self.tracks, track), None)
 
     def verdict_of(self, track_id: int) -> str:
         """Return the verdict of a track, empty if it has none."""
@@ -280,7 +279,7 @@ class InspectorWidget(StepWidget):
             self.buttons.offer_partners(None, 1.0)
         else:
             size_um = self._scale(self._layer)["pixel_size_um"]
-            self.buttons.offer_partners(partners(self.tracks, track_id), size_um)
+            self.buttons.offer_partners(editing.partners(self.tracks, track_id), size_um)
         self.render()
 
     def _track(self, track_id: int) -> pd.DataFrame:

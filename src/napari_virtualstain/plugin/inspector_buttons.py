@@ -10,8 +10,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QPushButton, QWidget
 
+from ..tracking import VERDICTS
 from .controls import Choice, button, in_row
-from .track_summary import VERDICTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +81,7 @@ class InspectorButtons:
         Parameters
         ----------
         partners : DataFrame or None
-            Of :func:`track_edit.partners`; None while no track is chosen.
+            Of :func:`.editing.partners`; None while no track is chosen.
         pixel_size_um : float
             Micrometres a pixel.
         """

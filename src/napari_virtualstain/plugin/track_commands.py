@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtGui import QUndoCommand
 
-from .track_edit import TrackState
+from ..tracking import TrackState
 from .track_layer import Pixels, put_back, relabel
 
 if TYPE_CHECKING:

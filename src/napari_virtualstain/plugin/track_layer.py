@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..tracking import TrackState, track_rows
 from .layers import provenance_of, sampling_of
-from .track_edit import TrackState
 from .track_job import track_features
-from .track_summary import track_rows
 
 Pixels = list[tuple[int, np.ndarray, int]]
 

@@ -7,25 +7,12 @@ follows frames as they are taken. All give :class:`Tracks`, which
 Examples
 --------
 >>> import pandas as pd
+>>> from napari_virtualstain.tracking import link
 >>> seen = pd.DataFrame({"frame": [0, 1], "y_um": [5.0, 5.1], "x_um": [1.0, 1.2]})
 >>> len(link(seen, search_radius_um=1.0))
 1
 """
 
-from .config import TrackingConfig
-from .link_detections import link
-from .live import LiveTracker
-from .motion_analysis import analyse_motion, event_rates, mean_squared_displacement
-from .track_masks import track
-from .tracks import Tracks
+import lazy_loader
 
-__all__ = [
-    "LiveTracker",
-    "TrackingConfig",
-    "Tracks",
-    "analyse_motion",
-    "event_rates",
-    "link",
-    "mean_squared_displacement",
-    "track",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,8 +1,122 @@
-"""One line about each track: how long, how sure, and where to look."""
+"""Summary of tracks: one row a track, what a person needs to judge it, and where to look."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pandas as pd
+
+VERDICTS = ("ok", "wrong", "unsure")
+_JUMP = 5.0
+_AREA_RATIO = 2.0
+
+
+def track_rows(data: np.ndarray, features: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a Tracks layer as one table.
+
+    Parameters
+    ----------
+    data : ndarray, (N, 4)
+        Columns track_id, t, y, x in pixels.
+    features : DataFrame
+        The layer's features, N rows.
+    """
+    rows = pd.DataFrame(np.asarray(data, float)[:, [0, 1, -2, -1]])
+    rows.columns = pd.Index(["track_id", "frame", "y_px", "x_px"])
+    rows = rows.astype({"track_id": int, "frame": int})
+    for name in features.columns:
+        if name not in rows and len(features) == len(rows):
+            rows[name] = features[name].to_numpy()
+    return rows
+
+
+def summarise_tracks(
+    rows: pd.DataFrame, *, pixel_size_um: float, frame_interval_s: float
+) -> pd.DataFrame:
+    """Return one row a track, the riskiest first.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        What :func:`track_rows` returned.
+    pixel_size_um, frame_interval_s : float
+        Sampling.
+
+    Returns
+    -------
+    DataFrame
+        ``track_id risk verdict frames first last gaps speed_um_per_s area_um2 quality
+        why``; `risk` is in [0, 1].
+    """
+    rows = rows.sort_values(["track_id", "frame"]).reset_index(drop=True)
+    groups = rows.groupby("track_id")
+    steps = groups[["frame", "y_px", "x_px"]].diff()
+    distance_um = np.hypot(steps["y_px"], steps["x_px"]) * pixel_size_um
+    rows["_step_um"] = distance_um / steps["frame"]
+    rows["_speed"] = rows["_step_um"] / frame_interval_s
+    rows["_area_ratio"] = (
+        _ratio(groups["area_um2"].shift(), rows["area_um2"]) if ("area_um2" in rows) else 1.0
+    )
+    by = rows.groupby("track_id")
+    table = pd.DataFrame(
+        {
+            "frames": by.size(),
+            "first": by["frame"].min(),
+            "last": by["frame"].max(),
+            "gaps": by["interpolated"].sum().astype(int) if "interpolated" in rows else 0,
+            "speed_um_per_s": by["_speed"].mean().fillna(0.0),
+            "area_um2": by["area_um2"].mean() if "area_um2" in rows else np.nan,
+            "quality": by["quality"].min() if "quality" in rows else 1.0,
+        }
+    )
+    jump = by["_step_um"].max() / max(float(rows["_step_um"].median()), pixel_size_um)
+    reasons = {
+        "doubtful link": table["quality"] < 0.5,
+        "jump": jump.fillna(0) > _JUMP,
+        "area jump": by["_area_ratio"].max().fillna(1) > _AREA_RATIO,
+        "gap": table["gaps"] > 0,
+    }
+    flagged = pd.DataFrame(reasons)
+    table["why"] = [", ".join(flagged.columns[row]) for row in flagged.to_numpy()]
+    # quality counts most; each other reason adds a little, so that equals are ordered
+    risk = (1 - table["quality"].clip(0, 1)) * 0.7 + 0.15 * flagged.iloc[:, 1:].sum(axis=1)
+    table["risk"] = risk.clip(0, 1)
+    table["verdict"] = ""
+    ordered = table.sort_values("risk", ascending=False, kind="stable").reset_index()
+    first = ["track_id", "verdict", "risk", "why"]
+    return ordered[first + [name for name in ordered.columns if name not in first]]
+
+
+def _ratio(before: Any, after: Any) -> pd.Series:
+    ratio = pd.Series(after).astype(float) / pd.Series(before).astype(float)
+    return pd.Series(np.maximum(ratio, 1 / ratio)).replace([np.inf], np.nan)
+
+
+def next_risky(
+    table: pd.DataFrame, row: int | None, step: int, *, least: float = 0.15
+) -> int | None:
+    """Return the next row worth a look without a verdict, going round; None if there is none.
+
+    Parameters
+    ----------
+    table : DataFrame
+        What :func:`summarise_tracks` returned.
+    row : int or None
+        The row of the moment.
+    step : int
+        1 for the next, -1 for the one before.
+    least : float
+        Smallest risk that is worth a look.
+    """
+    count = len(table)
+    begin = row if row is not None else (-1 if step > 0 else count)
+    risky = ((table["risk"] >= least) & (table["verdict"] == "")).to_numpy()
+    for offset in range(1, count + 1):
+        candidate = (begin + step * offset) % count
+        if risky[candidate]:
+            return int(candidate)
+    return None
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Cutting, joining and deleting tracks, without Qt and without the viewer.
+"""Editing of tracks: cut, join, delete; without Qt and without the viewer.
 
 Every function returns a new state and leaves the old one as it is, so that undoing is
 going back to it. Who came from whom and the events follow: a link hangs at the end of

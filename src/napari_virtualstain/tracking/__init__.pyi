@@ -1,0 +1,14 @@
+from . import editing as editing
+from .config import TrackingConfig as TrackingConfig
+from .editing import TrackState as TrackState
+from .link_detections import link as link
+from .live import LiveTracker as LiveTracker
+from .motion_analysis import analyse_motion as analyse_motion
+from .motion_analysis import event_rates as event_rates
+from .motion_analysis import mean_squared_displacement as mean_squared_displacement
+from .summary import VERDICTS as VERDICTS
+from .summary import next_risky as next_risky
+from .summary import summarise_tracks as summarise_tracks
+from .summary import track_rows as track_rows
+from .track_masks import track as track
+from .tracks import Tracks as Tracks
