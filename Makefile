@@ -12,12 +12,10 @@ VENV ?= .venv
 OUT ?= demo-output
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
-# these need data or a model (benchmarks/README.md): name them in BENCHMARKS, options in BENCHMARK_ARGS
-GIVEN_DATA := compare_simulation error_head fine_tuning segmentation_quality segmentation_training \
-  simulation_likeness staining_fit staining_limits staining_uncertainty study tracking_fission \
-  tracking_quality train_shipped_models weight_maps
-PARTS := h9c2 segmentation_scenes segmentation_sources
-BENCHMARKS ?= $(filter-out $(patsubst %,benchmarks/%.py,$(GIVEN_DATA) $(PARTS)),$(wildcard benchmarks/*.py))
+# these need data, a model or a GPU (benchmarks/README.md): name them in BENCHMARKS, options in BENCHMARK_ARGS
+GIVEN_DATA := fine_tuning segmentation_quality staining_fit staining_gpu staining_uncertainty \
+  tracking_fission tracking_quality
+BENCHMARKS ?= $(filter-out $(patsubst %,benchmarks/%.py,$(GIVEN_DATA) __init__),$(wildcard benchmarks/*.py))
 EXTRAS := all,distributed,export,geff
 
 help:  ## show this list
@@ -41,10 +39,10 @@ format: $(VENV)/.dev  ## let ruff put the code in order
 docs: $(VENV)/.docs  ## the manual as a web site in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-# the study of many methods takes hours and a GPU: benchmarks/study.py says how
 benchmarks: $(VENV)/.dev display-libraries  ## measure; BENCHMARKS="benchmarks/x.py" for some
 	@for script in $(BENCHMARKS); do \
-	  echo "== $$script"; .ci/with-display $(BIN)/python $$script $(BENCHMARK_ARGS); \
+	  module=$${script%.py}; module=$${module//\//.}; echo "== $$module"; \
+	  .ci/with-display $(BIN)/python -m $$module $(BENCHMARK_ARGS); \
 	done
 
 screenshots: $(VENV)/.dev display-libraries  ## the pictures of the manual, from the real program

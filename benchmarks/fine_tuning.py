@@ -1,6 +1,6 @@
 r"""What fine-tuning a shipped model on a few pairs of another camera brings, and what harms.
 
-    OMP_NUM_THREADS=1 python benchmarks/fine_tuning.py --data DATA/h9c2_pairs --model FOLD \
+    OMP_NUM_THREADS=1 python -m benchmarks.fine_tuning --data DATA/h9c2_pairs --model FOLD \
         --steps 60 --crop 96
 
 The pairs are those of TL_012, which the model must not have seen (a fold that
@@ -17,11 +17,11 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from h9c2 import stop_if_seen
 from scipy import ndimage
 
 from napari_virtualstain.data import CorrelativePairs, match_pairs
 from napari_virtualstain.training import preset, train
+from recipes.h9c2 import stop_if_seen
 
 FULL_RATE = {**preset().optimisation.model_dump(), "init_rate_factor": 1.0}
 VARIANTS: dict[str, dict[str, object]] = {

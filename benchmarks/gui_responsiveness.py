@@ -2,7 +2,7 @@
 
 Run with a display::
 
-    xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/gui_responsiveness.py
+    xvfb-run -a -s "-screen 0 1600x1000x24" python -m benchmarks.gui_responsiveness
 
 Prints a table. ``--only creation`` and the like run one part; ``--stacks`` also says what
 the main thread was doing in the longest block. The peers' docks are measured in the same

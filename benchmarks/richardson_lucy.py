@@ -1,6 +1,6 @@
 """Speed and borders of Richardson-Lucy against scikit-image, in one run on one thread.
 
-    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/richardson_lucy.py
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.richardson_lucy
 
 Both get the same float32 images, kernel and number of iterations. Each time is the smallest
 of several, the two alternating, so that other load on the machine meets both. The rim is

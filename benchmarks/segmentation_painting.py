@@ -1,6 +1,6 @@
 """What a handful of painted regions teaches the segmenter, on images unlike those it knows.
 
-    python benchmarks/segmentation_painting.py [--images 4] [--steps 60] [--blur 2.5]
+    python -m benchmarks.segmentation_painting [--images 4] [--steps 60] [--blur 2.5]
 
 Frames of this package's simulator, blurred far more than in training and on a glow, stand
 for another microscope. In each image some mitochondria and a block of background are

@@ -1,6 +1,6 @@
 """How well mitochondria are outlined, against thresholds and against the truth.
 
-    python benchmarks/segmentation_quality.py --data FOLDER [--tables physeg pairs] [--frames 8]
+    python -m benchmarks.segmentation_quality --data FOLDER [--tables physeg pairs] [--frames 8]
 
 Tables: foreground on held-out images of the physics simulation that is the paper's
 reference 5 (`physeg_sim`, images 680 to 719: neither trained on nor, as 720 to 799 are,
@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from h9c2 import stop_if_seen
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage import io
@@ -28,6 +27,7 @@ from skimage.morphology import disk
 import napari_virtualstain as vs
 from napari_virtualstain.metrics import boundary_f1, object_scores
 from napari_virtualstain.segmentation import Segmenter, fit_movie, split_instances
+from recipes.h9c2 import stop_if_seen
 
 Image = NDArray[np.floating]
 Mask = NDArray[np.bool_]

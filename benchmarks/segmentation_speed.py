@@ -1,7 +1,7 @@
 """Seconds for one 1024 x 1024 frame: ours, Mitometer's published steps, and Nellie.
 
-    python benchmarks/segmentation_speed.py [--size 1024] [--repeat 2] [--threads 2]
-    NELLIE_PYTHON=/path/to/venv/bin/python python benchmarks/segmentation_speed.py
+    python -m benchmarks.segmentation_speed [--size 1024] [--repeat 2] [--threads 2]
+    NELLIE_PYTHON=/path/to/venv/bin/python python -m benchmarks.segmentation_speed
 
 Mitometer (Lefebvre et al., Nature Methods 2021) is MATLAB; its steps are re-implemented
 here from the paper and source: background as the least of the image and its median

@@ -4,7 +4,7 @@ Moving mitochondria stand out from still clutter when the network also sees the 
 before and after. Movies are simulated, a network is trained for each number of planes, and
 all are judged on movies that trained none.
 
-    python benchmarks/several_planes.py --planes 1 3 5 --steps 600
+    python -m benchmarks.several_planes --planes 1 3 5 --steps 600
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How long until the visible frame is stained, as the dock does it.
 
-    python benchmarks/staining_first_frame.py --size 1024 --threads 1 2
+    python -m benchmarks.staining_first_frame --size 1024 --threads 1 2
 
 Timed is the work behind the button *Stain* without the drawing: loading torch and the
 model, fitting the normalisation, choosing the arithmetic, staining the visible frame;

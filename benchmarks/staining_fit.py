@@ -1,6 +1,6 @@
 """Whether the check of fit tells foreign images from held-out cells.
 
-    python benchmarks/staining_fit.py FOLDER/h9c2_pairs --model FOLD-1 FOLD-2 FOLD-3
+    python -m benchmarks.staining_fit FOLDER/h9c2_pairs --model FOLD-1 FOLD-2 FOLD-3
 
 Each cell is judged by a card of the other cells; foreign images are made from the cell
 itself. Printed for each cell: how many single crops have each level, and the verdict on all

@@ -1,6 +1,6 @@
 """Whether the filter against flicker smears what moves, on simulated movies with truth.
 
-    python benchmarks/staining_flicker.py --frames 16 --size 256
+    python -m benchmarks.staining_flicker --frames 16 --size 256
 
 A simulated movie is stained frame by frame, then filtered as ``stain --temporal`` does,
 and for comparison averaged over the same frames blindly. Moving pixels are the tenth in

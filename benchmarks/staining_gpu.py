@@ -1,6 +1,6 @@
 """Time and memory of staining one frame on each GPU, in all the ways there are to run a network.
 
-    python benchmarks/staining_gpu.py --size 2048 --architecture mito-h9c2
+    python -m benchmarks.staining_gpu --size 2048 --architecture mito-h9c2
 
 `engine` is what users run, from numpy to numpy with its transfers, and with a CUDA graph where
 it found one to be faster; the other ways begin and end on the GPU, so that they are what the
@@ -17,8 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-from staining_speed import best_time, monai_inferer, network_named, operations
 
+from benchmarks.staining_speed import best_time, monai_inferer, network_named, operations
 from napari_virtualstain.engine import TiledNetwork
 
 Run = Callable[[], object]

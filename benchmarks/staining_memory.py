@@ -1,7 +1,7 @@
 """Memory of staining a lazy movie against its number of frames, and against plain torch.
 
-    python benchmarks/staining_memory.py --size 2048 --frames 3 12 48 120 --plain 1024 2048
-    python benchmarks/staining_memory.py --size 2048 --frames 10 100 500 1000 2000 --widths 4 4
+    python -m benchmarks.staining_memory --size 2048 --frames 3 12 48 120 --plain 1024 2048
+    python -m benchmarks.staining_memory --size 2048 --frames 10 100 500 1000 2000 --widths 4 4
 
 The movie has --length frames and exists only as a recipe; its first frames are stained into
 an OME-Zarr by `stain_to_file`, which is what the command line runs. Printed on the way is the

@@ -1,6 +1,6 @@
 """What half precision costs in accuracy and saves in time, for each generator.
 
-    python benchmarks/staining_precision.py --data FOLDER/h9c2_pairs --every 2
+    python -m benchmarks.staining_precision --data FOLDER/h9c2_pairs --every 2
 
 Every frame is stained in float32 and in the arithmetic that ``precision="auto"`` takes
 here. Printed: how far pixels move, as a share of the range of the stained frame; the

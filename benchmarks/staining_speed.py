@@ -1,6 +1,6 @@
 """Time and memory of staining one frame, against plain torch and against MONAI.
 
-    python benchmarks/staining_speed.py --size 1024 --architecture compact
+    python -m benchmarks.staining_speed --size 1024 --architecture compact
 
 Each way runs in a process of its own, so that its peak memory is its own. Needs MONAI
 (``pip install monai``) for its row; without it the row is left out.

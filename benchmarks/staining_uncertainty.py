@@ -1,6 +1,6 @@
 """Whether the uncertainty of a model is true, on a cell that it was not trained on.
 
-    python benchmarks/staining_uncertainty.py h9c2_pairs --model FOLD --cell TL_012 --plot out.png
+    python -m benchmarks.staining_uncertainty h9c2_pairs --model FOLD --cell TL_012 --plot out.png
 
 The brightness of a frame cannot be predicted from bright-field, so predictions are first
 brought to each target by its best line, as the scores on the card are.
@@ -12,11 +12,11 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from h9c2 import stop_if_seen
 from skimage.io import imread
 
 import napari_virtualstain as vs
 from napari_virtualstain.staining import Calibration, calibrate
+from recipes.h9c2 import stop_if_seen
 
 
 def plot(found: Calibration, path: Path) -> None:

@@ -1,6 +1,6 @@
 """Ask how well `quality` tells wrong links, on simulated movies of known truth.
 
-    python benchmarks/tracking_confidence.py [--seeds 2]
+    python -m benchmarks.tracking_confidence [--seeds 2]
 
 Prints for each kind of motion the part of wrong links, the mean quality of all links next to
 the part that is right (calibration), the AUROC of ``1 - quality``, and the part of the wrong links

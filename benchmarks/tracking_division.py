@@ -1,6 +1,6 @@
 """Compare how trackers follow dividing nuclei, forwards (division) and backwards (fusion).
 
-    python benchmarks/tracking_division.py [--seeds 2] [--trackers extended laptrack trackpy]
+    python -m benchmarks.tracking_division [--seeds 2] [--trackers extended laptrack trackpy]
 
 The movies are simulated: nuclei in patches wander, push each other aside, grow, condense before
 mitosis and part into two small daughters some 24 px away from each other (what nuclei of HeLa cells
@@ -25,9 +25,9 @@ from collections.abc import Callable
 import networkx as nx
 import numpy as np
 import pandas as pd
-from tracking_quality import scores
 
 import napari_virtualstain as vs
+from benchmarks.tracking_quality import scores
 
 os.environ["TQDM_DISABLE"] = "1"
 

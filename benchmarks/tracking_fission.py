@@ -1,6 +1,6 @@
 """Find the divisions that an expert marked in real movies of COS-7 mitochondria.
 
-    python benchmarks/tracking_fission.py DATA/cos7_fission_movies [--apart 1.0] [--late 1]
+    python -m benchmarks.tracking_fission DATA/cos7_fission_movies [--apart 1.0] [--late 1]
 
 The folder holds ``*_images.tif`` (T, Y, X; 56 nm, 5 s) and ``*_ground_truth.tif`` of that shape,
 bright where a division is near (LEB-EPFL/deep-events). Movies are segmented by mito-segment and

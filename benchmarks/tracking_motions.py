@@ -1,6 +1,6 @@
 """Compare the tracker with its peers on motions that it was not developed on.
 
-    python benchmarks/tracking_motions.py [--seeds 2] [--sets pairs t_cells] [--trackers ...]
+    python -m benchmarks.tracking_motions [--seeds 2] [--sets pairs t_cells] [--trackers ...]
 
 Movies are simulated here from published statistics, so nothing needs to be downloaded:
 
@@ -23,7 +23,8 @@ import argparse
 
 import numpy as np
 import pandas as pd
-from tracking_quality import TRACKERS, compare
+
+from benchmarks.tracking_quality import TRACKERS, compare
 
 
 def as_table(movie: list[np.ndarray]) -> pd.DataFrame:

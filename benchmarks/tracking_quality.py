@@ -1,6 +1,6 @@
 """Compare the tracker with its peers on the same corrupted detections.
 
-    python benchmarks/tracking_quality.py DATA [--seeds 2]
+    python -m benchmarks.tracking_quality DATA [--seeds 2]
         [--trackers extended trackpy laptrack] [--sets ...]
 
 DATA holds ``ssm_N100.csv.gz ssm_N400.csv.gz msm_directed_N300.csv.gz bcells.csv`` with the columns

@@ -1,6 +1,6 @@
 """Score tracks and events of simulated mitochondria, forwards and backwards in time.
 
-    python benchmarks/tracking_simulator.py [--seeds 2] [--first 0] [--inputs truth true virtual]
+    python -m benchmarks.tracking_simulator [--seeds 2] [--first 0] [--inputs truth true virtual]
 
 Three inputs: the true labels (``truth``), the true fluorescence segmented by mito-segment
 (``true``), and the virtual one, stained from bright-field by mito-simulated and then segmented

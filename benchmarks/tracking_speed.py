@@ -1,6 +1,6 @@
 """Time our tracker and its peers a frame, against the number of objects; one thread.
 
-OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/tracking_speed.py
+OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.tracking_speed
 [--counts 100 400 1000 10000] [--peers]
 """
 

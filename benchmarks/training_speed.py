@@ -1,6 +1,6 @@
 """How fast training is, how soon it stops when cancelled, and what resuming costs.
 
-    OMP_NUM_THREADS=1 python benchmarks/training_speed.py --threads 1
+    OMP_NUM_THREADS=1 python -m benchmarks.training_speed --threads 1
 
 One crop of 256 x 256 a step. "Cancelled" is the time from the request, in the middle of a
 step, to the return, after which a thread may still write a large checkpoint; "resumed" the

@@ -14,15 +14,15 @@ import pytest
 
 from napari_virtualstain.models import unet_arguments
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def study() -> Iterator[ModuleType]:
-    # as when the script is run: its folder is where it looks for its neighbours
+    # as with `python -m paper.study`, which runs in the root of the repository
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(BENCHMARKS)
-        yield importlib.import_module("study")
+        patch.syspath_prepend(ROOT)
+        yield importlib.import_module("paper.study")
 
 
 ARGUMENTS = argparse.Namespace(

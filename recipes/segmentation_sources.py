@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from segmentation_scenes import draw_scene
 from skimage import io
 
 import napari_virtualstain as vs
+from recipes.segmentation_scenes import draw_scene
 
 CROP, FIRST_HELD_OUT = 128, 680
 # of physeg, scenes, simulated and virtual

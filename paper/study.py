@@ -4,7 +4,7 @@ For each method and each of the cells TL_009 to TL_012: train on all other cells
 that one. One process can do it all, or several can share the work (``--only``); what is
 finished is kept, so that a stopped study goes on where it was.
 
-    python benchmarks/study.py --data DATA/h9c2_pairs --steps 100 --batch 4 --crop 96 \
+    python -m paper.study --data DATA/h9c2_pairs --steps 100 --batch 4 --crop 96 \
         --network unet --widths 8 16 32 64 --discriminator-width 8 --rate-factor 5
 
 The full study (the paper's network, the presets' own 200 epochs) needs a GPU: leave
@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from h9c2 import h9c2_pairs
 
 from napari_virtualstain.data import CorrelativePairs
 from napari_virtualstain.training import TABLE_1, TrainingConfig, preset, train
+from recipes.h9c2 import h9c2_pairs
 
 CELLS = ("TL_009", "TL_010", "TL_011", "TL_012")
 KEPT_SHARE = 0.3

@@ -1,6 +1,6 @@
 """What holds the stain of an unseen cell back: scale by scale, noise, registration, fit.
 
-    python benchmarks/staining_limits.py h9c2_pairs --model FOLD --cell TL_012
+    python -m paper.staining_limits h9c2_pairs --model FOLD --cell TL_012
 
 Four questions about a model and a cell that it was not trained on. On which scales does it see
 what (Pearson between octaves, and the share of the target's variance that each holds)? How much
@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from h9c2 import frame_of, h9c2_pairs, stop_if_seen
 from scipy.ndimage import gaussian_filter
 
 import napari_virtualstain as vs
 from napari_virtualstain.data import CorrelativePairs
 from napari_virtualstain.metrics import band_pass, bandpass_pearson, pearson
 from napari_virtualstain.models import Model
+from recipes.h9c2 import frame_of, h9c2_pairs, stop_if_seen
 
 PIXEL_UM = 0.08
 NUMERICAL_APERTURE, EMISSION_UM = 1.42, 0.61

@@ -1,16 +1,21 @@
 """Hold simulated pairs against real ones: pictures, power spectra, histograms, numbers.
 
-    python benchmarks/compare_simulation.py --data FOLDER -o simulation.png
+    python -m recipes.compare_simulation --data FOLDER -o simulation.png
 
 FOLDER has ``h9c2_pairs/bright_field`` and ``h9c2_pairs/fluorescence``, the public sample of
 the paper's authors as 256x256 PNG files. Without --data, the environment variable
 VIRTUALSTAIN_DATA. Prints a table; the picture shows four pairs of each kind.
+
+    OMP_NUM_THREADS=1 python -m recipes.compare_simulation --speed
+
+needs no data and prints the seconds for a simulated pair.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +26,7 @@ from scipy.stats import kurtosis, skew
 from skimage.filters import threshold_otsu
 from skimage.io import imread
 
-from napari_virtualstain.simulation import simulate_frames
+from napari_virtualstain.simulation import simulate, simulate_frames
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -176,14 +181,46 @@ def draw(real: dict[str, np.ndarray], simulated: dict[str, np.ndarray], path: Pa
     figure.savefig(path, dpi=70)
 
 
+def seconds(function: Callable[[], object]) -> tuple[float, float]:
+    """Return wall and processor seconds of one call."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    function()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def print_speed() -> None:
+    """Print the seconds for a simulated pair, with the tables of the optics in the cache."""
+    cases: dict[str, tuple[int, Callable[[], object]]] = {
+        "movie 256x256, 25 mitochondria": (8, lambda: simulate(frames=8, count=25, seed=1)),
+        "movie 256x256, 60 mitochondria": (8, lambda: simulate(frames=8, count=60, seed=1)),
+        "movie 1024x1024, 400 mitochondria, 2 frames with set-up": (
+            2,
+            lambda: simulate(frames=2, size=1024, count=400, seed=1),
+        ),
+        "independent stills 256x256": (16, lambda: list(simulate_frames(16, seed=1))),
+    }
+    first = seconds(lambda: simulate(frames=1, size=64, count=1))[1]
+    print(f"first pair of a size and an optics, with its tables: {first:.2f} s of processor")
+    print("| what | wall, s a pair | processor, s a pair |")
+    print("|---|---|---|")
+    for name, (pairs, function) in cases.items():
+        function()
+        wall, cpu = seconds(function)
+        print(f"| {name} | {wall / pairs:.2f} | {cpu / pairs:.2f} |")
+
+
 def main() -> None:
-    """Compare and write."""
+    """Compare and write, or print the speed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=os.environ.get("VIRTUALSTAIN_DATA"))
     parser.add_argument("-o", "--output", type=Path, default=Path("simulation.png"))
     parser.add_argument("--number", type=int, default=64)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--speed", action="store_true", help="print seconds for a pair instead")
     given = parser.parse_args()
+    if given.speed:
+        print_speed()
+        return
     if given.data is None:
         parser.error("give --data FOLDER, the folder that holds h9c2_pairs")
     kinds = ("bright-field", "fluorescence")

@@ -1,6 +1,6 @@
 r"""Train `mito-segment` anew, without any manual annotation.
 
-    python benchmarks/segmentation_training.py --data FOLDER -o mito-segment.safetensors \
+    python -m recipes.segmentation_training --data FOLDER -o mito-segment.safetensors \
         [--real TL_010=GENERATOR] [--init MODEL] [--steps 5600 2800]
 
 Two rounds on the images of `segmentation_sources.py`: a new network, whose BatchNorm learns
@@ -23,11 +23,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from segmentation_sources import Sample, Sources, draw_sample, read_real, read_sources
 
 from napari_virtualstain.models import ModelCard, build_network, load_model, save_model
 from napari_virtualstain.segmentation.fine_tuning import new_card
 from napari_virtualstain.segmentation.learning import Batch, Learner, as_batch, seeded
+from recipes.segmentation_sources import Sample, Sources, draw_sample, read_real, read_sources
 
 BATCH = 8
 CHECKPOINT_EVERY = 50

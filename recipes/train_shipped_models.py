@@ -1,6 +1,6 @@
 """Train the shipped generators again: simulated pairs first, then real ones.
 
-    python benchmarks/train_shipped_models.py OUT --data h9c2_pairs [--init MODEL]
+    python -m recipes.train_shipped_models OUT --data h9c2_pairs [--init MODEL]
 
 OUT gets ``mito-simulated`` (simulated pairs only) and ``mito-h9c2`` (the former, fine-tuned
 on every real cell), whose card has the scores of three folds: the same fine-tuning without
@@ -19,12 +19,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from h9c2 import frame_of, h9c2_pairs
-from simulation_likeness import likeness_shares, table_of
 
 from napari_virtualstain.data import CorrelativePairs
 from napari_virtualstain.simulation import simulate_frames
 from napari_virtualstain.training import TrainingConfig, cross_validate, preset, train
+from recipes.h9c2 import frame_of, h9c2_pairs
+from recipes.simulation_likeness import likeness_shares, table_of
 
 JUDGED = ("TL_010", "TL_011", "TL_012")
 # Cells that simulated pairs are to be like; they train in every fold

@@ -1,6 +1,6 @@
 """What each weight map of the paper's Fig. 6 does on real targets.
 
-    python benchmarks/weight_maps.py --data FOLDER
+    python -m paper.weight_maps --data FOLDER
 
 For each map: its mean and median, its mean on the pixels above Otsu's threshold and on the
 others, their ratio, and the part of the weighted noise |y - gauss1(y)| that still comes from

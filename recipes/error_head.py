@@ -1,6 +1,6 @@
 """Give a generator that states no uncertainty a second output: how far off it may be.
 
-    python benchmarks/error_head.py MODEL OUT --data h9c2_pairs
+    python -m recipes.error_head MODEL OUT --data h9c2_pairs
 
 The network stays as it is. One 1x1 convolution on its last features learns the logarithm of
 the scale of a Laplace error on the training cells; held-out cells set the factor that
@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from h9c2 import h9c2_pairs
 from torch import Tensor, nn
 
 from napari_virtualstain.data import CorrelativePairs
 from napari_virtualstain.models import Model, build_network, load_model, save_model
 from napari_virtualstain.staining import calibrate
+from recipes.h9c2 import h9c2_pairs
 
 
 def with_second_output(model: Model) -> tuple[nn.Module, dict[str, Any]]:

@@ -1,6 +1,6 @@
 """How like real pairs simulated ones are, by statistics of both channels together.
 
-    python benchmarks/simulation_likeness.py --data h9c2_pairs --cells TL_009 v_002 --number 200
+    python -m recipes.simulation_likeness --data h9c2_pairs --cells TL_009 v_002 --number 200
 
 Prints each statistic of the real and of the simulated pairs, and the log ratio of densities
 that a logistic regression on these statistics gives to every real cell and to the simulated
@@ -15,13 +15,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from h9c2 import h9c2_pairs
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_otsu
 from sklearn.linear_model import LogisticRegression
 
 from napari_virtualstain.simulation import simulate_frames
+from recipes.h9c2 import h9c2_pairs
 
 FloatArray = NDArray[np.float64]
 SCALES_PX = (0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 16.0)

@@ -1,0 +1,1 @@
+"""Scripts that reproduce the study of Somani et al. 2022."""

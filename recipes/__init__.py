@@ -1,0 +1,1 @@
+"""Scripts that make the shipped models and the images they learn from."""
