@@ -35,6 +35,7 @@ class UNetArguments(BaseModel):
     replicate: int = Field(default=1, ge=1, le=16)
     output_activation: Literal["none", "relu", "sigmoid"] = "none"
     narrow_upsampling: bool = False
+    half_resolution: bool = False
 
     @field_validator("widths")
     @classmethod

@@ -84,6 +84,10 @@ class UNet(nn.Module):
         A 1x1 convolution brings the coarser level to the channels of the finer one
         before it is upsampled. Both steps are linear, so little is lost, and the block
         above, which costs most, has fewer channels to read.
+    half_resolution : bool
+        The finest level works at half the resolution: each 2x2 block of input pixels becomes
+        four channels, and the output maps are doubled bilinearly. In 80 nm pixels optics of
+        NA 1.4 carry little that 160 nm pixels do not.
 
     Examples
     --------
@@ -104,18 +108,21 @@ class UNet(nn.Module):
         replicate: int = 1,
         output_activation: str = "none",
         narrow_upsampling: bool = False,
+        half_resolution: bool = False,
     ) -> None:
         super().__init__()
-        self.stride = 2 ** (len(widths) - 1)
+        self.stride = 2 ** (len(widths) - 1 + half_resolution)
         self.replicate = replicate
+        self.half_resolution = half_resolution
         self.output_activation = output_activation
 
         def block(before: int, after: int) -> nn.Sequential:
             channels = [before, *[after] * convolutions]
             return _convolution_block(channels, kernel, batch_norm=batch_norm, dropout=dropout)
 
+        channels = in_channels * replicate * (4 if half_resolution else 1)
         self.down = nn.ModuleList(
-            block(before, after) for before, after in pairwise([in_channels * replicate, *widths])
+            block(before, after) for before, after in pairwise([channels, *widths])
         )
         self.narrow = nn.ModuleList(
             nn.Conv2d(below, beside, 1) if narrow_upsampling else nn.Identity()
@@ -130,17 +137,26 @@ class UNet(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Return the output maps of `image`, (N, C, Y, X) to (N, O, Y, X)."""
         skips: list[Tensor] = []
-        features = image.repeat(1, self.replicate, 1, 1) if self.replicate > 1 else image
+        features = self.entered(image)
         for level, block in enumerate(self.down):
             features = block(functional.avg_pool2d(features, 2) if level else features)
             skips.append(features)
         for level in range(len(self.up) - 1, -1, -1):
             upsampled = _doubled(self.narrow[level](features))
             features = self.up[level](torch.cat([skips[level], upsampled], dim=1))
-        return self.finished(features)
+        return self.left(self.finished(features))
+
+    def entered(self, image: Tensor) -> Tensor:
+        """Return what the first block reads of an image."""
+        planes = image.repeat(1, self.replicate, 1, 1) if self.replicate > 1 else image
+        return functional.pixel_unshuffle(planes, 2) if self.half_resolution else planes
+
+    def left(self, output: Tensor) -> Tensor:
+        """Return the output maps of the finest level at the size of the image."""
+        return _doubled(output) if self.half_resolution else output
 
     def finished(self, features: Tensor) -> Tensor:
-        """Return the output maps of the features of the finest level."""
+        """Return the output maps of the features of the finest level, at its resolution."""
         output: Tensor = self.head(features)
         if self.output_activation == "relu":
             return _trainable_relu(output) if self.training else functional.relu(output)
