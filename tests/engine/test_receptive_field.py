@@ -15,11 +15,21 @@ from napari_virtualstain.models import build_network
 
 
 @settings(max_examples=4, deadline=None)
-@given(levels=st.integers(1, 3), kernel=st.sampled_from([1, 3]), convolutions=st.integers(1, 2))
+@given(
+    levels=st.integers(1, 3),
+    kernel=st.sampled_from([1, 3]),
+    convolutions=st.integers(1, 2),
+    half=st.booleans(),
+)
 def test_computed_reach_of_a_unet_equals_the_probed_one(
-    levels: int, kernel: int, convolutions: int
+    levels: int, kernel: int, convolutions: int, half: bool
 ) -> None:
-    arguments = {"widths": [2] * levels, "kernel": kernel, "convolutions": convolutions}
+    arguments = {
+        "widths": [2] * levels,
+        "kernel": kernel,
+        "convolutions": convolutions,
+        "half_resolution": half,
+    }
     network = build_network({"name": "unet", "arguments": arguments}).eval()
     computed, probed = _unet_reach(network), _probed_reach(network, network.stride)
     # cores begin on multiples of the stride, so only the block counts

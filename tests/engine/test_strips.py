@@ -16,6 +16,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "narrow": {"widths": (4, 6, 8), "narrow_upsampling": True, "out_channels": 3},
     "wide kernel": {"widths": (3, 4), "kernel": 7},
     "one convolution": {"widths": (3, 4), "convolutions": 1, "output_activation": "sigmoid"},
+    "half resolution": {"widths": (4, 6), "half_resolution": True, "out_channels": 2},
     "repeated planes": {"widths": (3, 4), "replicate": 3, "in_channels": 2, "dropout": 0.5},
 }
 

@@ -102,6 +102,31 @@ def test_replicated_input_equals_three_equal_channels() -> None:
     torch.testing.assert_close(replicated(image), three(image.repeat(1, 3, 1, 1)))
 
 
+def test_at_half_resolution_a_network_costs_a_quarter_and_keeps_the_size() -> None:
+    def multiplications(**arguments: object) -> int:
+        network = build_network({"name": "unet", "arguments": {"widths": [4, 8], **arguments}})
+        made: list[int] = []
+        for module in network.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                module.register_forward_hook(
+                    lambda m, _, out: made.append(m.weight.numel() * out[0, 0].numel())
+                )
+        assert network(torch.zeros(1, 1, 32, 48)).shape == (1, 1, 32, 48)
+        return sum(made)
+
+    share = multiplications(half_resolution=True) / multiplications()
+    assert 0.25 < share < 0.28  # above a quarter by the first layer, which reads four channels
+
+
+def test_at_half_resolution_no_pixel_of_the_input_is_lost() -> None:
+    network = build_network(
+        {"name": "unet", "arguments": {"widths": [4], "half_resolution": True, "kernel": 1}}
+    ).eval()
+    image = torch.rand(1, 1, 8, 8, requires_grad=True)
+    network(image).sum().backward()
+    assert bool((image.grad != 0).all())
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

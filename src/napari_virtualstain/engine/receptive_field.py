@@ -99,7 +99,7 @@ def _unet_reach(network: UNet) -> int:
     for level in range(len(down) - 2, -1, -1):
         # bilinear: fine pixels 2i and 2i + 1 read coarse i - 1, i and i + 1
         reach = max(2 * reach + 1, down[level]) + margin
-    return reach
+    return 2 * reach + 1 if network.half_resolution else reach
 
 
 def _probed_reach(network: nn.Module, stride: int) -> int | None:

@@ -59,19 +59,15 @@ class StripedUNet(nn.Module):
                 # for its hooks are where a cancel is noticed
                 module.padding, module.padding_mode = (0, 0), "zeros"
 
-    @property
-    def replicate(self) -> int:
-        """How often the planes are repeated as channels."""
-        return self.network.replicate
-
     def forward(self, image: Tensor) -> Tensor:
         """Return the output maps of `image`."""
         network = self.network
-        features = image.repeat(1, self.replicate, 1, 1)
+        features = network.entered(image)
+        finest = features.shape[-2:]
         skips: list[Tensor] = []
         for level, block in enumerate(network.down):
             fill = _pooled(features) if level else _copied(features)
-            size = torch.Size(length >> level for length in image.shape[-2:])
+            size = torch.Size(length >> level for length in finest)
             features = self._level(block, fill, image, size, is_last=not len(network.up))
             skips.append(features)
         for level in reversed(range(len(network.up))):
@@ -79,7 +75,7 @@ class StripedUNet(nn.Module):
             fill = _joined(skip, network.narrow[level](features))
             block = network.up[level]
             features = self._level(block, fill, image, skip.shape[-2:], is_last=level == 0)
-        return features
+        return network.left(features)
 
     def _level(
         self, block: nn.Module, fill: Fill, image: Tensor, size: torch.Size, *, is_last: bool

@@ -153,7 +153,7 @@ class UNet(nn.Module):
 
     def left(self, output: Tensor) -> Tensor:
         """Return the output maps of the finest level at the size of the image."""
-        return _doubled(output) if self.half_resolution else output
+        return _doubled(output.float()) if self.half_resolution else output
 
     def finished(self, features: Tensor) -> Tensor:
         """Return the output maps of the features of the finest level, at its resolution."""
