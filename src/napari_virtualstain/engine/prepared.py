@@ -30,7 +30,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ..models import UNet
 from .devices import Precision
 from .graphs import ReplayedNetwork, Run
-from .receptive_field import network_halo, network_stride, smallest_input
+from .receptive_field import input_channels, network_halo, network_stride, smallest_input
 from .strips import StripedUNet
 
 _LARGEST_DIFFERENCE = 0.02
@@ -130,8 +130,7 @@ class PreparedNetwork:
 
     @property
     def _channels(self) -> int:
-        first = next(m for m in self._made["float32"].modules() if isinstance(m, nn.Conv2d))
-        return int(first.in_channels) // int(getattr(self._made["float32"], "replicate", 1))
+        return input_channels(self._made["float32"])
 
     def _run(self, batch: Tensor, precision: Precision, network: Run | None = None) -> Tensor:
         dtype: torch.dtype = getattr(torch, precision)

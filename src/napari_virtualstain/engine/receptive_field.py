@@ -116,7 +116,7 @@ def _probed_reach(network: nn.Module, stride: int) -> int | None:
 
 
 def _reach_along(network: nn.Module, axis: int, length: int, width: int, stride: int) -> int | None:
-    shape = [1, _input_channels(network), width, width]
+    shape = [1, input_channels(network), width, width]
     shape[axis] = length
     generator = torch.Generator().manual_seed(0)
     image = (torch.rand(shape, generator=generator) + 0.5).requires_grad_()
@@ -147,10 +147,20 @@ def _positive_copy(network: nn.Module) -> nn.Module:
     return probe.requires_grad_(False)
 
 
-def _input_channels(network: nn.Module) -> int:
+def input_channels(network: nn.Module) -> int:
+    """Return how many planes a network reads: its ``in_channels``, or its first layer's.
+
+    Raises
+    ------
+    ModelError
+        It has neither.
+    """
+    stated = getattr(network, "in_channels", None)
+    if isinstance(stated, int):
+        return stated
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
-            return int(module.in_channels) // int(getattr(network, "replicate", 1))
+            return int(module.in_channels)
     raise ModelError(
         "This network has no two-dimensional convolution, so how far it looks cannot be "
         "found. Give it an int attribute 'halo'."

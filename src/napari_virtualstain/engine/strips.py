@@ -53,6 +53,7 @@ class StripedUNet(nn.Module):
     def __init__(self, network: UNet) -> None:
         super().__init__()
         self.network = copy.deepcopy(network)
+        self.in_channels = network.in_channels
         for module in self.network.modules():
             if isinstance(module, nn.Conv2d):
                 # strips are padded here, and only at the true borders; the module is still called,

@@ -112,6 +112,7 @@ class UNet(nn.Module):
     ) -> None:
         super().__init__()
         self.stride = 2 ** (len(widths) - 1 + half_resolution)
+        self.in_channels = in_channels
         self.replicate = replicate
         self.half_resolution = half_resolution
         self.output_activation = output_activation
