@@ -55,9 +55,10 @@ class HoldOutChoice(QObject):
             name="allow_shared",
         )
         form.addRow("", self.shared)
-        self.kind.currentIndexChanged.connect(lambda _index: self.changed.emit())
-        self.count.valueChanged.connect(lambda _count: self.changed.emit())
-        self.shared.toggled.connect(lambda _checked: self.changed.emit())
+        self.setParent(self.kind)  # dies with the dock, in the GUI thread
+        self.kind.currentIndexChanged.connect(self._on_changed)
+        self.count.valueChanged.connect(self._on_changed)
+        self.shared.toggled.connect(self._on_changed)
         self.follow(0, 0)
 
     @property
@@ -75,6 +76,9 @@ class HoldOutChoice(QObject):
         self.kind.value = settings.by + (_IN_TURN if settings.folds else "")
         self.count.setValue(settings.folds or self.count.value())
         self.shared.setChecked(settings.allow_leakage)
+
+    def _on_changed(self, _value: object) -> None:
+        self.changed.emit()
 
     def follow(self, parts: int, steps: int) -> None:
         """Say what is going to be trained on `parts` frames or regions in `steps` steps each."""

@@ -52,6 +52,7 @@ class ModelChoice(QObject):
         more.setMaximumWidth(32)
         more.setAccessibleName("Open a model file")
         self._row = row = in_row(self.combo, more)
+        self.setParent(row)  # dies with the dock, in the GUI thread
         # this object only holds the row together; what is dropped falls on the row
         for target in (row, self.combo, more):
             target.setAcceptDrops(True)
@@ -64,7 +65,7 @@ class ModelChoice(QObject):
         self.combo.currentIndexChanged.connect(self._on_chosen)
         self.combo.activated.connect(self._on_picked)
         self._watcher = QFileSystemWatcher(self)
-        self._watcher.directoryChanged.connect(lambda _folder: self.refresh())
+        self._watcher.directoryChanged.connect(self._on_folder)
         self.refresh()
 
     @property
@@ -167,6 +168,9 @@ class ModelChoice(QObject):
             for path in models:
                 self.open_file(path)
         return True
+
+    def _on_folder(self, _folder: str) -> None:
+        self.refresh()
 
     def _on_picked(self, _index: int) -> None:
         self._picked = True

@@ -37,6 +37,8 @@ class LivePreview(QObject):
         while nothing can be stained.
     say : callable
         Receives what went wrong.
+    parent : QObject
+        The dock.
     """
 
     def __init__(
@@ -44,8 +46,9 @@ class LivePreview(QObject):
         viewer: Any,
         request: Callable[[], tuple[StainRequest, Any] | None],
         say: Callable[[str], None],
+        parent: QObject | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(parent)
         self._viewer = viewer
         self._request = request
         self._say = say

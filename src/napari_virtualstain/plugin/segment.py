@@ -194,8 +194,9 @@ class SegmentWidget(StepWidget):
         """Stop the threads beside the main one, too."""
         if not self._closed:
             self._settle.stop()
-            self.cutter.abandon()
             self.measures.stop()
+            self.corrections.forget()
+            self._layer, self._session = None, None
         super().tear_down()
 
     def _add_form(self, viewer: Any) -> None:

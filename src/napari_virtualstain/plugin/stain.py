@@ -59,7 +59,7 @@ class StainWidget(StepWidget):
         self.form.addLayout(form)
         self._add_boxes()
         self.form.addStretch(1)
-        self.preview = LivePreview(napari_viewer, self._visible_request, self.say)
+        self.preview = LivePreview(napari_viewer, self._visible_request, self.say, self)
         self.cleanup.add(self.preview.stop)
         self._follow_changes()
         self._on_layer(self.source.value)

@@ -26,6 +26,7 @@ from .controls import FormArea, note
 from .jobs import JobRunner, JobState, Outcome, Work, error_text
 from .layer_choice import LayerChoice
 from .mnemonics import give_mnemonics
+from .removal import delete_soon
 
 _TAB = Qt.FocusPolicy.TabFocus
 # napari's themes show the focus in text fields only; this blue stands out from both
@@ -127,7 +128,7 @@ class StepWidget(QWidget):
     def add_runner(self) -> JobRunner:
         """Return a runner beside that of the step; bar, line and *Cancel* serve it too."""
         runner = JobRunner(self)
-        runner.state_changed.connect(lambda _state: self.render())
+        runner.state_changed.connect(self._on_beside)
         runner.progressed.connect(self._on_progress)
         self._runners.append(runner)
         self.cleanup.add(runner.canceller())
@@ -136,7 +137,7 @@ class StepWidget(QWidget):
     def add_choice(self, choice: LayerChoice) -> LayerChoice:
         """Keep a layer drop-down in step with the viewer."""
         self._choices.append(choice)
-        choice.chosen.connect(lambda _layer: self.render())
+        choice.chosen.connect(self._on_beside)
         return choice
 
     def reset_choices(self, event: Any = None) -> None:
@@ -196,8 +197,11 @@ class StepWidget(QWidget):
         """Stop the job and let go of the viewer; may be called twice."""
         if not self._closed:
             self._closed = True
-            self.runner.abandon()
+            for runner in self._runners:
+                runner.abandon()
             self.cleanup.run()
+            if self.parent() is None:
+                delete_soon(self)
 
     def _build(self) -> None:
         self.setStyleSheet(_FOCUS_STYLE)
@@ -231,8 +235,8 @@ class StepWidget(QWidget):
         outer.addLayout(buttons)
 
     def _connect(self) -> None:
-        self.run_button.clicked.connect(lambda _checked=False: self.run())
-        self.cancel_button.clicked.connect(lambda _checked=False: self.cancel())
+        self.run_button.clicked.connect(self._on_run)
+        self.cancel_button.clicked.connect(self._on_cancel)
         self.runner.state_changed.connect(self._on_state)
         self.runner.progressed.connect(self._on_progress)
         self.runner.produced.connect(self.on_items)
@@ -245,6 +249,15 @@ class StepWidget(QWidget):
         # The window's death leaves no time for slots of this widget: see Cleanup.
         self.cleanup.add(self.runner.canceller())
         self.destroyed.connect(self.cleanup.run)
+
+    def _on_run(self, _checked: bool = False) -> None:
+        self.run()
+
+    def _on_cancel(self, _checked: bool = False) -> None:
+        self.cancel()
+
+    def _on_beside(self, _value: object = None) -> None:
+        self.render()
 
     def _on_state(self, state: JobState) -> None:
         self.render()
