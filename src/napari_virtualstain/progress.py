@@ -76,6 +76,17 @@ def duration_text(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def counted(number: int, unit: str) -> str:
+    """Return a number of things as a person says it.
+
+    Examples
+    --------
+    >>> counted(1, "frame"), counted(1200, "track")
+    ('1 frame', '1,200 tracks')
+    """
+    return f"{number:,} {unit}{'s' * (number != 1)}"
+
+
 class CancelToken:
     """A flag that one thread raises and another looks at.
 

@@ -28,6 +28,7 @@ class EvaluateWidget(StepWidget):
     """Scores a virtual stain against the true fluorescence, frame by frame."""
 
     title = "Evaluate staining"
+    tab_title = "Evaluate"
     run_text = "Evaluate"
     run_tooltip = "Compare the two layers frame by frame"
 

@@ -13,6 +13,24 @@ _LIGHTS = {
 }
 
 
+_ENDS = {
+    "green": ": the model fits.",
+    "amber": ". The model may not fit this movie: see above.",
+    "red": ". The model does not fit this movie: see above.",
+}
+
+
+def fit_end(level: str | None) -> str:
+    """Return the end of a sentence on a stain.
+
+    Examples
+    --------
+    >>> "Stained 2 frames in 3 s" + fit_end("green")
+    'Stained 2 frames in 3 s: the model fits.'
+    """
+    return _ENDS.get(level or "", ".")
+
+
 def fit_text(level: str, reasons: tuple[str, ...]) -> str:
     """Return the light as rich text with its reasons.
 

@@ -40,6 +40,7 @@ class InspectorWidget(StepWidget):
     """Goes through the tracks of a layer, the doubtful ones first, and mends them."""
 
     title = "Track inspector"
+    tab_title = "Inspect"
     run_text = "List tracks"
     run_tooltip = "List the tracks of the layer, the doubtful ones first"
 

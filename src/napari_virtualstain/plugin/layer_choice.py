@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import Signal
@@ -59,6 +60,12 @@ def rank(name: str, role: str, *, active: bool, position: int) -> tuple[int, int
     if any(word in lowered for word in unwanted):
         score -= 10
     return score, int(active), position
+
+
+def choose_if_fitting(choice: LayerChoice, layer: Any) -> None:
+    """Choose `layer`, or leave the choice as it is where the layer is not among those offered."""
+    with suppress(ValueError):
+        choice.value = layer
 
 
 class LayerChoice(Choice):

@@ -188,6 +188,11 @@ def uncertainty_of(viewer: Any, layer: Any) -> Any | None:
     return fitting[-1] if fitting else None
 
 
+def still_there(viewer: Any, layer: Any) -> Any:
+    """Return `layer` if it is still in the viewer, else None."""
+    return layer if layer is not None and has_layer(viewer, layer) else None
+
+
 def has_layer(viewer: Any, layer: Any) -> bool:
     """Whether `layer` is still in the viewer."""
     wanted = unwrap(layer)

@@ -10,9 +10,10 @@ from qtpy.QtWidgets import QFileDialog, QFormLayout, QLineEdit
 from ..errors import InputError
 from .controls import Choice, NumberBox, add_row, button, check_box, in_row, new_form, note
 from .jobs import JobContext, Work
+from .layers import still_there
 from .memory import recall, remember
 from .stack_layers import stack_to_layers
-from .step import StepWidget
+from .step import NextStep, StepWidget
 
 _FROM_FILE = "from the file"
 
@@ -25,6 +26,8 @@ class LoadWidget(StepWidget):
     """
 
     title = "Load time-lapse"
+    tab_title = "Load"
+    next_step = NextStep("Stain", "Virtual staining")
     run_text = "Load"
     run_tooltip = "Add the channels as layers; frames are read when they are looked at"
 
@@ -33,6 +36,7 @@ class LoadWidget(StepWidget):
         self.setAcceptDrops(True)
         self._understood: dict[str, Any] = {}
         self._looked_at = ""
+        self._loaded: Any = None
         form = new_form()
         self._add_path(form)
         self._add_corrections(form)
@@ -155,11 +159,15 @@ class LoadWidget(StepWidget):
     def on_result(self, value: Any) -> str:
         """Add the layers."""
         stack, layers = value
-        for data, settings, _kind in layers:
-            self.viewer.add_image(data, **settings)
+        added = [self.viewer.add_image(data, **settings) for data, settings, _kind in layers]
+        self._loaded = added[0] if added else None
         self._show(stack)
         size = " x ".join(str(length) for length in stack.data.shape)
         return f"Loaded {stack.name}: {size} ({stack.axes})"
+
+    def result_layer(self) -> Any:
+        """Return the first channel that was loaded."""
+        return still_there(self.viewer, self._loaded)
 
     def dragEnterEvent(self, event: Any) -> None:
         """Accept files and folders."""

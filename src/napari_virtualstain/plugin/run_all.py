@@ -18,8 +18,8 @@ from .controls import (
 )
 from .fit_light import fit_text
 from .jobs import JobContext, Outcome, Work, error_text
-from .layer_choice import LayerChoice
-from .layers import axes_of, geometry_of, has_layer
+from .layer_choice import LayerChoice, choose_if_fitting
+from .layers import axes_of, geometry_of, has_layer, still_there
 from .model_choice import ModelChoice
 from .outline_choice import OutlineChoice
 from .record import recorded_settings
@@ -38,7 +38,7 @@ from .shown import (
 from .stain_job import FitChecked, PlanesDone, StainRequest
 from .stain_job import Started as StainStarted
 from .stain_options import StainOptions
-from .step import StepWidget
+from .step import NextStep, StepWidget
 from .suitable_layers import LOAD_FIRST, fitting_model, is_movie, nothing_fits
 from .track_job import Relabelled, TrackRequest, TrackResult
 from .warm_up import WarmUp
@@ -49,6 +49,8 @@ class RunAllWidget(StepWidget):
     """Bright-field in; stained, segmented and tracked movie out, with one button."""
 
     title = "Run all"
+    tab_title = "Run all"
+    next_step = NextStep("Inspect tracks", "Track inspector")
     run_text = "Stain, segment and track"
     run_tooltip = "Do the three steps in a row; results appear as they come"
 
@@ -59,6 +61,7 @@ class RunAllWidget(StepWidget):
         self._name = ""
         self._layers: dict[str, Any] = {}
         self._tracks: Any = None
+        self._tracks_layer: Any = None
         self._track_settings: dict[str, Any] = {}
         self.warm_up = WarmUp(self)
         self.cleanup.add(self.warm_up.stop)
@@ -99,6 +102,7 @@ class RunAllWidget(StepWidget):
             frame_interval_s=self.interval.value(),
         )
         self._request, self._layers, self._tracks = request, {}, None
+        self._tracks_layer = None
         self._geometry, self._name = geometry_of(layer), layer.name
 
         def work(context: JobContext) -> Any:
@@ -135,7 +139,15 @@ class RunAllWidget(StepWidget):
         """Report the end."""
         if self._tracks is None:
             return "Stained and segmented; no track was found. Lower the threshold."
-        return track_sentence(self._tracks)
+        return f"{track_sentence(self._tracks)} in {self.took_text()}."
+
+    def result_layer(self) -> Any:
+        """Return the tracks."""
+        return still_there(self.viewer, self._tracks_layer)
+
+    def take(self, layer: Any) -> None:
+        """Choose the movie that was loaded."""
+        choose_if_fitting(self.source, layer)
 
     def on_end(self, outcome: Outcome) -> None:
         """Draw the last state of the layers."""
@@ -206,7 +218,9 @@ class RunAllWidget(StepWidget):
             add_relabelled_layer(self.viewer, item.labels, asked, *where, tracked)
         elif len(item.data):
             self._tracks = item.tracks
-            add_tracks_layer(self.viewer, item, self._track_request(request), *where)
+            self._tracks_layer = add_tracks_layer(
+                self.viewer, item, self._track_request(request), *where
+            )
 
     @staticmethod
     def _track_request(request: RunAllRequest) -> TrackRequest:

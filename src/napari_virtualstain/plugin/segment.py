@@ -8,12 +8,13 @@ import numpy as np
 from qtpy.QtCore import QTimer
 
 from ..hooks import add_on_name
+from ..progress import counted
 from .controls import Choice, add_row, button, new_form
 from .corrections import Corrections
 from .film import FilmStrip
 from .jobs import JobContext, Outcome, Work, error_text
-from .layer_choice import LayerChoice
-from .layers import base_name, geometry_of, has_layer, sampling_of, shifted
+from .layer_choice import LayerChoice, choose_if_fitting
+from .layers import base_name, geometry_of, has_layer, sampling_of, shifted, still_there
 from .learn_job import LearnRequest, Learnt, free_path, learn_job
 from .measuring import VisibleMeasures
 from .model_choice import ModelChoice
@@ -25,7 +26,7 @@ from .regions import visible_index
 from .sampling_rows import pixel_size_row
 from .segment_job import SegmentRequest, Session, Started, cut_job, segment_job
 from .shown import add_labels_layer, as_dict
-from .step import StepWidget
+from .step import NextStep, StepWidget
 from .suitable_layers import is_movie, nothing_fits
 from .warm_up import WarmUp
 from .work_request import dock_fields
@@ -41,6 +42,8 @@ class SegmentWidget(StepWidget):
     """
 
     title = "Segment mitochondria"
+    tab_title = "Segment"
+    next_step = NextStep("Track", "Track mitochondria", runs=True)
     run_text = "Segment"
     run_tooltip = "Add a Labels layer with one number a mitochondrion, the visible frame first"
 
@@ -167,7 +170,24 @@ class SegmentWidget(StepWidget):
             return self._show_learnt(value)
         self._session = value
         self.measures.measure()
-        return self._told(f"Segmented {self._source.name}; threshold and split now act at once.")
+        return self._told(self._found_text(value.labels))
+
+    def result_layer(self) -> Any:
+        """Return the labels."""
+        return still_there(self.viewer, self._layer) if self._session is not None else None
+
+    def take(self, layer: Any) -> None:
+        """Choose the stain that was made."""
+        choose_if_fitting(self.source, layer)
+
+    def _found_text(self, labels: np.ndarray) -> str:
+        planes = labels.reshape(-1, *labels.shape[-2:])
+        objects = sum(int(np.count_nonzero(np.bincount(plane.ravel())[1:])) for plane in planes)
+        frames = counted(len(planes), "frame")
+        return (
+            f"Found {objects:,} outlines in {frames} in {self.took_text()}. Threshold, smallest "
+            "and split now act at once."
+        )
 
     def _told(self, text: str) -> str:
         """Return `text`, or what to do where the labels are empty."""

@@ -10,6 +10,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QMainWindow
 
+from ..progress import counted
 from .background import collecting_later
 from .layers import base_name, has_layer, layer_name, provenance, provenance_of
 from .segment_job import Cut, SegmentRequest
@@ -215,9 +216,9 @@ def _track_settings(request: TrackRequest) -> dict[str, Any]:
 def track_sentence(tracks: Any) -> str:
     """Return how many tracks, fissions and fusions there are."""
     kinds = tracks.events["kind"]
-    counted = [("track", len(tracks))]
-    counted += [(kind, int((kinds == kind).sum())) for kind in ("fission", "fusion")]
-    return ", ".join(f"{count} {kind}{'s' * (count != 1)}" for kind, count in counted) + "."
+    numbers = [("track", len(tracks))]
+    numbers += [(kind, int((kinds == kind).sum())) for kind in ("fission", "fusion")]
+    return ", ".join(counted(number, kind) for kind, number in numbers)
 
 
 def as_dict(cut: Cut) -> dict[str, Any]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from qtpy.QtWidgets import QFormLayout
 
 from ..axes import USUAL_PIXEL_SIZE_UM
+from ..progress import counted
 from .compare import CompareSlider
 from .controls import Choice, IntegerBox, add_row, check_box, new_form, note
-from .fit_light import fit_text
+from .fit_light import fit_end, fit_text
 from .jobs import JobContext, Outcome, Work
-from .layer_choice import LayerChoice
+from .layer_choice import LayerChoice, choose_if_fitting
 from .layers import (
     axes_of,
     find_layer,
@@ -21,6 +23,7 @@ from .layers import (
     provenance_of,
     sampling_of,
     shifted,
+    still_there,
 )
 from .model_choice import ModelChoice
 from .preferences import DEVICE_CHOICES
@@ -31,7 +34,7 @@ from .sampling_rows import pixel_size_row
 from .shown import add_stain_layer
 from .stain_job import FitChecked, PlanesDone, StainRequest, Started, stain_job
 from .stain_options import StainOptions
-from .step import StepWidget
+from .step import NextStep, StepWidget
 from .suitable_layers import LOAD_FIRST, fitting_model, is_movie, nothing_fits
 from .warm_up import WarmUp
 from .work_request import dock_fields
@@ -41,6 +44,8 @@ class StainWidget(StepWidget):
     """Adds the virtual fluorescence of a bright-field layer, the visible frame first."""
 
     title = "Virtual staining"
+    tab_title = "Stain"
+    next_step = NextStep("Segment", "Segment mitochondria", runs=True)
     run_text = "Stain"
     run_tooltip = "Add a layer of virtual fluorescence, the visible frame first"
 
@@ -49,6 +54,8 @@ class StainWidget(StepWidget):
         self._request: StainRequest | None = None
         self._geometry: dict[str, Any] = {}
         self._layer: Any = None
+        self._made: Any = None
+        self._fit: FitChecked | None = None
         self._error_layer: Any = None
         self.warm_up = WarmUp(self)
         self.cleanup.add(self.warm_up.stop)
@@ -153,7 +160,7 @@ class StainWidget(StepWidget):
         self._request = request
         self._geometry = shifted(geometry_of(layer), region.offset)
         self._name = layer.name
-        self._layer = None
+        self._layer = self._fit = None
 
         def work(context: JobContext) -> Any:
             return stain_job(request, context)
@@ -169,14 +176,28 @@ class StainWidget(StepWidget):
             elif isinstance(item, PlanesDone):
                 finished.extend(item.indices)
             elif isinstance(item, FitChecked):
+                self._fit = item
                 self.fit_note.setText(fit_text(item.level, item.reasons))
                 self.fit_note.setVisible(True)
         if self._layer is not None and visible_index(self.viewer, self._layer) in finished:
             self._refresh_layers()
 
     def on_result(self, value: Any) -> str:
-        """Report the end."""
-        return f"Stained {self._name}."
+        """Say what came out, how long it took, and whether the model fits."""
+        self._made = self._layer
+        if self._layer is None:
+            return f"Stained {self._name}."
+        frames = math.prod(self._layer.data.shape[:-2])
+        fits = fit_end(self._fit.level if self._fit is not None else None)
+        return f"Stained {counted(frames, 'frame')} in {self.took_text()}{fits}"
+
+    def result_layer(self) -> Any:
+        """Return the stain."""
+        return still_there(self.viewer, self._made)
+
+    def take(self, layer: Any) -> None:
+        """Choose the movie that was loaded."""
+        choose_if_fitting(self.source, layer)
 
     def on_end(self, outcome: Outcome) -> None:
         """Draw the last state of the layers."""

@@ -7,7 +7,9 @@ every enabled, visible and text from the state, so that the two never disagree.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from napari.utils.notifications import show_error
@@ -20,9 +22,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ..progress import Progress
+from ..progress import Progress, duration_text
 from .cleanup import Cleanup
-from .controls import FormArea, note
+from .controls import FormArea, button, note
+from .dock_place import can_open_docks, open_dock, share_place
 from .jobs import JobRunner, JobState, Outcome, Work, error_text
 from .layer_choice import LayerChoice
 from .mnemonics import give_mnemonics
@@ -40,6 +43,31 @@ _FOCUS_STYLE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """The step that usually follows.
+
+    Attributes
+    ----------
+    text : str
+        Of the button.
+    display_name : str
+        Of the dock, as in napari's menu.
+    runs : bool
+        Whether the button also starts the step, with the settings that its dock shows.
+    """
+
+    text: str
+    display_name: str
+    runs: bool = False
+
+    @property
+    def tooltip(self) -> str:
+        """What the button does."""
+        also = " and run it on this result; settings can be changed there" if self.runs else ""
+        return f"Open {self.display_name}{also}"
+
+
 class StepWidget(QWidget):
     """Base of the docks.
 
@@ -54,6 +82,8 @@ class StepWidget(QWidget):
 
     state_changed = Signal(object)
     title = "Step"
+    tab_title = "Step"
+    next_step: ClassVar[NextStep | None] = None
     run_text = "Run"
     run_tooltip = "Run this step (Ctrl+Enter while the dock has the focus)"
     # what to do in the dock in place of an option of the command line that an error names
@@ -65,6 +95,7 @@ class StepWidget(QWidget):
         self.cleanup = Cleanup()
         self._choices: list[LayerChoice] = []
         self._closed = False
+        self._began = 0.0
         self.runner = JobRunner(self)
         self._runners = [self.runner]
         self._build()
@@ -91,6 +122,29 @@ class StepWidget(QWidget):
     def on_end(self, outcome: Outcome) -> None:
         """Do what must follow success, failure and cancelling alike."""
 
+    def result_layer(self) -> Any:
+        """Return the layer that the next step works on, None while there is none."""
+        return None
+
+    def take(self, layer: Any) -> None:
+        """Choose `layer`, which the step before has made, as the one to work on."""
+
+    def took_text(self) -> str:
+        """Return how long the job has taken, for instance ``"12 s"``."""
+        seconds = time.monotonic() - self._began
+        return f"{seconds:.1f} s" if seconds < 10 else duration_text(seconds)
+
+    def go_on(self) -> None:
+        """Open the next step on this result, and start it where that is what the button says."""
+        step = self.next_step
+        if step is None or not can_open_docks(self.viewer):
+            return
+        layer, dock = self.result_layer(), open_dock(self.viewer, step.display_name)
+        if layer is not None:
+            dock.take(layer)
+        if step.runs:
+            dock.run()
+
     @property
     def state(self) -> JobState:
         """What the dock is doing: idle, running, cancelling, done or failed."""
@@ -114,6 +168,7 @@ class StepWidget(QWidget):
             self.say(error_text(error, self.controls))
             return
         self.say(f"{self.title}: starting")
+        self._began = time.monotonic()
         self.runner.start(work, self.title)
 
     def cancel(self) -> None:
@@ -159,6 +214,7 @@ class StepWidget(QWidget):
             "Stop; what is finished is kept (Esc)" if working.is_active else "Nothing is running"
         )
         self.bar.setVisible(working.is_active)
+        self.next_button.setVisible(self._has_next(working))
         if working is JobState.IDLE and reason is not None:
             self.say(reason)
 
@@ -171,7 +227,8 @@ class StepWidget(QWidget):
     def showEvent(self, event: Any) -> None:
         """Give each control its letter and its turn: the form from top to bottom, then run."""
         super().showEvent(event)
-        give_mnemonics(self, spared=(self.run_button, self.cancel_button))
+        share_place(self, self.tab_title)
+        give_mnemonics(self, spared=(self.run_button, self.cancel_button, self.next_button))
         within = [w for w in self.body.findChildren(QWidget) if w.focusPolicy() & _TAB]
         chain, widget = [], self.body.nextInFocusChain()
         while widget is not None and widget is not self.body:
@@ -180,6 +237,7 @@ class StepWidget(QWidget):
         if last := [widget for widget in chain if widget in within]:
             self.setTabOrder(last[-1], self.run_button)
             self.setTabOrder(self.run_button, self.cancel_button)
+            self.setTabOrder(self.cancel_button, self.next_button)
 
     def keyPressEvent(self, event: Any) -> None:
         """Run with Ctrl+Enter, cancel with Esc."""
@@ -227,11 +285,20 @@ class StepWidget(QWidget):
         self.run_button.setObjectName("run_button")
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setObjectName("cancel_button")
+        step = self.next_step
+        self.next_button = button(
+            f"{step.text} ›" if step else "",
+            step.tooltip if step else "",
+            self.go_on,
+            name="next_button",
+        )
+        self.next_button.setVisible(False)
         buttons = QHBoxLayout()
         buttons.addWidget(self.run_button, 1)
         buttons.addWidget(self.cancel_button, 0)
         outer.addWidget(self.bar)
         outer.addWidget(self.status_label)
+        outer.addWidget(self.next_button)
         outer.addLayout(buttons)
 
     def _connect(self) -> None:
@@ -262,6 +329,15 @@ class StepWidget(QWidget):
     def _on_state(self, state: JobState) -> None:
         self.render()
         self.state_changed.emit(state)
+
+    def _has_next(self, working: JobState) -> bool:
+        """Whether there is a result, and a window in which the next step can open."""
+        return (
+            working is JobState.DONE
+            and self.next_step is not None
+            and self.result_layer() is not None
+            and can_open_docks(self.viewer)
+        )
 
     def _on_progress(self, progress: Progress) -> None:
         if self.working is JobState.RUNNING:

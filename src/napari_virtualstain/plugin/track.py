@@ -9,11 +9,18 @@ from qtpy.QtWidgets import QFormLayout
 from ..hooks import add_on_key, add_on_name, trackers
 from .controls import Choice, NumberBox, add_row, check_box, new_form
 from .jobs import JobContext, Work
-from .layer_choice import LayerChoice
-from .layers import axes_of, geometry_of, has_layer, source_of, uncertainty_of
+from .layer_choice import LayerChoice, choose_if_fitting
+from .layers import (
+    axes_of,
+    geometry_of,
+    has_layer,
+    source_of,
+    still_there,
+    uncertainty_of,
+)
 from .sampling_rows import SamplingRows
 from .shown import COLOUR_BY, add_relabelled_layer, add_tracks_layer, track_sentence
-from .step import StepWidget
+from .step import NextStep, StepWidget
 from .suitable_layers import is_movie
 from .track_job import Relabelled, TrackRequest, TrackResult, track_job
 
@@ -27,6 +34,8 @@ class TrackWidget(StepWidget):
     """Follows each mitochondrion of a Labels layer through the movie."""
 
     title = "Track mitochondria"
+    tab_title = "Track"
+    next_step = NextStep("Inspect tracks", "Track inspector")
     run_text = "Track"
     run_tooltip = "Add a Tracks layer, with fission and fusion, and labels that keep their number"
 
@@ -202,7 +211,15 @@ class TrackWidget(StepWidget):
             self._geometry,
             self.colour.value,
         )
-        return track_sentence(value.tracks)
+        return f"{track_sentence(value.tracks)} in {self.took_text()}."
+
+    def result_layer(self) -> Any:
+        """Return the tracks."""
+        return still_there(self.viewer, self._tracks_layer)
+
+    def take(self, layer: Any) -> None:
+        """Choose the labels that were made, and the image that they outline."""
+        choose_if_fitting(self.source, layer)
 
     def _on_source(self, *_: Any) -> None:
         self.intensity.refresh()

@@ -34,6 +34,7 @@ class TrainWidget(StepWidget):
     """Fits the generator to the user's own microscope, on an honest held-out part."""
 
     title = "Train virtual staining"
+    tab_title = "Train"
     run_text = "Train"
     run_tooltip = "Train on the two layers; the model is in the list of Virtual staining at once"
     controls: ClassVar[Mapping[str, str]] = {
