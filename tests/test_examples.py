@@ -14,7 +14,7 @@ import napari_virtualstain as vs
 
 ROOMS = [
     *("io", "optics", "simulation", "data", "models", "losses"),
-    *("training", "inference", "segmentation", "tracking", "metrics"),
+    *("engine", "staining", "segmentation", "training", "tracking", "metrics"),
 ]
 MODULES = sorted(
     module.name

@@ -17,7 +17,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from .. import __version__
+from .._version import __version__
 from ..errors import CancelledError, VirtualStainError
 
 DONE, DEFECT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130

@@ -74,6 +74,11 @@ def image_axes(image: ArrayLike | Stack, ndim: int, axes: str | None) -> str:
     ------
     AxesError
         The axes do not fit, or there are several channels.
+
+    Examples
+    --------
+    >>> image_axes(np.zeros((3, 8, 8)), 3, None)
+    'tyx'
     """
     if axes is None and isinstance(image, Stack):
         axes = image.axes
@@ -98,6 +103,11 @@ def planes_of(array: Any, axes: str, inputs: Inputs, *, assumed: bool) -> PlaneS
     assumed : bool
         Whether neither the user nor the file named the axes: then the one axis before y and x
         is that along which the model reads.
+
+    Examples
+    --------
+    >>> len(planes_of(np.zeros((3, 8, 8)), "tyx", Inputs(planes=3), assumed=False))
+    3
     """
     if inputs.planes > 1 and inputs.axis not in axes:
         if assumed and len(axes) == 3:

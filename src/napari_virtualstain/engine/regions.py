@@ -80,6 +80,11 @@ def view_of(
     ------
     InputError
         The region holds no pixel of the frame.
+
+    Examples
+    --------
+    >>> view_of((64, 64), (64, 64), (slice(0, 8), slice(8, 16)), halo=8, stride=4).computed
+    Box(top=0, bottom=20, left=0, right=28)
     """
     kept = Box.whole(shape)
     if region is not None:

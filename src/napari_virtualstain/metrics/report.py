@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .. import __version__
+from .._version import __version__
 from ..io import check_output, write_table, write_text_atomically
 from ..progress import CancelToken, ProgressCallback
 from . import report_page as html

@@ -183,3 +183,24 @@ def _entry(path: Path, source: Source) -> ModelEntry:
 @lru_cache(maxsize=256)
 def _cached_card(path: Path, modified_ns: int, size: int) -> ModelCard:
     return read_header(path).card
+
+
+def read_card(name_or_path: str | Path) -> ModelCard:
+    """Return the card of a model without loading its weights.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        As for :func:`load_model`.
+
+    Raises
+    ------
+    ModelError
+        As for :func:`load_model`.
+
+    Examples
+    --------
+    >>> read_card("mito-simulated").kind
+    'generator'
+    """
+    return read_header(find_model(name_or_path)).card

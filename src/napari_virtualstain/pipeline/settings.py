@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .. import __version__
+from .._version import __version__
 from ..errors import InputError
 from ..io import write_text_atomically
 from ..tracking import TrackingConfig

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from napari.utils.transforms import Affine
 
-from .. import __version__
+from .._version import __version__
 from ..axes import ORDER
 
 SUFFIXES = {

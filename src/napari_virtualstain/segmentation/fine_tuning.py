@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from .. import __version__
+from .._version import __version__
 from ..axes import USUAL_PIXEL_SIZE_UM
 from ..errors import InputError
 from ..io import check_output

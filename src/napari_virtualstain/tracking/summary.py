@@ -21,6 +21,12 @@ def track_rows(data: np.ndarray, features: pd.DataFrame) -> pd.DataFrame:
         Columns track_id, t, y, x in pixels.
     features : DataFrame
         The layer's features, N rows.
+
+    Examples
+    --------
+    >>> rows = track_rows(np.array([[1, 0, 5, 6]]), pd.DataFrame({"quality": [0.9]}))
+    >>> rows.columns.to_list()
+    ['track_id', 'frame', 'y_px', 'x_px', 'quality']
     """
     rows = pd.DataFrame(np.asarray(data, float)[:, [0, 1, -2, -1]])
     rows.columns = pd.Index(["track_id", "frame", "y_px", "x_px"])
@@ -48,6 +54,13 @@ def summarise_tracks(
     DataFrame
         ``track_id risk verdict frames first last gaps speed_um_per_s area_um2 quality
         why``; `risk` is in [0, 1].
+
+    Examples
+    --------
+    >>> places = np.array([[1, 0, 5, 6], [1, 1, 5, 6]])
+    >>> rows = track_rows(places, pd.DataFrame({"quality": [0.9, 0.4]}))
+    >>> summarise_tracks(rows, pixel_size_um=0.08, frame_interval_s=5).loc[0, "why"]
+    'doubtful link'
     """
     rows = rows.sort_values(["track_id", "frame"]).reset_index(drop=True)
     groups = rows.groupby("track_id")
@@ -108,6 +121,12 @@ def next_risky(
         1 for the next, -1 for the one before.
     least : float
         Smallest risk that is worth a look.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"risk": [0.9, 0.5, 0.1], "verdict": ["good", "", ""]})
+    >>> next_risky(table, None, 1)
+    1
     """
     count = len(table)
     begin = row if row is not None else (-1 if step > 0 else count)

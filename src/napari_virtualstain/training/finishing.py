@@ -235,7 +235,7 @@ def _versions() -> dict[str, str]:
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
-            from .. import __version__
+            from .._version import __version__
 
             versions[package] = __version__
     return versions

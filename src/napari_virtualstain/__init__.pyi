@@ -1,0 +1,14 @@
+from ._version import __version__ as __version__
+from .io import Stack as Stack
+from .io import open_stack as open_stack
+from .metrics import evaluate as evaluate
+from .models import list_models as list_models
+from .models import load_model as load_model
+from .segmentation import segment as segment
+from .simulation import Scene as Scene
+from .simulation import simulate as simulate
+from .staining import stain as stain
+from .tracking import Tracks as Tracks
+from .tracking import link as link
+from .tracking import track as track
+from .training import train as train

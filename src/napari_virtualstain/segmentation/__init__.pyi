@@ -1,0 +1,14 @@
+from .fine_tuning import SegmenterResult as SegmenterResult
+from .fine_tuning import SegmenterTraining as SegmenterTraining
+from .fine_tuning import train_segmenter as train_segmenter
+from .instances import Split as Split
+from .instances import split_instances as split_instances
+from .maps import SegmentationMaps as SegmentationMaps
+from .measures import INTENSITY_COLUMNS as INTENSITY_COLUMNS
+from .measures import SHAPE_COLUMNS as SHAPE_COLUMNS
+from .measures import measure as measure
+from .measures import summarise_frames as summarise_frames
+from .segmenter import Segmenter as Segmenter
+from .segmenting import fit_movie as fit_movie
+from .segmenting import segment as segment
+from .segmenting import segment_to_file as segment_to_file
