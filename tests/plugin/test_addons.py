@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from napari_virtualstain.hooks import EXTENSIONS
-from napari_virtualstain.plugin.segment import SegmentWidget
-from napari_virtualstain.plugin.stain import StainWidget
-from napari_virtualstain.plugin.track import TrackWidget
+from napari_virtualstain.plugin.segment.dock import SegmentWidget
+from napari_virtualstain.plugin.stain.dock import StainWidget
+from napari_virtualstain.plugin.track.dock import TrackWidget
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "virtualstain-example-plugin" / "src"
 SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}

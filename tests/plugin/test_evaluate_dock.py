@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from napari_virtualstain import evaluate
-from napari_virtualstain.plugin.evaluate import EvaluateWidget
+from napari_virtualstain.plugin.evaluate.dock import EvaluateWidget
 
 SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 

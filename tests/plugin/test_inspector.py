@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_virtualstain.plugin.film import cut_out, pick_frames
-from napari_virtualstain.plugin.highlight import OVERLAY
-from napari_virtualstain.plugin.inspector import InspectorWidget
-from napari_virtualstain.plugin.table import FrameTable
+from napari_virtualstain.plugin.inspect.dock import InspectorWidget
+from napari_virtualstain.plugin.inspect.film import cut_out, pick_frames
+from napari_virtualstain.plugin.inspect.highlight import OVERLAY
+from napari_virtualstain.plugin.kit.table import FrameTable
 from napari_virtualstain.tracking.summary import next_risky, summarise_tracks, track_rows
 
 SCALE = {"scale": (2.0, 0.1, 0.1), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}

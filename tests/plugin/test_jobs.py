@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from napari_virtualstain.errors import InputError
-from napari_virtualstain.plugin.jobs import JobContext, JobRunner, JobState, perform
+from napari_virtualstain.plugin.kit.jobs import JobContext, JobRunner, JobState, perform
 from napari_virtualstain.progress import Progress, Reporter
 
 

@@ -13,19 +13,19 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
 
-from napari_virtualstain.plugin.mnemonics import MENUS, with_mnemonic
+from napari_virtualstain.plugin.kit.mnemonics import MENUS, with_mnemonic
 
 from .models import save_generator, save_segmenter
 
 DOCKS = [
-    "load:LoadWidget",
-    "stain:StainWidget",
-    "segment:SegmentWidget",
-    "track:TrackWidget",
-    "inspector:InspectorWidget",
-    "evaluate:EvaluateWidget",
-    "train:TrainWidget",
-    "run_all:RunAllWidget",
+    "load.dock:LoadWidget",
+    "stain.dock:StainWidget",
+    "segment.dock:SegmentWidget",
+    "track.dock:TrackWidget",
+    "inspect.dock:InspectorWidget",
+    "evaluate.dock:EvaluateWidget",
+    "train.dock:TrainWidget",
+    "run_all.dock:RunAllWidget",
 ]
 SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 ALT = Qt.KeyboardModifier.AltModifier

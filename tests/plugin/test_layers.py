@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels, Shapes, Tracks
 
-from napari_virtualstain.plugin.layer_choice import LayerChoice
-from napari_virtualstain.plugin.layers import (
+from napari_virtualstain.plugin.kit.layer_choice import LayerChoice
+from napari_virtualstain.plugin.layers.description import (
     Sampling,
     axes_of,
     base_name,

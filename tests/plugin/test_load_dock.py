@@ -9,9 +9,9 @@ from qtpy.QtCore import QMimeData, QPoint, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 
 from napari_virtualstain.io import write_image
-from napari_virtualstain.plugin import memory
-from napari_virtualstain.plugin.layers import sampling_of
-from napari_virtualstain.plugin.load import LoadWidget
+from napari_virtualstain.plugin.layers.description import sampling_of
+from napari_virtualstain.plugin.load import remembered as memory
+from napari_virtualstain.plugin.load.dock import LoadWidget
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_a_dropped_file_is_taken(widget: LoadWidget, pair: Path) -> None:
 def test_bad_input_is_explained_and_adds_nothing(
     widget: LoadWidget, tmp_path: Path, wait_for: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_virtualstain.plugin.step.show_error", lambda text: None)
+    monkeypatch.setattr("napari_virtualstain.plugin.kit.step.show_error", lambda text: None)
     widget.path = tmp_path / "nowhere.tif"
     assert "There is no file" in widget.run_button.toolTip()
     torn = tmp_path / "torn.tif"

@@ -12,9 +12,9 @@ from qtpy.QtCore import Qt
 
 import napari_virtualstain
 from napari_virtualstain.errors import InputError
-from napari_virtualstain.plugin.layers import provenance, unwrap
-from napari_virtualstain.plugin.record import recorded_settings
-from napari_virtualstain.plugin.run_all import RunAllWidget
+from napari_virtualstain.plugin.layers.description import provenance, unwrap
+from napari_virtualstain.plugin.run_all.dock import RunAllWidget
+from napari_virtualstain.plugin.run_all.record import recorded_settings
 
 from .models import save_generator, save_segmenter
 
@@ -109,7 +109,7 @@ def test_run_all_and_what_it_saved_repeats_headless(
 ) -> None:
     from napari_virtualstain.io import open_stack
     from napari_virtualstain.pipeline import load_settings, process_movie
-    from napari_virtualstain.plugin.readers import read_time_lapse
+    from napari_virtualstain.plugin.contributions.readers import read_time_lapse
 
     [(data, settings, _)] = read_time_lapse(str(file))
     viewer_model.add_image(data, **settings)

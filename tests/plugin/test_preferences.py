@@ -10,17 +10,17 @@ from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEd
 
 import napari_virtualstain
 from napari_virtualstain.errors import OutputError
-from napari_virtualstain.plugin.evaluate import EvaluateWidget
-from napari_virtualstain.plugin.inspector import InspectorWidget
-from napari_virtualstain.plugin.load import LoadWidget
-from napari_virtualstain.plugin.memory import recall, remember
-from napari_virtualstain.plugin.preferences import preferences
-from napari_virtualstain.plugin.results import allocate
-from napari_virtualstain.plugin.run_all import RunAllWidget
-from napari_virtualstain.plugin.segment import SegmentWidget
-from napari_virtualstain.plugin.stain import StainWidget
-from napari_virtualstain.plugin.track import TrackWidget
-from napari_virtualstain.plugin.train import TrainWidget
+from napari_virtualstain.plugin.evaluate.dock import EvaluateWidget
+from napari_virtualstain.plugin.inspect.dock import InspectorWidget
+from napari_virtualstain.plugin.kit.preferences import preferences
+from napari_virtualstain.plugin.layers.result_arrays import allocate
+from napari_virtualstain.plugin.load.dock import LoadWidget
+from napari_virtualstain.plugin.load.remembered import recall, remember
+from napari_virtualstain.plugin.run_all.dock import RunAllWidget
+from napari_virtualstain.plugin.segment.dock import SegmentWidget
+from napari_virtualstain.plugin.stain.dock import StainWidget
+from napari_virtualstain.plugin.track.dock import TrackWidget
+from napari_virtualstain.plugin.train.dock import TrainWidget
 
 MANIFEST = Path(napari_virtualstain.__file__).parent / "napari.yaml"
 DOCKS = [
@@ -99,7 +99,7 @@ def test_a_dock_is_narrow_and_its_buttons_stay_on_a_small_screen(
 def test_corrections_are_remembered_for_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_virtualstain.plugin import memory
+    from napari_virtualstain.plugin.load import remembered as memory
 
     monkeypatch.setattr(memory, "_store", lambda: tmp_path / "config" / "folders.json")
     assert recall(tmp_path) == {}

@@ -16,13 +16,13 @@ from napari.layers import Image, Tracks
 
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.io import write_image
-from napari_virtualstain.plugin.download import fetch_h9c2_pairs, registry
-from napari_virtualstain.plugin.layers import axes_of, sampling_of
-from napari_virtualstain.plugin.memory import remember
-from napari_virtualstain.plugin.readers import get_reader, read_time_lapse
-from napari_virtualstain.plugin.samples import simulated_time_lapse
-from napari_virtualstain.plugin.stack_layers import contrast_limits, role_of
-from napari_virtualstain.plugin.writers import write_tracks
+from napari_virtualstain.plugin.contributions.download import fetch_h9c2_pairs, registry
+from napari_virtualstain.plugin.contributions.readers import get_reader, read_time_lapse
+from napari_virtualstain.plugin.contributions.samples import simulated_time_lapse
+from napari_virtualstain.plugin.contributions.writers import write_tracks
+from napari_virtualstain.plugin.layers.description import axes_of, sampling_of
+from napari_virtualstain.plugin.layers.from_stack import contrast_limits, role_of
+from napari_virtualstain.plugin.load.remembered import remember
 
 
 def _movie(path: Path, **settings: Any) -> np.ndarray:
@@ -126,9 +126,9 @@ def test_tracks_are_written_as_csv_with_physical_positions(tmp_path: Path) -> No
 
 
 def test_the_simulated_sample_needs_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_virtualstain.plugin.samples.FRAMES", 2)
-    monkeypatch.setattr("napari_virtualstain.plugin.samples.SIZE", 64)
-    monkeypatch.setattr("napari_virtualstain.plugin.samples.COUNT", 4)
+    monkeypatch.setattr("napari_virtualstain.plugin.contributions.samples.FRAMES", 2)
+    monkeypatch.setattr("napari_virtualstain.plugin.contributions.samples.SIZE", 64)
+    monkeypatch.setattr("napari_virtualstain.plugin.contributions.samples.COUNT", 4)
     layers = simulated_time_lapse()
     assert [kind for _, _, kind in layers] == ["image", "image", "labels"]
     assert layers[0][0].shape == (2, 64, 64)

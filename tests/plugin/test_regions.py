@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from napari.layers import Image, Shapes
 
 from napari_virtualstain.errors import InputError
-from napari_virtualstain.plugin.regions import (
+from napari_virtualstain.plugin.kit.regions import (
     bounding_box,
     frame_range,
     outward,

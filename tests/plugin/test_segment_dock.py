@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_virtualstain.plugin.segment import SegmentWidget
+from napari_virtualstain.plugin.segment.dock import SegmentWidget
 from napari_virtualstain.segmentation import segment
 
 from .models import save_segmenter

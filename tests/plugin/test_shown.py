@@ -8,9 +8,9 @@ import pytest
 from napari.layers import Image
 from qtpy.QtWidgets import QMainWindow
 
-from napari_virtualstain.plugin import warm_up as module
-from napari_virtualstain.plugin.shown import insert
-from napari_virtualstain.plugin.warm_up import WarmUp
+from napari_virtualstain.plugin.layers.insertion import insert
+from napari_virtualstain.plugin.stain import warm_up as module
+from napari_virtualstain.plugin.stain.warm_up import WarmUp
 
 
 def test_a_layer_enters_hidden_and_shows_a_little_later(qtbot: Any, viewer_model: Any) -> None:

@@ -12,10 +12,10 @@ from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_virtualstain.plugin.preferences import Preferences
-from napari_virtualstain.plugin.regions import Region
-from napari_virtualstain.plugin.stain import StainWidget
-from napari_virtualstain.plugin.stain_job import PlaneStainer, StainRequest
+from napari_virtualstain.plugin.kit.preferences import Preferences
+from napari_virtualstain.plugin.kit.regions import Region
+from napari_virtualstain.plugin.stain.dock import StainWidget
+from napari_virtualstain.plugin.stain.job import PlaneStainer, StainRequest
 from napari_virtualstain.staining import stain, steady_in_place
 
 from .models import save_generator
@@ -145,7 +145,7 @@ def test_the_visible_frame_comes_first_then_its_neighbours(
 def test_cancelling_keeps_what_is_finished(
     widget: StainWidget, qtbot: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_virtualstain.plugin import stain_job
+    from napari_virtualstain.plugin.stain import job as stain_job
 
     gate = threading.Event()
     original = stain_job.PlaneStainer.stain
@@ -171,7 +171,7 @@ def test_cancelling_keeps_what_is_finished(
 def test_deleting_the_result_mid_run_stops_the_job(
     widget: StainWidget, qtbot: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_virtualstain.plugin import stain_job
+    from napari_virtualstain.plugin.stain import job as stain_job
 
     original = stain_job.PlaneStainer.stain
     gate = threading.Event()
@@ -313,8 +313,8 @@ def test_flicker_is_reduced_when_asked_and_needs_a_movie(
 def test_a_large_result_goes_to_the_cache_folder(
     widget: StainWidget, wait_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_virtualstain.plugin import work_request as module
-    from napari_virtualstain.plugin.preferences import Preferences
+    from napari_virtualstain.plugin.kit import work_request as module
+    from napari_virtualstain.plugin.kit.preferences import Preferences
 
     chosen = Preferences(cache_folder=tmp_path / "cache", memory_limit_gib=0.0)
     monkeypatch.setattr(module, "preferences", lambda: chosen)
@@ -413,7 +413,7 @@ def test_cancelling_stops_between_layers_and_not_only_between_tiles(
     widget: StainWidget, models: Path
 ) -> None:
     from napari_virtualstain.errors import CancelledError
-    from napari_virtualstain.plugin.stain_job import PlaneStainer
+    from napari_virtualstain.plugin.stain.job import PlaneStainer
     from napari_virtualstain.progress import CancelToken
 
     asked = widget._visible_request()

@@ -13,9 +13,9 @@ from napari.layers import Image
 from qtpy.QtCore import Qt
 
 from napari_virtualstain.errors import InputError
-from napari_virtualstain.plugin.jobs import JobContext, Work
-from napari_virtualstain.plugin.layer_choice import LayerChoice
-from napari_virtualstain.plugin.step import StepWidget
+from napari_virtualstain.plugin.kit.jobs import JobContext, Work
+from napari_virtualstain.plugin.kit.layer_choice import LayerChoice
+from napari_virtualstain.plugin.kit.step import StepWidget
 from napari_virtualstain.progress import Reporter
 
 
@@ -107,7 +107,7 @@ def test_an_expected_error_is_told_in_the_dock(
     widget: SlowWidget, wait_for: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr("napari_virtualstain.plugin.step.show_error", told.append)
+    monkeypatch.setattr("napari_virtualstain.plugin.kit.step.show_error", told.append)
     widget.tiles, widget.error = 2, InputError("The pixel size is -1 µm: correct it.")
     widget.run_button.click()
     wait_for(widget, "failed")
@@ -128,7 +128,7 @@ def test_out_of_memory_comes_with_advice(widget: SlowWidget, qtbot: Any, wait_fo
 def test_a_result_that_cannot_be_shown_fails_and_is_told(
     widget: SlowWidget, wait_for: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_virtualstain.plugin.step.show_error", lambda text: None)
+    monkeypatch.setattr("napari_virtualstain.plugin.kit.step.show_error", lambda text: None)
 
     def refuse(value: Any) -> str:
         raise InputError("no room")

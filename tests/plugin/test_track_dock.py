@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_virtualstain.plugin.track import TrackWidget
-from napari_virtualstain.plugin.track_job import track_features
+from napari_virtualstain.plugin.track.dock import TrackWidget
+from napari_virtualstain.plugin.track.job import track_features
 
 SCALE = {"scale": (2.0, 0.1, 0.1), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 

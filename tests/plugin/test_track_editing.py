@@ -12,11 +12,11 @@ from qtpy.QtGui import QShortcut
 from qtpy.QtWidgets import QPushButton
 
 from napari_virtualstain.errors import InputError
-from napari_virtualstain.plugin.inspector import InspectorWidget
-from napari_virtualstain.plugin.shown import add_relabelled_layer, add_tracks_layer
-from napari_virtualstain.plugin.track_job import TrackRequest, TrackResult, track_features
-from napari_virtualstain.plugin.track_plot import track_series
-from napari_virtualstain.plugin.writers import tracks_table
+from napari_virtualstain.plugin.contributions.writers import tracks_table
+from napari_virtualstain.plugin.inspect.dock import InspectorWidget
+from napari_virtualstain.plugin.inspect.plot import track_series
+from napari_virtualstain.plugin.layers.insertion import add_relabelled_layer, add_tracks_layer
+from napari_virtualstain.plugin.track.job import TrackRequest, TrackResult, track_features
 from napari_virtualstain.tracking import Tracks
 from napari_virtualstain.tracking.editing import TrackState, cut, delete, join, partners
 

@@ -9,10 +9,10 @@ from qtpy.QtWidgets import QLabel
 
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.models import Inputs, read_card
-from napari_virtualstain.plugin.preferences import preferences
-from napari_virtualstain.plugin.train import TrainWidget
-from napari_virtualstain.plugin.train_job import TrainRequest, collect_pairs, why_shared
-from napari_virtualstain.plugin.train_settings import (
+from napari_virtualstain.plugin.kit.preferences import preferences
+from napari_virtualstain.plugin.train.dock import TrainWidget
+from napari_virtualstain.plugin.train.job import TrainRequest, collect_pairs, why_shared
+from napari_virtualstain.plugin.train.settings import (
     TrainSettings,
     recall_settings,
     remember_settings,

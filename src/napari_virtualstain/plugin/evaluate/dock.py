@@ -1,0 +1,174 @@
+"""The dock `Evaluate staining`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtWidgets import QFileDialog
+
+from ...errors import VirtualStainError
+from ..kit.controls import add_row, button, in_row, new_form, note
+from ..kit.jobs import JobContext, Work, error_text
+from ..kit.layer_choice import LayerChoice
+from ..kit.sampling_rows import pixel_size_row
+from ..kit.step import StepWidget
+from ..kit.suitable_layers import is_movie
+from ..kit.table import FrameTable
+from ..layers.description import axes_of, sampling_of, source_of, stack_of
+
+if TYPE_CHECKING:
+    from ...pipeline import MovieScore
+
+SHOWN = ["bandpass_pearson", "pearson", "ssim", "psnr", "kl", "nrmse", "mask_iou"]
+
+
+class EvaluateWidget(StepWidget):
+    """Scores a virtual stain against the true fluorescence, frame by frame."""
+
+    title = "Evaluate staining"
+    tab_title = "Evaluate"
+    run_text = "Evaluate"
+    run_tooltip = "Compare the two layers frame by frame"
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        form = new_form()
+        self.predicted = self.add_choice(
+            LayerChoice(napari_viewer, is_movie, role="fluorescence", nothing="stain a movie first")
+        )
+        add_row(form, "Virtual", self.predicted, "The stained layer", name="predicted")
+        self.reference = self.add_choice(
+            LayerChoice(
+                napari_viewer, is_movie, role="true_fluorescence", nothing="load true fluorescence"
+            )
+        )
+        add_row(form, "True", self.reference, "Fluorescence of the same frames", name="reference")
+        self.pixel_size = pixel_size_row(form)
+        self.summary = note(name="summary")
+        self.table = FrameTable()
+        self.table.setToolTip("One row a frame; double-click or Enter goes to the frame")
+        self.table.setAccessibleName("Scores of each frame")
+        self.report_button = button(
+            "Report…",
+            "Evaluate, and write a page with plots and baselines to a folder",
+            self._ask_for_report,
+            name="report_button",
+        )
+        self._report: Path | None = None
+        self.save_button = button("Save CSV…", "Save the table", self._save, name="save_button")
+        self.form.addLayout(form)
+        self.form.addWidget(self.summary)
+        self.form.addWidget(self.table, 1)
+        self.form.addWidget(in_row(self.save_button, self.report_button))
+        self.predicted.chosen.connect(self._on_layers)
+        self.reference.chosen.connect(self._on_layers)
+        self.table.row_entered.connect(self._go_to_frame)
+        self._on_layers()
+
+    def why_not(self) -> str | None:
+        """Return why nothing can be compared now."""
+        predicted, reference = self.predicted.value, self.reference.value
+        if predicted is None or reference is None:
+            return "Two layers are needed: a virtual stain and the true fluorescence."
+        if predicted is reference:
+            return "Both layers are the same. Choose the true fluorescence under True."
+        if predicted.data.shape != reference.data.shape:
+            return (
+                f"The layers have unlike shapes, {predicted.data.shape} and "
+                f"{reference.data.shape}. Choose layers of the same frames."
+            )
+        return None
+
+    def prepare(self) -> Work:
+        """Return the work of scoring."""
+        size_um, light = self.pixel_size.value(), self._bright_field()
+        predicted = stack_of(self.predicted.value, pixel_size_um=size_um)
+        reference = stack_of(self.reference.value, pixel_size_um=size_um)
+        bright_field = None if light is None else stack_of(light, pixel_size_um=size_um)
+        self._shown_layer = self.predicted.value
+        folder, self._report = self._report, None
+
+        def work(context: JobContext) -> MovieScore:
+            from ...pipeline import score_movie
+
+            return score_movie(
+                predicted,
+                reference,
+                folder,
+                bright_field=bright_field,
+                overwrite=True,
+                progress=context.progress,
+                cancel=context.cancel,
+            )
+
+        return work
+
+    def _bright_field(self) -> Any:
+        """Return the layer that was stained, as a trivial baseline, if it is still there."""
+        layer = source_of(self.viewer, self.predicted.value)
+        is_fitting = layer is not None and layer.data.shape == self.predicted.value.data.shape
+        return layer if is_fitting else None
+
+    def on_result(self, value: MovieScore) -> str:
+        """Fill the table."""
+        table = value.table
+        first = [name for name in ("frame", *SHOWN) if name in table]
+        others = [name for name in table.columns if name not in first]
+        self.table.show_frame(table[first + others])
+        self.summary.setText(value.sentence[0].upper() + value.sentence[1:] + ".")
+        self.save_button.setEnabled(True)
+        return f"Scored {len(table)} frame{'s' * (len(table) != 1)}."
+
+    def render(self) -> None:
+        """Also enable saving once there is a table."""
+        super().render()
+        if hasattr(self, "save_button"):
+            filled = len(self.table.frame) > 0
+            self.save_button.setEnabled(filled)
+            self.save_button.setToolTip("Save the table" if filled else "Evaluate first")
+
+    def save(self, path: Path) -> None:
+        """Write the table to `path`."""
+        from ...io import write_table
+
+        write_table(path, self.table.frame, overwrite=True)
+        self.say(f"Saved {path}.")
+
+    def write_report(self, folder: Path) -> None:
+        """Evaluate, and write ``report.html`` with its plots into `folder`."""
+        self._report = folder
+        self.run()
+
+    def _ask_for_report(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Folder for the report")
+        if folder:
+            self.write_report(Path(folder))
+
+    def _save(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save scores", "metrics.csv", "CSV (*.csv)")
+        if path:
+            try:
+                self.save(Path(path))
+            except (VirtualStainError, OSError) as error:
+                self.say(error_text(error))
+
+    def _on_layers(self, *_: Any) -> None:
+        layer = self.reference.value or self.predicted.value
+        if layer is not None and (size := sampling_of(layer).pixel_size_um):
+            self.pixel_size.setValue(size)
+        self.runner.reset()
+        self.render()
+        if self.state.value == "idle" and self.why_not() is None:
+            self.say("Ready to evaluate.")
+
+    def _go_to_frame(self, row: int) -> None:
+        layer = getattr(self, "_shown_layer", None)
+        if layer is None:
+            return
+        index = np.unravel_index(int(self.table.frame["frame"].iloc[row]), layer.data.shape[:-2])
+        point = layer.data_to_world((*index, 0, 0))
+        first = self.viewer.dims.ndim - layer.ndim
+        for axis in range(len(axes_of(layer)) - 2):
+            self.viewer.dims.set_point(first + axis, point[axis])

@@ -1,0 +1,1 @@
+"""Widgets, jobs and the base of every dock."""

@@ -1,0 +1,181 @@
+"""Which part of a layer a step works on, and in which order.
+
+A region is a slice for each axis of the layer's data. Its result becomes a layer that
+is only as large as the region and lies where the region lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...errors import InputError
+from ..layers.description import axes_of
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A box of a layer's data.
+
+    Attributes
+    ----------
+    slices : tuple of slice
+        One for each axis, with explicit start and stop.
+    """
+
+    slices: tuple[slice, ...]
+
+    @property
+    def offset(self) -> tuple[int, ...]:
+        """Index of the first sample along each axis."""
+        return tuple(int(part.start) for part in self.slices)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of samples along each axis."""
+        return tuple(int(part.stop - part.start) for part in self.slices)
+
+    def replacing(self, axis: int, start: int, stop: int) -> Region:
+        """Return the region with other limits along `axis`."""
+        slices = list(self.slices)
+        slices[axis] = slice(start, stop)
+        return Region(tuple(slices))
+
+
+def whole(shape: Sequence[int]) -> Region:
+    """Return the region of everything.
+
+    Examples
+    --------
+    >>> whole((5, 4, 3)).shape
+    (5, 4, 3)
+    """
+    return Region(tuple(slice(0, int(size)) for size in shape))
+
+
+def visible_index(viewer: Any, layer: Any) -> tuple[int, ...]:
+    """Return the index into the leading axes of `layer` that the viewer shows."""
+    point = np.asarray(viewer.dims.point, float)[-layer.ndim :]
+    index = np.rint(np.asarray(layer.world_to_data(point))).astype(int)
+    return tuple(
+        int(np.clip(index[axis], 0, layer.data.shape[axis] - 1)) for axis in range(layer.ndim - 2)
+    )
+
+
+def visible_frame(viewer: Any, layer: Any) -> Region:
+    """Return the region of the one plane that the viewer shows."""
+    region = whole(layer.data.shape)
+    for axis, index in enumerate(visible_index(viewer, layer)):
+        region = region.replacing(axis, index, index + 1)
+    return region
+
+
+def frame_range(layer: Any, first: int, last: int) -> Region:
+    """Return the region of frames `first` to `last`, both included.
+
+    Raises
+    ------
+    InputError
+        The layer has no time axis, or it has no such frames.
+    """
+    axes, shape = axes_of(layer), layer.data.shape
+    if "t" not in axes:
+        raise InputError(f"{layer.name!r} has no time axis. Choose the whole layer instead.")
+    count = shape[axes.index("t")]
+    if not 0 <= first <= last < count:
+        raise InputError(
+            f"Frames {first} to {last} were asked for, but {layer.name!r} has frames 0 to "
+            f"{count - 1}. Correct the range."
+        )
+    return whole(shape).replacing(axes.index("t"), first, last + 1)
+
+
+def bounding_box(layer: Any, shapes: Any) -> Region:
+    """Return the region that just holds all shapes of a Shapes layer, over all frames.
+
+    Raises
+    ------
+    InputError
+        No shape was drawn, or none lies on the image.
+    """
+    if not len(shapes.data):
+        raise InputError(
+            f"The Shapes layer {shapes.name!r} is empty. Draw a rectangle on the image first."
+        )
+    corners = np.concatenate([np.asarray(vertices, float)[:, -2:] for vertices in shapes.data])
+    rows, columns = _onto(layer, shapes, corners)
+    limits = []
+    for values, size in zip((rows, columns), layer.data.shape[-2:], strict=True):
+        start, stop = max(0, round(values.min())), min(size, round(values.max()) + 1)
+        if stop - start < 2:
+            raise InputError(
+                f"The shapes of {shapes.name!r} lie outside the image {layer.name!r}. "
+                "Draw them on the image."
+            )
+        limits.append((start, stop))
+    region = whole(layer.data.shape)
+    region = region.replacing(layer.ndim - 2, *limits[0])
+    return region.replacing(layer.ndim - 1, *limits[1])
+
+
+def rectangles_on(layer: Any, shapes: Any) -> tuple[tuple[int, int, int, int], ...]:
+    """Return the box of each shape in the pixels of `layer`, as (y0, x0, y1, x1).
+
+    Raises
+    ------
+    InputError
+        No shape was drawn, or one lies outside the image.
+    """
+    if not len(shapes.data):
+        raise InputError(
+            f"The Shapes layer {shapes.name!r} is empty. Draw rectangles on the image first."
+        )
+    boxes = []
+    for number, vertices in enumerate(shapes.data):
+        rows, columns = _onto(layer, shapes, np.asarray(vertices, float)[:, -2:])
+        box: list[int] = []
+        for values, size in zip((rows, columns), layer.data.shape[-2:], strict=True):
+            box += [max(0, round(values.min())), min(size, round(values.max()) + 1)]
+        y0, y1, x0, x1 = box
+        if y1 - y0 < 2 or x1 - x0 < 2:
+            raise InputError(
+                f"Shape {number} of {shapes.name!r} lies outside the image {layer.name!r}. "
+                "Draw it on the image, or delete it."
+            )
+        boxes.append((y0, x0, y1, x1))
+    return tuple(boxes)
+
+
+def _onto(layer: Any, shapes: Any, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows and columns in the pixels of `layer` of points in the data of `shapes`."""
+    points = np.zeros((len(corners), shapes.ndim))
+    points[:, -2:] = corners
+    mapped = []
+    for point in points:
+        world = np.zeros(layer.ndim)
+        world[-2:] = np.asarray(shapes.data_to_world(point))[-2:]
+        mapped.append(np.asarray(layer.world_to_data(world))[-2:])
+    array = np.asarray(mapped)
+    return array[:, 0], array[:, 1]
+
+
+def outward(shape: Sequence[int], centre: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Yield every index of an array of `shape`, nearest to `centre` first.
+
+    The user sees the result where she looks at once, and then the frames that she
+    reaches first when she scrubs; of two as near, the later comes first.
+
+    Examples
+    --------
+    >>> [index[0] for index in outward((5,), (2,))]
+    [2, 3, 1, 4, 0]
+    """
+
+    def distance(index: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+        steps = [i - c for i, c in zip(index, centre, strict=True)]
+        return sum(abs(step) for step in steps), tuple(-step for step in steps)
+
+    yield from sorted(np.ndindex(*shape), key=distance)

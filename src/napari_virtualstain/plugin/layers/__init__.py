@@ -1,0 +1,1 @@
+"""Layers: their geometry, names, provenance and insertion into the viewer."""

@@ -1,0 +1,199 @@
+"""Between the core's arrays and napari's layers: geometry, names, provenance.
+
+Tracks and Shapes layers default to pixel units and other axis labels, so every layer
+of this plugin is made with :func:`geometry_of` of its source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.utils.transforms import Affine
+
+from ..._version import __version__
+from ...axes import ORDER
+
+SUFFIXES = {
+    "fluorescence": "fluorescence",
+    "uncertainty": "uncertainty",
+    "preview": "preview",
+    "mitochondria": "mitochondria",
+    "tracks": "tracks",
+    "tracked": "tracked mitochondria",
+    "before": "before training",
+    "after": "after training",
+}
+PROVENANCE = "virtualstain"
+_DEFAULT_AXES = {2: "yx", 3: "tyx", 4: "tzyx", 5: "tczyx"}
+_ALIASES = {"time": "t", "frame": "t", "channel": "c", "plane": "z", "row": "y", "column": "x"}
+
+
+def unwrap(thing: Any) -> Any:
+    """Return the napari object behind a plugin proxy, or `thing` itself."""
+    return getattr(thing, "__wrapped__", thing)
+
+
+def axes_of(layer: Any) -> str:
+    """Return the axes of a layer as letters, for instance ``"tyx"``.
+
+    The layer's axis labels decide where they name axes; otherwise the number of
+    dimensions does: a stack of planes is read as time.
+    """
+    labels = [str(label).lower() for label in layer.axis_labels]
+    letters = [_ALIASES.get(label, label) for label in labels]
+    if set(letters) <= set(ORDER) and len(set(letters)) == len(letters):
+        return "".join(letters)
+    return _DEFAULT_AXES.get(layer.ndim, ORDER[-layer.ndim :])
+
+
+def sizes_of(layer: Any) -> dict[str, int]:
+    """Return the length of each axis of a layer, by its letter."""
+    return dict(zip(axes_of(layer), map(int, layer.data.shape), strict=True))
+
+
+def stack_of(layer: Any, *, pixel_size_um: float) -> Any:
+    """Return what the commands call a stack: data, axes, name, and the pixel size as corrected."""
+    from ...io import Stack
+
+    return Stack(layer.data, axes_of(layer), pixel_size_um=pixel_size_um, name=layer.name)
+
+
+def geometry_of(layer: Any) -> dict[str, Any]:
+    """Return the keywords that put a new layer of the same axes onto `layer`."""
+    return {
+        "scale": tuple(float(step) for step in layer.scale),
+        "translate": tuple(float(offset) for offset in layer.translate),
+        "rotate": np.asarray(layer.rotate),
+        "shear": np.asarray(layer.shear),
+        "affine": np.asarray(layer.affine.affine_matrix),
+        "units": tuple(str(unit) for unit in layer.units),
+        "axis_labels": tuple(layer.axis_labels),
+    }
+
+
+def shifted(geometry: dict[str, Any], offset: tuple[int, ...]) -> dict[str, Any]:
+    """Return `geometry` of a part of the data that begins at index `offset`."""
+    linear = Affine(
+        scale=geometry["scale"], rotate=geometry["rotate"], shear=geometry["shear"]
+    ).linear_matrix
+    moved = np.asarray(geometry["translate"], float) + linear @ np.asarray(offset, float)
+    return {**geometry, "translate": tuple(float(value) for value in moved)}
+
+
+def flat_geometry(geometry: dict[str, Any]) -> dict[str, Any]:
+    """Return `geometry` of a single plane: its last two axes."""
+    flat = {key: geometry[key][-2:] for key in ("scale", "translate", "units", "axis_labels")}
+    return {
+        **flat,
+        "rotate": np.asarray(geometry["rotate"])[-2:, -2:],
+        # the upper triangle of the shear matrix, row by row: (y, x) comes last
+        "shear": np.atleast_1d(geometry["shear"])[-1:],
+        "affine": np.asarray(geometry["affine"])[-3:, -3:],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Physical sampling of a layer; None where the layer does not say it.
+
+    Attributes
+    ----------
+    pixel_size_um : float or None
+        Micrometres a pixel in x.
+    frame_interval_s : float or None
+        Seconds a frame.
+    """
+
+    pixel_size_um: float | None
+    frame_interval_s: float | None
+
+
+def sampling_of(layer: Any) -> Sampling:
+    """Return the pixel size and frame interval that the units of `layer` state.
+
+    Where they state none, what the user gave for the step that made the layer counts.
+    """
+    axes, given = axes_of(layer), provenance_of(layer).get("settings", {})
+    interval = _in_unit(layer, axes.index("t"), "second") if "t" in axes else None
+    return Sampling(
+        _in_unit(layer, len(axes) - 1, "micrometer") or given.get("pixel_size_um"),
+        interval or given.get("interval"),
+    )
+
+
+def _in_unit(layer: Any, axis: int, unit: str) -> float | None:
+    """Return the step along `axis` in `unit`, or None for pixels and other kinds of unit."""
+    quantity = layer.units[axis] * float(layer.scale[axis])
+    if not quantity.is_compatible_with(unit):
+        return None
+    return float(quantity.to(unit).magnitude)
+
+
+def layer_name(source: str, kind: str) -> str:
+    """Return the name of a produced layer, for instance ``"movie [fluorescence]"``.
+
+    Examples
+    --------
+    >>> layer_name("movie", "fluorescence")
+    'movie [fluorescence]'
+    >>> layer_name("movie [fluorescence]", "mitochondria")
+    'movie [mitochondria]'
+    """
+    return f"{base_name(source)} [{SUFFIXES[kind]}]"
+
+
+def base_name(name: str) -> str:
+    """Return `name` without the suffix that an earlier step gave it."""
+    for suffix in SUFFIXES.values():
+        if f" [{suffix}]" in name:
+            return name.partition(f" [{suffix}]")[0]
+    return name
+
+
+def provenance(step: str, source: str, **settings: Any) -> dict[str, Any]:
+    """Return the metadata that says how a layer was made."""
+    record = {"step": step, "source": source, "version": __version__, **settings}
+    return {PROVENANCE: record}
+
+
+def provenance_of(layer: Any) -> dict[str, Any]:
+    """Return what :func:`provenance` stored in `layer`, empty for foreign layers."""
+    record = layer.metadata.get(PROVENANCE)
+    return record if isinstance(record, dict) else {}
+
+
+def source_of(viewer: Any, layer: Any) -> Any | None:
+    """Return the layer that a result was made from, or None."""
+    name = provenance_of(layer).get("source") if layer is not None else None
+    return find_layer(viewer, str(name)) if name else None
+
+
+def find_layer(viewer: Any, name: str) -> Any | None:
+    """Return the layer of the viewer called `name`, or None."""
+    return next((layer for layer in viewer.layers if layer.name == name), None)
+
+
+def uncertainty_of(viewer: Any, layer: Any) -> Any | None:
+    """Return the layer of the expected error that was stained with `layer`, or None."""
+    name = layer_name(layer.name, "uncertainty")
+    fitting = [
+        other
+        for other in viewer.layers
+        if other.name.startswith(name)
+        and other.data.shape == layer.data.shape
+        and np.allclose(other.translate, layer.translate)
+    ]
+    return fitting[-1] if fitting else None
+
+
+def still_there(viewer: Any, layer: Any) -> Any:
+    """Return `layer` if it is still in the viewer, else None."""
+    return layer if layer is not None and has_layer(viewer, layer) else None
+
+
+def has_layer(viewer: Any, layer: Any) -> bool:
+    """Whether `layer` is still in the viewer."""
+    wanted = unwrap(layer)
+    return any(unwrap(other) is wanted for other in viewer.layers)

@@ -1,0 +1,226 @@
+"""How the results of the steps become layers; the same for each dock and for Run all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels, Tracks
+from qtpy.compat import isalive
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication, QMainWindow
+
+from ...progress import counted
+from ..kit.background import collecting_later
+from ..segment.job import Cut, SegmentRequest
+from ..segment.job import Started as SegmentStarted
+from ..stain.job import StainRequest
+from ..stain.job import Started as StainStarted
+from .description import base_name, has_layer, layer_name, provenance, provenance_of
+
+if TYPE_CHECKING:
+    from ..track.job import TrackRequest, TrackResult
+
+Geometry = dict[str, Any]
+_SHOWN_AFTER_MS = 30
+COLOUR_BY = {
+    "identity": ("track_id", "hsv"),
+    "speed": ("speed_um_per_s", "viridis"),
+    "quality": ("quality", "cividis"),
+    "length": ("length_frames", "viridis"),
+}
+
+
+def insert(viewer: Any, layer: Any) -> Any:
+    """Insert `layer` into the viewer without one long stand-still, and return it.
+
+    napari takes 60 ms to make the controls and the drawing of a layer, and 30 to 40 ms to paint
+    the window and to draw the layer for the first time. The layer is inserted hidden, and the
+    window is painted a little later, once for both, so that these do not fall together.
+    """
+    visible, layer.visible = layer.visible, False
+    windows = [
+        window
+        for window in QApplication.topLevelWidgets()
+        if isinstance(window, QMainWindow) and window.isVisible()
+    ]
+    for window in windows:
+        window.setUpdatesEnabled(False)
+
+    def show() -> None:
+        for window in windows:
+            if isalive(window):  # the viewer may have been closed meanwhile
+                window.setUpdatesEnabled(True)
+        if visible and has_layer(viewer, layer):
+            layer.visible = True
+
+    try:
+        with collecting_later():
+            viewer.add_layer(layer)
+    finally:
+        QTimer.singleShot(_SHOWN_AFTER_MS, show)
+    return layer
+
+
+def add_stain_layer(
+    viewer: Any, started: StainStarted, request: StainRequest, name: str, geometry: Geometry
+) -> Any:
+    """Add the layer of the fluorescence, or that of its uncertainty, and return it."""
+    low, high = started.limits
+    looks: dict[str, Any] = {"colormap": "green", "blending": "additive"}
+    if started.kind == "uncertainty":
+        low, looks = 0.0, {"colormap": "magma", "visible": False}
+    layer = Image(
+        started.data,
+        name=layer_name(name, started.kind),
+        contrast_limits=(low, high),
+        metadata=provenance(
+            "stain",
+            name,
+            model=started.model_name,
+            sha256=started.model_sha256,
+            settings={
+                "model": request.model,
+                "pixel_size_um": request.pixel_size_um,
+                "device": request.device,
+                "tile": request.tile,
+                "temporal": request.temporal,
+                "uncertainty": request.uncertainty,
+                "average": request.average,
+                "offset": request.region.offset,
+                "shape": request.region.shape,
+            },
+        ),
+        **looks,
+        **geometry,
+    )
+    if started.kind == "fluorescence":
+        for step in ("stain", "train"):
+            hide_results(viewer, name, step)
+    return insert(viewer, layer)
+
+
+def hide_results(viewer: Any, source: str, step: str = "stain") -> list[Any]:
+    """Hide the visible results of a step on `source`, and return them.
+
+    They mix with what is shown next: stains would look twice as bright, labels lose colour.
+    """
+    shown = [
+        layer
+        for layer in viewer.layers
+        if layer.visible
+        and provenance_of(layer).get("step") == step
+        and base_name(str(provenance_of(layer).get("source"))) == base_name(source)
+    ]
+    for layer in shown:
+        layer.visible = False
+    return shown
+
+
+def add_labels_layer(
+    viewer: Any,
+    started: SegmentStarted,
+    request: SegmentRequest,
+    cut: Cut,
+    name: str,
+    geometry: Geometry,
+) -> Any:
+    """Add the layer of labels and return it."""
+    hide_results(viewer, name, "segment")
+    settings = {
+        "model": request.model,
+        "pixel_size_um": request.pixel_size_um,
+        "width_um": request.width_um,
+        "average": request.average,
+        **as_dict(cut),
+    }
+    layer = Labels(
+        started.labels,
+        name=layer_name(name, "mitochondria"),
+        opacity=0.6,
+        metadata=provenance(
+            "segment",
+            name,
+            model=started.model_name,
+            sha256=started.model_sha256,
+            settings=settings,
+        ),
+        **geometry,
+    )
+    return insert(viewer, layer)
+
+
+def add_relabelled_layer(
+    viewer: Any,
+    labels: Any,
+    request: TrackRequest,
+    name: str,
+    geometry: Geometry,
+    tracked: Any = None,
+) -> Any:
+    """Add the labels in which a mitochondrion keeps its number, and return the layer.
+
+    The layer that was `tracked` is hidden: the colours of both would mix.
+    """
+    layer = Labels(
+        np.asarray(labels),
+        name=layer_name(name, "tracked"),
+        metadata=provenance("relabel", name, settings=_track_settings(request)),
+        opacity=0.5,
+        **geometry,
+    )
+    hide_results(viewer, name, "relabel")
+    if tracked is not None:
+        tracked.visible = False
+    return insert(viewer, layer)
+
+
+def add_tracks_layer(
+    viewer: Any,
+    result: TrackResult,
+    request: TrackRequest,
+    name: str,
+    geometry: Geometry,
+    colour: str = "identity",
+) -> Any:
+    """Add the layer of the tracks and return it."""
+    hide_results(viewer, name, "track")
+    column, colormap = COLOUR_BY[colour]
+    layer = Tracks(
+        result.data,
+        features=result.features,
+        graph=result.graph,
+        name=layer_name(name, "tracks"),
+        metadata={
+            **provenance("track", name, settings=_track_settings(request)),
+            "tracks": result.tracks,
+        },
+        tail_length=min(30, int(result.data[:, 1].max()) + 1),
+        tail_width=3,
+        blending="translucent",
+        color_by=column,
+        colormap=colormap,
+        **geometry,
+    )
+    return insert(viewer, layer)
+
+
+def _track_settings(request: TrackRequest) -> dict[str, Any]:
+    return {
+        "config": request.settings,
+        "interval": request.frame_interval_s,
+        "pixel_size_um": request.pixel_size_um,
+    }
+
+
+def track_sentence(tracks: Any) -> str:
+    """Return how many tracks, fissions and fusions there are."""
+    kinds = tracks.events["kind"]
+    numbers = [("track", len(tracks))]
+    numbers += [(kind, int((kinds == kind).sum())) for kind in ("fission", "fusion")]
+    return ", ".join(counted(number, kind) for kind, number in numbers)
+
+
+def as_dict(cut: Cut) -> dict[str, Any]:
+    """Return a cut as plain settings."""
+    return {"threshold": cut.threshold, "min_area_um2": cut.min_area_um2, "split": cut.split}

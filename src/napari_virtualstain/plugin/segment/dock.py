@@ -1,0 +1,358 @@
+"""The dock `Segment mitochondria`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QTimer
+
+from ...hooks import add_on_name
+from ...progress import counted
+from ..inspect.film import FilmStrip
+from ..kit.controls import Choice, add_row, button, new_form
+from ..kit.jobs import JobContext, Outcome, Work, error_text
+from ..kit.layer_choice import LayerChoice, choose_if_fitting
+from ..kit.model_choice import ModelChoice
+from ..kit.outline_choice import OutlineChoice
+from ..kit.preferences import DEVICE_CHOICES
+from ..kit.region_choice import RegionChoice
+from ..kit.regions import visible_index
+from ..kit.sampling_rows import pixel_size_row
+from ..kit.step import NextStep, StepWidget
+from ..kit.suitable_layers import is_movie, nothing_fits
+from ..kit.work_request import dock_fields
+from ..layers.description import (
+    base_name,
+    geometry_of,
+    has_layer,
+    sampling_of,
+    shifted,
+    still_there,
+)
+from ..layers.insertion import add_labels_layer, as_dict
+from ..layers.movie import Movie
+from ..stain.warm_up import WarmUp
+from .corrections import Corrections
+from .job import SegmentRequest, Session, Started, cut_job, segment_job
+from .learn_job import LearnRequest, Learnt, free_path, learn_job
+from .measuring import VisibleMeasures
+
+_SETTLE_MS = 40
+
+
+class SegmentWidget(StepWidget):
+    """Outlines each mitochondrion of a fluorescence layer, real or virtual.
+
+    After the network ran once, threshold, smallest area and split change the labels at
+    once. Frames that were painted on keep their corrections.
+    """
+
+    title = "Segment mitochondria"
+    tab_title = "Segment"
+    next_step = NextStep("Track", "Track mitochondria", runs=True)
+    run_text = "Segment"
+    run_tooltip = "Add a Labels layer with one number a mitochondrion, the visible frame first"
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        self._session: Session | None = None
+        self._request: SegmentRequest | None = None
+        self._source: Any = None
+        self._layer: Any = None
+        self._geometry: dict[str, Any] = {}
+        self._pending_cut = False
+        self.corrections = Corrections(self.render)
+        self.measures = VisibleMeasures(napari_viewer, self.say, self)
+        self.table = self.measures.table
+        self.cutter = self.add_runner()
+        self.cutter.produced.connect(self._on_planes)
+        self.cutter.conclude = self._after_cut
+        self.warm_up = WarmUp(self)
+        self.cleanup.add(self.warm_up.stop)
+        self._add_form(napari_viewer)
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(_SETTLE_MS)
+        self._settle.timeout.connect(self._cut_again)
+        for changed in (
+            self.outline.threshold.valueChanged,
+            self.outline.min_area.valueChanged,
+            self.outline.split.currentIndexChanged,
+        ):
+            changed.connect(lambda _value: self._settle.start())
+        for renewed in (self.outline.width.valueChanged, self.outline.average.toggled):
+            renewed.connect(lambda _value: self._on_network_setting())
+        self.source.chosen.connect(self._on_source)
+        self.model.changed.connect(self._refresh_state)
+        self.region.kind.currentIndexChanged.connect(lambda _index: self._refresh_state())
+        self.cleanup.connect(napari_viewer.dims.events.point, self._on_moved)
+        self.cleanup.add(self.measures.runner.canceller())
+        self._on_source()
+
+    def why_not(self) -> str | None:
+        """Return why nothing can be segmented now."""
+        if self.source.value is None:
+            return nothing_fits(
+                self.viewer, "Stain a movie first (dock Virtual staining), or load fluorescence."
+            )
+        return self.model.why_not() or self.region.why_not()
+
+    def cancel(self) -> None:
+        """Stop the network, or outlining anew; what is finished stays."""
+        self._pending_cut = False
+        self._settle.stop()
+        super().cancel()
+
+    def prepare(self) -> Work:
+        """Return the work of segmenting the chosen region."""
+        layer = self.source.value
+        region = self.region.region_of(layer)
+        fields = dock_fields(self, layer, region)
+        self._forget()
+        self._geometry = shifted(geometry_of(layer), region.offset)
+        request = SegmentRequest(**fields, **self.outline.network)
+        self._request, self._source, cut = request, layer, self.outline.cut
+
+        def work(context: JobContext) -> Any:
+            return segment_job(request, cut, context)
+
+        return work
+
+    def on_items(self, items: list[Any]) -> None:
+        """Add the layer at the start, then show the planes as they come."""
+        for item in items:
+            if isinstance(item, Started):
+                self._add_layer(item)
+        self._on_planes([item for item in items if not isinstance(item, Started)])
+
+    def learn(self, *, steps: int = 150, crop: int = 128, batch_size: int = 6) -> None:
+        """Fine-tune the segmenter on the frames that were painted on."""
+        request, painted = self._request, self.corrections
+        if self.state.is_active or painted.layer is None or request is None or not painted.planes:
+            return
+        from ...models import user_model_folder
+
+        movie = Movie(request.data, request.axes)
+        # the plane that the user looks at last: it is shown before and after
+        frames = sorted(painted.planes, key=lambda frame: (frame == self._visible(), frame))
+        window = (request.region.slices[-2], request.region.slices[-1])
+        places = [self._in_source(frame) for frame in frames]
+        labels = tuple(np.array(painted.layer.data[frame]) for frame in frames)
+        start, size_um = str(self.model.value), self.pixel_size.value()
+        threads = request.preferences.threads
+        output = free_path(user_model_folder(), f"{base_name(self._source.name)} corrected")
+
+        def work(context: JobContext) -> Any:
+            images = tuple(movie.plane(place, window) for place in places)
+            wanted = LearnRequest(
+                images, labels, start, size_um, output, threads, steps, crop, batch_size
+            )
+            return learn_job(wanted, context)
+
+        self.runner.start(work, "Learn from corrections")
+
+    def reset_choices(self, event: Any = None) -> None:
+        """Follow the viewer's layers; without its layer the segmentation is over."""
+        super().reset_choices(event)
+        if not self._closed and self._layer_is_gone():
+            self._forget()
+
+    def render(self) -> None:
+        """Also say whether there is anything to learn from."""
+        super().render()
+        if hasattr(self, "learn_button"):
+            ready = bool(self.corrections.planes) and not self.state.is_active
+            is_model = add_on_name(self.model.value) is None
+            self.learn_button.setEnabled(ready and is_model)
+            self.learn_button.setToolTip(
+                "Fine-tune the segmenter on the frames that were painted on; takes minutes"
+                if ready
+                else "Correct the labels of a frame with the brush first"
+            )
+
+    def on_result(self, value: Any) -> str:
+        """Keep the session, so that settings can change the labels; or choose what was learnt."""
+        if isinstance(value, Learnt):
+            return self._show_learnt(value)
+        self._session = value
+        self.measures.measure()
+        return self._told(self._found_text(value.labels))
+
+    def result_layer(self) -> Any:
+        """Return the labels."""
+        return still_there(self.viewer, self._layer) if self._session is not None else None
+
+    def take(self, layer: Any) -> None:
+        """Choose the stain that was made."""
+        choose_if_fitting(self.source, layer)
+
+    def _found_text(self, labels: np.ndarray) -> str:
+        planes = labels.reshape(-1, *labels.shape[-2:])
+        objects = sum(int(np.count_nonzero(np.bincount(plane.ravel())[1:])) for plane in planes)
+        frames = counted(len(planes), "frame")
+        return (
+            f"Found {objects:,} outlines in {frames} in {self.took_text()}. Threshold, smallest "
+            "and split now act at once."
+        )
+
+    def _told(self, text: str) -> str:
+        """Return `text`, or what to do where the labels are empty."""
+        found = self._session is not None and self._session.labels.any()
+        return text if found else "No mitochondrion was found. Lower the threshold."
+
+    def _show_learnt(self, learnt: Learnt) -> str:
+        """Choose the new model and show what it changed on a corrected frame."""
+        self.model.refresh()
+        self.model.value = str(learnt.result.path)
+        self.pictures.show_pictures(
+            list(learnt.pictures), ["image", "before", "after", "corrected"]
+        )
+        self.pictures.setVisible(True)
+        return (
+            f"{learnt.result.card.name} is chosen; press Segment to use it. {learnt.result.summary}"
+        )
+
+    def on_end(self, outcome: Outcome) -> None:
+        """Draw the last state of the layer."""
+        self._refresh_layer()
+
+    def tear_down(self) -> None:
+        """Stop the threads beside the main one, too."""
+        if not self._closed:
+            self._settle.stop()
+            self.measures.stop()
+            self.corrections.forget()
+            self._layer, self._session = None, None
+        super().tear_down()
+
+    def _add_form(self, viewer: Any) -> None:
+        form = new_form()
+        self.source = self.add_choice(
+            LayerChoice(viewer, is_movie, role="fluorescence", nothing="stain a movie first")
+        )
+        add_row(form, "Fluorescence", self.source, "Real or virtual", name="source")
+        self.model = ModelChoice("segmenter", form)
+        self.pixel_size = pixel_size_row(form)
+        self.region = RegionChoice(viewer, form)
+        self.add_choice(self.region.shapes)
+        self.device = Choice(DEVICE_CHOICES)
+        add_row(form, "Device", self.device, "Where the network runs", name="device")
+        self.outline = OutlineChoice(form, acts_at_once=True)
+        self.learn_button = button(
+            "Learn from corrections",
+            "Correct the labels of a frame with the brush first",
+            self.learn,
+            name="learn_button",
+        )
+        self.form.addLayout(form)
+        self.form.addWidget(self.table, 1)
+        self.form.addWidget(self.learn_button)
+        self.pictures = FilmStrip()
+        self.pictures.setToolTip("A corrected frame: image, outlines before, after, as corrected")
+        self.pictures.setVisible(False)
+        self.form.addWidget(self.pictures)
+
+    def _add_layer(self, started: Started) -> None:
+        if self._request is None:  # the dock was closed meanwhile
+            return
+        request, source = self._request, self._source
+        self._layer = add_labels_layer(
+            self.viewer, started, request, self.outline.cut, source.name, self._geometry
+        )
+        self.corrections.watch(self._layer)
+        size_um = request.pixel_size_um or 1.0
+        self.measures.watch(self._layer, source, request.region, size_um)
+
+    def _on_planes(self, indices: list[Any]) -> None:
+        if self._layer is None or not indices:
+            return
+        if self._layer_is_gone():
+            self._forget()
+        elif self._visible() in indices:
+            self._refresh_layer()
+            self.measures.measure()
+
+    def _cut_again(self) -> None:
+        """Label anew with the settings of the moment, the visible frame first."""
+        session, layer = self._session, self._layer
+        if session is None or layer is None or self.state.is_active:
+            return
+        if self.cutter.state.is_active:
+            self._pending_cut = True
+            self.cutter.cancel()
+            return
+        layer.visible = True  # tracking hides it below the labels that keep their number
+        cut, centre = self.outline.cut, self._in_source(self._visible())
+        spared = frozenset(self.corrections.planes)
+        layer.metadata["virtualstain"]["settings"].update(as_dict(cut))
+
+        def work(context: JobContext) -> Any:
+            return cut_job(session, cut, centre, spared, context, step="outlining anew")
+
+        self.cutter.start(work, "Segment mitochondria")
+
+    def _after_cut(self, outcome: Outcome) -> Outcome:
+        self._refresh_layer()
+        if self._pending_cut:
+            self._pending_cut = False
+            self._settle.start()
+        elif outcome.cancelled:
+            self.say(
+                "Cancelled: frames that were not reached keep their former outlines. Any change "
+                "of threshold, smallest area or split goes through all frames again."
+            )
+        elif outcome.error is not None:
+            self.say(error_text(outcome.error))
+        else:
+            self.say(self._told("All frames are outlined anew."))
+        return outcome
+
+    def _on_moved(self, _event: Any = None) -> None:
+        if not self.state.is_active:
+            self.measures.measure_if_moved()
+
+    def _visible(self) -> tuple[int, ...]:
+        return visible_index(self.viewer, self._layer)
+
+    def _in_source(self, index: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the place of a plane of the labels in their source."""
+        offset = self._request.region.offset if self._request is not None else ()
+        return tuple(i + o for i, o in zip(index, offset, strict=False))
+
+    def _refresh_layer(self) -> None:
+        if self._layer is not None and has_layer(self.viewer, self._layer):
+            self._layer.refresh(extent=False, highlight=False)
+
+    def _layer_is_gone(self) -> bool:
+        return self._layer is not None and not has_layer(self.viewer, self._layer)
+
+    def _forget(self) -> None:
+        """Stop working on the layer of the moment and let go of it."""
+        self.cancel()
+        self.cutter.abandon()
+        self._layer, self._session = None, None
+        self.corrections.forget()
+        self.measures.forget()
+        self.render()
+
+    def _on_source(self, *_: Any) -> None:
+        layer = self.source.value
+        self.region.follow(layer)
+        if layer is not None and (size := sampling_of(layer).pixel_size_um):
+            self.pixel_size.setValue(size)
+        self._refresh_state()
+
+    def _on_network_setting(self) -> None:
+        if self._session is not None and not self.state.is_active:
+            self.say("Press Segment: width and turns act when the network runs.")
+
+    def _refresh_state(self, *_: Any) -> None:
+        self.outline.follow(self.model.value)
+        self.runner.reset()
+        self.render()
+        if self.state.value == "idle" and self.why_not() is None:
+            stated = sampling_of(self.source.value).pixel_size_um
+            unknown = "The layer does not state its pixel size. Correct it here."
+            self.say("Ready to segment." if stated else unknown)
+            self.warm_up.soon()

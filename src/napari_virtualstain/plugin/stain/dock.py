@@ -1,0 +1,284 @@
+"""The dock `Virtual staining`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from qtpy.QtWidgets import QFormLayout
+
+from ...axes import USUAL_PIXEL_SIZE_UM
+from ...progress import counted
+from ..kit.controls import Choice, IntegerBox, add_row, check_box, new_form, note
+from ..kit.jobs import JobContext, Outcome, Work
+from ..kit.layer_choice import LayerChoice, choose_if_fitting
+from ..kit.model_choice import ModelChoice
+from ..kit.preferences import DEVICE_CHOICES
+from ..kit.region_choice import RegionChoice
+from ..kit.regions import Region, visible_frame, visible_index
+from ..kit.sampling_rows import pixel_size_row
+from ..kit.step import NextStep, StepWidget
+from ..kit.suitable_layers import LOAD_FIRST, fitting_model, is_movie, nothing_fits
+from ..kit.work_request import dock_fields
+from ..layers.description import (
+    axes_of,
+    find_layer,
+    geometry_of,
+    has_layer,
+    layer_name,
+    provenance_of,
+    sampling_of,
+    shifted,
+    still_there,
+)
+from ..layers.insertion import add_stain_layer
+from .compare import CompareSlider
+from .fit_light import fit_end, fit_text
+from .job import FitChecked, PlanesDone, StainRequest, Started, stain_job
+from .options import StainOptions
+from .preview import LivePreview
+from .warm_up import WarmUp
+
+
+class StainWidget(StepWidget):
+    """Adds the virtual fluorescence of a bright-field layer, the visible frame first."""
+
+    title = "Virtual staining"
+    tab_title = "Stain"
+    next_step = NextStep("Segment", "Segment mitochondria", runs=True)
+    run_text = "Stain"
+    run_tooltip = "Add a layer of virtual fluorescence, the visible frame first"
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        self._request: StainRequest | None = None
+        self._geometry: dict[str, Any] = {}
+        self._layer: Any = None
+        self._made: Any = None
+        self._fit: FitChecked | None = None
+        self._error_layer: Any = None
+        self.warm_up = WarmUp(self)
+        self.cleanup.add(self.warm_up.stop)
+        form = new_form()
+        self._add_movie(napari_viewer, form)
+        self._add_computing(form)
+        self._add_comparison(napari_viewer, form)
+        self.form.addLayout(form)
+        self._add_boxes()
+        self.form.addStretch(1)
+        self.preview = LivePreview(napari_viewer, self._visible_request, self.say, self)
+        self.cleanup.add(self.preview.stop)
+        self._follow_changes()
+        self._on_layer(self.source.value)
+
+    def _add_movie(self, napari_viewer: Any, form: QFormLayout) -> None:
+        self.source = self.add_choice(
+            LayerChoice(
+                napari_viewer, is_movie, role="bright_field", nothing="load a bright-field movie"
+            )
+        )
+        add_row(form, "Bright-field", self.source, "The layer to stain", name="source")
+        self.model = ModelChoice("generator", form)
+        self.fit_note = note(name="fit")
+        self.fit_note.setVisible(False)
+        form.addRow(self.fit_note)
+        self.pixel_size = pixel_size_row(form, "Micrometres a pixel of the layer")
+        self._filled_in = self.pixel_size.value()
+        self.pixel_note = note(
+            "The layer does not state its pixel size; the model's is assumed. Correct it here.",
+            name="pixel_note",
+        )
+        form.addRow(self.pixel_note)
+        self.region = RegionChoice(napari_viewer, form)
+        self.add_choice(self.region.shapes)
+
+    def _add_computing(self, form: QFormLayout) -> None:
+        self.device = Choice(DEVICE_CHOICES)
+        add_row(form, "Device", self.device, "Where the network runs", name="device")
+        self.tile = IntegerBox(0, 0, 8192, suffix=" px", special="automatic")
+        self.tile.setSingleStep(64)
+        add_row(
+            form,
+            "Tile",
+            self.tile,
+            "Edge of the tiles; smaller ones need less memory and give the same result",
+            name="tile",
+        )
+
+    def _add_comparison(self, napari_viewer: Any, form: QFormLayout) -> None:
+        self.true_layer = self.add_choice(
+            LayerChoice(napari_viewer, is_movie, role="true_fluorescence", optional=True)
+        )
+        self.compare = CompareSlider(self._compared)
+        add_row(
+            form, "True", self.true_layer, "True fluorescence to compare with", name="true_layer"
+        )
+        form.addRow("Compare", self.compare)
+
+    def _add_boxes(self) -> None:
+        self.options = StainOptions()
+        self.preview_box = check_box(
+            "Live preview",
+            "Stain the frame that I look at while I scrub, with the settings above",
+            name="preview",
+        )
+        for box in (*self.options.boxes, self.preview_box):
+            self.form.addWidget(box)
+
+    def _follow_changes(self) -> None:
+        self.preview_box.toggled.connect(self._on_preview)
+        for changed in (
+            self.pixel_size.valueChanged,
+            self.device.currentIndexChanged,
+            self.tile.valueChanged,
+            self.options.average.toggled,
+        ):
+            changed.connect(lambda _value: self.preview.renew())
+        self.source.chosen.connect(self._on_layer)
+        self.model.changed.connect(self._on_source)
+        self.region.kind.currentIndexChanged.connect(lambda _index: self._refresh_state())
+        self.options.steady.toggled.connect(lambda _checked: self._refresh_state())
+        for box in (self.region.first, self.region.last):
+            box.valueChanged.connect(lambda _value: self._refresh_state())
+
+    def why_not(self) -> str | None:
+        """Return why nothing can be stained now."""
+        if self.source.value is None:
+            return nothing_fits(self.viewer, LOAD_FIRST)
+        return self.model.why_not() or self.region.why_not() or self._why_not_steady()
+
+    def _why_not_steady(self) -> str | None:
+        axes = axes_of(self.source.value)
+        shape = self.region.region_of(self.source.value).shape
+        return self.options.why_not(shape[axes.index("t")] if "t" in axes else 1)
+
+    def prepare(self) -> Work:
+        """Return the work of staining the chosen region."""
+        layer = self.source.value
+        region = self.region.region_of(layer)
+        request = StainRequest(**self._fields(layer, region), **self.options.values)
+        self._request = request
+        self._geometry = shifted(geometry_of(layer), region.offset)
+        self._name = layer.name
+        self._layer = self._fit = None
+
+        def work(context: JobContext) -> Any:
+            return stain_job(request, context)
+
+        return work
+
+    def on_items(self, items: list[Any]) -> None:
+        """Add the layers at the start, then show the planes as they come."""
+        finished: list[tuple[int, ...]] = []
+        for item in items:
+            if isinstance(item, Started):
+                self._add_layer(item)
+            elif isinstance(item, PlanesDone):
+                finished.extend(item.indices)
+            elif isinstance(item, FitChecked):
+                self._fit = item
+                self.fit_note.setText(fit_text(item.level, item.reasons))
+                self.fit_note.setVisible(True)
+        if self._layer is not None and visible_index(self.viewer, self._layer) in finished:
+            self._refresh_layers()
+
+    def on_result(self, value: Any) -> str:
+        """Say what came out, how long it took, and whether the model fits."""
+        self._made = self._layer
+        if self._layer is None:
+            return f"Stained {self._name}."
+        frames = math.prod(self._layer.data.shape[:-2])
+        fits = fit_end(self._fit.level if self._fit is not None else None)
+        return f"Stained {counted(frames, 'frame')} in {self.took_text()}{fits}"
+
+    def result_layer(self) -> Any:
+        """Return the stain."""
+        return still_there(self.viewer, self._made)
+
+    def take(self, layer: Any) -> None:
+        """Choose the movie that was loaded."""
+        choose_if_fitting(self.source, layer)
+
+    def on_end(self, outcome: Outcome) -> None:
+        """Draw the last state of the layers."""
+        self._refresh_layers()
+        self._layer = self._error_layer = self._request = None
+
+    def reset_choices(self, event: Any = None) -> None:
+        """Follow the viewer's layers, the compare slider too."""
+        super().reset_choices(event)
+        if not self._closed and hasattr(self, "compare"):
+            self.compare.follow()
+            if self._layer is not None and not has_layer(self.viewer, self._layer):
+                self._layer = self._error_layer = None
+                self.cancel()
+
+    def _fields(self, layer: Any, region: Region) -> dict[str, Any]:
+        return {**dock_fields(self, layer, region), "tile": self.tile.value() or None}
+
+    def _visible_request(self) -> tuple[StainRequest, Any] | None:
+        layer = self.source.value
+        if layer is None or self.model.why_not() is not None:
+            return None
+        fields = self._fields(layer, visible_frame(self.viewer, layer))
+        return StainRequest(**fields, average=self.options.values["average"]), layer
+
+    def _on_preview(self, checked: bool) -> None:
+        if checked:
+            self.preview.start()
+        else:
+            self.preview.stop()
+
+    def _compared(self) -> tuple[Any, Any, Any]:
+        source = self.source.value
+        if source is None:
+            return None, None, None
+        made = [
+            layer
+            for layer in self.viewer.layers
+            if provenance_of(layer).get("step") == "stain" and "[uncertainty]" not in layer.name
+        ]
+        virtual = made[-1] if made else find_layer(self.viewer, layer_name(source.name, "preview"))
+        return source, virtual, self.true_layer.value
+
+    def _refresh_layers(self) -> None:
+        for layer in (self._layer, self._error_layer):
+            if layer is not None and has_layer(self.viewer, layer):
+                layer.refresh(extent=False, highlight=False)
+
+    def _add_layer(self, started: Started) -> None:
+        if self._request is None:  # the dock was closed meanwhile
+            return
+        layer = add_stain_layer(self.viewer, started, self._request, self._name, self._geometry)
+        if started.kind == "uncertainty":
+            self._error_layer = layer
+        else:
+            self._layer = layer
+
+    def _on_layer(self, layer: Any) -> None:
+        # on a new layer only: the user's own choice of a model must not be undone
+        self.model.suggest(fitting_model(layer))
+        self._filled_in = self.pixel_size.value()
+        self._on_source()
+
+    def _on_source(self, *_: Any) -> None:
+        layer, card = self.source.value, self.model.card
+        self.fit_note.setVisible(False)
+        self.region.follow(layer)
+        stated = sampling_of(layer).pixel_size_um if layer is not None else None
+        assumed = card.pixel_size_um if card is not None else None
+        # what was typed in stays when another model is chosen
+        if layer is not None and self.pixel_size.value() == self._filled_in:
+            self.pixel_size.setValue(stated or assumed or USUAL_PIXEL_SIZE_UM)
+            self._filled_in = self.pixel_size.value()
+        self.pixel_note.setVisible(layer is not None and not stated)
+        self.compare.follow()
+        self.preview.renew()
+        self._refresh_state()
+
+    def _refresh_state(self) -> None:
+        self.runner.reset()
+        self.render()
+        if self.state.value == "idle" and self.why_not() is None:
+            self.say("Ready to stain.")
+            self.warm_up.soon()

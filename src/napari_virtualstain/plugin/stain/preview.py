@@ -1,0 +1,168 @@
+"""Live preview: what the user looks at is stained while she scrubs.
+
+One plane is stained at a time in a thread. Moves that come meanwhile are not queued:
+only the last one counts. Planes that were seen already come back at once.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+from qtpy.QtCore import QObject, QTimer
+
+from ..kit.cleanup import Cleanup
+from ..kit.jobs import JobContext, JobRunner, Outcome, error_text
+from ..kit.regions import visible_index
+from ..layers.description import flat_geometry, geometry_of, has_layer, layer_name, provenance
+from ..layers.insertion import hide_results, insert
+from .job import StainRequest, display_limits, open_stainer
+
+_SETTLE_MS = 60
+_KEPT_PLANES = 48
+
+
+class LivePreview(QObject):
+    """Keeps a layer `<source> [preview]` in step with the visible frame.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where to look and draw.
+    request : callable
+        Returns the :class:`StainRequest` of the visible frame and its layer, or None
+        while nothing can be stained.
+    say : callable
+        Receives what went wrong.
+    parent : QObject
+        The dock.
+    """
+
+    def __init__(
+        self,
+        viewer: Any,
+        request: Callable[[], tuple[StainRequest, Any] | None],
+        say: Callable[[str], None],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._request = request
+        self._say = say
+        self._cleanup = Cleanup()
+        self._planes: OrderedDict[Any, np.ndarray] = OrderedDict()
+        self._stainer: tuple[Any, Any] | None = None
+        self._layer: Any = None
+        self._hidden: list[Any] = []
+        self._pending = False
+        self.runner = JobRunner(self)
+        self.runner.conclude = self._conclude
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(_SETTLE_MS)
+        self._settle.timeout.connect(self._stain_visible)
+        self.active = False
+
+    def start(self) -> None:
+        """Follow the viewer."""
+        if not self.active:
+            self.active = True
+            self._cleanup.connect(self._viewer.dims.events.point, self._on_moved)
+            self._stain_visible()
+
+    def stop(self) -> None:
+        """Stop following and take the preview layer away."""
+        self.active = False
+        self._settle.stop()
+        self._cleanup.run()
+        self.runner.abandon()
+        self._planes.clear()
+        self._stainer = None
+        layer, self._layer = self._layer, None
+        if layer is not None and has_layer(self._viewer, layer):
+            self._viewer.layers.remove(layer)
+        for hidden in self._hidden:
+            hidden.visible = True
+        self._hidden = []
+
+    def renew(self) -> None:
+        """Stain again, because the model or another setting has changed."""
+        self._on_moved()
+
+    def _on_moved(self, _event: Any = None) -> None:
+        if self.active:
+            self._settle.start()
+
+    def _stain_visible(self) -> None:
+        if not self.active:
+            return
+        if self.runner.state.is_active:
+            self._pending = True
+            return
+        asked = self._request()
+        if asked is None:
+            return
+        request, layer = asked
+        settings = (
+            id(request.data),
+            request.model,
+            request.pixel_size_um,
+            request.device,
+            request.tile,
+            request.average,
+        )
+        key = (settings, visible_index(self._viewer, layer))
+        self._geometry, self._name = flat_geometry(geometry_of(layer)), layer.name
+        if key in self._planes:
+            self._show(self._planes[key])
+            return
+        known = self._stainer[1] if self._stainer and self._stainer[0] == settings else None
+        index = visible_index(self._viewer, layer)
+
+        def work(_context: JobContext) -> Any:
+            stainer = known or open_stainer(request)
+            return key, stainer, stainer.stain([index])[0][0]
+
+        self.runner.start(work, "Live preview")
+
+    def _conclude(self, outcome: Outcome) -> Outcome:
+        if outcome.error is not None:
+            if not outcome.cancelled:
+                self._say(error_text(outcome.error))
+        else:
+            key, stainer, plane = outcome.value
+            self._stainer = (key[0], stainer)
+            self._planes[key] = plane
+            while len(self._planes) > _KEPT_PLANES:
+                self._planes.popitem(last=False)
+            self._show(plane)
+        if self._pending:
+            self._pending = False
+            self._settle.start()
+        return outcome
+
+    def _show(self, plane: np.ndarray) -> None:
+        if not self.active:
+            return
+        name = layer_name(self._name, "preview")
+        layer = self._layer
+        if layer is None or not has_layer(self._viewer, layer):
+            before = self._viewer.layers.selection.active
+            self._hidden = hide_results(self._viewer, self._name)
+            made = Image(
+                plane,
+                name=name,
+                colormap="green",
+                blending="additive",
+                contrast_limits=display_limits(plane),
+                metadata=provenance("preview", self._name),
+                **self._geometry,
+            )
+            self._layer = insert(self._viewer, made)
+            if before is not None:
+                self._viewer.layers.selection.active = before
+        else:
+            layer.data = plane

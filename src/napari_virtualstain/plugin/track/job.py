@@ -1,0 +1,160 @@
+"""The work of the dock `Track mitochondria`, without Qt and without the viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..kit.jobs import JobContext
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRequest:
+    """Everything that the thread needs, copied from the dock in the GUI thread.
+
+    Attributes
+    ----------
+    labels : array of int, (T, Y, X)
+        One number a mitochondrion, frame by frame.
+    intensity : array or None, (T, Y, X)
+        Fluorescence, which helps to tell neighbours apart.
+    pixel_size_um, frame_interval_s : float
+        Sampling.
+    settings : dict
+        Fields of ``TrackingConfig``.
+    tracker : str or None
+        Name of an add-on's tracker, None for the own one.
+    relabel : bool
+        Whether to return labels whose values are the track numbers.
+    uncertainty : array or None, (T, Y, X)
+        Expected error of the intensity, from which rows and tracks get their trust.
+    """
+
+    labels: Any
+    intensity: Any
+    pixel_size_um: float
+    frame_interval_s: float
+    settings: dict[str, Any]
+    tracker: str | None = None
+    relabel: bool = True
+    uncertainty: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Relabelled:
+    """Labels whose values are track numbers.
+
+    Attributes
+    ----------
+    labels : ndarray of int, (T, Y, X)
+        The labels.
+    """
+
+    labels: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class TrackResult:
+    """What the dock shows.
+
+    Attributes
+    ----------
+    tracks : Tracks
+        The core's result.
+    data : ndarray, (N, 4)
+        Columns track_id, t, y, x in pixels.
+    features : DataFrame
+        One row a row of `data`: what tracks can be coloured by.
+    graph : dict
+        Parents of each track.
+    """
+
+    tracks: Any
+    data: np.ndarray
+    features: pd.DataFrame
+    graph: dict[int, list[int]]
+
+
+def track_job(
+    request: TrackRequest, context: JobContext
+) -> Generator[Relabelled, None, TrackResult]:
+    """Yield the labels that keep their number; return the tracks with their features."""
+    tracks = _add_on_tracks(request) if request.tracker else _own_tracks(request, context)
+    if request.uncertainty is not None and request.intensity is not None:
+        tracks = _trusted(tracks, request)
+    data, properties, graph = tracks.to_napari()
+    features = track_features(data, properties, request.pixel_size_um, request.frame_interval_s)
+    if request.relabel and len(data):
+        yield Relabelled(np.asarray(tracks.relabel(request.labels)))
+        context.wait_until_shown()  # each layer costs the window a tenth of a second
+    return TrackResult(tracks, data, features, graph)
+
+
+def _own_tracks(request: TrackRequest, context: JobContext) -> Any:
+    from ...tracking import TrackingConfig, track
+
+    return track(
+        request.labels,
+        intensity=request.intensity,
+        pixel_size_um=request.pixel_size_um,
+        frame_interval_s=request.frame_interval_s,
+        config=TrackingConfig(**request.settings),
+        progress=context.progress,
+        cancel=context.cancel,
+    )
+
+
+def _trusted(tracks: Any, request: TrackRequest) -> Any:
+    from ...io import Stack
+    from ...pipeline import trusted
+
+    images = (request.labels, request.intensity, request.uncertainty)
+    return trusted(tracks, *(Stack(image, "tyx") for image in images))
+
+
+def _add_on_tracks(request: TrackRequest) -> Any:
+    """Return the tracks of a tracker that another package added."""
+    from ...hooks import trackers
+    from ...tracking import Tracks
+
+    scale = {"pixel_size_um": request.pixel_size_um, "frame_interval_s": request.frame_interval_s}
+    intensity = None if request.intensity is None else np.asarray(request.intensity)
+    tracker = trackers()[str(request.tracker)]()
+    table = pd.DataFrame(tracker(np.asarray(request.labels), intensity=intensity, **scale))
+    parents: dict[int, list[int]] = {}
+    if "parent" in table:
+        known = table.loc[table["parent"].fillna(-1) >= 0, ["track_id", "parent"]]
+        parents = {int(child): [int(parent)] for child, parent in known.to_numpy(float)}
+    return Tracks.from_table(
+        table,
+        parents,
+        pixel_size_um=request.pixel_size_um,
+        frame_interval_s=request.frame_interval_s,
+    )
+
+
+def track_features(
+    data: np.ndarray,
+    properties: dict[str, np.ndarray],
+    pixel_size_um: float,
+    frame_interval_s: float,
+) -> pd.DataFrame:
+    """Return the features of a Tracks layer: the table's columns, speed and length.
+
+    Speed is the distance from the row before, in micrometres a second; the first row of
+    a track has that of the second. Length is the number of frames of the whole track.
+    """
+    features = pd.DataFrame(properties)
+    rows = pd.DataFrame(data, columns=["track_id", "t", "y", "x"])
+    steps = rows.groupby("track_id")[["t", "y", "x"]].diff()
+    seconds = steps["t"] * frame_interval_s
+    distance_um = np.hypot(steps["y"], steps["x"]) * pixel_size_um
+    speed = (distance_um / seconds).groupby(rows["track_id"]).bfill().fillna(0.0)
+    features["speed_um_per_s"] = speed.to_numpy()
+    features["length_frames"] = rows.groupby("track_id")["t"].transform("size").to_numpy()
+    features["track_id"] = rows["track_id"].astype(int).to_numpy()
+    return features
