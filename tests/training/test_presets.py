@@ -9,7 +9,13 @@ import pytest
 
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.models import unet_arguments
-from napari_virtualstain.training import TABLE_1, TrainingConfig, preset, preset_names
+from napari_virtualstain.training import (
+    TABLE_1,
+    TrainingConfig,
+    preset,
+    preset_names,
+    preset_sentence,
+)
 
 # A row a hyper-parameter, as printed; "–" means as in A
 PRINTED = """
@@ -110,3 +116,35 @@ def test_settings_need_no_torch() -> None:
     command = [sys.executable, "-c", code + "print('torch' in sys.modules)"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("name", preset_names())
+@pytest.mark.parametrize("effort", [{"steps": 4}, {"minutes": 2.0}, {"epochs": 3.0}])
+def test_every_preset_takes_steps_minutes_or_epochs(name: str, effort: dict[str, float]) -> None:
+    config = preset(name).updated(**effort)
+    [(field, value)] = effort.items()
+    assert getattr(config, field) == value
+    if "steps" in effort:
+        assert config.step_count(pairs=100) == 4
+    if "epochs" in effort:
+        assert config.step_count(pairs=100) == round(3 * 100 / config.batch_size)
+
+
+def test_steps_and_epochs_given_together_are_refused() -> None:
+    with pytest.raises(InputError, match="steps or epochs, not both"):
+        preset("A").updated(steps=4, epochs=3)
+
+
+def test_the_default_has_the_psf_weighted_term_and_says_its_weight() -> None:
+    loss = preset().loss
+    assert loss.weight_map == "psf_deconvolution"
+    assert loss.weighted_l1 >= 1
+    assert f"PSF-weighted L1 (weight {loss.weighted_l1:g})" in preset_sentence("recommended")
+
+
+def test_each_sentence_names_what_tells_the_methods_apart() -> None:
+    sentences = [preset_sentence(name) for name in preset_names()]
+    assert len(set(sentences)) == 9
+    assert "PSF-weighted" in preset_sentence("D")
+    assert "plain L1" in preset_sentence("E")
+    assert "sigmoid" in preset_sentence("C")

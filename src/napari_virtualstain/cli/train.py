@@ -194,8 +194,6 @@ def _config(preset_name: str, **given: Any) -> TrainingConfig:
     changes = {name: value for name, value in given.items() if value is not None}
     if "steps" in changes and "epochs" in changes:
         raise InputError("Both --steps and --epochs were given: expected one of them.")
-    if "steps" in changes or "epochs" in changes:
-        changes = {"steps": None, "epochs": None} | changes
     config = preset(preset_name)
     if "learning_rate" in changes:
         rate = {"learning_rate": changes.pop("learning_rate")}

@@ -22,5 +22,6 @@ from .presets import TABLE_1 as TABLE_1
 from .presets import Method as Method
 from .presets import preset as preset
 from .presets import preset_names as preset_names
+from .presets import preset_sentence as preset_sentence
 from .training import train as train
 from .training import train_events as train_events

@@ -218,6 +218,8 @@ class TrainingConfig(BaseModel):
     def updated(self, **changes: Any) -> TrainingConfig:
         """Return the settings with some changed, and checked again.
 
+        Steps take the place of the epochs that were set before, and epochs that of steps.
+
         Raises
         ------
         InputError
@@ -228,6 +230,9 @@ class TrainingConfig(BaseModel):
         >>> TrainingConfig().updated(batch_size=4).batch_size
         4
         """
+        for given, other in (("steps", "epochs"), ("epochs", "steps")):
+            if changes.get(given) is not None:
+                changes.setdefault(other, None)
         try:
             return TrainingConfig.model_validate({**self.model_dump(), **changes})
         except ValidationError as error:

@@ -25,6 +25,9 @@ from ..normalisation import Normalisation
 from .config import Optimisation, TrainingConfig
 
 PixelLoss = Literal["PSF", "L1", "TN", "Minimax"]
+# Beside an L1 of weight 3. The map has mean 1, so that a quarter of the absolute error is
+# distributed as the deconvolved target, its background (the darkest quarter) subtracted.
+PSF_WEIGHT = 1.0
 RECOMMENDED = "recommended"
 
 
@@ -73,6 +76,43 @@ def preset_names() -> tuple[str, ...]:
     ('recommended', 'A', 'B')
     """
     return (RECOMMENDED, *(method.name for method in TABLE_1))
+
+
+_IN_WORDS: dict[PixelLoss, str] = {
+    "PSF": "PSF-weighted L1 and a discriminator",
+    "L1": "plain L1 and a discriminator",
+    "TN": "threshold-normalised L1 and a discriminator",
+    "Minimax": "a discriminator alone",
+}
+
+
+def preset_sentence(name: str) -> str:
+    """Return one sentence that says what a preset trains with.
+
+    Raises
+    ------
+    InputError
+        There is no such preset.
+
+    Examples
+    --------
+    >>> preset_sentence("H")
+    'Table 1, method H: a discriminator alone, batches of 1, Adam, ReLU output.'
+    """
+    config = preset(name)
+    for method in TABLE_1:
+        if method.name == config.preset:
+            dropout = f", dropout {method.dropout:g}" if method.dropout else ""
+            optimizer = {"adam": "Adam", "rmsprop": "RMSprop"}[method.optimizer]
+            activation = {"relu": "ReLU", "sigmoid": "sigmoid"}[method.activation]
+            return (
+                f"Table 1, method {method.name}: {_IN_WORDS[method.generator_loss]}, batches of "
+                f"{method.batch_size}{dropout}, {optimizer}, {activation} output."
+            )
+    return (
+        f"PSF-weighted L1 (weight {config.loss.weighted_l1:g}) with plain L1, correlation and "
+        "band-pass terms, no discriminator, and strong augmentation."
+    )
 
 
 def preset(name: str = RECOMMENDED) -> TrainingConfig:
@@ -143,7 +183,15 @@ def _recommended() -> TrainingConfig:
         ),
         input_normalisation=Normalisation(kind="median_mad"),
         target_normalisation=Normalisation(kind="percentile", low=5, high=99.5),
-        loss=LossConfig(l1=3.0, correlation=0.5, band_pass=1.0),
+        loss=LossConfig(
+            l1=3.0,
+            weighted_l1=PSF_WEIGHT,
+            weight_map="psf_deconvolution",
+            weight_background=25.0,
+            weight_mean_one=True,
+            correlation=0.5,
+            band_pass=1.0,
+        ),
         augmentation=Augmentation.strong(),
         optimisation=Optimisation(),
         crop_size=160,

@@ -211,12 +211,15 @@ def card_text(card: Any) -> str:
 
 
 def facts_text(card: Any) -> str:
-    """Return pixel size, number of training pairs and held-out scores of a model."""
+    """Return pixel size, training pairs, weight of the PSF term, and held-out scores of a model."""
     facts = []
     if card.pixel_size_um:
         facts.append(f"{card.pixel_size_um * 1000:.0f} nm/px")
     if pairs := card.split.get("train_pairs", card.data.get("pairs")):
         facts.append(f"trained on {pairs} pairs")
+    if weight := card.loss.get("weighted_l1"):
+        kind = str(card.loss.get("weight_map", "")).replace("psf_deconvolution", "PSF")
+        facts.append(f"{kind.replace('_', ' ')}-weighted L1, weight {weight:g}")
     facts.append(scores_text(card.scores))
     return "; ".join(fact for fact in facts if fact)
 

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFormLayout, QLineEdit
 
 from ...errors import InputError
 from ..kit.cleanup import Cleanup
-from ..kit.controls import Choice, IntegerBox, add_row, check_box, new_form
+from ..kit.controls import Choice, IntegerBox, add_row, check_box, new_form, note
 from ..kit.jobs import JobContext, Outcome, Work, in_dock_terms
 from ..kit.layer_choice import LayerChoice
 from ..kit.model_choice import ModelChoice, scores_text
@@ -294,12 +294,21 @@ class TrainWidget(StepWidget):
         self.preset = Choice([(name, name) for name in preset_names()])
         tooltip = "Method: ours, or one of the paper's Table 1"
         add_row(form, "Method", self.preset, tooltip, name="preset")
+        self._method_note = note(name="method_note")
+        form.addRow(self._method_note)
+        self.preset.currentIndexChanged.connect(self._on_preset)
+        self._on_preset()
         self.steps = IntegerBox(500, 1, 1_000_000)
         add_row(form, "Steps", self.steps, "Steps of training", name="steps")
         self.crop = IntegerBox(128, 16, 2048, suffix=" px")
         add_row(form, "Crop", self.crop, "Side of the pieces that are learnt from", name="crop")
         self.batch = IntegerBox(8, 1, 1024)
         add_row(form, "Batch", self.batch, "Pieces a step; fewer need less memory", name="batch")
+
+    def _on_preset(self, _index: int = 0) -> None:
+        from ...training import preset_sentence
+
+        self._method_note.setText(preset_sentence(self.preset.value))
 
     def _add_output(self, form: QFormLayout) -> None:
         """Add what comes out, and whether it was begun already."""
