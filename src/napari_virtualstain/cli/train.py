@@ -54,11 +54,15 @@ def train(
         typer.Option(help="Longest time for the steps; the schedule is fitted to it."),
     ] = None,
     init: Annotated[
-        str | None, typer.Option(help="Model to start from (fine-tuning), by name or file.")
-    ] = None,
+        str,
+        typer.Option(
+            help="Model to start from, by name or file; none starts from nothing; auto starts "
+            "the recommended network from a shipped model, the paper's from nothing."
+        ),
+    ] = "auto",
     trainable: Annotated[
         str | None,
-        typer.Option(help="With --init: all, first_blocks, decoder or head."),
+        typer.Option(help="What is trained of it: all, first_blocks, decoder or head."),
     ] = None,
     group_by: Annotated[
         str | None, typer.Option(help=r"Regular expression of cell or movie in names: 'TL_\d+'.")
@@ -136,7 +140,7 @@ def train(
 
     Example:  virtualstain train --bright-field bf/ --fluorescence fl/ -o mine.safetensors
     """
-    from ..training import plane_reading, with_planes_of
+    from ..training import AUTOMATIC, plane_reading, with_planes_of, with_start
 
     regions = [_region(text) for text in roi or []]
     groups = [part.strip() for text in validation_groups or [] for part in text.split(",")]
@@ -149,8 +153,6 @@ def train(
             epochs=epochs,
             steps=steps,
             minutes=minutes,
-            init=init,
-            trainable=trainable,
             validation_groups=groups or None,
             batch_size=batch_size,
             crop_size=crop_size,
@@ -164,7 +166,12 @@ def train(
             allow_leakage=allow_leakage or None,
             name=out.stem,
         )
-        reading = plane_reading(config, planes, plane_axis)
+        started = with_start(config, init)
+        if started.init:
+            job.note(f"Starts from {started.init}; --init none trains from nothing.")
+        # z-stacks are read with three planes, whatever an automatic start was made for
+        named = started if init != AUTOMATIC else config
+        reading = plane_reading(named, planes, plane_axis)
         pairs = _pairs(
             job,
             bright_field,
@@ -178,7 +185,9 @@ def train(
             pixel_size_um=pixel_size_um,
             unmatched="ignore" if ignore_unmatched else "stop",
         )
-        config = with_planes_of(config, pairs, reading)
+        config = with_planes_of(started, pairs, reading)
+        if trainable:
+            config = config.updated(trainable=trainable)
         how = {"output": out, "overwrite": overwrite, "resume": resume, "cancel": job.cancel}
         result = _result(job, _events(pairs, config, folds, **how))
         if result is None:

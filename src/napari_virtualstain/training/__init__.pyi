@@ -23,5 +23,9 @@ from .presets import Method as Method
 from .presets import preset as preset
 from .presets import preset_names as preset_names
 from .presets import preset_sentence as preset_sentence
+from .start import AUTOMATIC as AUTOMATIC
+from .start import FROM_NOTHING as FROM_NOTHING
+from .start import USUAL_START as USUAL_START
+from .start import with_start as with_start
 from .training import train as train
 from .training import train_events as train_events

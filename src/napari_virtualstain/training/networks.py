@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from ..axes import USUAL_PIXEL_SIZE_UM
 from ..errors import InputError, ModelError
-from ..models import Discriminator, Model, UNet, build_network, load_model
+from ..models import Discriminator, Inputs, Model, ModelCard, UNet, build_network, load_model
 from ..normalisation import Normalisation
 from .config import TrainingConfig
+from .more_planes import reading_planes
 from .preparation import PreparedTraining
 from .validation import spread_out
 
@@ -34,15 +35,12 @@ def generator_for(config: TrainingConfig) -> tuple[nn.Module, dict[str, Any]]:
             _start_alive(network)
             return network, architecture
     model = load_model(config.init, kind="generator")
+    network, described = model.network, model.card.architecture
     if model.card.inputs.planes != config.inputs.planes:
-        raise InputError(
-            f"Model {model.name!r} reads {model.card.inputs.planes} bright-field planes, but "
-            f"{config.inputs.planes} are given. Use as many planes, or train without it."
-        )
-    network = model.network.train()
-    network.requires_grad_(True)
+        network, described = reading_planes(model, config.inputs.planes)
+    network.train().requires_grad_(True)
     _freeze(network, config)
-    return network, model.card.architecture.model_dump()
+    return network, described.model_dump()
 
 
 def with_settings_of(config: TrainingConfig) -> TrainingConfig:
@@ -69,9 +67,15 @@ def with_settings_of(config: TrainingConfig) -> TrainingConfig:
     return config.updated(
         input_normalisation=wanted.input.model_dump(),
         target_normalisation=target.model_dump(),
-        inputs=card.inputs.model_dump(),
+        inputs=_inputs(config, card).model_dump(),
         loss=loss.model_dump(),
     )
+
+
+def _inputs(config: TrainingConfig, card: ModelCard) -> Inputs:
+    """Return the planes to read: those of the model, or more where it reads one."""
+    grows = card.inputs.planes == 1 < config.inputs.planes
+    return config.inputs if grows else card.inputs
 
 
 def match_units(network: nn.Module, prepared: PreparedTraining, config: TrainingConfig) -> None:
@@ -113,8 +117,8 @@ def pixel_size_notes(prepared: PreparedTraining, config: TrainingConfig) -> tupl
         return ()
     return (
         f"Model {card.name!r} was trained at {card.pixel_size_um:g} µm a pixel, these images have "
-        f"{given:g} µm: it knows its structures at another size. Resample the images, or "
-        "train without it.",
+        f"{given:g} µm: it knows its structures at another size and has more to learn. "
+        "Resampled images, or training without it, may do better.",
     )
 
 

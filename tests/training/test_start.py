@@ -1,0 +1,66 @@
+"""What a training starts from: a shipped model by default, whatever planes are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_virtualstain.data import stack_pairs
+from napari_virtualstain.errors import InputError
+from napari_virtualstain.models import Model, load_model
+from napari_virtualstain.training import USUAL_START, TrainingConfig, preset, train, with_start
+from napari_virtualstain.training.more_planes import reading_planes
+
+from .conftest import make_pairs
+
+
+def test_the_recommended_training_starts_from_a_shipped_model() -> None:
+    assert with_start(preset()).init == USUAL_START
+    assert with_start(preset(), "mito-simulated").init == "mito-simulated"
+    assert with_start(preset(), "none").init == ""
+
+
+@pytest.mark.parametrize("changes", [{"architecture": {"name": "compact"}}, {"preset": ""}])
+def test_another_network_starts_from_nothing(changes: dict) -> None:
+    assert with_start(preset().updated(**changes)).init == ""
+    assert with_start(preset("A")).init == ""
+
+
+@pytest.mark.parametrize("arguments", [{}, {"half_resolution": True}, {"replicate": 3}])
+def test_a_network_that_reads_more_planes_answers_as_before_at_first(
+    make_model: Callable[..., Model], arguments: dict
+) -> None:
+    model = make_model("unet", arguments={"widths": [4, 6], **arguments})
+    network, architecture = reading_planes(model, 3)
+    planes = torch.randn(2, 3, 16, 32)
+    assert architecture.arguments["in_channels"] == 3
+    with torch.no_grad():
+        torch.testing.assert_close(network.eval()(planes), model.network(planes[:, 1:2]))
+    # and its new weights can learn: their gradient is not 0
+    network(planes).square().sum().backward()
+    assert bool((network.down[0][0].weight.grad.abs().amax((0, 2, 3)) > 0).all())
+
+
+def test_a_model_of_several_planes_is_not_asked_to_read_others(
+    make_model: Callable[..., Model],
+) -> None:
+    model = make_model("unet", arguments={"widths": [4]}, inputs={"planes": 3, "axis": "z"})
+    with pytest.raises(InputError, match="reads 3 bright-field planes, but 5"):
+        reading_planes(model, 5)
+
+
+def test_z_stacks_train_on_from_a_model_of_one_plane(
+    make_model: Callable[..., Model], config: TrainingConfig, output: Path
+) -> None:
+    start = make_model("unet", arguments={"widths": [4, 6]})
+    stack = np.stack([pair[0] for pair in make_pairs(6).bright_field])
+    pairs = stack_pairs(stack, stack, "z", planes=3, plane_axis="z")
+    settings = config.updated(init=str(start.path), inputs={"planes": 3, "axis": "z"})
+    train(pairs, settings.updated(steps=2, allow_leakage=True), output=output)
+    trained = load_model(output)
+    assert (trained.card.inputs.planes, trained.card.inputs.axis) == (3, "z")
+    assert trained.network.in_channels == 3
