@@ -15,7 +15,8 @@ import napari_virtualstain
 PACKAGE = Path(napari_virtualstain.__file__).parent
 LAYER = {
     **dict.fromkeys(
-        ["errors", "progress", "axes", "normalisation", "settings", "hooks", "_version"], 0
+        ["_version", "errors", "folders", "progress", "axes", "normalisation", "settings", "hooks"],
+        0,
     ),
     **dict.fromkeys(["io", "optics", "simulation", "data", "models", "losses"], 1),
     "engine": 2,

@@ -32,6 +32,7 @@ COMMANDS = [
     "train",
     "train-segmenter",
     "models",
+    "doctor",
     "models list",
     "models info",
     "models export",

@@ -8,6 +8,7 @@ import typer
 
 from .._version import __version__
 from .demo import demo
+from .doctor import doctor
 from .evaluate import evaluate
 from .exits import PlainGroup
 from .models import models_app
@@ -47,7 +48,7 @@ def _options(
     pass
 
 
-for _command in (demo, simulate, stain, segment, track, run, evaluate, train):
+for _command in (demo, simulate, stain, segment, track, run, evaluate, train, doctor):
     app.command()(_command)
 app.command("train-segmenter")(train_segmenter)
 app.add_typer(models_app, name="models")

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from .._version import __version__
 from ..errors import CancelledError, VirtualStainError
+from ..folders import log_folder
 
 DONE, DEFECT, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -115,9 +116,7 @@ def _defect_text(error: Exception) -> str:
 
 
 def _save_traceback(error: Exception) -> Path:
-    import platformdirs
-
-    folder = Path(platformdirs.user_log_dir("napari-virtualstain", appauthor=False))
+    folder = log_folder()
     folder.mkdir(parents=True, exist_ok=True)
     now = datetime.datetime.now()
     path = folder / f"virtualstain-{now:%Y%m%d-%H%M%S-%f}.log"

@@ -1,6 +1,7 @@
 from .cleaning import fill_non_finite as fill_non_finite
 from .cleaning import fill_planes as fill_planes
 from .devices import Precision as Precision
+from .devices import describe_devices as describe_devices
 from .devices import free_memory as free_memory
 from .devices import resolve_device as resolve_device
 from .devices import resolve_devices as resolve_devices

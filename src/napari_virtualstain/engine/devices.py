@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
+import psutil
 import torch
 
 from ..errors import DeviceError, InputError
@@ -91,6 +91,29 @@ def available_devices() -> list[str]:
     return [*names, "cpu"]
 
 
+def describe_devices() -> list[str]:
+    """Return a line for each device, best first, and one about torch itself.
+
+    Examples
+    --------
+    >>> describe_devices()[-2].startswith("device cpu: ")
+    True
+    """
+    described = []
+    for name in available_devices():
+        device = torch.device(name)
+        if device.type == "cuda":
+            facts = torch.cuda.get_device_properties(device)
+            detail = f"{facts.name}, {facts.total_memory / 2**30:.1f} GiB"
+        elif device.type == "cpu":
+            instructions = torch.backends.cpu.get_cpu_capability()
+            detail = f"{torch.get_num_threads()} threads, {instructions} instructions"
+        else:
+            detail = "Apple GPU"
+        described.append(f"device {name}: {detail}")
+    return [*described, f"torch {torch.__version__}, built for CUDA {torch.version.cuda}"]
+
+
 def _is_there(device: torch.device) -> bool:
     if device.type == "cuda":
         return (device.index or 0) < torch.cuda.device_count()
@@ -133,30 +156,9 @@ def free_memory(device: torch.device) -> int:
         free, _ = torch.cuda.mem_get_info(device)
         held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(free + held)
-    amounts = [amount for amount in (_free_of_machine(), _free_of_group()) if amount is not None]
-    # 2 GiB where the system does not say: every machine that runs napari has that
-    return max(0, min(amounts, default=2 * 2**30))
-
-
-def _free_of_machine() -> int | None:
-    try:
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    try:
-        import psutil  # type: ignore[import-untyped]
-    except ImportError:
-        return _free_pages()
-    return int(psutil.virtual_memory().available)
-
-
-def _free_pages() -> int | None:
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return None
+    free_of_machine = int(psutil.virtual_memory().available)
+    free_of_group = _free_of_group()
+    return free_of_machine if free_of_group is None else max(0, min(free_of_machine, free_of_group))
 
 
 def _free_of_group(folder: Path = Path("/sys/fs/cgroup")) -> int | None:

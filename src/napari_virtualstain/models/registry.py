@@ -14,9 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-import platformdirs
-
 from ..errors import ModelError
+from ..folders import data_folder
 from .card import ModelCard, ModelKind
 from .header import read_header
 
@@ -80,7 +79,7 @@ def _extra_folders() -> list[Path]:
     given = [part for part in os.environ.get(ENVIRONMENT, "").split(os.pathsep) if part]
     if given:
         return [Path(part).expanduser().absolute() for part in given]
-    return [Path(platformdirs.user_data_dir("napari-virtualstain", appauthor=False)) / "models"]
+    return [data_folder() / "models"]
 
 
 def list_models(kind: ModelKind | None = None) -> list[ModelEntry]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..folders import cache_folder
 from .weights import Map, WeightKind, weight_map
 
 _log = logging.getLogger(__name__)
@@ -83,9 +84,7 @@ class WeightMapCache:
 
 def default_folder() -> Path:
     """Return the folder of weight maps in the user's cache."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("napari-virtualstain", appauthor=False) / "weight_maps"
+    return cache_folder() / "weight_maps"
 
 
 def _read(path: Path, shape: tuple[int, ...]) -> Map | None:

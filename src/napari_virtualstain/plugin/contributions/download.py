@@ -5,9 +5,8 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from ...errors import InputError
+from ...folders import cache_folder
 
 COMMIT = "0738c87"
 BASE = (
@@ -48,7 +47,7 @@ def fetch_h9c2_pairs(
     """
     import pooch
 
-    root = folder or user_cache_path("napari-virtualstain") / f"h9c2-{COMMIT}"
+    root = folder or cache_folder() / f"h9c2-{COMMIT}"
     known = checksums or registry()
     pooch.get_logger().setLevel("WARNING")
     for name, subfolder in FOLDERS.items():

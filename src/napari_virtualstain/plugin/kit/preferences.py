@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_cache_path
+from ...folders import cache_folder
 
 PLUGIN = "napari-virtualstain"
 # what a dock offers; None leaves it to the preferences
@@ -46,7 +46,7 @@ class Preferences:
 
 def preferences() -> Preferences:
     """Return the preferences of the moment."""
-    default = user_cache_path(PLUGIN)
+    default = cache_folder()
     try:
         from napari.settings import get_plugin_settings
 

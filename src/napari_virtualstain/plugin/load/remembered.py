@@ -7,13 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_config_path
+from ...folders import settings_folder
 
 _LARGEST = 200
 
 
 def _store() -> Path:
-    return user_config_path("napari-virtualstain") / "folders.json"
+    return settings_folder() / "folders.json"
 
 
 def _load() -> dict[str, dict[str, Any]]:
