@@ -1,3 +1,3 @@
-"""Version of the package, read by the build and by whatever records it."""
+"""Version of the package, read by the build as well."""
 
 __version__ = "0.1.0"

@@ -288,7 +288,7 @@ class StepWidget(QWidget):
         step = self.next_step
         self.next_button = button(
             f"{step.text} ›" if step else "",
-            step.tooltip if step else "",
+            step.tooltip if step else "No step follows this one",
             self.go_on,
             name="next_button",
         )
