@@ -1,18 +1,39 @@
-"""OME-Zarr, version 0.4 and 0.5, and plain Zarr arrays."""
+"""OME-Zarr of version 0.1 to 0.5, and plain Zarr arrays.
+
+Nothing is invented: an axis has a step only where the metadata give both a scale and a unit for
+it. Names of axes are free, their ``type`` tells what they are; versions 0.1 and 0.2 have the
+five axes ``tczyx`` by their specification.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
-from ..errors import ImageFileError
+from ..axes import ORDER
+from ..errors import ImageFileError, VirtualStainError
+from .positions import choose_position
 from .source import Facts, Source, kept_dtype
 from .units import micrometres, seconds
 
 _MARKS = ("zarr.json", ".zgroup", ".zarray")
+_MAX_CHUNK_BYTES = 2**29
+_MAX_NESTING = 4
+_NAMES = {
+    "t": "t time times frame frames timepoint",
+    "c": "c ch channel channels wavelength",
+    "z": "z depth plane slice section",
+    "y": "y row rows height",
+    "x": "x column columns col width",
+}
+_AXIS_OF_NAME = {name: axis for axis, names in _NAMES.items() for name in names.split()}
+_AXIS_OF_TYPE = {"time": "t", "channel": "c"}
 
 
 def is_zarr(path: Path) -> bool:
@@ -20,43 +41,55 @@ def is_zarr(path: Path) -> bool:
     return path.is_dir() and any((path / mark).exists() for mark in _MARKS)
 
 
-def read_ngff(path: Path) -> Source:
+def read_ngff(path: Path, position: int | str | None = None) -> Source:
     """Return the full-resolution image of an OME-Zarr folder.
+
+    Parameters
+    ----------
+    path : Path
+        An image, a plate, a well, or a collection as bioformats2raw writes it.
+    position : int or str, optional
+        Which well and field, or image; the first that is there by default.
 
     Raises
     ------
     ImageFileError
-        Damaged, a plate, or without an image.
+        Damaged, or without an image.
+    InputError
+        There is no such position.
     """
-    import zarr
-
     try:
-        node = zarr.open(path, mode="r")
-    except Exception as error:
+        return _read(path, position, 0)
+    except VirtualStainError:
+        raise
+    except Exception as error:  # zarr and its codecs raise a dozen kinds on damaged metadata
+        text = str(error).strip().partition("\n")[0][:200]
         raise ImageFileError(
-            f"{path} looks like Zarr but cannot be opened ({type(error).__name__}: {error}). "
+            f"{path} looks like Zarr but cannot be opened ({type(error).__name__}: {text}). "
             "Copy it again from its source."
         ) from error
+
+
+def _read(path: Path, position: int | str | None, depth: int) -> Source:
+    import zarr
+
+    node = zarr.open(path, mode="r")
     if isinstance(node, zarr.Array):
-        return _array_source(path, "", node)
+        if position is not None:
+            choose_position([path.name], position, str(path))
+        return _array_source(path, node)
     attributes = _ome_attributes(dict(node.attrs))
-    if "multiscales" not in attributes and "0" in node and isinstance(node["0"], zarr.Group):
-        return read_ngff(path / "0")  # bioformats2raw keeps its images in numbered groups
-    if "plate" in attributes:
+    if "multiscales" in attributes:
+        return _image_source(path, node, attributes, position)
+    images = _images(path, attributes)
+    if not images or depth >= _MAX_NESTING:
         raise ImageFileError(
-            f"{path} is an OME-Zarr plate: expected one image. Give one of its wells' images, "
-            f"for instance {path / 'A' / '1' / '0'}."
+            f"{path} is a Zarr group without a readable OME-Zarr image: expected 'multiscales' "
+            "metadata of version 0.1 to 0.5. Give the folder of an image."
         )
-    try:
-        multiscale = attributes["multiscales"][0]
-        dataset = multiscale["datasets"][0]
-        array = node[dataset["path"]]
-    except (KeyError, IndexError, TypeError) as error:
-        raise ImageFileError(
-            f"{path} is a Zarr group without a readable OME-Zarr image ({error!r} is missing). "
-            "Expected 'multiscales' metadata of version 0.4 or 0.5."
-        ) from error
-    return _image_source(path, array, attributes, multiscale, dataset)
+    chosen, notes = choose_position(images, position, str(path))
+    source = _read(path / images[chosen], None, depth + 1)
+    return replace(source, notes=(*notes, *source.notes))
 
 
 def _ome_attributes(attributes: dict[str, Any]) -> dict[str, Any]:
@@ -65,33 +98,199 @@ def _ome_attributes(attributes: dict[str, Any]) -> dict[str, Any]:
     return ome if isinstance(ome, dict) else attributes
 
 
+def _images(path: Path, attributes: dict[str, Any]) -> list[str]:
+    """Return the images of a plate, a well or a collection that are there, by their path."""
+    if isinstance(attributes.get("plate"), dict):
+        wells = [well for well in _paths(attributes["plate"], "wells") if is_zarr(path / well)]
+        found = [f"{well}/{field}" for well in wells for field in _fields(path / well)]
+        if not found:
+            raise ImageFileError(
+                f"{path} is an OME-Zarr plate: expected one image, and of its "
+                f"{len(_paths(attributes['plate'], 'wells'))} wells none is there. Copy it again "
+                "from its source."
+            )
+        return found
+    if isinstance(attributes.get("well"), dict):
+        return _fields(path)
+    series = attributes.get("series")
+    if not isinstance(series, list) and is_zarr(path / "OME"):
+        series = _attributes_of(path / "OME").get("series")
+    names = [str(name) for name in series] if isinstance(series, list) else []
+    labels = attributes.get("labels")
+    names += [str(name) for name in labels] if isinstance(labels, list) else []
+    if not names:  # bioformats2raw keeps its images in numbered groups
+        names = sorted((e.name for e in path.iterdir() if e.name.isdecimal()), key=int)
+    return [name for name in names if is_inside(name) and _is_group(path / name)]
+
+
+def _fields(well: Path) -> list[str]:
+    described = _attributes_of(well).get("well")
+    names = _paths(described, "images") if isinstance(described, dict) else []
+    return [name for name in names if is_zarr(well / name)]
+
+
+def _paths(described: dict[str, Any], key: str) -> list[str]:
+    entries = described.get(key)
+    if not isinstance(entries, list):
+        return []
+    paths = [str(entry["path"]) for entry in entries if isinstance(entry, dict) and "path" in entry]
+    return [path for path in paths if is_inside(path)]
+
+
+def is_inside(name: str) -> bool:
+    """Return whether a path of the metadata stays inside its folder."""
+    return bool(name) and not name.startswith("/") and ".." not in Path(name).parts
+
+
+def _is_group(path: Path) -> bool:
+    import zarr
+
+    try:
+        return is_zarr(path) and isinstance(zarr.open(path, mode="r"), zarr.Group)
+    except Exception:  # damaged: it is none that can be chosen
+        return False
+
+
+def _attributes_of(path: Path) -> dict[str, Any]:
+    for name, inner in (("zarr.json", "attributes"), (".zattrs", None)):
+        place = path / name
+        if place.is_file():
+            held = json.loads(place.read_text(encoding="utf-8"))
+            held = held.get(inner, {}) if inner and isinstance(held, dict) else held
+            return _ome_attributes(held) if isinstance(held, dict) else {}
+    return {}
+
+
 def _image_source(
-    path: Path, array: Any, attributes: dict[str, Any], multiscale: Any, dataset: Any
+    path: Path, group: Any, attributes: dict[str, Any], position: int | str | None
 ) -> Source:
-    axes, units = _axes(multiscale.get("axes"))
-    scale = np.ones(array.ndim)
-    for holder in (dataset, multiscale):
-        for transform in holder.get("coordinateTransformations") or []:
-            if transform.get("type") == "scale" and len(transform["scale"]) == array.ndim:
-                scale = scale * np.asarray(transform["scale"], float)
-    facts = Facts()
-    steps = dict(zip(axes or "", scale, strict=False))
+    every = attributes["multiscales"]
+    if not isinstance(every, list) or not every or not all(isinstance(m, dict) for m in every):
+        raise _unreadable(path, "'multiscales' is no list of images")
+    names = [str(m.get("name") or i) for i, m in enumerate(every)]
+    chosen, notes = choose_position(names, position, str(path))
+    multiscale = every[chosen]
+    levels = multiscale.get("datasets")
+    if not isinstance(levels, list) or not levels:
+        raise _unreadable(path, "'datasets' is no list of levels")
+    dataset, array = _largest(path, group, levels)
+    axes, units = _axes(multiscale, attributes, array.ndim)
+    facts = Facts(notes=list(notes))
+    steps = _steps(dataset, multiscale, axes, array.ndim, facts)
     facts.set_pixel_size(*(_length(steps, units, axis) for axis in "yx"))
     facts.set_z_step(_length(steps, units, "z"))
-    if units.get("t"):
+    if "t" in steps and units.get("t"):
         facts.set_frame_interval(seconds(steps["t"], units["t"]))
     facts.channel_names = _channel_names(attributes.get("omero"))
-    return _array_source(path, dataset["path"], array, axes, facts)
+    return _array_source(path / dataset["path"], array, axes, facts)
 
 
-def _axes(described: Any) -> tuple[str | None, dict[str, str]]:
-    """Return the axes string and the units by axis; 0.3 named axes only, 0.1 not at all."""
-    if not described:
+def _unreadable(path: Path, reason: str) -> ImageFileError:
+    return ImageFileError(
+        f"{path} is a Zarr group without a readable OME-Zarr image: {reason}. Expected "
+        "'multiscales' metadata of version 0.1 to 0.5."
+    )
+
+
+def _largest(path: Path, group: Any, levels: Sequence[Any]) -> tuple[dict[str, Any], Any]:
+    """Return the level of most pixels; the list need not begin with it."""
+    import zarr
+
+    found = []
+    for level in levels:
+        name = level.get("path") if isinstance(level, dict) else None
+        if not isinstance(name, str) or not is_inside(name):
+            raise _unreadable(path, f"the path {name!r} of a level leads out of the folder")
+        try:
+            array = group[name]
+        except KeyError:
+            array = None
+        if isinstance(array, zarr.Array):
+            found.append((level, array))
+        elif not found:
+            raise _unreadable(path, f"its level {name!r} is missing")
+    return max(found, key=lambda pair: math.prod(pair[1].shape))
+
+
+def _axes(
+    multiscale: dict[str, Any], attributes: dict[str, Any], ndim: int
+) -> tuple[str | None, dict[str, str]]:
+    """Return a letter for each axis, None where they do not say, and the units by letter."""
+    described = multiscale.get("axes")
+    if not isinstance(described, list) or not described:
+        version = str(multiscale.get("version") or attributes.get("version") or "0.1")
+        is_old = version in ("0.1", "0.2")
+        return (ORDER if is_old and ndim == len(ORDER) else None), {}
+    entries = [axis if isinstance(axis, dict) else {"name": axis} for axis in described]
+    letters = [_letter(entry) for entry in entries]
+    spatial = [i for i, letter in enumerate(letters) if letter == "space"]
+    free = [axis for axis in "xyz" if axis not in letters]
+    for i, axis in zip(reversed(spatial), free, strict=False):
+        letters[i] = axis
+    if len(letters) != ndim or not set(letters) <= set(ORDER) or len(set(letters)) < ndim:
         return None, {}
-    entries = [{"name": axis} if isinstance(axis, str) else axis for axis in described]
-    names = "".join(str(entry.get("name", "?"))[:1].lower() for entry in entries)
-    units = {n: str(e["unit"]) for n, e in zip(names, entries, strict=True) if e.get("unit")}
-    return names if set(names) <= set("tczyx") else None, units
+    units = {
+        letter: str(entry["unit"])
+        for letter, entry in zip(letters, entries, strict=True)
+        if entry.get("unit")
+    }
+    return "".join(letters), units
+
+
+def _letter(entry: dict[str, Any]) -> str:
+    """Return the letter of an axis, ``space`` for one of space by another name, else ``?``."""
+    name, kind = (str(entry.get(key, "")).casefold() for key in ("name", "type"))
+    if kind in _AXIS_OF_TYPE:
+        return _AXIS_OF_TYPE[kind]
+    letter = _AXIS_OF_NAME.get(name)
+    if kind == "space":
+        return letter if letter in ("z", "y", "x") else "space"
+    return letter or "?"
+
+
+def _steps(
+    dataset: dict[str, Any],
+    multiscale: dict[str, Any],
+    axes: str | None,
+    ndim: int,
+    facts: Facts,
+) -> dict[str, float]:
+    """Return the step of each axis that has one; a list of another length is placed or dropped."""
+    if axes is None:
+        return {}
+    steps: dict[str, float] = {}
+    for holder in (dataset, multiscale):
+        transforms = holder.get("coordinateTransformations")
+        for transform in transforms if isinstance(transforms, list) else []:
+            if not isinstance(transform, dict) or transform.get("type") != "scale":
+                continue
+            scale = transform.get("scale")
+            if not _is_numbers(scale):
+                facts.notes.append("A scale in the metadata is no list of numbers; it was ignored.")
+                return {}
+            owners = _owners(len(scale), axes)
+            if owners is None:
+                facts.notes.append(
+                    f"The metadata give {len(scale)} scales for {ndim} axes ({axes}); they were "
+                    "ignored. Give the pixel size yourself."
+                )
+                return {}
+            for axis, step in zip(owners, scale, strict=True):
+                steps[axis] = steps.get(axis, 1.0) * float(step)
+    return steps
+
+
+def _is_numbers(scale: Any) -> TypeGuard[list[float]]:
+    return isinstance(scale, list) and all(
+        isinstance(step, int | float) and not isinstance(step, bool) for step in scale
+    )
+
+
+def _owners(count: int, axes: str) -> str | None:
+    """Return the axes to which a list of `count` scales can belong."""
+    measured = axes.replace("c", "")
+    spatial = measured.replace("t", "")
+    return next((some for some in (axes, measured, spatial) if len(some) == count), None)
 
 
 def _length(steps: dict[str, float], units: dict[str, str], axis: str) -> float | None:
@@ -99,19 +298,30 @@ def _length(steps: dict[str, float], units: dict[str, str], axis: str) -> float 
 
 
 def _channel_names(omero: Any) -> tuple[str, ...]:
-    channels = omero.get("channels", []) if isinstance(omero, dict) else []
+    channels = omero.get("channels") if isinstance(omero, dict) else None
+    if not isinstance(channels, list) or not all(isinstance(c, dict) for c in channels):
+        return ()
     names = [str(channel.get("label") or "") for channel in channels]
     return tuple(names) if any(names) else ()
 
 
 def _array_source(
-    path: Path, part: str, array: Any, axes: str | None = None, facts: Facts | None = None
+    path: Path, array: Any, axes: str | None = None, facts: Facts | None = None
 ) -> Source:
+    shape, dtype = tuple(array.shape), np.dtype(array.dtype)
+    chunk = math.prod(array.chunks) * dtype.itemsize
+    if chunk > max(_MAX_CHUNK_BYTES, 2 * math.prod(shape) * dtype.itemsize):
+        raise ImageFileError(
+            f"{path} states chunks of {chunk / 1e9:.3g} GB for an image of shape {shape}. "
+            "Copy it again from its source."
+        )
+    if len(shape) < 2:
+        raise ImageFileError(f"{path} is an array of shape {shape}: expected an image.")
     return Source(
         path=path,
-        shape=tuple(array.shape),
-        dtype=kept_dtype(np.dtype(array.dtype), path),
-        read=_ZarrReader(path / part if part else path, tuple(array.shape[:-2])),
+        shape=shape,
+        dtype=kept_dtype(dtype, path),
+        read=_ZarrReader(path, tuple(shape[:-2])),
         axes=axes,
         **(facts or Facts()).as_fields(),
     )

@@ -12,11 +12,14 @@ import numpy as np
 
 from ..axes import ORDER, normalise_axes
 from ..errors import AxesError, ImageFileError, InputError
+from .boundary import check_extent, reading
 from .deltavision import read_deltavision
 from .folder import frames_in, frames_matching, read_frames
+from .micromanager import dataset_file
 from .ngff import is_zarr, read_ngff
 from .output import PARTIAL_SUFFIX
 from .pictures import read_picture
+from .positions import choose_position
 from .sniff import file_kind, missing_file_error
 from .source import NativeReader, Source
 from .stack import Stack
@@ -24,7 +27,6 @@ from .tiff import read_tiff
 from .units import FRAME_INTERVAL_RANGE_S, PIXEL_SIZE_RANGE_UM, check_given
 
 _READERS = {
-    "tiff": read_tiff,
     "deltavision": read_deltavision,
     "png": read_picture,
     "jpeg": read_picture,
@@ -37,6 +39,7 @@ def open_stack(
     *,
     axes: str | None = None,
     channel: int | str | None = None,
+    position: int | str | None = None,
     pixel_size_um: float | None = None,
     frame_interval_s: float | None = None,
 ) -> Stack:
@@ -46,13 +49,17 @@ def open_stack(
     ----------
     path : str or Path
         A TIFF, OME-TIFF, BigTIFF or ImageJ hyperstack, a DeltaVision ``.dv``, an OME-Zarr
-        (0.4 or 0.5), a PNG or JPEG picture, a folder of frames, or a glob such as
+        (0.1 to 0.5), a PNG or JPEG picture, a folder of frames, or a glob such as
         ``"movie/*_t*.png"``. The content decides, not the name.
     axes : str, optional
         One letter for each dimension of the file, in its order, with y and x last, such as
-        ``"tcyx"``. Overrides the file.
+        ``"tcyx"``. Overrides the file. For a folder of frames: one letter for each counter in
+        the names, in their order, then ``yx``; ``"tyx"`` takes all files as frames.
     channel : int or str, optional
-        Keep this channel only, by position or name.
+        Keep this channel only, by number or name.
+    position : int or str, optional
+        Which position, well or image of several, by number or name; the first by default, which
+        a note says.
     pixel_size_um, frame_interval_s : float, optional
         Override the file.
 
@@ -94,8 +101,9 @@ def open_stack(
         )
     given_size = check_given(pixel_size_um, "pixel size", "µm", PIXEL_SIZE_RANGE_UM)
     given_interval = check_given(frame_interval_s, "frame interval", "s", FRAME_INTERVAL_RANGE_S)
-    source = _read(path)
-    stack = _stack(source, axes, Path(path))
+    with reading(path, "an image"):
+        source, axes = _read(path, axes, position)
+        stack = _stack(source, axes, Path(path))
     stack = replace(
         stack,
         pixel_size_um=given_size or stack.pixel_size_um,
@@ -104,7 +112,10 @@ def open_stack(
     return stack if channel is None else stack.select_channel(channel)
 
 
-def _read(path: str | Path) -> Source:
+def _read(
+    path: str | Path, axes: str | None, position: int | str | None
+) -> tuple[Source, str | None]:
+    """Return the image, and the axes that were given if they are still to be applied."""
     place = Path(path)
     try:
         exists, is_folder = place.exists(), place.is_dir()
@@ -112,7 +123,7 @@ def _read(path: str | Path) -> Source:
         raise ImageFileError(f"{str(path)[:120]!r} is no usable path: {error}.") from error
     if not exists:
         if any(mark in str(path) for mark in "*?["):
-            return _read_many(frames_matching(str(path)), place)
+            return _read_many(frames_matching(str(path)), place, axes, position)
         raise missing_file_error(place)
     if PARTIAL_SUFFIX in place.suffixes:
         raise ImageFileError(
@@ -120,14 +131,30 @@ def _read(path: str | Path) -> Source:
             "wrote it with --resume, or delete it."
         )
     if is_zarr(place):
-        return read_ngff(place)
+        return read_ngff(place, position), axes
     if is_folder:
-        return _read_many(frames_in(place), place)
-    return _READERS[file_kind(place)](place)
+        return _read_many(frames_in(place), place, axes, position)
+    return _read_file(place, position), axes
 
 
-def _read_many(paths: list[Path], given: Path) -> Source:
-    return read_frames(paths, given) if len(paths) > 1 else _read(paths[0])
+def _read_file(path: Path, position: int | str | None) -> Source:
+    kind = file_kind(path)
+    if kind == "tiff":
+        return read_tiff(path, position)
+    if position is not None:
+        choose_position([path.name], position, str(path))
+    return _READERS[kind](path)
+
+
+def _read_many(
+    paths: list[Path], given: Path, axes: str | None, position: int | str | None
+) -> tuple[Source, str | None]:
+    if len(paths) == 1:
+        return _read(paths[0], axes, position)
+    dataset = dataset_file(paths)
+    if dataset is not None:
+        return _read(dataset, axes, position)
+    return read_frames(paths, given, axes=axes, position=position), None
 
 
 def _stack(source: Source, asked: str | None, given: Path) -> Stack:
@@ -197,8 +224,7 @@ def _spread(letters: str, long: list[int], ndim: int) -> str:
 
 def _dask(source: Source) -> da.Array:
     plane = (source.shape[-2], source.shape[-1])
-    if 0 in source.shape:
-        raise ImageFileError(f"{source.path} holds no pixels (shape {source.shape}).")
+    check_extent(source.path, source.shape, source.dtype)
     leading = source.shape[:-2]
     chunks = tuple((1,) * length for length in leading) + tuple((length,) for length in plane)
     return da.map_blocks(
@@ -230,15 +256,19 @@ def _token(source: Source) -> str:
 def plain_name(path: str | Path) -> str:
     """Return what to call an image: its name without extensions, of a glob its folder's.
 
+    It can be used as the name of a file: it is never empty, ``.`` or ``..``, and holds no control
+    characters.
+
     Examples
     --------
-    >>> plain_name("day1/movie.ome.tif"), plain_name("day1/cell_3/*.png")
-    ('movie', 'cell_3')
+    >>> plain_name("day1/movie.ome.tif"), plain_name("day1/cell_3/*.png"), plain_name("...tif")
+    ('movie', 'cell_3', 'image')
     """
     path = Path(path)
-    if any(mark in path.name for mark in "*?["):
+    if any(mark in path.name for mark in "*?[") and not path.exists():
         path = path.parent
     name = path.resolve().name if path.name in ("", ".", "..") else path.name
     while (suffix := Path(name).suffix.lower()) in _IMAGE_SUFFIXES and Path(name).stem:
         name = name[: -len(suffix)]
-    return name
+    name = "".join(c if c.isprintable() else "_" for c in name)
+    return "image" if not name.strip(". ") else name

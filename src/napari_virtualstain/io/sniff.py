@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+import stat
 from pathlib import Path
 
 from ..errors import ImageFileError
@@ -33,8 +35,15 @@ def file_kind(path: Path) -> str:
         Empty, unreadable or of another format.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ImageFileError(
+                f"{path} is a pipe, socket or device: expected a file or folder on a disk. "
+                "Save the data to a file first."
+            )
         with path.open("rb") as file:
             head = file.read(1024)
+    except ImageFileError:
+        raise
     except OSError as error:
         raise ImageFileError(f"{path} cannot be read: {error.strerror or error}.") from error
     if not head:
@@ -68,6 +77,11 @@ def missing_file_error(path: Path) -> ImageFileError:
     >>> str(missing_file_error(Path("nowhere") / "movie.tif"))
     'nowhere/movie.tif does not exist, nor does its folder. Check the path.'
     """
+    if match := re.match(r"([a-z][a-z0-9+.-]+):/", str(path), re.IGNORECASE):
+        return ImageFileError(
+            f"{path} is an address ({match[1]}): expected a file or folder on this computer. "
+            "Download it, or mount it as a folder."
+        )
     if path.is_symlink():
         return ImageFileError(f"{path} is a link to {path.readlink()}, which does not exist.")
     try:

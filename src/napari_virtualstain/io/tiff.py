@@ -7,7 +7,8 @@ read by seeking there, in whatever thread or process asks, with no open handle k
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,39 +18,80 @@ import numpy as np
 import tifffile
 
 from ..errors import ImageFileError, VirtualStainError
+from .micromanager import read_micromanager
+from .ome_xml import check_ome
+from .positions import choose_position
 from .source import Facts, RawReader, Source, grey_plane, kept_dtype
 from .tiff_metadata import read_facts
 
 
-def read_tiff(path: Path) -> Source:
-    """Return the first image series of a TIFF file.
+def read_tiff(path: Path, position: int | str | None = None) -> Source:
+    """Return an image of a TIFF file.
+
+    Parameters
+    ----------
+    path : Path
+        File. The files that its metadata name are read along with it.
+    position : int or str, optional
+        Which image of several; the first by default.
 
     Raises
     ------
     ImageFileError
         Truncated, damaged, or of a layout that is not supported.
     InputError
-        Colour.
+        Colour, or there is no such position.
     """
     with _tifffile_log() as messages:
         try:
             with tifffile.TiffFile(path) as file:
-                return _read_series(path, file, messages)
+                source = read_micromanager(path, file, position)
+                return source or _read_series(path, file, messages, position)
         except (VirtualStainError, MemoryError):
             raise
         except Exception as error:  # tifffile raises a dozen kinds on damaged files
             raise _damaged(path, str(error)) from error
 
 
-def _read_series(path: Path, file: tifffile.TiffFile, messages: list[str]) -> Source:
-    series = file.series[0]
-    reader, samples = _plane_reader(path, file, series)
+def _read_series(
+    path: Path, file: tifffile.TiffFile, messages: list[str], position: int | str | None
+) -> Source:
+    check_ome(path, file)
+    every = list(file.series)
+    if not every:
+        raise _damaged(path, "it holds no image")
+    facts = Facts()
+    alike = _written_one_by_one(file, every) if position is None else []
+    if len(alike) > 1:
+        index = every.index(alike[0])
+        source = _joined(path, [_image(path, file, series, messages, facts) for series in alike])
+        facts.notes.append(
+            f"The file holds {len(alike)} images of one size, written one by one; they are taken "
+            "as frames in this order."
+        )
+        if len(every) > len(alike):
+            facts.notes.append(f"{len(every) - len(alike)} images of another size are left out.")
+    else:
+        names = [series.name for series in every]
+        index, notes = choose_position(
+            names if len(set(names)) == len(names) else [str(i) for i in range(len(names))],
+            position,
+            str(path),
+        )
+        facts.notes.extend(notes)
+        source = _image(path, file, every[index], messages, facts)
+        facts.notes.extend(_left_out(file, every))
+    read_facts(file, facts, index)
+    return replace(source, **facts.as_fields())
+
+
+def _image(
+    path: Path, file: tifffile.TiffFile, series: Any, messages: list[str], facts: Facts
+) -> Source:
+    """Return the planes of a series, without facts about them."""
+    reader, samples = _plane_reader(path, series, messages)
     if any(_tells_of_truncation(message) for message in messages):
         raise _damaged(path, "its end is missing")
-    facts = Facts()
-    read_facts(file, facts)
-    if len(file.series) > 1:
-        facts.notes.append(f"The file holds {len(file.series)} images; the first is used.")
     axes, shape = series.axes.lower(), tuple(series.shape)
     if samples and _are_planes(reader, axes):
         reader = replace(reader, shape=shape[-2:])
@@ -60,14 +102,51 @@ def _read_series(path: Path, file: tifffile.TiffFile, messages: list[str]) -> So
         reader = _GreyReader(reader, path)
         reader(0)  # refuse colour before anything is built on it
     known = set(axes) <= set("tczyx")
-    return Source(
-        path=path,
-        shape=shape,
-        dtype=kept_dtype(series.dtype, path),
-        read=reader,
-        axes=axes if known else None,
-        **facts.as_fields(),
+    return Source(path, shape, kept_dtype(series.dtype, path), reader, axes if known else None)
+
+
+def _written_one_by_one(file: tifffile.TiffFile, every: Sequence[Any]) -> list[Any]:
+    """Return the series that a program wrote one call at a time: the frames of one movie.
+
+    A TIFF without metadata of its maker, and an OME-TIFF in which tifffile made an image of each
+    call. Images of another OME-TIFF are positions.
+    """
+    first = every[0]
+    is_plain = first.kind in ("shaped", "generic", "uniform")
+    if not is_plain and not (first.kind == "ome" and _is_by_tifffile(file)):
+        return []
+    alike = [s for s in every if (s.shape[-2:], s.dtype) == (first.shape[-2:], first.dtype)]
+    is_flat = all(len(s.shape) == 2 or (is_plain and len(s.shape) == 3) for s in alike)
+    is_grey = all("S" not in s.axes.upper() for s in alike)
+    return alike if is_flat and is_grey else []
+
+
+def _is_by_tifffile(file: tifffile.TiffFile) -> bool:
+    return 'Creator="tifffile' in (file.ome_metadata or "")[:2000]
+
+
+def _joined(path: Path, parts: Sequence[Source]) -> Source:
+    counts = tuple(int(np.prod(part.shape[:-2], dtype=int)) for part in parts)
+    reader = _JoinedReader(tuple(part.read for part in parts), counts)
+    shape = (sum(counts), *parts[0].shape[-2:])
+    return replace(parts[0], shape=shape, axes="tyx", read=reader)
+
+
+def _left_out(file: tifffile.TiffFile, every: Sequence[Any]) -> list[str]:
+    """Return a note when the file holds more pages than its metadata describe."""
+    if every[0].kind not in ("ome", "imagej", "shaped", "uniform", "generic"):
+        return []
+    handle = file.filehandle
+    described = sum(
+        1 for s in every for page in s if page is not None and page.parent.filehandle is handle
     )
+    pages = len(file.pages)
+    if described >= pages or len(every[0]) < 1:
+        return []
+    return [
+        f"The file holds {pages} pages, of which its metadata describe {described}; the others "
+        "are not opened. If they belong to the movie, export it anew."
+    ]
 
 
 def _are_planes(reader: Any, axes: str) -> bool:
@@ -82,7 +161,7 @@ def _are_planes(reader: Any, axes: str) -> bool:
     return bool((picture != picture[:1]).any())
 
 
-def _plane_reader(path: Path, file: Any, series: Any) -> tuple[Any, int]:
+def _plane_reader(path: Path, series: Any, messages: list[str]) -> tuple[Any, int]:
     """Return the reader of planes and the number of samples of a colour pixel (0: grey)."""
     axes, shape = series.axes.upper(), tuple(series.shape)
     samples = shape[axes.index("S")] if "S" in axes else 0
@@ -93,22 +172,30 @@ def _plane_reader(path: Path, file: Any, series: Any) -> tuple[Any, int]:
             "Save it as OME-TIFF with Fiji."
         )
     plane_shape, count = shape[-len(inner) :], int(np.prod(shape[: -len(inner)], dtype=int))
-    size = path.stat().st_size
-    if series.dataoffset is not None and not _is_multi_file(series):
+    place = _only_file(series)
+    if series.dataoffset is not None and place is not None:
+        parent = series.keyframe.parent
+        size = place.stat().st_size
         nbytes = int(np.prod(plane_shape)) * series.dtype.itemsize
         end = series.dataoffset + count * nbytes
         if end > size:
             raise _damaged(path, f"{end} bytes expected, {size} found")
-        dtype = series.dtype.newbyteorder(file.byteorder)
-        return RawReader(path, series.dataoffset, dtype, plane_shape), samples
+        dtype = series.dtype.newbyteorder(parent.byteorder)
+        return RawReader(place, series.dataoffset, dtype, plane_shape), samples
     pages = list(series)
     if len(pages) != count:
         raise ImageFileError(
             f"{path} holds {len(pages)} pages for {count} planes (axes {axes!r}): this layout "
             "is not supported. Save it as OME-TIFF with Fiji."
         )
-    places = tuple(_place(path, page) for page in pages)
+    places = tuple(_place(path, page, messages) for page in pages)
     return _PageReader(places, plane_shape), samples
+
+
+def _only_file(series: Any) -> Path | None:
+    """Return the file that holds all planes, which need not be the one that was opened."""
+    paths = {page.parent.filehandle.path for page in series if page is not None}
+    return Path(paths.pop()) if len(paths) == 1 else None
 
 
 def _tells_of_truncation(message: str) -> bool:
@@ -118,19 +205,33 @@ def _tells_of_truncation(message: str) -> bool:
     return "invalid value offset" in message and "TiffTag 270 " in message
 
 
-def _is_multi_file(series: Any) -> bool:
-    return bool(getattr(series, "is_multifile", False))
-
-
-def _place(path: Path, page: Any) -> tuple[Path, int]:
+def _place(path: Path, page: Any, messages: list[str]) -> tuple[Path, int]:
     """Return file and offset of a page after checking that its data is all there."""
     if page is None:
-        raise _damaged(path, "the metadata names planes that are not in the file")
+        unread = next((m for m in messages if "failed to read" in m), None)
+        found = re.search(r"failed to read '([^']*)'", unread) if unread else None
+        where = f"in {found[1]}, which cannot be read" if found else "that are not in the file"
+        raise _damaged(path, f"the metadata names planes {where}")
     handle = page.parent.filehandle
     ends = (o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False))
     if (end := max(ends, default=0)) > handle.size:
         raise _damaged(path, f"{end} bytes expected, {handle.size} found")
     return Path(handle.path), page.offset
+
+
+@dataclass(frozen=True, slots=True)
+class _JoinedReader:
+    """Reads the planes of several series one after the other."""
+
+    readers: tuple[Any, ...]
+    counts: tuple[int, ...]
+
+    def __call__(self, index: int) -> np.ndarray:
+        for read, count in zip(self.readers, self.counts, strict=True):
+            if index < count:
+                return np.asarray(read(index))
+            index -= count
+        raise IndexError(index)
 
 
 @dataclass(frozen=True, slots=True)

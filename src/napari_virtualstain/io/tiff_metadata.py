@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 import statistics
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
 
+from .ome_xml import parsed
 from .source import Facts
 from .units import micrometres, seconds
 
@@ -14,25 +15,27 @@ if TYPE_CHECKING:
     import tifffile
 
 
-def read_facts(file: tifffile.TiffFile, facts: Facts) -> None:
-    """Fill `facts` from OME-XML, ImageJ's description or the resolution tags."""
+def read_facts(file: tifffile.TiffFile, facts: Facts, index: int = 0) -> None:
+    """Fill `facts` about image `index` from OME-XML, ImageJ's description or resolution tags."""
     if file.ome_metadata:
-        _from_ome(file.ome_metadata, facts)
+        _from_ome(file.ome_metadata, facts, index)
     elif file.imagej_metadata:
         _from_imagej(file.imagej_metadata, _resolution(file), facts)
     else:
         _from_resolution(file, facts)
 
 
-def _from_ome(xml: str, facts: Facts) -> None:
-    try:
-        root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError:
+def _from_ome(xml: str, facts: Facts, index: int) -> None:
+    root = parsed(xml)
+    if root is None:
         facts.notes.append("The OME-XML of the file is damaged; its metadata was ignored.")
         return
-    pixels = root.find(".//{*}Image/{*}Pixels")
-    if pixels is None:
+    every = root.findall("{*}Image/{*}Pixels")
+    # images without a plane in the file are none of tifffile's series
+    every = [pixels for pixels in every if pixels.find("{*}TiffData") is not None] or every
+    if not every:
         return
+    pixels = every[index] if index < len(every) else every[0]
     y_um, x_um, z_um = (_ome_length(pixels, axis) for axis in "YXZ")
     facts.set_pixel_size(y_um, x_um)
     facts.set_z_step(z_um)
@@ -48,18 +51,35 @@ def _ome_length(pixels: Any, axis: str) -> float | None:
 
 
 def _ome_interval(pixels: Any) -> float | None:
-    value = _number(pixels.get("TimeIncrement"))
-    if value is not None:
-        return seconds(value, pixels.get("TimeIncrementUnit", "s"))
-    times = {}
+    """Return ``TimeIncrement``, or what the times of the planes give where it says nothing."""
+    stated = _number(pixels.get("TimeIncrement"))
+    if stated is not None:
+        stated = seconds(stated, pixels.get("TimeIncrementUnit", "s"))
+    if stated is not None and stated != 0 and math.isfinite(stated):
+        return stated
+    times: dict[tuple[str, str], dict[int, float]] = {}
     for plane in pixels.findall("{*}Plane"):
-        if (plane.get("TheC"), plane.get("TheZ")) == ("0", "0"):
-            delta = _number(plane.get("DeltaT"))
-            if delta is not None:
-                unit = plane.get("DeltaTUnit", "s")
-                times[int(plane.get("TheT", 0))] = seconds(delta, unit)
-    known = [times[t] for t in sorted(times)]
-    return median_step([time for time in known if time is not None])
+        delta, frame = _number(plane.get("DeltaT")), _number(plane.get("TheT", "0"))
+        if delta is None or frame is None or not math.isfinite(frame):
+            continue
+        time = seconds(delta, plane.get("DeltaTUnit", "s"))
+        if time is not None and math.isfinite(time):
+            place = (plane.get("TheC", "0"), plane.get("TheZ", "0"))
+            times.setdefault(place, {})[int(frame)] = time
+    if not times:
+        return None
+    fullest = max(times.values(), key=len)  # some programs time one channel only
+    return _step_of(fullest)
+
+
+def _step_of(times_s: dict[int, float]) -> float | None:
+    """Return the median time from frame to frame, of frames that need not all be there."""
+    steps = [
+        (times_s[b] - times_s[a]) / (b - a)
+        for a, b in itertools.pairwise(sorted(times_s))
+        if times_s[b] > times_s[a]
+    ]
+    return statistics.median(steps) if steps else None
 
 
 def median_step(times_s: list[float]) -> float | None:
