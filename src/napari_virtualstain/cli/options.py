@@ -22,6 +22,10 @@ Axes = Annotated[
     typer.Option(help="Axes of the file, one letter each of t c z y x, such as tcyx."),
 ]
 Channel = Annotated[str | None, typer.Option(help="Channel to use, by number from 0 or by name.")]
+Position = Annotated[
+    str | None,
+    typer.Option(help="Position, well or image of several, by number from 0 or by name [first]."),
+]
 ReferenceChannel = Annotated[
     str | None, typer.Option(help="Channel of the reference, by number from 0 or by name.")
 ]
@@ -136,6 +140,7 @@ def open_input(
     *,
     axes: str | None = None,
     channel: str | None = None,
+    position: str | None = None,
     pixel_size_um: float | None = None,
     frame_interval_s: float | None = None,
 ) -> Stack:
@@ -152,6 +157,7 @@ def open_input(
         path,
         axes=axes,
         channel=channel,
+        position=position,
         pixel_size_um=pixel_size_um,
         frame_interval_s=frame_interval_s,
     )

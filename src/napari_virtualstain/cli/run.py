@@ -25,6 +25,7 @@ from .options import (
     MinArea,
     Overwrite,
     PixelSize,
+    Position,
     ReferenceChannel,
     Segmenter,
     SplitBy,
@@ -79,6 +80,7 @@ def run(
     max_gap: MaxGap = None,
     axes: Axes = None,
     channel: Channel = None,
+    position: Position = None,
     pixel_size_um: PixelSize = None,
     frame_interval_s: FrameInterval = None,
     frames: Frames = None,
@@ -101,6 +103,7 @@ def run(
             "read": {
                 "axes": axes,
                 "channel": channel,
+                "position": position,
                 "pixel_size_um": pixel_size_um,
                 "frame_interval_s": frame_interval_s,
             },
@@ -173,6 +176,7 @@ def _run_one(
         job,
         axes=read.axes,
         channel=channel,
+        position=None if read.position is None else str(read.position),
         pixel_size_um=read.pixel_size_um,
         frame_interval_s=read.frame_interval_s,
     )

@@ -19,6 +19,7 @@ from .options import (
     Output,
     Overwrite,
     PixelSize,
+    Position,
     Resume,
     Segmenter,
     SplitBy,
@@ -51,6 +52,7 @@ def segment(
     ] = None,
     axes: Axes = None,
     channel: Channel = None,
+    position: Position = None,
     pixel_size_um: PixelSize = None,
     frame_interval_s: FrameInterval = None,
     device: Device = None,
@@ -85,6 +87,7 @@ def segment(
             job,
             axes=axes,
             channel=channel,
+            position=position,
             pixel_size_um=pixel_size_um,
             frame_interval_s=frame_interval_s,
         )

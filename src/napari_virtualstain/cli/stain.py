@@ -20,6 +20,7 @@ from .options import (
     Output,
     Overwrite,
     PixelSize,
+    Position,
     Resume,
     Temporal,
     Tile,
@@ -40,6 +41,7 @@ def stain(
     model: Generator = None,
     axes: Axes = None,
     channel: Channel = None,
+    position: Position = None,
     pixel_size_um: PixelSize = None,
     frame_interval_s: FrameInterval = None,
     frames: Frames = None,
@@ -71,6 +73,7 @@ def stain(
             job,
             axes=axes,
             channel=channel,
+            position=position,
             pixel_size_um=pixel_size_um,
             frame_interval_s=frame_interval_s,
         )

@@ -17,6 +17,7 @@ from .options import (
     MaxGap,
     Overwrite,
     PixelSize,
+    Position,
     check_other,
     given_options,
     open_input,
@@ -75,6 +76,7 @@ def track(
     ] = None,
     form: Annotated[TrackFormat, typer.Option("--format", help="Of the output.")] = TrackFormat.csv,
     axes: Axes = None,
+    position: Position = None,
     pixel_size_um: PixelSize = None,
     frame_interval_s: FrameInterval = None,
     overwrite: Overwrite = False,
@@ -113,7 +115,7 @@ def track(
             tracks = _link_table(Path(input_path), config, frame_interval_s)
         else:
             options: dict[str, Any] = {"axes": axes, "pixel_size_um": pixel_size_um}
-            options["frame_interval_s"] = frame_interval_s
+            options |= {"frame_interval_s": frame_interval_s, "position": position}
             labels = open_input(input_path, job, **options)
             tracks = _track_labels(labels, (intensity, uncertainty), config, job, options)
             if labels_out is not None:

@@ -86,6 +86,6 @@ def check_extent(path: str | Path, shape: Sequence[int], dtype: np.dtype) -> Non
     if planes > MAX_PLANES or plane_bytes > MAX_PLANE_BYTES:
         raise ImageFileError(
             f"{shown(path)} declares {planes:,} planes of {plane_bytes / 1e6:,.3g} MB: expected at "
-            f"most {MAX_PLANES:,} planes of {MAX_PLANE_BYTES / 1e6:,.0f} MB. It is damaged, or must "
+            f"most {MAX_PLANES:,} planes of {MAX_PLANE_BYTES / 1e6:,.0f} MB. It is damaged or must "
             "be cut."
         )

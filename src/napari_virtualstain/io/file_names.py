@@ -27,7 +27,7 @@ _LABELS = {
     ),
 }
 _AXIS_OF_LABEL = {label: axis for axis, labels in _LABELS.items() for label in labels.split()}
-_WEAK = frozenset(["w", "seq", "series", "row", "col", "point", "lambda"])
+_WEAK = frozenset([*"pswfmxyuvjrkabdeghiol", "seq", "series", "row", "col", "point", "lambda"])
 _TIME_UNITS = r"(?:h|hr|hrs|hours?|min|mins|minutes?|s|sec|secs|seconds?|ms|msec|d|days?)"
 _GUID = re.compile(r"_?\{?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}?", re.IGNORECASE)
 _STAMP = re.compile(

@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import tifffile
 
 from ..errors import ImageFileError
+from .boundary import MAX_PLANES
 
-_MAX_PLANES = 2_000_000  # a week at four frames a second
 _COUNTS = ("NumPlanes", "PlaneCount", "IFD", "FirstT", "FirstC", "FirstZ")
 
 
@@ -37,11 +37,24 @@ def check_ome(path: Path, file: tifffile.TiffFile) -> None:
     root = parsed(file.ome_metadata)
     if root is None:
         return
+    if root.find("{*}Image/{*}Pixels/{*}TiffData") is not None and not images(root, path):
+        raise _wrong(path, f"names {missing_files(root, path)[0]}, which is not in its folder")
     names_others = any(
         uuid.get("FileName", path.name).casefold() != path.name.casefold()
         for uuid in root.iterfind(".//{*}TiffData/{*}UUID")
     )
-    most = _MAX_PLANES if names_others else min(_MAX_PLANES, len(file.pages))
+    most = MAX_PLANES if names_others else min(MAX_PLANES, len(file.pages))
+    check_declared(root, path, most)
+
+
+def check_declared(root: Any, path: Path, most: int = MAX_PLANES) -> None:
+    """Refuse images of more than `most` planes, and sizes and numbers that cannot be true.
+
+    Raises
+    ------
+    ImageFileError
+        As :func:`check_ome`.
+    """
     for pixels in root.iterfind("{*}Image/{*}Pixels"):
         if pixels.find("{*}TiffData") is None:
             continue
@@ -57,9 +70,49 @@ def check_ome(path: Path, file: tifffile.TiffFile) -> None:
             raise _wrong(path, f"declares {planes} planes, but {most} can be there")
         for data in pixels.iterfind("{*}TiffData"):
             numbers = {name: _whole(data.get(name, "0")) for name in _COUNTS}
-            absurd = [n for n, v in numbers.items() if v is None or not 0 <= v <= _MAX_PLANES]
+            absurd = [n for n, v in numbers.items() if v is None or not 0 <= v <= MAX_PLANES]
             if absurd:
                 raise _wrong(path, f"gives {absurd[0]}={data.get(absurd[0])!r} for its planes")
+
+
+def metadata_file(file: tifffile.TiffFile) -> str | None:
+    """Return the name of the file that describes a TIFF with pixels only, None for others."""
+    root = parsed(file.ome_metadata)
+    only = None if root is None else root.find("{*}BinaryOnly")
+    return None if only is None else Path(only.get("MetadataFile") or "").name or None
+
+
+def images(root: Any, path: Path) -> list[Any]:
+    """Return the ``Pixels`` of the images of which any plane is in a file that is there.
+
+    Parameters
+    ----------
+    root : Element
+        Of the OME-XML.
+    path : Path
+        File that holds it.
+    """
+    every = [p for p in root.iterfind("{*}Image/{*}Pixels") if p.find("{*}TiffData") is not None]
+    return [p for p in every if any(_is_there(name, path) for name in files_of(p, path))]
+
+
+def files_of(pixels: Any, path: Path) -> list[str]:
+    """Return the names of the files that hold the planes of an image, each once."""
+    names = []
+    for data in pixels.iterfind("{*}TiffData"):
+        uuid = data.find("{*}UUID")
+        names.append(path.name if uuid is None else uuid.get("FileName", path.name))
+    return list(dict.fromkeys(names))
+
+
+def _is_there(name: str, path: Path) -> bool:
+    return name.casefold() == path.name.casefold() or (path.parent / Path(name).name).is_file()
+
+
+def missing_files(root: Any, path: Path) -> list[str]:
+    """Return the names of the files of all images that are not in the folder."""
+    names = [n for p in root.iterfind("{*}Image/{*}Pixels") for n in files_of(p, path)]
+    return [name for name in dict.fromkeys(names) if not _is_there(name, path)]
 
 
 def _whole(text: str | None) -> int | None:

@@ -13,6 +13,7 @@ import numpy as np
 from ..axes import ORDER, normalise_axes
 from ..errors import AxesError, ImageFileError, InputError
 from .boundary import check_extent, reading
+from .companion import read_companion
 from .deltavision import read_deltavision
 from .folder import frames_in, frames_matching, read_frames
 from .micromanager import dataset_file
@@ -31,7 +32,20 @@ _READERS = {
     "png": read_picture,
     "jpeg": read_picture,
 }
-_IMAGE_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8", ".dv", ".zarr", ".ome", ".png", ".jpg", ".jpeg")
+_WITH_POSITIONS = {"tiff": read_tiff, "companion": read_companion}
+_IMAGE_SUFFIXES = (
+    ".tif",
+    ".tiff",
+    ".btf",
+    ".tf8",
+    ".dv",
+    ".zarr",
+    ".ome",
+    ".companion",
+    ".png",
+    ".jpg",
+    ".jpeg",
+)
 
 
 def open_stack(
@@ -139,8 +153,8 @@ def _read(
 
 def _read_file(path: Path, position: int | str | None) -> Source:
     kind = file_kind(path)
-    if kind == "tiff":
-        return read_tiff(path, position)
+    if kind in _WITH_POSITIONS:
+        return _WITH_POSITIONS[kind](path, position)
     if position is not None:
         choose_position([path.name], position, str(path))
     return _READERS[kind](path)

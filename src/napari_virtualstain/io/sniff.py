@@ -27,7 +27,9 @@ KNOWN = "TIFF, OME-TIFF, DeltaVision .dv, OME-Zarr, PNG, JPEG, or a folder of fr
 
 
 def file_kind(path: Path) -> str:
-    """Return ``tiff``, ``png``, ``jpeg`` or ``deltavision`` from the first bytes of a file.
+    """Return the kind of a file from its first bytes.
+
+    One of ``tiff``, ``png``, ``jpeg``, ``companion`` and ``deltavision``.
 
     Raises
     ------
@@ -54,6 +56,8 @@ def file_kind(path: Path) -> str:
         return "png"
     if head[:3] == b"\xff\xd8\xff":
         return "jpeg"
+    if b"<OME" in head and head.lstrip(b"\xef\xbb\xbf \r\n")[:1] == b"<":
+        return "companion"
     if head[96:98] in _DELTAVISION:
         return "deltavision"
     raise ImageFileError(f"{path} is {_foreign_name(head)}: expected {KNOWN}. {_ADVICE}")

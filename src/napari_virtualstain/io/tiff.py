@@ -18,9 +18,11 @@ import numpy as np
 import tifffile
 
 from ..errors import ImageFileError, VirtualStainError
+from .companion import read_companion
 from .micromanager import read_micromanager
-from .ome_xml import check_ome
+from .ome_xml import check_ome, metadata_file
 from .positions import choose_position
+from .sniff import file_kind
 from .source import Facts, RawReader, Source, grey_plane, kept_dtype
 from .tiff_metadata import read_facts
 
@@ -56,11 +58,21 @@ def read_tiff(path: Path, position: int | str | None = None) -> Source:
 def _read_series(
     path: Path, file: tifffile.TiffFile, messages: list[str], position: int | str | None
 ) -> Source:
+    facts = Facts()
+    if name := metadata_file(file):
+        place = path.parent / name
+        if place.is_file() and file_kind(place) == "companion":
+            note = f"{path.name} is a part of the dataset that {name} describes; that is opened."
+            source = read_companion(place, position)
+            return replace(source, notes=(note, *source.notes))
+        facts.notes.append(
+            f"{path.name} is a part of the dataset that {name} describes; only the planes of this "
+            f"file are opened. Open {name} for all."
+        )
     check_ome(path, file)
     every = list(file.series)
     if not every:
         raise _damaged(path, "it holds no image")
-    facts = Facts()
     alike = _written_one_by_one(file, every) if position is None else []
     if len(alike) > 1:
         index = every.index(alike[0])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .ome_xml import parsed
+from .ome_xml import images, missing_files, parsed
 from .source import Facts
 from .units import micrometres, seconds
 
@@ -18,24 +19,29 @@ if TYPE_CHECKING:
 def read_facts(file: tifffile.TiffFile, facts: Facts, index: int = 0) -> None:
     """Fill `facts` about image `index` from OME-XML, ImageJ's description or resolution tags."""
     if file.ome_metadata:
-        _from_ome(file.ome_metadata, facts, index)
+        _from_ome(Path(file.filehandle.path), file.ome_metadata, facts, index)
     elif file.imagej_metadata:
         _from_imagej(file.imagej_metadata, _resolution(file), facts)
     else:
         _from_resolution(file, facts)
 
 
-def _from_ome(xml: str, facts: Facts, index: int) -> None:
+def _from_ome(path: Path, xml: str, facts: Facts, index: int) -> None:
     root = parsed(xml)
     if root is None:
         facts.notes.append("The OME-XML of the file is damaged; its metadata was ignored.")
         return
-    every = root.findall("{*}Image/{*}Pixels")
-    # images without a plane in the file are none of tifffile's series
-    every = [pixels for pixels in every if pixels.find("{*}TiffData") is not None] or every
+    # images of which no file is there are none of tifffile's series
+    every = images(root, path) or root.findall("{*}Image/{*}Pixels")
     if not every:
         return
-    pixels = every[index] if index < len(every) else every[0]
+    if absent := missing_files(root, path):
+        facts.notes.append(f"Images in other files are missing: {', '.join(absent[:6])}.")
+    facts_of_ome(every[index] if index < len(every) else every[0], facts)
+
+
+def facts_of_ome(pixels: Any, facts: Facts) -> None:
+    """Fill `facts` from the ``Pixels`` of an image."""
     y_um, x_um, z_um = (_ome_length(pixels, axis) for axis in "YXZ")
     facts.set_pixel_size(y_um, x_um)
     facts.set_z_step(z_um)

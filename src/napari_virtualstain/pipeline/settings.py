@@ -27,12 +27,15 @@ class ReadSettings(_Settings):
         One letter for each dimension.
     channel : int, str or None
         By number or name.
+    position : int, str or None
+        Position, well or image of several; the first by default.
     pixel_size_um, frame_interval_s : float or None
         Override the file.
     """
 
     axes: str | None = None
     channel: int | str | None = None
+    position: int | str | None = None
     pixel_size_um: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     frame_interval_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 

@@ -1,0 +1,337 @@
+"""What a file declares against what it holds: nothing is shortened or invented without a word."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from PIL import Image
+
+from napari_virtualstain.errors import ImageFileError, VirtualStainError
+from napari_virtualstain.io import open_stack, plain_name
+
+MOVIE = (np.arange(1, 6, dtype=np.uint16)[:, None, None] * np.ones((8, 9))).astype(np.uint16)
+
+
+def _means(path: Path, **options: Any) -> list[float]:
+    data = np.asarray(open_stack(path, **options).data)
+    return [float(mean) for mean in data.reshape(-1, *data.shape[-2:]).mean((1, 2))]
+
+
+def test_a_tiff_written_a_frame_or_a_chunk_a_call(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "loop.tif") as writer:
+        for frame in MOVIE:
+            writer.write(frame, photometric="minisblack")
+    stack = open_stack(tmp_path / "loop.tif")
+    assert (stack.axes, _means(tmp_path / "loop.tif")) == ("tyx", [1, 2, 3, 4, 5])
+    assert "written one by one" in stack.notes[0]
+    for chunk in (MOVIE[:2], MOVIE[2:4], MOVIE[4:]):
+        tifffile.imwrite(tmp_path / "append.tif", chunk, append=True, photometric="minisblack")
+    assert _means(tmp_path / "append.tif") == [1, 2, 3, 4, 5]
+    with tifffile.TiffWriter(tmp_path / "loop.ome.tif") as writer:
+        for frame in MOVIE:
+            writer.write(frame, metadata={"axes": "YX", "PhysicalSizeX": 0.1, "PhysicalSizeY": 0.1})
+    assert _means(tmp_path / "loop.ome.tif") == [1, 2, 3, 4, 5]
+    assert open_stack(tmp_path / "loop.ome.tif").pixel_size_um == 0.1
+
+
+def test_images_of_an_ome_tiff_are_positions_each_with_its_own_facts(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "m.ome.tif") as writer:
+        for i in (1, 2):
+            size = {"PhysicalSizeX": 0.1 * i, "PhysicalSizeY": 0.1 * i}
+            writer.write(MOVIE + 10 * i, metadata={"axes": "TYX", "Name": f"cell {i}", **size})
+    first, second = (open_stack(tmp_path / "m.ome.tif", position=p) for p in (None, "cell 2"))
+    assert "2 positions (0 cell 1, 1 cell 2)" in first.notes[0]
+    assert (first.pixel_size_um, second.pixel_size_um) == (0.1, 0.2)
+    assert int(second.data[0, 0, 0].compute()) == 21
+
+
+def _ome(path: Path, pixels: str, *, images: str = "", uuid: str = "") -> str:
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?><OME '
+        f'xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" {uuid}>'
+        f'<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint16" SizeX="9" '
+        f'SizeY="8" SizeC="1" SizeZ="1" {pixels}</Pixels></Image>{images}</OME>'
+    )
+
+
+def _with_ome(path: Path, pixels: str, frames: np.ndarray = MOVIE) -> Path:
+    with tifffile.TiffWriter(path) as writer:
+        for i, frame in enumerate(frames):
+            text = _ome(path, pixels) if i == 0 else None
+            writer.write(
+                frame, photometric="minisblack", metadata=None, description=text, contiguous=False
+            )
+    return path
+
+
+PLANES = '<Channel ID="Channel:0:0" SamplesPerPixel="1"/><TiffData/>'
+LATER = "".join(f'<Plane TheC="0" TheZ="0" TheT="{t}" DeltaT="{2 * t}"/>' for t in (1, 2, 4))
+
+
+@pytest.mark.parametrize("increment", ['TimeIncrement="0"', 'TimeIncrement="NaN"', ""])
+def test_times_of_planes_where_the_increment_says_nothing(tmp_path: Path, increment: str) -> None:
+    path = _with_ome(tmp_path / "m.ome.tif", f'SizeT="5" {increment}>{PLANES}{LATER}')
+    stack = open_stack(path)
+    assert stack.frame_interval_s == pytest.approx(2.0)
+    assert stack.notes == ()
+
+
+def test_an_increment_counts_before_times(tmp_path: Path) -> None:
+    path = _with_ome(tmp_path / "m.ome.tif", f'SizeT="5" TimeIncrement="3">{PLANES}{LATER}')
+    assert open_stack(path).frame_interval_s == 3.0
+
+
+def test_fewer_planes_declared_than_there_are_is_said(tmp_path: Path) -> None:
+    path = _with_ome(tmp_path / "m.ome.tif", f'SizeT="3">{PLANES}')
+    assert _means(path) == [1, 2, 3]
+    assert "holds 5 pages, of which its metadata describe 3" in open_stack(path).notes[0]
+
+
+@pytest.mark.parametrize("size", ["6", "1000000000", "99999999999999999999999", "-3", "five"])
+def test_more_planes_declared_than_there_are_is_refused(tmp_path: Path, size: str) -> None:
+    path = _with_ome(tmp_path / "m.ome.tif", f'SizeT="{size}">{PLANES}')
+    with pytest.raises(ImageFileError, match="truncated or damaged"):
+        open_stack(path)
+
+
+def test_a_series_that_lies_wholly_in_another_file(tmp_path: Path) -> None:
+    """Its bytes are there, not at the same place of the file that describes it."""
+    names = ("a.ome.tif", "b.ome.tif")
+    parts = "".join(
+        f'<TiffData IFD="{t}" FirstT="{t}" PlaneCount="1">'
+        f'<UUID FileName="b.ome.tif">urn:uuid:b</UUID></TiffData>'
+        for t in range(5)
+    )
+    pixels = f'SizeT="5"><Channel ID="Channel:0:0" SamplesPerPixel="1"/>{parts}'
+    for name, frames, uuid in zip(names, (MOVIE + 100, MOVIE), "ab", strict=True):
+        text = _ome(tmp_path / name, pixels, uuid=f'UUID="urn:uuid:{uuid}"')
+        tifffile.imwrite(
+            tmp_path / name, frames, photometric="minisblack", metadata=None, description=text
+        )
+    assert _means(tmp_path / "a.ome.tif") == [1, 2, 3, 4, 5]
+    (tmp_path / "b.ome.tif").unlink()
+    with pytest.raises(ImageFileError, match=r"names b\.ome\.tif, which is not in its folder"):
+        open_stack(tmp_path / "a.ome.tif")
+
+
+def test_a_dataset_with_its_metadata_in_a_companion_file(tmp_path: Path) -> None:
+    parts = "".join(
+        f'<TiffData IFD="0" FirstT="{t}" PlaneCount="1">'
+        f'<UUID FileName="t{t}.ome.tif">urn:uuid:{t}</UUID></TiffData>'
+        for t in range(5)
+    )
+    text = _ome(tmp_path, f'SizeT="5" PhysicalSizeX="0.1" PhysicalSizeY="0.1">{parts}')
+    (tmp_path / "m.companion.ome").write_text(text)
+    only = '<OME xmlns="x"><BinaryOnly MetadataFile="m.companion.ome" UUID="urn:uuid:m"/></OME>'
+    for t in range(5):
+        tifffile.imwrite(
+            tmp_path / f"t{t}.ome.tif",
+            MOVIE[4 - t],
+            photometric="minisblack",
+            metadata=None,
+            description=only,
+        )
+    for name in ("m.companion.ome", "t3.ome.tif"):
+        stack = open_stack(tmp_path / name)
+        assert (stack.axes, stack.pixel_size_um) == ("tyx", 0.1)
+        np.testing.assert_array_equal(np.asarray(stack.data)[:, 0, 0], [5, 4, 3, 2, 1])
+    assert open_stack(tmp_path / "m.companion.ome").name == "m"
+    (tmp_path / "t2.ome.tif").unlink()
+    with pytest.raises(ImageFileError, match=r"t2\.ome\.tif is missing"):
+        open_stack(tmp_path / "m.companion.ome")
+    (tmp_path / "m.companion.ome").unlink()
+    alone = open_stack(tmp_path / "t3.ome.tif")
+    assert "only the planes of this file" in alone.notes[0]
+
+
+# --- OME-Zarr -------------------------------------------------------------------------------------
+
+
+def _zarr(path: Path, multiscale: dict[str, Any], data: np.ndarray, *, version: int = 2) -> Path:
+    group = zarr.create_group(path, zarr_format=version)  # type: ignore[arg-type]
+    group.create_array("0", data=data)
+    held = {"datasets": [{"path": "0"}], **multiscale}
+    if version == 2:
+        group.attrs["multiscales"] = [held]
+    else:
+        group.attrs["ome"] = {"version": "0.5", "multiscales": [held]}
+    return path
+
+
+TIME = {"name": "time", "type": "time", "unit": "second"}
+SPACE = [{"name": n, "type": "space", "unit": "micrometer"} for n in ("row", "column")]
+FIVE = np.arange(2 * 3, dtype=np.uint16).reshape(1, 2, 3, 1, 1) * np.ones((1, 2, 3, 8, 9))
+
+
+@pytest.mark.parametrize("version", ["0.1", "0.2"])
+def test_old_versions_have_five_axes_by_definition(tmp_path: Path, version: str) -> None:
+    stack = open_stack(_zarr(tmp_path / "m.zarr", {"version": version}, FIVE.astype(np.uint16)))
+    assert (stack.axes, stack.shape) == ("czyx", (2, 3, 8, 9))
+    assert (stack.pixel_size_um, stack.frame_interval_s, stack.z_step_um) == (None, None, None)
+
+
+def test_axes_by_name_alone_as_in_0_3(tmp_path: Path) -> None:
+    described = {"version": "0.3", "axes": ["t", "y", "x"]}
+    stack = open_stack(_zarr(tmp_path / "m.zarr", described, MOVIE))
+    assert (stack.axes, stack.pixel_size_um, stack.frame_interval_s) == ("tyx", None, None)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_names_of_axes_are_free(tmp_path: Path, version: int) -> None:
+    scale = [{"type": "scale", "scale": [2.0, 0.1, 0.1]}]
+    described = {
+        "axes": [TIME, *SPACE],
+        "datasets": [{"path": "0", "coordinateTransformations": scale}],
+    }
+    stack = open_stack(_zarr(tmp_path / "m.zarr", described, MOVIE, version=version))
+    assert (stack.axes, stack.pixel_size_um, stack.frame_interval_s) == ("tyx", 0.1, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("scale", "pixel", "interval", "is_said"),
+    [
+        ([0.5, 0.1, 0.1], 0.1, 0.5, False),
+        ([0.1, 0.1], 0.1, None, False),
+        ([0.5, 1.0, 0.1, 0.1], 0.1, 0.5, False),
+        ([0.1], None, None, True),
+        ([0.5, 1, 1, 0.1, 0.1], None, None, True),
+        (["0.5", 1, 0.1, 0.1], None, None, True),
+        (None, None, None, False),
+    ],
+)
+def test_a_scale_belongs_to_the_axes_it_can_belong_to(
+    tmp_path: Path, scale: Any, pixel: float | None, interval: float | None, is_said: bool
+) -> None:
+    transforms = [] if scale is None else [{"type": "scale", "scale": scale}]
+    described = {
+        "version": "0.4",
+        "axes": [TIME, {"name": "c", "type": "channel"}, *SPACE],
+        "datasets": [{"path": "0", "coordinateTransformations": transforms}],
+    }
+    data = np.zeros((3, 2, 8, 9), np.uint16)
+    stack = open_stack(_zarr(tmp_path / "m.zarr", described, data))
+    assert (stack.axes, stack.pixel_size_um, stack.frame_interval_s) == ("tcyx", pixel, interval)
+    assert bool(stack.notes) == is_said
+
+
+def test_the_largest_level_is_opened_wherever_it_is_listed(tmp_path: Path) -> None:
+    path = _zarr(tmp_path / "m.zarr", {"axes": ["t", "y", "x"]}, MOVIE[:, ::2, ::2])
+    group = zarr.open_group(path)
+    group.create_array("1", data=MOVIE)
+    group.attrs["multiscales"] = [
+        {"axes": ["t", "y", "x"], "datasets": [{"path": "0"}, {"path": "1"}]}
+    ]
+    assert open_stack(path).shape == MOVIE.shape
+
+
+def test_a_plate_opens_a_well_that_exists(tmp_path: Path) -> None:
+    wells = [{"path": f"A/{i}"} for i in (1, 2, 3)]
+    zarr.create_group(tmp_path / "p.zarr", zarr_format=2).attrs["plate"] = {"wells": wells}
+    for i in (2, 3):
+        well = tmp_path / "p.zarr" / "A" / str(i)
+        zarr.create_group(well, zarr_format=2).attrs["well"] = {"images": [{"path": "0"}]}
+        _zarr(well / "0", {"version": "0.4", "axes": ["t", "y", "x"]}, MOVIE + i)
+    stack = open_stack(tmp_path / "p.zarr")
+    assert int(stack.data[0, 0, 0].compute()) == 3
+    assert "2 positions (0 A/2/0, 1 A/3/0)" in stack.notes[0]
+    assert int(open_stack(tmp_path / "p.zarr", position="A/3/0").data[0, 0, 0].compute()) == 4
+    assert open_stack(tmp_path / "p.zarr" / "A" / "3").shape == MOVIE.shape
+
+
+def test_a_path_of_the_metadata_that_leads_out_is_refused(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "secret.zarr", data=MOVIE)
+    path = _zarr(tmp_path / "m.zarr", {"datasets": [{"path": "../secret.zarr"}]}, MOVIE)
+    with pytest.raises(ImageFileError, match="leads out of the folder"):
+        open_stack(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shape": [10**9, 8, 9]},
+        {"shape": [5, 10**7, 10**7]},
+        {"chunks": [10**9, 8, 9]},
+        {"compressor": {"id": "unknown"}},
+        {"dtype": "<U4"},
+        {"shape": "five"},
+        {"fill_value": [1, 2]},
+    ],
+)
+def test_array_metadata_that_cannot_be_true(tmp_path: Path, change: dict[str, Any]) -> None:
+    path = tmp_path / "a.zarr"
+    zarr.create_array(path, data=MOVIE, zarr_format=2)
+    held = json.loads((path / ".zarray").read_text())
+    (path / ".zarray").write_text(json.dumps({**held, **change}))
+    with pytest.raises(ImageFileError):
+        open_stack(path)
+
+
+# --- other files ----------------------------------------------------------------------------------
+
+
+def _deltavision(path: Path, order: str, *, frames: int, waves: tuple[int, ...]) -> Path:
+    channels = len(waves)
+    sections = max(frames, 1) * channels
+    head = bytearray(1024)
+    struct.pack_into(f"{order}4i", head, 0, 9, 8, sections, 6)
+    struct.pack_into(f"{order}3f", head, 40, 0.1, 0.1, 0.2)
+    struct.pack_into(f"{order}ih", head, 92, 40 * sections, -16224)
+    struct.pack_into(f"{order}2h", head, 128, 8, 2)
+    struct.pack_into(f"{order}2h", head, 180, frames, 2)
+    struct.pack_into(f"{order}6h", head, 196, channels, *waves, *(0,) * (5 - channels))
+    extended = b"".join(
+        struct.pack(f"{order}8i2f", *(0,) * 8, 0.0, 5.0 * (i // channels)) for i in range(sections)
+    )
+    pixels = np.repeat(np.arange(sections), 72).astype(f"{order}u2").tobytes()
+    path.write_bytes(bytes(head) + extended + pixels)
+    return path
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_deltavision_in_both_byte_orders(tmp_path: Path, order: str) -> None:
+    stack = open_stack(_deltavision(tmp_path / "m.dv", order, frames=3, waves=(-50, 525)))
+    assert (stack.axes, stack.shape) == ("tcyx", (3, 2, 8, 9))
+    assert (stack.channel_names, stack.frame_interval_s) == (("bright-field", "525 nm"), 5.0)
+    assert stack.pixel_size_um == pytest.approx(0.1)
+    np.testing.assert_array_equal(np.asarray(stack.data)[..., 0, 0].ravel(), range(6))
+
+
+def test_no_frames_stated_is_one(tmp_path: Path) -> None:
+    assert open_stack(_deltavision(tmp_path / "m.dv", "<", frames=0, waves=(525,))).axes == "yx"
+
+
+def test_a_pipe_and_an_address_are_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "p.tif")
+    with pytest.raises(ImageFileError, match="is a pipe, socket or device"):
+        open_stack(tmp_path / "p.tif")
+    for address in ("https://example.org/m.tif", "s3://bucket/m.zarr"):
+        with pytest.raises(ImageFileError, match=r"is an address \((https|s3)\)"):
+            open_stack(address)
+
+
+def test_a_picture_of_absurd_size(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((8, 9), np.uint8)).save(tmp_path / "f.png")
+    held = bytearray((tmp_path / "f.png").read_bytes())
+    struct.pack_into(">II", held, 16, 60000, 60000)
+    import zlib
+
+    struct.pack_into(">I", held, 29, zlib.crc32(held[12:29]))
+    (tmp_path / "f.png").write_bytes(held)
+    with pytest.raises(VirtualStainError):
+        open_stack(tmp_path / "f.png")
+
+
+@pytest.mark.parametrize("name", ["...tif", "..zarr", "..", ".", "/", "a\nb.tif", " .tif", ".tif"])
+def test_a_plain_name_can_be_a_file(tmp_path: Path, name: str) -> None:
+    plain = plain_name(name)
+    assert plain not in ("", ".", "..")
+    assert "\n" not in plain
+    assert "/" not in plain
