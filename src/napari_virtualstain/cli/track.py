@@ -44,6 +44,16 @@ class TrackFormat(StrEnum):
     geff = "geff"
 
 
+ZPlaneOption = Annotated[
+    str | None,
+    typer.Option(
+        "--z-plane",
+        metavar="N|max",
+        help="What of a z-stack is tracked: a plane, counted from 0, or the maximum over z.",
+    ),
+]
+
+
 def track(
     input_path: Annotated[
         str, typer.Argument(metavar="LABELS_OR_CSV", help="Labels image, or CSV of detections.")
@@ -70,6 +80,7 @@ def track(
     min_length: Annotated[
         int | None, typer.Option(help="Detections that make a track; found by default.", min=1)
     ] = None,
+    z_plane: ZPlaneOption = None,
     labels_out: Annotated[
         Path | None,
         typer.Option(help="Also write labels where a mitochondrion keeps its number."),
@@ -98,6 +109,7 @@ def track(
             max_gap=max_gap,
             search_radius_um=search_radius_um,
             min_length=min_length,
+            z_plane=_z_plane(z_plane),
         )
     )
     with running_job() as job:
@@ -118,6 +130,7 @@ def track(
             options |= {"frame_interval_s": frame_interval_s, "position": position}
             labels = open_input(input_path, job, **options)
             tracks = _track_labels(labels, (intensity, uncertainty), config, job, options)
+            labels = _without_z(labels, config, job)
             if labels_out is not None:
                 _write_labels(tracks, labels, labels_out, overwrite, job)
         _write_tracks(tracks, out, form, labels, overwrite, job)
@@ -163,6 +176,20 @@ def _track_labels(
     return track_stack(
         labels, brightness, doubt, config=config, progress=job.progress, cancel=job.cancel
     )
+
+
+def _z_plane(text: str | None) -> int | str | None:
+    return int(text) if text is not None and text.lstrip("-").isdecimal() else text
+
+
+def _without_z(labels: Stack, config: TrackingConfig, job: Job) -> Stack:
+    """Return the labels that were tracked, and say which plane of a z-stack they are."""
+    from ..pipeline import flat_labels
+
+    if "z" in labels.axes:
+        chosen = "the maximum over z" if config.z_plane == "max" else f"plane {config.z_plane} of z"
+        job.note(f"Tracks are of {chosen}; the input has {labels.sizes['z']} planes.")
+    return flat_labels(labels, config.z_plane)
 
 
 def _write_labels(tracks: Tracks, labels: Stack, path: Path, overwrite: bool, job: Job) -> None:

@@ -20,6 +20,8 @@ from .settings import (
 from .stages import (
     MovieScore,
     as_movie,
+    flat_image,
+    flat_labels,
     measure_stack,
     movie_trust,
     score_movie,
@@ -38,6 +40,8 @@ __all__ = [
     "SegmentSettings",
     "StainSettings",
     "as_movie",
+    "flat_image",
+    "flat_labels",
     "load_settings",
     "measure_stack",
     "merged_settings",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..progress import CancelToken, ProgressCallback
     from ..staining import OnFit
-    from ..tracking import TrackingConfig, Tracks
+    from ..tracking import TrackingConfig, Tracks, ZPlane
 
 
 def stain_stack(
@@ -117,14 +118,15 @@ def track_stack(
 ) -> Tracks:
     """Return the tracks of a labels stack; a single frame counts as a movie of one.
 
+    Of a z-stack, the plane or the maximum over z that ``config.z_plane`` names is tracked.
     With `uncertainty`, the table has a column ``trust``; see :func:`label_trust`.
 
     Raises
     ------
     AxesError
-        There are z planes or channels.
+        There are channels, or z planes and no ``config.z_plane``.
     InputError
-        The labels are no whole numbers, or the intensity has another shape.
+        The labels are no whole numbers, there is no such plane, or the intensity has another shape.
     """
     from ..tracking import track
 
@@ -134,6 +136,9 @@ def track_stack(
                 f"The {name} {image.name} has shape {image.shape}, the labels "
                 f"{labels.name} {labels.shape}: expected the same."
             )
+    z_plane = None if config is None else config.z_plane
+    labels = flat_labels(labels, z_plane)
+    intensity, uncertainty = (flat_image(image, z_plane) for image in (intensity, uncertainty))
     tracks = track(
         as_movie(labels),
         intensity=None if intensity is None else as_movie(intensity),
@@ -185,6 +190,38 @@ def movie_trust(labels: Stack, intensity: Stack, uncertainty: Stack) -> pd.DataF
     return pd.DataFrame(rows, columns=["frame", "label", "trust"]).astype(
         {"frame": "int64", "label": "int64", "trust": "float64"}
     )
+
+
+def flat_labels(stack: Stack, z_plane: ZPlane | None) -> Stack:
+    """Return a stack of labels without z: the plane `z_plane`, or the maximum over z.
+
+    Masks that lie over each other are joined for the maximum; see :func:`project_labels`.
+    Without z the stack is returned as it is.
+
+    Raises
+    ------
+    AxesError
+        There are z planes and no `z_plane`.
+    InputError
+        There is no such plane.
+    """
+    from ..tracking import project_labels
+
+    return _flat(stack, z_plane, project_labels)
+
+
+def flat_image(stack: Stack | None, z_plane: ZPlane | None) -> Stack | None:
+    """Return an image without z, as :func:`flat_labels`; None for None."""
+    from ..tracking import project_image
+
+    return None if stack is None else _flat(stack, z_plane, project_image)
+
+
+def _flat(stack: Stack, z_plane: ZPlane | None, project: Callable[[Any, Any], Any]) -> Stack:
+    if stack.axes not in ("zyx", "tzyx"):
+        return stack
+    data = stack.data if stack.axes == "tzyx" else stack.data[None]
+    return replace(stack, data=project(data, z_plane), axes="tyx", z_step_um=None)
 
 
 def as_movie(stack: Stack) -> Any:

@@ -12,3 +12,6 @@ from .summary import summarise_tracks as summarise_tracks
 from .summary import track_rows as track_rows
 from .track_masks import track as track
 from .tracks import Tracks as Tracks
+from .z_stacks import ZPlane as ZPlane
+from .z_stacks import project_image as project_image
+from .z_stacks import project_labels as project_labels

@@ -29,6 +29,9 @@ class TrackingConfig(BaseModel):
         Whether to look for fission and fusion.
     fill_gaps : bool
         Whether to add rows for missing frames, marked ``interpolated``.
+    z_plane : int, "max" or None
+        What of a z-stack is tracked: a plane, counted from 0, or the maximum over z. Without
+        z it does nothing; None refuses z-stacks.
 
     Examples
     --------
@@ -46,3 +49,4 @@ class TrackingConfig(BaseModel):
     gate_probability: float = Field(default=0.9997, gt=0, lt=1)
     fission_fusion: bool = True
     fill_gaps: bool = True
+    z_plane: int | Literal["max"] | None = None

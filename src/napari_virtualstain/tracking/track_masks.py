@@ -1,4 +1,4 @@
-"""Masks in, tracks out."""
+"""Tracking of labelled masks."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from .link_detections import rounds
 from .mask_detections import measure_plane
 from .mask_pixels import MaskPixels
 from .tracks import Tracks
+from .z_stacks import project_image, project_labels
 
 
 def track(
@@ -34,10 +35,10 @@ def track(
 
     Parameters
     ----------
-    labels : array of int, shape (T, Y, X)
+    labels : array of int, shape (T, Y, X) or (T, Z, Y, X)
         One value an object in each frame, 0 outside; numpy or dask. A value need not
-        mean the same object in another frame.
-    intensity : array of shape (T, Y, X), optional
+        mean the same object in another frame. Of a z-stack ``config.z_plane`` is tracked.
+    intensity : array of the shape of `labels`, optional
         Fluorescence; its mean tells objects apart.
     pixel_size_um, frame_interval_s : float
         Scale of the movie.
@@ -53,7 +54,7 @@ def track(
     Raises
     ------
     AxesError
-        The labels do not have the three axes t, y, x.
+        The labels have other axes than t, y, x, or are a z-stack and no plane was chosen.
     InputError
         The labels are no whole numbers, or a setting is impossible.
 
@@ -66,8 +67,12 @@ def track(
     [1, 1]
     """
     check_scale(pixel_size_um, frame_interval_s)
-    check_labels(labels, intensity)
     settings = config or TrackingConfig()
+    if getattr(labels, "ndim", 0) == 4:
+        _check_shapes(labels, intensity)
+        labels = project_labels(labels, settings.z_plane)
+        intensity = None if intensity is None else project_image(intensity, settings.z_plane)
+    check_labels(labels, intensity)
     report = Reporter((1 + rounds(settings)) * len(labels), "step", "tracking", progress, cancel)
     measured, pixels = [no_rows()], []
     for frame in range(len(labels)):
@@ -109,16 +114,19 @@ def check_labels(labels: Any, intensity: Any | None = None) -> None:
     """Raise a clear error unless `labels` is (T, Y, X) of whole numbers."""
     shape = tuple(getattr(labels, "shape", ()))
     if len(shape) != 3:
-        hint = (
-            "a (T, Z, Y, X) movie must be projected along z first"
-            if len(shape) == 4
-            else ("one frame needs a leading time axis, labels[None]")
+        raise AxesError(
+            f"Labels have the shape {shape}: expected three axes t, y, x; one frame needs a "
+            "leading time axis, labels[None]."
         )
-        raise AxesError(f"Labels have the shape {shape}: expected three axes t, y, x; {hint}.")
     if not np.issubdtype(labels.dtype, np.integer) and labels.dtype != bool:
         raise InputError(
             f"Labels are {labels.dtype}: expected whole numbers, one value an object and 0 outside."
         )
+    _check_shapes(labels, intensity)
+
+
+def _check_shapes(labels: Any, intensity: Any | None) -> None:
+    shape = tuple(labels.shape)
     if intensity is not None and tuple(intensity.shape) != shape:
         raise InputError(
             f"The intensity has the shape {tuple(intensity.shape)}, the labels {shape}: expected "

@@ -1,0 +1,132 @@
+"""Projection of z-stacks for tracking: one plane, or the maximum over z.
+
+Labels that were drawn plane by plane give one mitochondrion another value in every plane. Before
+the maximum is taken, masks of neighbouring planes that lie over each other become one object.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from ..errors import AxesError, InputError
+
+ZPlane = int | Literal["max"]
+
+# part of the smaller of two masks, in neighbouring planes, that the other covers: one object
+_SAME_OBJECT = 0.5
+
+
+def project_labels(labels: Any, z_plane: ZPlane | None) -> Any:
+    """Return (T, Y, X) labels of a z-stack of labels.
+
+    Parameters
+    ----------
+    labels : array of int, shape (T, Z, Y, X)
+        Numpy, or dask for a lazy result.
+    z_plane : int or "max"
+        A plane, counted from 0 (from the end if negative), or the maximum over z of masks that
+        are joined across planes.
+
+    Raises
+    ------
+    AxesError
+        `z_plane` is None.
+    InputError
+        There is no such plane.
+
+    Examples
+    --------
+    >>> labels = np.zeros((1, 2, 1, 4), int)
+    >>> labels[0, 0, 0, :2], labels[0, 1, 0, :3] = 4, 9
+    >>> project_labels(labels, "max").tolist()
+    [[[1, 1, 1, 0]]]
+    """
+    plane = _checked(labels, z_plane)
+    if plane is not None:
+        return labels[:, plane]
+    if isinstance(labels, np.ndarray):
+        frames = [_projected(stack) for stack in labels]
+        return np.stack(frames) if frames else np.zeros((0, *labels.shape[2:]), np.int32)
+    import dask.array as da
+
+    lazy = da.asarray(labels).rechunk({0: 1, 1: -1, 2: -1, 3: -1})
+    return lazy.map_blocks(
+        lambda block: np.stack([_projected(stack) for stack in block]),
+        dtype=np.int32,
+        drop_axis=1,
+        meta=np.zeros((0, 0, 0), np.int32),
+    )
+
+
+def project_image(image: Any, z_plane: ZPlane | None) -> Any:
+    """Return the (T, Y, X) plane or maximum over z of an image (T, Z, Y, X), lazily for dask.
+
+    Raises
+    ------
+    AxesError
+        `z_plane` is None.
+    InputError
+        There is no such plane.
+
+    Examples
+    --------
+    >>> project_image(np.arange(4).reshape(1, 2, 1, 2), "max").tolist()
+    [[[2, 3]]]
+    """
+    plane = _checked(image, z_plane)
+    return image.max(axis=1) if plane is None else image[:, plane]
+
+
+def _checked(stack: Any, z_plane: ZPlane | None) -> int | None:
+    """Return the plane, None for the maximum."""
+    shape = tuple(stack.shape)
+    if z_plane is None:
+        raise AxesError(
+            f"A z-stack of the shape {shape} (t, z, y, x) was given: expected one plane a frame. "
+            "Choose a plane or 'max', the maximum over z (z_plane of TrackingConfig, --z-plane)."
+        )
+    if z_plane == "max":
+        return None
+    if not -shape[1] <= z_plane < shape[1]:
+        raise InputError(
+            f"There is no plane {z_plane}: the z-stack has {shape[1]} planes, 0 to "
+            f"{shape[1] - 1}. Choose one of them, or 'max'."
+        )
+    return z_plane
+
+
+def _projected(stack: NDArray[Any]) -> NDArray[np.int32]:
+    """Return the maximum over z of one frame (Z, Y, X), objects counted from 1."""
+    # each mask of each plane is a node
+    nodes, number = np.zeros(stack.shape, np.int64), 0
+    areas = [np.zeros(1, np.int64)]
+    for z, plane in enumerate(stack):
+        values, compact, counts = np.unique(plane, return_inverse=True, return_counts=True)
+        name = np.cumsum(values != 0) + number
+        nodes[z] = np.where(values != 0, name, 0)[compact.reshape(plane.shape)]
+        areas.append(counts[values != 0])
+        number += int((values != 0).sum())
+    area = np.concatenate(areas)
+    edges = [_over_each_other(*pair, area, number) for pair in pairwise(nodes)]
+    ends = np.concatenate(edges, axis=1) if edges else np.zeros((2, 0), np.int64)
+    graph = coo_array((np.ones(ends.shape[1]), tuple(ends)), (number + 1, number + 1))
+    _, group = connected_components(graph, directed=False)
+    group[group == group[0]] = -1  # background is nobody's
+    _, name = np.unique(group, return_inverse=True)
+    return np.asarray(name[nodes].max(axis=0), np.int32)
+
+
+def _over_each_other(
+    lower: NDArray[np.int64], upper: NDArray[np.int64], area: NDArray[np.int64], number: int
+) -> NDArray[np.int64]:
+    """Return (node, node) of the masks of two planes that are one object, shape (2, n)."""
+    both = (lower > 0) & (upper > 0)
+    pairs, shared = np.unique(lower[both] * (number + 1) + upper[both], return_counts=True)
+    one, other = np.divmod(pairs, number + 1)
+    return np.stack([one, other])[:, shared >= _SAME_OBJECT * np.minimum(area[one], area[other])]
