@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from napari_virtualstain.errors import InputError
-from napari_virtualstain.normalisation import Normalisation
+from napari_virtualstain.normalisation import (
+    SAMPLED_FRAMES,
+    FittedNormalisation,
+    LazyNormalisation,
+    Normalisation,
+    spread_evenly,
+)
 
 KINDS = ["none", "fixed", "mean_sd", "median_sd", "median_mad", "percentile"]
 FITTED = KINDS[2:]
@@ -96,3 +104,137 @@ def test_large_frames_are_sampled_closely_enough() -> None:
 def test_percentiles_must_be_ordered() -> None:
     with pytest.raises(ValidationError, match="below"):
         Normalisation(kind="percentile", low=90, high=10)
+
+
+def _raw(frames: int = 6, seed: int = 0) -> np.ndarray:
+    """Return raw camera frames: a contrast of 3 % on a level of 20,000."""
+    return 20_000 * (1 + 0.03 * np.random.default_rng(seed).normal(size=(frames, 32, 32)))
+
+
+@pytest.mark.parametrize("kind", FITTED)
+def test_a_level_of_each_frame_and_one_scale(kind: str) -> None:
+    steady = _raw()
+    jumping = steady + np.array([0, 5000, -3000, 900, -7000, 40])[:, None, None]
+    rule = Normalisation(kind=kind)
+    expected = rule.fit(steady).apply_to_planes(steady)
+    np.testing.assert_allclose(rule.fit(jumping).apply_to_planes(jumping), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", FITTED)
+def test_a_lamp_that_flickers_leaves_nine_tenths_of_the_contrast(kind: str) -> None:
+    steady, rule = _raw(), Normalisation(kind=kind)
+    lamp = (1 + 0.1 * np.array([1, -1, 1, -1, 1, -1]))[:, None, None]
+    fitted = rule.fit(steady * lamp)
+    contrast = fitted.apply_to_planes(steady * lamp).std((1, 2))
+    expected = rule.fit(steady).apply_to_planes(steady).std((1, 2))
+    assert np.mean(contrast / expected) > 0.95
+    assert ((contrast / expected > 0.86) & (contrast / expected < 1.14)).all()
+
+
+@pytest.mark.parametrize("kind", ["mean_sd", "median_sd", "median_mad"])
+@pytest.mark.parametrize("odd", ["black", "white", "half saturated", "constant", "debris"])
+def test_odd_frames_do_not_count(kind: str, odd: str) -> None:
+    movie = _raw(7)
+    rest = np.delete(movie, 3, axis=0)
+    if odd == "black":
+        movie[3] = np.random.default_rng(1).normal(100, 2, (32, 32))
+    elif odd == "half saturated":
+        movie[3] = np.where(movie[3] > 20_000, 65_535, movie[3])
+    elif odd == "debris":
+        movie[3] = 20_000 + 20 * (movie[3] - 20_000)
+    else:
+        movie[3] = 65_535 if odd == "white" else 20_000
+    rule = Normalisation(kind=kind)
+    fitted, expected = rule.fit(movie), rule.fit(rest)
+    assert fitted.scale == pytest.approx(expected.scale, rel=0.05)
+    assert fitted.offset == pytest.approx(expected.offset, abs=0.1 * expected.scale)
+
+
+def test_where_most_frames_are_dark_the_bright_ones_count() -> None:
+    movie = _raw(6)
+    movie[::2] = np.random.default_rng(1).normal(100, 2, (3, 32, 32))
+    movie[1] = np.random.default_rng(2).normal(100, 2, (32, 32))
+    assert Normalisation(kind="mean_sd").fit(movie).scale == pytest.approx(600, rel=0.05)
+
+
+@pytest.mark.parametrize(("contrast", "counts"), [(0.22, False), (0.28, True)])
+def test_a_dim_frame_is_dark_below_a_quarter_of_the_contrast(contrast: float, counts: bool) -> None:
+    bright, dim = _raw(1)[0], 100 + contrast * (_raw(1, 1)[0] - 20_000)
+    spread = Normalisation(kind="mean_sd").fit(np.stack([bright, dim])).scale
+    expected = (bright.std() + dim.std()) / 2 if counts else bright.std()
+    assert spread == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("depth", "counts"), [(1.8, True), (2.2, False)])
+def test_a_flat_frame_is_dark_two_contrasts_below_the_others(depth: float, counts: bool) -> None:
+    bright = _raw(2)
+    flat = 20_000 + 0.1 * (_raw(1, 1)[0] - 20_000) - depth * 600
+    spreads = [*bright.std((1, 2)), flat.std()]
+    fitted = Normalisation(kind="mean_sd").fit(np.stack([*bright, flat]))
+    expected = np.median(spreads) if counts else np.mean(spreads[:2])
+    assert fitted.scale == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("share", "counts"), [(0.2, True), (0.3, False)])
+def test_a_frame_is_clipped_from_a_quarter_of_its_pixels(share: float, counts: bool) -> None:
+    whole, clipped = _raw(1)[0], _raw(1, 1)[0]
+    clipped = np.minimum(clipped, np.quantile(clipped, 1 - share))
+    spread = Normalisation(kind="mean_sd").fit(np.stack([whole, clipped])).scale
+    expected = (whole.std() + clipped.std()) / 2 if counts else whole.std()
+    assert spread == pytest.approx(expected)
+
+
+def test_frames_that_are_all_clipped_are_used_all_the_same() -> None:
+    frame = np.zeros((10, 10))
+    frame[::3] = 50
+    assert not Normalisation(kind="mean_sd").fit(np.stack([frame, frame])).constant
+
+
+def test_the_range_of_fluorescence_is_that_of_the_frames_that_hold_some() -> None:
+    movie = np.random.default_rng(0).normal(100, 2, (10, 64, 64))
+    movie[:3, 20:40, 20:40] += 1000
+    fitted = Normalisation(kind="percentile", low=10, high=99.8).fit(movie)
+    assert fitted.scale == pytest.approx(1000, rel=0.02)
+
+
+def test_noise_of_whole_numbers_does_not_make_the_level_flicker() -> None:
+    rng = np.random.default_rng(0)
+    frames = np.round(rng.normal(66.5, 8.0, (40, 256, 256))).astype(np.uint8)
+    fitted = Normalisation(kind="median_mad").fit(frames)
+    levels = np.array([fitted.for_plane(frame).offset for frame in frames])
+    assert levels.std() < 0.01 * fitted.scale
+    assert np.median(frames, axis=(1, 2)).std() > 5 * levels.std()  # what it would be without
+
+
+@given(seed=st.integers(0, 99), gain=st.floats(0.1, 100), offset=st.floats(-1e3, 1e3))
+@settings(max_examples=25)
+def test_levels_follow_gain_and_offset(seed: int, gain: float, offset: float) -> None:
+    frame = np.random.default_rng(seed).integers(0, 12, (9, 7)).astype(float)
+    rule = Normalisation(kind="median_sd")
+    level = rule.fit(frame).level
+    assert rule.fit(gain * frame + offset).level == pytest.approx(gain * level + offset, abs=1e-6)
+
+
+def test_a_plane_without_a_number_has_the_offset_of_the_movie() -> None:
+    fitted = Normalisation(kind="mean_sd").fit(_raw())
+    assert fitted.for_plane(np.full((4, 4), np.nan)).offset == fitted.offset
+
+
+def test_a_lazy_normalisation_is_fitted_once_and_travels_as_numbers() -> None:
+    calls: list[int] = []
+
+    def fit() -> FittedNormalisation:
+        calls.append(1)
+        return FittedNormalisation(3.0, 2.0)
+
+    lazy = LazyNormalisation(fit)
+    assert not calls
+    again = pickle.loads(pickle.dumps(lazy))
+    assert again.fitted == lazy.fitted == FittedNormalisation(3.0, 2.0)
+    assert calls == [1]
+
+
+def test_samples_reach_from_the_first_to_the_last() -> None:
+    assert spread_evenly(4, 10) == [0, 3, 6, 9]
+    assert spread_evenly(16, 3) == [0, 1, 2]
+    assert len(set(spread_evenly(SAMPLED_FRAMES, 1000))) == 16

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from .errors import AxesError, InputError
 
 ORDER = "tczyx"
+# what axes an unlabelled array most likely has: a movie rather than a z stack
+USUAL_AXES = {2: "yx", 3: "tyx", 4: "tzyx", 5: ORDER}
 # of the paper's camera and of all shipped models: taken where a size is needed and none is known
 USUAL_PIXEL_SIZE_UM = 0.08
 

@@ -1,11 +1,12 @@
-"""Normalisation of intensities: fitted once a movie, applied, and inverted.
+"""Normalisation of intensities: fitted once a movie, levelled frame by frame, inverted.
 
-A normalisation is an affine map, ``(image - offset) / scale``. One fit serves a
-whole movie, because a fit per frame makes the result flicker; and because the map is
-affine and does not depend on the place, a tile and a frame give the same values.
+A normalisation is an affine map, ``(image - offset) / scale``. It does not depend on the
+place, so a tile and a frame give the same values. A lamp that flickers or fades changes the
+level of a frame by many times its contrast, while noise of a scale flickers in the result:
+therefore each frame has its own level, and all frames of a movie have one scale.
 
 ===============  =======================================  =============================
-kind             offset                                   scale
+kind             offset, of each frame                    scale, within frames
 ===============  =======================================  =============================
 ``none``         0                                        1
 ``fixed``        ``offset``, as given                     ``scale``, as given
@@ -14,13 +15,18 @@ kind             offset                                   scale
 ``median_mad``   median                                   1.4826 median absolute deviation
 ``percentile``   percentile ``low``                       percentile ``high`` - ``low``
 ===============  =======================================  =============================
+
+The scale is the median over frames of the spread within each; that of ``percentile`` is taken
+from all frames together, brought to one level, because most frames may be empty. Frames that
+are constant, clipped or dark do not count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Annotated, Literal, TypeAlias
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,23 +39,75 @@ NormalisationKind: TypeAlias = Literal[
 ]
 Percentile = Annotated[float, Field(ge=0, le=100)]
 _SAMPLES_PER_FRAME = 65_536
+SAMPLED_FRAMES = 16
+"""Frames of a movie that its normalisation is fitted to."""
+# a frame with so many pixels at its lowest or highest value is black, saturated or masked
+_CLIPPED_SHARE = 0.25
+# a frame is dark that lies so many contrasts below the bright ones and has less than this part
+# of their contrast
+_DARK_DEPTH = 2.0
+_DARK_CONTRAST = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class FittedNormalisation:
-    """The affine map ``(image - offset) / scale`` of one movie.
+    """The affine map ``(image - offset) / scale`` of one movie, or of one of its frames.
 
     Attributes
     ----------
     offset, scale : float
-        In the units of the image; `scale` is positive.
+        In the units of the image; `scale` is positive. Of a movie, `offset` is that of its
+        middle frame, see :meth:`for_plane`.
     constant : bool
         Whether the frames were constant, so that `scale` is 1 for want of a spread.
+    level : float
+        Level of the middle frame, as :meth:`for_plane` measures it.
+    levelled_by : float, "mean" or None
+        Which quantile of a frame is its level, or its mean; None if all frames have one offset.
+
+    Examples
+    --------
+    >>> movie = np.stack([np.eye(4), np.eye(4) + 7])
+    >>> fitted = Normalisation(kind="mean_sd").fit(movie)
+    >>> [fitted.for_plane(plane).offset for plane in movie]
+    [0.25, 7.25]
     """
 
     offset: float = 0.0
     scale: float = 1.0
     constant: bool = False
+    level: float = 0.0
+    levelled_by: float | Literal["mean"] | None = None
+
+    def for_plane(self, plane: ArrayLike) -> FittedNormalisation:
+        """Return the map of one frame of the movie: its own offset, the movie's scale.
+
+        Parameters
+        ----------
+        plane : array of shape (Y, X)
+            The whole frame, whatever part of it is to be normalised. One without a finite
+            value has the movie's offset.
+        """
+        values = _sample(np.asarray(plane))
+        if self.levelled_by is None or not values.size:
+            return replace(self, levelled_by=None)
+        level = _level(values, self.levelled_by)
+        return replace(self, offset=self.offset + level - self.level, level=level, levelled_by=None)
+
+    def apply_to_planes(self, planes: ArrayLike) -> NDArray[np.float32]:
+        """Return whole frames, (..., Y, X), each normalised at its own level.
+
+        Examples
+        --------
+        >>> movie = np.stack([np.eye(4), np.eye(4) + 7])
+        >>> normal = Normalisation().fit(movie).apply_to_planes(movie)
+        >>> bool((normal[0] == normal[1]).all())
+        True
+        """
+        frames = np.asarray(planes)
+        flat = frames.reshape(-1, *frames.shape[-2:])
+        normal = [self.for_plane(plane).apply(plane) for plane in flat]
+        return np.stack(normal).reshape(frames.shape)
 
     def apply(self, image: ArrayLike) -> NDArray[np.float32]:
         """Return the normalised image, float32 of the shape of `image`.
@@ -88,7 +146,7 @@ class Normalisation(BaseModel):
         The map itself for kind ``fixed``; for the other kinds the typical values of
         the training set, with which an output is brought back to its units.
     scope : {"movie", "frame"}
-        Whether one fit serves the movie, or each frame has its own.
+        Whether one scale serves the movie, or each frame has its own.
 
     Examples
     --------
@@ -132,12 +190,19 @@ class Normalisation(BaseModel):
         """
         if self.kind in ("none", "fixed"):
             return self.typical
-        values = _finite_sample(frames)
-        offset, scale = self._moments(values)
+        measured = _counted([self._measured(sample) for sample in _finite_samples(frames)])
+        level = float(np.median([frame.level for frame in measured]))
+        offset = level + float(np.median([frame.offset - frame.level for frame in measured]))
+        scale = self._pooled(measured)
         # A spread at the level of rounding is none: 1e-7 is float32's epsilon
-        if scale <= 1e-7 * max(1.0, abs(offset)):
-            return FittedNormalisation(offset, 1.0, constant=True)
-        return FittedNormalisation(offset, scale)
+        constant = scale <= 1e-7 * max(1.0, abs(offset))
+        return FittedNormalisation(
+            offset,
+            1.0 if constant else scale,
+            constant=constant,
+            level=level,
+            levelled_by=self._levelled_by,
+        )
 
     @property
     def typical(self) -> FittedNormalisation:
@@ -145,6 +210,16 @@ class Normalisation(BaseModel):
         if self.kind == "none":
             return FittedNormalisation()
         return FittedNormalisation(self.offset, self.scale)
+
+    @property
+    def _levelled_by(self) -> float | Literal["mean"]:
+        if self.kind == "mean_sd":
+            return "mean"
+        return self.low / 100 if self.kind == "percentile" else 0.5
+
+    def _measured(self, values: NDArray[np.float64]) -> _MeasuredFrame:
+        offset, spread = self._moments(values)
+        return _MeasuredFrame(values, offset, spread, _level(values, self._levelled_by))
 
     def _moments(self, values: NDArray[np.float64]) -> tuple[float, float]:
         if self.kind == "mean_sd":
@@ -159,17 +234,130 @@ class Normalisation(BaseModel):
         # More than half the pixels may share one value (a masked or sparse frame)
         return median, mad or float(values.std())
 
+    def _pooled(self, measured: list[_MeasuredFrame]) -> float:
+        if self.kind != "percentile" or len(measured) == 1:
+            return float(np.median([frame.spread for frame in measured]))
+        at_one_level = np.concatenate([frame.values - frame.level for frame in measured])
+        low, high = np.percentile(at_one_level, [self.low, self.high])
+        return float(high - low)
 
-def _finite_sample(frames: ArrayLike | Iterable[ArrayLike]) -> NDArray[np.float64]:
-    """Return finite values of the frames, (N,), sampled where there are many."""
-    parts = [_sample(np.asarray(frame)) for frame in _as_frames(frames)]
-    values = np.concatenate(parts) if parts else np.empty(0)
-    if not values.size:
+
+@dataclass(frozen=True, slots=True)
+class _MeasuredFrame:
+    """Finite values of one frame, (N,), with their offset, spread and level."""
+
+    values: NDArray[np.float64]
+    offset: float
+    spread: float
+    level: float
+
+    @property
+    def is_clipped(self) -> bool:
+        """Whether the frame is constant, black, saturated or masked."""
+        low, high = self.values.min(), self.values.max()
+        clipped = max(np.mean(self.values == low), np.mean(self.values == high))
+        return bool(low == high or clipped > _CLIPPED_SHARE)
+
+
+def _counted(frames: list[_MeasuredFrame]) -> list[_MeasuredFrame]:
+    """Return the frames that show something: all of them if none does."""
+    open_ones = [frame for frame in frames if not frame.is_clipped]
+    if len(open_ones) < 2:
+        return open_ones or frames
+    levels = [frame.level for frame in open_ones]
+    middle = (min(levels) + max(levels)) / 2
+    bright = [frame for frame in open_ones if frame.level >= middle]
+    contrast = float(np.median([frame.spread for frame in bright]))
+    dim = float(np.median([frame.level for frame in bright])) - _DARK_DEPTH * contrast
+    return [
+        frame
+        for frame in open_ones
+        if frame.level > dim or frame.spread >= _DARK_CONTRAST * contrast
+    ]
+
+
+def _level(values: NDArray[np.float64], by: float | Literal["mean"]) -> float:
+    """Return the mean, or a quantile that does not jump where values are whole numbers.
+
+    The median of an 8-bit frame moves in steps of one, a tenth of the contrast of a flat
+    bright-field image: noise alone would make it flicker. Equal values therefore share the
+    interval between them and their neighbours.
+    """
+    if by == "mean":
+        return float(values.mean())
+    value = np.partition(values, int(by * (len(values) - 1)))[int(by * (len(values) - 1))]
+    below, above = values[values < value], values[values > value]
+    equal = len(values) - len(below) - len(above)
+    lower = (below.max() + value) / 2 if below.size else value
+    upper = (above.min() + value) / 2 if above.size else value
+    share = (by * len(values) - len(below)) / equal
+    return float(lower + (upper - lower) * min(max(share, 0.0), 1.0))
+
+
+def spread_evenly(count: int, length: int) -> list[int]:
+    """Return `count` of `length` indices, or all, from the first to the last.
+
+    Examples
+    --------
+    >>> spread_evenly(3, 9)
+    [0, 4, 8]
+    """
+    return [round(i) for i in np.linspace(0, length - 1, min(count, length)).tolist()]
+
+
+class LazyNormalisation:
+    """The normalisation of a lazy movie, fitted when it is first needed and then kept.
+
+    Sent to another process, it is the numbers, not the movie.
+
+    Parameters
+    ----------
+    fit : callable
+        Returns the fitted normalisation; called once.
+
+    Examples
+    --------
+    >>> LazyNormalisation(FittedNormalisation).fitted.scale
+    1.0
+    """
+
+    def __init__(self, fit: Callable[[], FittedNormalisation]) -> None:
+        self._fit: Callable[[], FittedNormalisation] | None = fit
+        self._fitted: FittedNormalisation | None = None
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> Any:
+        return _known, (self.fitted,)
+
+    @property
+    def fitted(self) -> FittedNormalisation:
+        """Offset and scale."""
+        with self._lock:
+            if self._fitted is None and self._fit is not None:
+                self._fitted, self._fit = self._fit(), None
+        if self._fitted is None:
+            raise RuntimeError("a normalisation was neither fitted nor given")
+        return self._fitted
+
+
+def _known(fitted: FittedNormalisation) -> LazyNormalisation:
+    return LazyNormalisation(lambda: fitted)
+
+
+def _finite_samples(frames: ArrayLike | Iterable[ArrayLike]) -> list[NDArray[np.float64]]:
+    """Return finite values of each frame that has any, (N,), sampled where there are many."""
+    planes = (
+        plane
+        for frame in _as_frames(frames)
+        for plane in np.asarray(frame).reshape(-1, *np.shape(frame)[-2:])
+    )
+    samples = [sample for plane in planes if (sample := _sample(plane)).size]
+    if not samples:
         raise InputError(
             "There is no finite value to fit the normalisation to: the image is empty, or "
             "all NaN or infinite. Give at least one frame with measured pixels."
         )
-    return values
+    return samples
 
 
 def _as_frames(frames: ArrayLike | Iterable[ArrayLike]) -> Iterable[ArrayLike]:
@@ -181,9 +369,6 @@ def _as_frames(frames: ArrayLike | Iterable[ArrayLike]) -> Iterable[ArrayLike]:
 
 
 def _sample(frame: NDArray[np.generic]) -> NDArray[np.float64]:
-    if frame.ndim > 2:
-        planes = frame.reshape(-1, *frame.shape[-2:])
-        return np.concatenate([_sample(plane) for plane in planes])
     # an odd step walks over all columns, where a power of two could follow a pattern
     step = max(1, frame.size // _SAMPLES_PER_FRAME) | 1
     values = frame.reshape(-1)[::step].astype(np.float64)

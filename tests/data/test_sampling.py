@@ -31,7 +31,7 @@ def _sampler(images: list[np.ndarray], size: int, **options) -> CropSampler:
     )
     one = FittedNormalisation()
     prepared = [
-        PreparedPair(b, f, f.astype(np.float16), one, one)
+        PreparedPair(b, f, f.astype(np.float16), (one,), one)
         for b, f in zip(pairs.bright_field, pairs.fluorescence, strict=True)
     ]
     return CropSampler(pairs, prepared, size, **options)
@@ -82,7 +82,7 @@ def test_groups_can_be_balanced() -> None:
     images = list(np.random.default_rng(0).normal(size=(10, 16, 16)))
     pairs = CorrelativePairs.from_arrays(images, images, groups=["a"] * 9 + ["b"])
     one = FittedNormalisation()
-    prepared = [PreparedPair(i[None], i, None, one, one) for i in images]
+    prepared = [PreparedPair(i[None], i, None, (one,), one) for i in images]
     drawn = CropSampler(pairs, prepared, 8, group_balance=1.0).draw(np.random.default_rng(0), 400)
     assert 0.4 < np.mean(np.array(drawn.pairs) == 9) < 0.6
 

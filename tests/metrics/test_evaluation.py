@@ -6,6 +6,7 @@ import math
 
 import dask.array as da
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import ndimage
 
@@ -127,7 +128,7 @@ def test_bad_series_get_a_plain_message(movie) -> None:
         evaluate(predicted[:4], reference)
     with pytest.raises(InputError, match="expected \\(Y, X\\)"):
         evaluate(np.zeros(5), np.zeros(5))
-    with pytest.raises(InputError, match="no frames"):
+    with pytest.raises(InputError, match="image is empty"):
         evaluate(predicted[:0], reference[:0])
     with pytest.raises(InputError, match="2 groups were given for 5 frames"):
         evaluate(predicted, reference, groups=["a", "b"])
@@ -137,7 +138,7 @@ def test_bad_series_get_a_plain_message(movie) -> None:
         evaluate(broken, reference)
     with pytest.raises(InputError, match="pixel size is 0"):
         evaluate(predicted, reference, pixel_size_um=0)
-    with pytest.raises(InputError, match="Colour images: give one channel"):
+    with pytest.raises(InputError, match="looks like RGB"):
         evaluate(np.zeros((32, 32, 3)), np.zeros((32, 32, 3)))
 
 
@@ -219,3 +220,22 @@ def test_scores_of_real_pairs_are_those_of_the_notes(real_data) -> None:
     )
     assert smoothed.pearson.mean() == pytest.approx(0.983, abs=0.01)
     assert smoothed.ssim.mean() == pytest.approx(0.868, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.full((16, 16), 1e200), "values up to 1e\\+200"),
+        (np.ma.masked_less(np.arange(256.0).reshape(16, 16), 3), "3 NaN or infinite pixels"),
+        ([[1, 2], [3]], "rows of equal length"),
+        (np.full((16, 16), "a"), "real numbers"),
+    ],
+)
+def test_odd_arrays_are_refused_in_words(image, message) -> None:
+    with pytest.raises(InputError, match=message):
+        evaluate(image, np.eye(16))
+
+
+def test_a_data_frame_is_an_image() -> None:
+    image = np.random.default_rng(0).normal(size=(16, 16))
+    assert evaluate(pd.DataFrame(image), image)["pearson"].item() == pytest.approx(1)

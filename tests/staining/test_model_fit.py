@@ -8,7 +8,9 @@ import pytest
 from scipy import ndimage
 
 from napari_virtualstain.data import image_statistics, summarise_statistics
+from napari_virtualstain.models import ModelCard
 from napari_virtualstain.staining import FrameFit, assess_fit, stain_to_file, told_frame_by_frame
+from napari_virtualstain.staining.model_fit import assess_frame
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +111,28 @@ def test_every_frame_is_judged_while_it_is_stained(make_model, tmp_path, device:
     told = told_frame_by_frame(fits)
     assert told.startswith("2 of 12 frames are not green. Frames 7 to 8 are red: Fine structure")
     assert told_frame_by_frame(fits[:5]) == "all 5 frames are green."
+
+
+@pytest.mark.parametrize(
+    ("gain", "offset", "level"),
+    [
+        (0.7, 0, "green"),
+        (0.6, 0, "amber"),
+        (0.3, 0, "red"),
+        (1.4, 0, "green"),
+        (1.6, 0, "amber"),
+        (1, 14 * 9, "green"),
+        (1, 16 * 9, "amber"),
+        (1, -16 * 9, "amber"),
+    ],
+)
+def test_the_light_of_a_frame_is_held_against_that_of_the_movie(gain, offset, level) -> None:
+    movie = np.random.default_rng(0).normal(0, 9, (6, 96, 96))
+    card = ModelCard(name="no statistics", normalisation={"input": {"kind": "mean_sd"}})
+    fitted = card.normalisation.input.fit(1000 + movie)
+    fit = assess_frame(1000 + gain * movie[2] + offset, card, 0.08, 2, fitted)
+    assert fit.level == level
+    assert all("the light changed" in reason for reason in fit.reasons)
 
 
 def test_a_stretch_has_the_reason_of_its_worst_frame() -> None:

@@ -36,14 +36,16 @@ class PreparedPair:
         As acquired.
     weight : ndarray of shape (Y, X), float16, or None
         Weight map of the loss.
-    input_map, target_map : FittedNormalisation
-        Of the frame's movie, or of the frame.
+    input_maps : tuple of FittedNormalisation
+        Of each bright-field plane.
+    target_map : FittedNormalisation
+        Of the fluorescence.
     """
 
     bright_field: NDArray[np.generic]
     fluorescence: NDArray[np.generic]
     weight: NDArray[np.float16] | None
-    input_map: FittedNormalisation
+    input_maps: tuple[FittedNormalisation, ...]
     target_map: FittedNormalisation
 
     def normalised(
@@ -54,7 +56,8 @@ class PreparedPair:
         weight = (
             np.ones_like(target) if self.weight is None else self.weight[y, x].astype(np.float32)
         )
-        return self.input_map.apply(self.bright_field[:, y, x]), target, weight
+        planes = zip(self.input_maps, self.bright_field[:, y, x], strict=True)
+        return np.stack([one.apply(plane) for one, plane in planes]), target, weight
 
 
 def fit_maps(
@@ -64,7 +67,7 @@ def fit_maps(
     *,
     cancel: CancelToken | None = None,
 ) -> list[FittedNormalisation]:
-    """Return the normalisation of each image: one a movie, or one a frame by the rule's scope.
+    """Return the normalisation of each image's movie, or of the image by the rule's scope.
 
     `cancel` is looked at before each fit.
 
@@ -126,7 +129,7 @@ class CropSampler:
     >>> images = np.random.default_rng(0).normal(size=(2, 32, 32))
     >>> pairs = CorrelativePairs.from_arrays(images, images)
     >>> one = FittedNormalisation()
-    >>> prepared = [PreparedPair(b, f, None, one, one)
+    >>> prepared = [PreparedPair(b, f, None, (one,), one)
     ...             for b, f in zip(pairs.bright_field, pairs.fluorescence)]
     >>> CropSampler(pairs, prepared, 16).draw(np.random.default_rng(0), 3).inputs.shape
     (3, 1, 16, 16)
@@ -224,6 +227,6 @@ def _enlarged(pair: PreparedPair, size: int) -> PreparedPair:
         bright_field=np.pad(pair.bright_field, [(0, 0), *margins], mode="symmetric"),
         fluorescence=np.pad(pair.fluorescence, margins, mode="symmetric"),
         weight=None if pair.weight is None else np.pad(pair.weight, margins, mode="symmetric"),
-        input_map=pair.input_map,
+        input_maps=pair.input_maps,
         target_map=pair.target_map,
     )

@@ -1,3 +1,7 @@
+from .arrays import as_array as as_array
+from .arrays import as_image as as_image
+from .arrays import image_axes as image_axes
+from .arrays import is_lazy as is_lazy
 from .cleaning import fill_non_finite as fill_non_finite
 from .cleaning import fill_planes as fill_planes
 from .devices import Precision as Precision
@@ -8,11 +12,7 @@ from .devices import resolve_devices as resolve_devices
 from .export import export_model as export_model
 from .frames import parse_frames as parse_frames
 from .planes import PlaneSource as PlaneSource
-from .planes import as_image as as_image
-from .planes import image_axes as image_axes
-from .planes import is_lazy as is_lazy
 from .planes import planes_of as planes_of
-from .planes import spread_evenly as spread_evenly
 from .predictor import OnTile as OnTile
 from .predictor import TiledNetwork as TiledNetwork
 from .prefetch import ahead as ahead

@@ -7,6 +7,7 @@ padding of registered movies make them common.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,12 @@ from .warnings import NonFiniteWarning
 _SIGMAS = (1.0, 4.0, 16.0)
 
 
-def fill_non_finite(
-    plane: NDArray[np.floating], fallback: float = 0.0
-) -> tuple[NDArray[np.floating], int]:
+def fill_non_finite(plane: NDArray[Any], fallback: float = 0.0) -> tuple[NDArray[Any], int]:
     """Return the plane with every NaN and infinity replaced, and how many there were.
 
     Parameters
     ----------
-    plane : ndarray of shape (Y, X), float
+    plane : ndarray of shape (Y, X)
         Returned itself, not a copy, if it is finite.
     fallback : float
         For pixels without a finite one within about 60 pixels.
@@ -41,6 +40,8 @@ def fill_non_finite(
     >>> filled.tolist(), count
     ([[1.0, 1.0, 1.0]], 1)
     """
+    if plane.dtype.kind != "f":
+        return plane, 0
     finite = np.isfinite(plane)
     count = int(plane.size - np.count_nonzero(finite))
     if not count:
@@ -62,15 +63,17 @@ def fill_non_finite(
     return (filled + centre).astype(plane.dtype), count
 
 
-def fill_planes(planes: NDArray[Any], fallback: float = 0.0) -> NDArray[Any]:
+def fill_planes(planes: NDArray[Any], fallbacks: Sequence[float]) -> NDArray[Any]:
     """Return planes, (C, Y, X), each filled, with a warning if anything was missing.
 
     Examples
     --------
-    >>> fill_planes(np.ones((1, 2, 2))).tolist()
+    >>> fill_planes(np.ones((1, 2, 2)), [0.0]).tolist()
     [[[1.0, 1.0], [1.0, 1.0]]]
     """
-    filled = [fill_non_finite(plane, fallback) for plane in planes]
+    filled = [
+        fill_non_finite(plane, fallback) for plane, fallback in zip(planes, fallbacks, strict=True)
+    ]
     count = sum(count for _, count in filled)
     if count:
         warnings.warn(

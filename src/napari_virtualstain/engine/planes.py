@@ -9,84 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from ..axes import ORDER, normalise_axes
-from ..errors import AxesError, InputError
-from ..io import Stack
 from ..models import Inputs
+from ..normalisation import SAMPLED_FRAMES, spread_evenly
+from .arrays import as_array, is_lazy
 from .warnings import MissingPlanesWarning
 
-# What axes an unlabelled array most likely has: a movie rather than a z stack
-_USUAL_AXES = {2: "yx", 3: "tyx", 4: "tzyx", 5: ORDER}
 _KEPT_PLANES = 32
-
-
-def is_lazy(array: Any) -> bool:
-    """Whether `array` is a dask array.
-
-    Examples
-    --------
-    >>> is_lazy(np.zeros(3))
-    False
-    """
-    return hasattr(array, "dask") and hasattr(array, "compute")
-
-
-def as_image(image: ArrayLike | Stack) -> Any:
-    """Return the array of `image` as numpy or dask, after checking that it is an image.
-
-    Raises
-    ------
-    InputError
-        Not numbers, fewer than two dimensions, empty, or RGB.
-
-    Examples
-    --------
-    >>> as_image([[1, 2], [3, 4]]).shape
-    (2, 2)
-    """
-    array: Any = image.data if isinstance(image, Stack) else image
-    if not is_lazy(array):
-        array = np.asarray(array)
-    if array.dtype.kind not in "biuf":
-        raise InputError(
-            f"The image holds {array.dtype} values: expected real numbers (integer or float)."
-        )
-    if array.ndim < 2:
-        raise InputError(
-            f"The image has shape {array.shape}: expected (Y, X), with any axes before them."
-        )
-    if 0 in array.shape:
-        raise InputError(f"The image is empty (shape {array.shape}): give at least one frame.")
-    if array.ndim > 2 and array.shape[-1] in (3, 4) and min(array.shape[-3:-1]) >= 16:
-        raise InputError(
-            f"The image of shape {array.shape} looks like RGB with the colours last: expected "
-            "(..., Y, X). Take one channel, image[..., 0], or the mean over the colours."
-        )
-    return array
-
-
-def image_axes(image: ArrayLike | Stack, ndim: int, axes: str | None) -> str:
-    """Return the axes of an image, those of a stack or the usual ones if not given.
-
-    Raises
-    ------
-    AxesError
-        The axes do not fit, or there are several channels.
-
-    Examples
-    --------
-    >>> image_axes(np.zeros((3, 8, 8)), 3, None)
-    'tyx'
-    """
-    if axes is None and isinstance(image, Stack):
-        axes = image.axes
-    if axes is None:
-        axes = _USUAL_AXES.get(ndim)
-    if axes is None:
-        raise AxesError(f"The image has {ndim} dimensions: expected 2 to 5. Select one position.")
-    return normalise_axes(axes, ndim)
 
 
 def planes_of(array: Any, axes: str, inputs: Inputs, *, assumed: bool) -> PlaneSource:
@@ -122,17 +52,6 @@ def planes_of(array: Any, axes: str, inputs: Inputs, *, assumed: bool) -> PlaneS
                 stacklevel=3,
             )
     return PlaneSource(array, axes, inputs)
-
-
-def spread_evenly(count: int, length: int) -> list[int]:
-    """Return `count` of `length` indices, or all, from the first to the last.
-
-    Examples
-    --------
-    >>> spread_evenly(3, 9)
-    [0, 4, 8]
-    """
-    return [round(i) for i in np.linspace(0, length - 1, min(count, length)).tolist()]
 
 
 @dataclass(slots=True)
@@ -206,10 +125,10 @@ class PlaneSource:
         place = np.unravel_index(index, self.leading) if self.leading else ()
         plane = self.array[tuple(place)]
         if not is_lazy(plane):
-            return np.asarray(plane)
+            return as_array(plane)
         if index not in self._kept:
             # neighbours are read again for the next planes; the file need not be
-            computed = np.asarray(plane.compute(scheduler="synchronous"))
+            computed = as_array(plane.compute(scheduler="synchronous"))
             if self.inputs.planes == 1:
                 return computed
             self._kept[index] = computed
@@ -217,7 +136,7 @@ class PlaneSource:
                 self._kept.popitem(last=False)
         return self._kept[index]
 
-    def sample(self, count: int) -> list[NDArray[Any]]:
+    def sample(self, count: int = SAMPLED_FRAMES) -> list[NDArray[Any]]:
         """Return `count` planes, or all, spread evenly over the image."""
         if self.whole is not None:
             return self.whole.sample(count)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..axes import check_positive
+from ..engine import as_image, is_lazy
 from ..errors import InputError
 from ..progress import CancelToken, ProgressCallback, Reporter
 from ..staining import flicker as flicker_of_pixels
@@ -217,17 +218,20 @@ def frames_of(images: Any) -> Iterator[Any]:
     >>> [frame.shape for frame in frames_of(np.zeros((2, 3, 4, 5)))][:2]
     [(4, 5), (4, 5)]
     """
-    if isinstance(images, list | tuple) and all(np.ndim(image) >= 2 for image in images):
+    if isinstance(images, list | tuple) and all(_is_image(image) for image in images):
         for image in images:
             yield from frames_of(image)
         return
-    array = images if hasattr(images, "shape") else np.asarray(images)
-    if hasattr(images, "axes") and hasattr(images, "data"):  # an io.Stack
-        array = images.data
-    if len(array.shape) < 2:
-        raise InputError(f"The image has shape {array.shape}: expected (Y, X) or (…, Y, X).")
+    array = as_image(images)
     for index in np.ndindex(*array.shape[:-2]):
         yield array[index]
+
+
+def _is_image(item: Any) -> bool:
+    try:
+        return np.ndim(item) >= 2
+    except ValueError:  # ragged
+        return False
 
 
 class _Pairs:
@@ -260,9 +264,13 @@ class _Pairs:
     def __iter__(self) -> Iterator[tuple[Image, Image]]:
         for index, (first, second) in enumerate(zip(*self.sides, strict=True)):
             try:
-                yield as_pair(np.asarray(first), np.asarray(second))
+                yield as_pair(_computed(first), _computed(second))
             except InputError as error:
                 raise InputError(f"Frame {index}: {error}") from error
+
+
+def _computed(frame: Any) -> Any:
+    return frame.compute(scheduler="synchronous") if is_lazy(frame) else frame
 
 
 def _shape_text(shapes: list[tuple[int, ...]]) -> str:

@@ -6,13 +6,14 @@ Every score starts here, so that no score can be computed in the type of the inp
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
+from ..engine import as_array
 from ..errors import InputError
 
+# squares and sums of larger values leave float64
+_LARGEST = 1e100
 Image = npt.NDArray[np.float64]
 
 
@@ -56,19 +57,21 @@ def as_image(image: npt.ArrayLike, name: str = "image") -> Image:
     >>> as_image([[1, 2]]).dtype
     dtype('float64')
     """
-    array: npt.NDArray[Any] = np.asarray(image)
-    if array.dtype.kind not in "buif":
-        raise InputError(
-            f"The {name} holds {array.dtype} values: expected real numbers. Give one channel."
-        )
+    array = as_array(image, name)
     if array.size == 0:
         raise InputError(f"The {name} has shape {array.shape}: expected at least one pixel.")
     values = array.astype(np.float64)
     bad = values.size - int(np.isfinite(values).sum())
     if bad:
         raise InputError(
-            f"The {name} has {bad} NaN or infinite pixels of {values.size}: expected finite "
-            "numbers. Crop them away or replace them, for instance with numpy.nan_to_num."
+            f"The {name} has {bad} NaN or infinite pixels of {values.size}, or masked ones: "
+            "expected finite numbers. Crop them away or replace them, for instance with "
+            "numpy.nan_to_num."
+        )
+    if np.abs(values).max() > _LARGEST:
+        raise InputError(
+            f"The {name} has values up to {np.abs(values).max():.3g}: expected at most "
+            f"{_LARGEST:.0e}. No camera counts so; look for damaged pixels."
         )
     return values
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from ..engine import fill_non_finite
 from ..errors import InputError
 from ..normalisation import Normalisation
-from .segmenter import filled
 
 PAINTED_BACKGROUND = 1
 _BLOCK = 64
@@ -95,7 +95,7 @@ def labelled_images(
         planes, marks = _planes(np.asarray(image), np.asarray(label), name)
         fitted = normalisation.fit(planes)
         for plane, mark in zip(planes, marks, strict=True):
-            example = _example(compress(fitted.apply(plane)), mark, painted, name)
+            example = _example(compress(fitted.for_plane(plane).apply(plane)), mark, painted, name)
             if example.known.any():
                 examples.append(example)
     _check_content(examples, painted)
@@ -116,7 +116,7 @@ def _planes(
         raise InputError(f"The labels of {name} are negative in places: expected 0 and up.")
     if image.ndim == 2:
         image, labels = image[None], labels[None]
-    return [filled(plane) for plane in image], list(labels)
+    return [fill_non_finite(plane)[0] for plane in image], list(labels)
 
 
 def _example(

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..axes import USUAL_PIXEL_SIZE_UM, check_positive
+from ..engine import fill_non_finite
 from ..errors import InputError, ModelError
 from ..models import default_model, load_model
 from ..normalisation import FittedNormalisation
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from ..models import Model
 
 FOREGROUND, CONTACT = "foreground", "contact"
-_SAMPLED_PLANES = 12
 # wider ones come out in pieces: the network has hardly seen any; narrower lose outline
 _WIDTH_PX = 10.0
 # in finer pixels than this part of the usual size both scales are tried
@@ -110,8 +110,7 @@ class Segmenter:
 
     def fit(self, planes: Iterable[NDArray[Any]]) -> FittedNormalisation:
         """Return the normalisation of a movie from a sample of its planes."""
-        finite = [filled(plane) for plane in planes]
-        return self.model.card.normalisation.input.fit(finite)
+        return self.model.card.normalisation.input.fit(planes)
 
     def maps(
         self,
@@ -131,9 +130,11 @@ class Segmenter:
         on_tile : callable, optional
             Called before each tile of the network; may raise to stop.
         """
-        values = filled(plane)
-        fitted = fitted or self.fit([values])
-        if fitted.constant or not np.ptp(values):
+        if plane.ndim != 2:
+            raise InputError(f"The plane has shape {plane.shape}: expected (Y, X).")
+        fitted = (fitted or self.fit([plane])).for_plane(plane)
+        values = fill_non_finite(plane, fitted.offset)[0]
+        if fitted.constant or values.min() == values.max():
             return self._nothing(values.shape)
         return self.maps_of_normalised(self.compressed(fitted.apply(values)), on_tile=on_tile)
 
@@ -249,23 +250,3 @@ def as_segmenter(model: Model | str | Path | None) -> Model:
             "mitochondria, for instance 'mito-segment'."
         )
     return model
-
-
-def filled(plane: NDArray[Any]) -> NDArray[Any]:
-    """Return `plane` with values that are not finite replaced by the median of the others."""
-    if plane.ndim != 2:
-        raise InputError(f"The plane has shape {plane.shape}: expected (Y, X).")
-    if plane.dtype.kind == "b":
-        return plane.astype(np.uint8)
-    if plane.dtype.kind != "f":
-        return plane
-    finite = np.isfinite(plane)
-    if finite.all():
-        return plane
-    return np.where(finite, plane, np.median(plane[finite]) if finite.any() else 0.0)
-
-
-def sample_indices(count: int) -> list[int]:
-    """Return the planes of which a movie's normalisation is fitted, spread evenly."""
-    wanted = np.linspace(0, count - 1, min(count, _SAMPLED_PLANES)).round()
-    return [int(index) for index in np.unique(wanted)]

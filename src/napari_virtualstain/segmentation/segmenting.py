@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..axes import check_positive, normalise_axes
-from ..engine import as_image, is_lazy
-from ..errors import AxesError
+from ..axes import check_positive
+from ..engine import as_array, as_image, image_axes, is_lazy
 from ..io import Stack
-from ..normalisation import FittedNormalisation
+from ..normalisation import (
+    SAMPLED_FRAMES,
+    FittedNormalisation,
+    LazyNormalisation,
+    spread_evenly,
+)
 from ..progress import CancelToken, ProgressCallback, Reporter
 from .instances import Labels, Split, area_in_pixels, check_split, check_threshold
-from .segmenter import Segmenter, sample_indices
+from .segmenter import Segmenter
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ..models import Model
-
-_USUAL_AXES = {2: "yx", 3: "tyx", 4: "tzyx", 5: "tczyx"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +147,14 @@ def fit_movie(array: Any, segmenter: Segmenter) -> FittedNormalisation:
     True
     """
     indices = list(np.ndindex(array.shape[:-2]))
-    return segmenter.fit(_plane(array, indices[i]) for i in sample_indices(len(indices)))
+    return segmenter.fit(
+        _plane(array, indices[i]) for i in spread_evenly(SAMPLED_FRAMES, len(indices))
+    )
 
 
 def _plane(array: Any, index: tuple[int, ...]) -> NDArray[Any]:
     plane = array[index]
-    return np.asarray(plane.compute(scheduler="synchronous") if is_lazy(plane) else plane)
+    return as_array(plane.compute(scheduler="synchronous") if is_lazy(plane) else plane)
 
 
 def _prepared(
@@ -171,35 +174,6 @@ def _prepared(
     return array, Segmenter(model, pixel_size_um=size_um, **options)
 
 
-class _MovieNormalisation:
-    """The normalisation of a lazy movie, fitted when it is first needed and then kept."""
-
-    def __init__(self, array: Any, segmenter: Segmenter) -> None:
-        self._array = array
-        self._segmenter = segmenter
-        self._fitted: FittedNormalisation | None = None
-        self._lock = threading.Lock()
-
-    def __reduce__(self) -> Any:
-        # workers elsewhere get the numbers, not the movie
-        return _Known, (self.fitted,)
-
-    @property
-    def fitted(self) -> FittedNormalisation:
-        with self._lock:
-            if self._fitted is None:
-                self._fitted = fit_movie(self._array, self._segmenter)
-                self._array = None
-            return self._fitted
-
-
-class _Known:
-    """A normalisation that is known already."""
-
-    def __init__(self, fitted: FittedNormalisation) -> None:
-        self.fitted = fitted
-
-
 def _segment_lazily(
     array: Any, segmenter: Segmenter, settings: _Settings, cancel: CancelToken | None
 ) -> Any:
@@ -208,13 +182,13 @@ def _segment_lazily(
 
     leading = range(array.ndim - 2)
     planewise = array.rechunk({**dict.fromkeys(leading, 1), array.ndim - 2: -1, array.ndim - 1: -1})
-    movie = _MovieNormalisation(array, segmenter)
+    movie = LazyNormalisation(lambda: fit_movie(array, segmenter))
     options = settings.as_options()
 
     def segmented(block: NDArray[Any]) -> Labels:
         if cancel is not None:
             cancel.raise_if_cancelled()
-        maps = segmenter.maps(block.reshape(block.shape[-2:]), movie.fitted)
+        maps = segmenter.maps(as_array(block.reshape(block.shape[-2:])), movie.fitted)
         return maps.labels(**options).reshape(block.shape)
 
     # without a name dask would hash the function, and for that fit the normalisation now
@@ -313,7 +287,7 @@ def segment_to_file(
         out,
         shape=tuple(int(n) for n in array.shape),
         dtype=np.int32,
-        axes=_axes_of(array, stack, axes),
+        axes=image_axes(fluorescence, array.ndim, axes),
         pixel_size_um=segmenter.pixel_size_um,
         frame_interval_s=interval or (stack.frame_interval_s if stack else None),
         z_step_um=stack.z_step_um if stack else None,
@@ -324,13 +298,6 @@ def segment_to_file(
     ) as writer:
         _write_planes(array, segmenter, settings, writer, progress, cancel)
     return Path(out)
-
-
-def _axes_of(array: Any, stack: Stack | None, axes: str | None) -> str:
-    named = axes or (stack.axes if stack else _USUAL_AXES.get(array.ndim))
-    if named is None:
-        raise AxesError(f"The image has {array.ndim} dimensions: expected 2 to 5. Select one part.")
-    return normalise_axes(named, array.ndim)
 
 
 def _write_planes(

@@ -13,10 +13,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import PlaneSource, spread_evenly
+from ..engine import PlaneSource
 from ..errors import AxesError, InputError
 from ..models import Inputs
-from ..normalisation import FittedNormalisation
+from ..normalisation import FittedNormalisation, spread_evenly
 from .flicker import agreeing_difference, averaged_in_time, flicker_deviation
 from .opening import AnyStainer
 from .stainer import StainedPlane

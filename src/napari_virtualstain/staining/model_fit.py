@@ -25,10 +25,10 @@ from ..engine import (
     image_axes,
     resample,
     resampled_shape,
-    spread_evenly,
 )
 from ..io import Stack
 from ..models import Inputs, ModelCard
+from ..normalisation import FittedNormalisation, spread_evenly
 from .stainer import as_generator
 
 Level: TypeAlias = Literal["green", "amber", "red"]
@@ -41,6 +41,9 @@ _SQUARE = 256
 _SQUARES = 4
 _SMALLEST = 64
 _SATURATED = 0.01
+# contrast of a frame against the movie's, and how many contrasts its level may lie off
+_AMBER_CONTRAST, _RED_CONTRAST = 1.5, 2.5
+_AMBER_LEVEL = 15.0
 _TOLD_STRETCHES = 5
 
 
@@ -100,6 +103,7 @@ def assess_fit(
     *,
     axes: str | None = None,
     most_frames: int = 8,
+    fitted: FittedNormalisation | None = None,
 ) -> FitReport:
     """Return whether images look like those that a model was trained on.
 
@@ -115,6 +119,8 @@ def assess_fit(
         One letter for each dimension.
     most_frames : int
         How many frames are looked at, spread evenly.
+    fitted : FittedNormalisation, optional
+        Normalisation of the movie, where it is known already.
 
     Raises
     ------
@@ -136,14 +142,23 @@ def assess_fit(
     given = check_positive(pixel_size_um, "pixel size", "µm")
     source = PlaneSource(array, image_axes(image, array.ndim, axes), Inputs())
     wanted = spread_evenly(most_frames, len(source))
-    frames = [assess_frame(source.read(i)[0], card, given, i) for i in wanted]
+    if fitted is None and len(source) > 1:
+        fitted = card.normalisation.input.fit(source.sample())
+    frames = [assess_frame(source.read(i)[0], card, given, i, fitted) for i in wanted]
     return combine(frames, card, given)
 
 
 def assess_frame(
-    plane: NDArray[Any], card: ModelCard, pixel_size_um: float | None, frame: int = 0
+    plane: NDArray[Any],
+    card: ModelCard,
+    pixel_size_um: float | None,
+    frame: int = 0,
+    fitted: FittedNormalisation | None = None,
 ) -> FrameFit:
-    """Return how well one plane of shape (Y, X) fits, apart from its pixel size."""
+    """Return how well one plane of shape (Y, X) fits, apart from its pixel size.
+
+    With the movie's normalisation, its level and contrast are held against the movie's.
+    """
     values, _ = fill_non_finite(np.asarray(plane, dtype=np.float32))
     low, high = float(values.min()), float(values.max())
     if low == high:
@@ -163,6 +178,8 @@ def assess_frame(
     if share > _SATURATED:
         reasons.append(f"{share:.0%} of the pixels are saturated or black.")
         level = max(level, 1)
+    lamp, told = _lamp_verdict(values, card, fitted)
+    level, reasons = max(level, lamp), reasons + told
     return FrameFit(frame, _LEVELS[level], tuple(reasons), distances, shifts)
 
 
@@ -266,6 +283,29 @@ def _verdict(
         level = max(level, 2 if distance > _RED * limit else 1)
         words = _WORDS[group, shifts[group] > 0]
         reasons.append(f"{words} ({distance:.1f} spreads away; up to {limit:.1f} is usual).")
+    return level, reasons
+
+
+def _lamp_verdict(
+    plane: NDArray[Any], card: ModelCard, fitted: FittedNormalisation | None
+) -> tuple[int, list[str]]:
+    """Return whether a frame is as bright and as rich in contrast as its movie."""
+    if fitted is None or fitted.levelled_by is None or fitted.constant:
+        return 0, []
+    own = card.normalisation.input.fit(plane)
+    contrast = own.scale / fitted.scale if not own.constant else 0.0
+    off = max(contrast, 1 / max(contrast, 1e-6))
+    level, reasons = 0, []
+    if off > _AMBER_CONTRAST:
+        level = 2 if off > _RED_CONTRAST else 1
+        reasons.append(f"Its contrast is {contrast:.0%} of the movie's: the light changed.")
+    shift = (own.level - fitted.level) / fitted.scale
+    if abs(shift) > _AMBER_LEVEL:
+        level = max(level, 1)
+        reasons.append(
+            f"It is {'brighter' if shift > 0 else 'darker'} than the movie by {abs(shift):.0f} "
+            "times the contrast: the light changed."
+        )
     return level, reasons
 
 

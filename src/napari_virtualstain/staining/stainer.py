@@ -31,7 +31,6 @@ from ..errors import InputError, ModelError
 from ..models import Inputs, Model, ModelCard, default_model, load_model
 from ..normalisation import FittedNormalisation
 
-_SAMPLED_FRAMES = 16
 # float16 ends at 65504; a hot pixel this far from the median is not tissue
 _LARGEST_INPUT = 1e4
 
@@ -191,7 +190,7 @@ class Stainer:
 
     def fit(self, source: PlaneSource) -> FittedNormalisation:
         """Return the normalisation of a movie, fitted to a sample of its planes."""
-        return self.card.normalisation.input.fit(source.sample(_SAMPLED_FRAMES))
+        return self.card.normalisation.input.fit(source.sample())
 
     def stain(
         self,
@@ -268,14 +267,16 @@ class Stainer:
                 f"{self.card.inputs.planes}."
             )
         normalisation = self.card.normalisation.input
-        fits_each = normalisation.scope == "frame"
-        seen = planes if fits_each else planes[(..., *part.slices)]
-        if seen.dtype.kind == "f" and not np.isfinite(seen).all():
-            planes = fill_planes(planes, fitted.offset)
-        if fits_each:
+        if normalisation.scope == "frame":
             fitted = normalisation.fit(planes)
+        maps = [fitted.for_plane(plane) for plane in planes]
+        seen = planes[(..., *part.slices)]
+        if seen.dtype.kind == "f" and not np.isfinite(seen).all():
+            planes = fill_planes(planes, [one.offset for one in maps])
         with np.errstate(over="ignore"):
-            normal = fitted.apply(planes[(..., *part.slices)])
+            normal = np.stack(
+                [one.apply(plane[part.slices]) for one, plane in zip(maps, planes, strict=True)]
+            )
         return np.clip(normal, -_LARGEST_INPUT, _LARGEST_INPUT)
 
     def _predict(

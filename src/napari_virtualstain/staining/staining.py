@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import secrets
-import threading
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..engine import PlaneSource, Precision, ahead, as_image, image_axes, is_lazy, planes_of
+from ..engine import (
+    PlaneSource,
+    Precision,
+    ahead,
+    as_array,
+    as_image,
+    image_axes,
+    is_lazy,
+    planes_of,
+)
 from ..io import Stack
-from ..normalisation import FittedNormalisation
+from ..normalisation import LazyNormalisation
 from ..progress import CancelToken, ProgressCallback, Reporter
 from .opening import AnyStainer, open_stainer
 from .stainer import StainedPlane, StainingSettings
@@ -145,45 +153,13 @@ class _TileReporter:
             self._reporter.advance()
 
 
-class MovieNormalisation:
-    """The normalisation of a lazy movie, fitted when it is first needed and then kept."""
-
-    def __init__(self, source: PlaneSource, stainer: AnyStainer) -> None:
-        self._source: PlaneSource | None = source
-        self._stainer = stainer
-        self._fitted: FittedNormalisation | None = None
-        self._lock = threading.Lock()
-
-    def __reduce__(self) -> Any:
-        # workers elsewhere get the numbers, not the movie
-        return _Known, (self.fitted,)
-
-    @property
-    def fitted(self) -> FittedNormalisation:
-        """Offset and scale."""
-        with self._lock:
-            if self._fitted is None and self._source is not None:
-                self._fitted = self._stainer.fit(self._source)
-                self._source = None
-        if self._fitted is None:
-            raise RuntimeError("a normalisation was neither fitted nor given")
-        return self._fitted
-
-
-class _Known:
-    """A normalisation that is known already."""
-
-    def __init__(self, fitted: FittedNormalisation) -> None:
-        self.fitted = fitted
-
-
 class _LazyStaining:
     """What the task of each plane needs; workers get numbers, not the movie."""
 
     def __init__(
         self,
         stainer: AnyStainer,
-        movie: MovieNormalisation | _Known,
+        movie: LazyNormalisation,
         uncertainty: bool,
         cancel: CancelToken | None,
     ) -> None:
@@ -202,7 +178,7 @@ class _LazyStaining:
         """Return the results of one plane, (1 or 2, ..., Y, X)."""
         if self.cancel is not None:
             self.cancel.raise_if_cancelled()
-        planes = np.stack([block.reshape(block.shape[-2:]) for block in blocks])
+        planes = np.stack([as_array(block.reshape(block.shape[-2:])) for block in blocks])
         plane = self.stainer.stain(planes, self.movie.fitted)
         both = (plane.fluorescence, plane.uncertainty)
         result = np.stack([b for b in both[: 1 + self.uncertainty] if b is not None])
@@ -224,7 +200,9 @@ def _stain_lazily(
     result = da.map_blocks(
         _stain_blocks,
         *(_shifted(planewise, source, channel) for channel in range(source.inputs.planes)),
-        job=_LazyStaining(stainer, MovieNormalisation(source, stainer), uncertainty, cancel),
+        job=_LazyStaining(
+            stainer, LazyNormalisation(lambda: stainer.fit(source)), uncertainty, cancel
+        ),
         dtype=np.float32,
         new_axis=0,
         chunks=((1 + uncertainty,), *planewise.chunks),

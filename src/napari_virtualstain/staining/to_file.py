@@ -247,7 +247,7 @@ def _run(
 
     def judge(index: int, plane: NDArray[Any]) -> None:
         if on_fit is not None and card is not None and card.statistics.get("features"):
-            on_fit(assess_frame(plane, card, stainer.pixel_size_um, index))
+            on_fit(assess_frame(plane, card, stainer.pixel_size_um, index, fitted))
 
     def read(group: list[int]) -> tuple[list[int], list[NDArray[Any]]]:
         batch = [source.read(index) for index in group]

@@ -81,14 +81,16 @@ class PreparedTraining:
         step = max(1, len(self.train) // most)
         centre = self.pairs.planes // 2
         return summarise_statistics(
-            image_statistics(pair.input_map.apply(pair.bright_field[centre]))
+            image_statistics(pair.input_maps[centre].apply(pair.bright_field[centre]))
             for pair in self.train[::step]
         )
 
     def typical_maps(self) -> tuple[FittedNormalisation, FittedNormalisation]:
         """Return the median normalisation of input and target over the training pairs."""
-        return _median([p.input_map for p in self.train]), _median(
-            [p.target_map for p in self.train]
+        centre = self.pairs.planes // 2
+        return (
+            _median([pair.input_maps[centre] for pair in self.train]),
+            _median([pair.target_map for pair in self.train]),
         )
 
 
@@ -200,8 +202,10 @@ def _prepared_pairs(
     target_maps = _without_stretched_noise(target_maps)
     weights = _weight_maps(pairs.fluorescence, config, pairs.pixel_size_um, cancel)
     return [
-        PreparedPair(*parts)
-        for parts in zip(
+        PreparedPair(
+            light, dark, weight, tuple(map(of_light.for_plane, light)), of_dark.for_plane(dark)
+        )
+        for light, dark, weight, of_light, of_dark in zip(
             pairs.bright_field, pairs.fluorescence, weights, input_maps, target_maps, strict=True
         )
     ]

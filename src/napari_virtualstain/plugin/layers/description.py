@@ -13,7 +13,7 @@ import numpy as np
 from napari.utils.transforms import Affine
 
 from ..._version import __version__
-from ...axes import ORDER
+from ...axes import ORDER, USUAL_AXES
 
 SUFFIXES = {
     "fluorescence": "fluorescence",
@@ -26,7 +26,6 @@ SUFFIXES = {
     "after": "after training",
 }
 PROVENANCE = "virtualstain"
-_DEFAULT_AXES = {2: "yx", 3: "tyx", 4: "tzyx", 5: "tczyx"}
 _ALIASES = {"time": "t", "frame": "t", "channel": "c", "plane": "z", "row": "y", "column": "x"}
 
 
@@ -45,7 +44,7 @@ def axes_of(layer: Any) -> str:
     letters = [_ALIASES.get(label, label) for label in labels]
     if set(letters) <= set(ORDER) and len(set(letters)) == len(letters):
         return "".join(letters)
-    return _DEFAULT_AXES.get(layer.ndim, ORDER[-layer.ndim :])
+    return USUAL_AXES.get(layer.ndim, ORDER[-layer.ndim :])
 
 
 def sizes_of(layer: Any) -> dict[str, int]:

@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ...engine import as_array
+from ...normalisation import SAMPLED_FRAMES, spread_evenly
+
 
 class Movie:
     """Planes of an array (…, Y, X), numpy or dask, by their index over the leading axes.
@@ -47,7 +50,7 @@ class Movie:
         if hasattr(part, "compute"):
             # the default scheduler would start threads that fight with the network's
             part = part.compute(scheduler="synchronous")
-        return np.asarray(part)
+        return as_array(part)
 
     def whole(self) -> np.ndarray:
         """Return all planes in memory, (…, Y, X); what is there already is not copied."""
@@ -73,10 +76,10 @@ class Movie:
         planes = [self.plane((*index[:axis], other, *index[axis + 1 :])) for other in neighbours]
         return np.stack(planes)
 
-    def sample(self, count: int) -> list[np.ndarray]:
+    def sample(self, count: int = SAMPLED_FRAMES) -> list[np.ndarray]:
         """Return `count` planes, or all, spread evenly over the movie."""
-        wanted = np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).round())
         indices = [
-            np.unravel_index(int(flat), self.leading) if self.leading else () for flat in wanted
+            np.unravel_index(flat, self.leading) if self.leading else ()
+            for flat in spread_evenly(count, len(self))
         ]
         return [self.plane(tuple(int(i) for i in index)) for index in indices]

@@ -98,7 +98,7 @@ class MapSegmenter:
             test_time_augmentation=request.average,
             device=request.device,
         )
-        self._fitted = self._segmenter.fit(self._movie.sample(12))
+        self._fitted = self._segmenter.fit(self._movie.sample())
         self._maps: OrderedDict[tuple[int, ...], Any] = OrderedDict()
         self._limit = request.preferences.memory_limit_gib * GIB
         self.provenance = (model.name, model.sha256)

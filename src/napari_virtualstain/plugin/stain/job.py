@@ -147,7 +147,12 @@ class PlaneStainer:
 
         request = self._request
         report = assess_fit(
-            request.data, self.model, request.pixel_size_um, axes=request.axes, most_frames=4
+            request.data,
+            self.model,
+            request.pixel_size_um,
+            axes=request.axes,
+            most_frames=4,
+            fitted=self._fitted,
         )
         return FitChecked(report.level, tuple(report.reasons))
 
