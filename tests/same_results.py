@@ -1,8 +1,8 @@
 """Checksums of every step's results on fixed inputs, to compare before and after a change.
 
-    python benchmarks/same_results.py              # API and command line
-    .ci/with-display python benchmarks/same_results.py --docks
-    python benchmarks/same_results.py > before.txt; git switch ...; ... | diff before.txt -
+    python tests/same_results.py              # API and command line
+    .ci/with-display python tests/same_results.py --docks
+    python tests/same_results.py > before.txt; git switch ...; ... | diff before.txt -
 
 One line a result: its name, checksum, shape, mean and standard deviation. Equal lines mean
 equal bits on one machine; another processor may round otherwise. Takes about a minute.
