@@ -130,7 +130,8 @@ def test_the_wheel_holds_what_it_needs_and_nothing_else(built) -> None:
     assert [name for name in sizes if name.endswith("napari.yaml")] == [
         "napari_virtualstain/napari.yaml"
     ]
-    assert "napari_virtualstain/py.typed" in sizes
+    for name in ("py.typed", "__init__.pyi", "metrics/report.html.jinja"):
+        assert f"napari_virtualstain/{name}" in sizes
     assert any(name.endswith("licenses/LICENSE") for name in sizes)
     strange = [
         name

@@ -15,7 +15,6 @@ import pandas as pd
 from .._version import __version__
 from ..io import check_output, write_table, write_text_atomically
 from ..progress import CancelToken, ProgressCallback
-from . import report_page as html
 from .baselines import BASELINES, baselines
 from .distributions import histogram, intensity_confusion
 from .evaluation import Ranges, evaluate, find_ranges, frames_of
@@ -29,6 +28,7 @@ from .report_figures import (
     spectrum_figure,
     time_figure,
 )
+from .report_page import Picture, is_better, number, render_page, scores_table
 from .spectrum import fourier_ring_correlation
 
 HEADLINE = ["pearson", "bandpass_pearson", "ssim", "psnr", "mask_iou"]
@@ -210,21 +210,18 @@ def write_report(
         "frames_in_pictures_and_baselines": sample.index,
         **(settings or {}),
     }
-    sections = [
-        html.warnings_box([*warnings, *_own_warnings(table, summary)]),
-        html.paragraphs(_verdict(table, summary, trivial)),
-        html.scores_table(summary, trivial),
-        *_pictures(table, sample, ranges, pixel_size_um),
-        "<h2>What the scores mean</h2>",
-        html.definitions_table(),
-        html.paragraphs(
-            [f"{name}: {text}." for name, text in BASELINES.items() if name in trivial]
-        ),
-        html.settings_block(everything),
-    ]
+    page = render_page(
+        title=title,
+        warnings=[*warnings, *_own_warnings(table, summary)],
+        verdict=_verdict(table, summary, trivial),
+        table=scores_table(summary, trivial),
+        sections=_pictures(table, sample, ranges, pixel_size_um),
+        baselines={name: text for name, text in BASELINES.items() if name in trivial},
+        settings=everything,
+    )
     write_table(files[1], table, overwrite=overwrite)
     write_table(files[2], summary.rename_axis("score").reset_index(), overwrite=overwrite)
-    write_text_atomically(files[0], html.page(title, sections), overwrite=overwrite)
+    write_text_atomically(files[0], page, overwrite=overwrite)
     return Report(files[0], files[1], files[2], table, summary)
 
 
@@ -305,13 +302,13 @@ def _verdict(
     """Return in two sentences how good it is, against what costs nothing."""
     count = len(table)
     mean = {name: float(summary["mean"][name]) for name in HEADLINE}
-    parts = [f"{name} {html.number(mean[name])}" for name in HEADLINE if not math.isnan(mean[name])]
+    parts = [f"{name} {number(mean[name])}" for name in HEADLINE if not math.isnan(mean[name])]
     first = f"Mean over {count} frame{'s' * (count != 1)}: {', '.join(parts)}."
     lost = [
-        f"{name} ({base} {html.number(means[name])})"
+        f"{name} ({base} {number(means[name])})"
         for base, means in trivial.items()
         for name in HEADLINE
-        if name in means and html.is_better(name, means[name], mean[name])
+        if name in means and is_better(name, means[name], mean[name])
     ]
     if lost:
         return [first, f"A trivial baseline does better in: {', '.join(lost)}."]
@@ -320,20 +317,17 @@ def _verdict(
 
 def _pictures(
     table: pd.DataFrame, sample: _Sample, ranges: Ranges, pixel_size_um: float
-) -> list[str]:
+) -> dict[str, list[Picture]]:
+    """Return the pictures of the report by their heading."""
     shown = f"{len(sample.index)} of {len(table)} frames, evenly spread"
-    sections = ["<h2>Scores</h2>"]
-    sections.append(
-        html.picture(
-            png(scores_figure(table, HEADLINE)), "A dot a frame, a row a group, orange the median."
+    scores = [
+        Picture(
+            "A dot a frame, a row a group, orange the median.", png(scores_figure(table, HEADLINE))
         )
-    )
+    ]
     if table["flicker"].notna().any():
-        sections.append(
-            html.picture(
-                png(time_figure(table, HEADLINE[:3])), "Scores and flicker frame by frame."
-            )
-        )
+        figure = time_figure(table, HEADLINE[:3])
+        scores.append(Picture("Scores and flicker frame by frame.", png(figure)))
     pairs = list(zip(sample.predicted, sample.reference, strict=True))
     counts = [
         np.sum([histogram(pair[side], value_range=ranges.histogram, bins=128) for pair in pairs], 0)
@@ -342,15 +336,19 @@ def _pictures(
     flat = [np.concatenate([image.ravel() for image in side]) for side in zip(*pairs, strict=True)]
     confusion = intensity_confusion(*flat, value_range=ranges.histogram, per_row=True)
     figure = distributions_figure((counts[0], counts[1]), confusion, ranges.histogram)
-    sections += ["<h2>Intensities</h2>", html.picture(png(figure), f"From {shown}.")]
     curves = [fourier_ring_correlation(*pair, pixel_size_um=pixel_size_um) for pair in pairs]
-    caption = (
-        f"Median and middle half of {shown}. Beyond the crossing with 1/7, detail is not true."
+    spectrum = Picture(
+        f"Median and middle half of {shown}. Beyond the crossing with 1/7, detail is not true.",
+        png(spectrum_figure(curves)),
     )
-    sections += [html.picture(png(spectrum_figure(curves)), caption), "<h2>Examples</h2>"]
-    for example in _examples(table, sample):
-        sections.append(html.picture(png(example_figure(example)), example.title))
-    return sections
+    return {
+        "Scores": scores,
+        "Intensities": [Picture(f"From {shown}.", png(figure)), spectrum],
+        "Examples": [
+            Picture(example.title, png(example_figure(example)))
+            for example in _examples(table, sample)
+        ],
+    }
 
 
 def _examples(table: pd.DataFrame, sample: _Sample) -> list[Example]:
@@ -373,5 +371,5 @@ def _examples(table: pd.DataFrame, sample: _Sample) -> list[Example]:
 
 def _example_title(kind: str, row: pd.Series) -> str:
     name = f" ({row['name']})" if "name" in row else ""
-    scores = ", ".join(f"{column} {html.number(row[column])}" for column in HEADLINE)
+    scores = ", ".join(f"{column} {number(row[column])}" for column in HEADLINE)
     return f"{kind}: frame {row['frame']}{name}, {scores}."
