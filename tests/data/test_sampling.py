@@ -130,3 +130,22 @@ def test_one_fit_a_movie_or_a_frame() -> None:
     frame = fit_maps(images, ["a", "a", "b"], Normalisation(kind="mean_sd", scope="frame"))
     assert movie[0] == movie[1] != movie[2]
     assert len({m.offset for m in frame}) == 3
+
+
+@pytest.mark.parametrize(
+    ("group_balance", "share_of_the_small_group"), [(0, 1 / 5), (0.5, 1 / 3), (1, 1 / 2)]
+)
+def test_group_balance_lies_between_frames_and_groups(
+    group_balance: float, share_of_the_small_group: float
+) -> None:
+    """Four frames of one cell and one of another."""
+    images = [np.random.default_rng(i).normal(size=(24, 24)) for i in range(5)]
+    pairs = CorrelativePairs.from_arrays(images, images, groups=["a", "a", "a", "a", "b"])
+    one = FittedNormalisation()
+    prepared = [
+        PreparedPair(b, f, None, one, one)
+        for b, f in zip(pairs.bright_field, pairs.fluorescence, strict=True)
+    ]
+    sampler = CropSampler(pairs, prepared, 8, group_balance=group_balance)
+    drawn = sampler.draw(np.random.default_rng(0), 6000).pairs
+    assert drawn.count(4) / len(drawn) == pytest.approx(share_of_the_small_group, abs=0.03)

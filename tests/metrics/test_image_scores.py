@@ -292,3 +292,18 @@ def test_bad_settings_get_a_plain_message() -> None:
         kl_divergence(good, good, value_range=(1, 0))
     with pytest.raises(InputError, match="'sd', 'range' or 'euclidean'"):
         nrmse(good, good, normalisation="max")
+
+
+def test_foreground_pearson_looks_inside_the_mask_only() -> None:
+    """Right outside the mask and noise inside it: high over the whole image, none within."""
+    rng = np.random.default_rng(0)
+    reference = rng.normal(0, 0.02, (64, 64))
+    reference[20:44, 20:44] += 1
+    predicted = reference.copy()
+    predicted[20:44, 20:44] = 1 + rng.normal(0, 0.05, (24, 24))
+    scores = foreground_scores(predicted, reference, data_range=1)
+    assert scores["foreground_fraction"] == pytest.approx(24 * 24 / 64**2)
+    assert np.corrcoef(predicted.ravel(), reference.ravel())[0, 1] > 0.9
+    inside = np.corrcoef(predicted[20:44, 20:44].ravel(), reference[20:44, 20:44].ravel())[0, 1]
+    assert scores["foreground_pearson"] == pytest.approx(inside)
+    assert abs(scores["foreground_pearson"]) < 0.2

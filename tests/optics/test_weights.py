@@ -191,3 +191,9 @@ def test_on_real_targets_the_maps_have_the_measured_statistics(real_data) -> Non
     assert 2.5 < plain < 5.5
     assert ratio("psf_convolution") < plain
     assert ratio("psf_deconvolution", iterations=10, background="percentile") > 1.5 * plain
+
+
+def test_the_logit_map_falls_by_one_standard_deviation_per_unit(target) -> None:
+    found = weight_map(target, "logit").astype(float)
+    expected = (target.astype(float) - threshold_otsu(target)) / target.std()
+    np.testing.assert_allclose(np.log(found / (1 - found)), expected, atol=0.01)

@@ -154,3 +154,25 @@ def test_constant_and_tiny_frames_and_cards_without_statistics(make_model, judge
     report = assess_fit(np.random.default_rng(0).normal(size=(128, 128)), make_model(), 0.08)
     assert report.level == "amber"
     assert "card does not say" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("factor", "level"),
+    [
+        (0.79, "amber"),
+        (0.81, "green"),
+        (1.24, "green"),
+        (1.26, "amber"),
+        (2.1, "red"),
+        (0.24, "red"),
+    ],
+)
+def test_the_pixel_size_is_judged_on_both_sides_of_each_limit(
+    make_model, factor: float, level: str
+) -> None:
+    from napari_virtualstain.staining.model_fit import _pixel_size_verdict
+
+    card = make_model().card
+    found, reasons = _pixel_size_verdict(card, factor * card.pixel_size_um)
+    assert ("green", "amber", "red")[found] == level
+    assert bool(reasons) == (level != "green")
