@@ -6,17 +6,9 @@ napari gives the same result when ``virtualstain run --config`` repeats it.
 
 from __future__ import annotations
 
+from ..settings import PipelineSettings, ReadSettings, SegmentSettings, StainSettings
 from .movie import MovieResult, process_movie
-from .settings import (
-    PipelineSettings,
-    ReadSettings,
-    SegmentSettings,
-    StainSettings,
-    load_settings,
-    merged_settings,
-    save_settings,
-    tracking_config,
-)
+from .settings import load_settings, merged_settings, save_settings, tracking_config
 from .stages import (
     MovieScore,
     as_movie,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import AxesError
 from ..io import Stack, check_output, open_stack
+from ..settings import PipelineSettings
 from .record import RunRecord, fingerprint
-from .settings import PipelineSettings, save_settings
+from .settings import save_settings
 from .stages import (
     measure_stack,
     score_movie,

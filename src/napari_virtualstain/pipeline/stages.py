@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..axes import USUAL_PIXEL_SIZE_UM
 from ..errors import AxesError, InputError
 from ..io import Stack, open_stack, write_table
-from .settings import SegmentSettings, StainSettings
+from ..settings import SegmentSettings, StainSettings
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,0 +1,97 @@
+"""Settings: one class a step, and what front ends show of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_virtualstain.errors import InputError
+from napari_virtualstain.settings import (
+    PipelineSettings,
+    ReadSettings,
+    SegmentSettings,
+    StainSettings,
+    TrackSettings,
+    checked_settings,
+    fields_of,
+    settings_beside,
+)
+
+CLASSES = [ReadSettings, StainSettings, SegmentSettings, TrackSettings]
+
+
+@pytest.mark.parametrize("settings", CLASSES)
+def test_every_field_says_what_it_is(settings) -> None:
+    for name, field in fields_of(settings).items():
+        assert field.name == name
+        assert field.title
+        assert field.description.endswith("."), name
+        if name.endswith(("_um", "_um2", "_s")):
+            assert field.unit in ("µm", "µm²", "s")
+
+
+def test_a_number_has_limits_and_a_unit() -> None:
+    area = fields_of(SegmentSettings)["min_area_um2"]
+    assert (area.kind, area.minimum, area.maximum, area.is_open) == (float, 0, None, False)
+    assert area.label == "Smallest mitochondrion (µm²)"
+    assert area.help == "Objects below this area are dropped, in µm² [0.05]."
+    assert area.widget["min"] == 0
+    threshold = fields_of(SegmentSettings)["threshold"]
+    assert (threshold.minimum, threshold.maximum) == (0, 1)
+    assert fields_of(TrackSettings)["search_radius_um"].is_open
+
+
+def test_choices_are_values_with_labels() -> None:
+    split = fields_of(SegmentSettings)["split"]
+    assert list(split.choices) == ["skeleton", "log", "none"]
+    assert ("blobs (LoG)", "log") in split.widget["choices"]
+    assert "auto" in fields_of(StainSettings)["precision"].choices
+
+
+def test_what_nothing_means_is_said() -> None:
+    fields = fields_of(StainSettings)
+    assert fields["average"].none == "as the model says"
+    assert fields["average"].kind is bool
+    assert fields["average"].help.endswith("[as the model says].")
+    assert fields_of(TrackSettings)["min_length"].kind is int
+    assert fields_of(TrackSettings)["fill_gaps"].help.endswith("[on].")
+
+
+def test_magicgui_makes_a_form_of_each_class() -> None:
+    widgets = pytest.importorskip("magicgui.widgets")
+    pytest.importorskip("qtpy")
+    for settings in (SegmentSettings, TrackSettings):
+        for field in fields_of(settings).values():
+            if field.kind is bool or field.choices or field.name == "threshold":
+                made = widgets.create_widget(
+                    value=field.default, annotation=field.kind, options=field.widget
+                )
+                assert made.value == field.default
+                assert made.tooltip == field.description
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"threshold": 1.2}, "threshold = 1.2: input should be less than or equal to 1"),
+        ({"width_um": 0}, "width_um = 0: input should be greater than 0"),
+        ({"min_area_um2": float("inf")}, "min_area_um2 = inf"),
+        ({"split": "watershed"}, "'skeleton', 'log' or 'none'"),
+        ({"treshold": 0.5}, "treshold is no setting"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(given, message) -> None:
+    with pytest.raises(InputError, match=message):
+        checked_settings(SegmentSettings, **given)
+
+
+def test_a_keyword_must_not_contradict_the_settings_beside_it() -> None:
+    config = TrackSettings(max_gap=5)
+    assert settings_beside(config, max_gap=3, mode="extended") is config
+    assert settings_beside(config, max_gap=5) is config
+    with pytest.raises(InputError, match="max_gap=9 was given beside config, which says max_gap=5"):
+        settings_beside(config, max_gap=9)
+
+
+def test_settings_survive_a_file() -> None:
+    settings = PipelineSettings(stain=StainSettings(temporal=3), track=TrackSettings(max_gap=1))
+    assert PipelineSettings.model_validate_json(settings.model_dump_json()) == settings
