@@ -53,6 +53,6 @@ def test_all_three_are_offered_and_work_in_a_row(
         widget.run_button.click()
         wait_for(widget)
         assert widget.state == "done", widget.status_label.text()
-    tracks = viewer_model.layers["cell bright-field [tracks]"]
+    tracks = viewer_model.layers["tracked · cell bright-field [tracks]"]
     assert set(tracks.data[:, 0]) == {tracks.data[0, 0]}
     np.testing.assert_allclose(tracks.data[:, 3], 17 + np.arange(4), atol=0.51)

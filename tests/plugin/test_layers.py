@@ -99,9 +99,10 @@ def test_axes_come_from_the_labels_or_else_from_the_dimensions(
 
 
 def test_names_follow_the_source_through_all_steps() -> None:
-    assert layer_name("movie", "fluorescence") == "movie [fluorescence]"
-    assert layer_name("movie [fluorescence] [1]", "mitochondria") == "movie [mitochondria]"
-    assert layer_name("movie [mitochondria]", "tracks") == "movie [tracks]"
+    assert layer_name("movie", "fluorescence") == "stained · movie [fluorescence]"
+    again = "stained · movie [fluorescence] [1]"
+    assert layer_name(again, "mitochondria") == "segmented · movie [mitochondria]"
+    assert layer_name("movie [mitochondria]", "tracks") == "tracked · movie [tracks]"
     assert base_name("plain [1]") == "plain [1]"
 
 

@@ -86,16 +86,21 @@ def test_load_stain_segment_track(
         press("Track mitochondria"),
     ]
     source = viewer.layers["cell bright-field"]
-    made = ["fluorescence", "mitochondria", "tracks", "tracked mitochondria"]
-    for suffix in made:
-        layer = viewer.layers[f"cell bright-field [{suffix}]"]
+    made = {
+        "stained": "fluorescence",
+        "segmented": "mitochondria",
+        "tracked": "tracks",
+        "same numbers": "tracked mitochondria",
+    }
+    for step, kind in made.items():
+        layer = viewer.layers[f"{step} · cell bright-field [{kind}]"]
         np.testing.assert_allclose(layer.scale, source.scale)
         np.testing.assert_allclose(layer.translate, source.translate)
         assert [str(u) for u in layer.units] == [str(u) for u in source.units]
         assert tuple(layer.axis_labels) == ("t", "y", "x")
         assert layer.metadata["virtualstain"]["version"] == napari_virtualstain.__version__
-    assert viewer.layers["cell bright-field [fluorescence]"].data.dtype == np.float32
-    assert viewer.layers["cell bright-field [mitochondria]"].data.max() > 0
+    assert viewer.layers["stained · cell bright-field [fluorescence]"].data.dtype == np.float32
+    assert viewer.layers["segmented · cell bright-field [mitochondria]"].data.max() > 0
     manager = viewer.window._task_status_manager
     qtbot.waitUntil(lambda: not manager.is_busy(), timeout=10000)
     for widget in widgets:
@@ -126,7 +131,7 @@ def test_run_all_and_what_it_saved_repeats_headless(
     widget.run_button.click()
     wait_for(widget)
     assert widget.state == "done", widget.status_label.text()
-    assert viewer_model.layers["cell bright-field [uncertainty]"].data.any()
+    assert viewer_model.layers["expected error · cell bright-field [uncertainty]"].data.any()
     widget.save_settings(tmp_path / "settings.json")
 
     saved = load_settings(tmp_path / "settings.json")
@@ -141,12 +146,13 @@ def test_run_all_and_what_it_saved_repeats_headless(
     folder = process_movie(stack, tmp_path / "results", saved, device="cpu").folder
     labels = np.asarray(open_stack(folder / "labels.ome.tif").data)
     np.testing.assert_array_equal(
-        viewer_model.layers["cell bright-field [mitochondria]"].data, labels
+        viewer_model.layers["segmented · cell bright-field [mitochondria]"].data, labels
     )
     from napari_virtualstain.tracking import Tracks
 
     repeated = Tracks.from_csv(folder / "tracks.csv").table
-    here = unwrap(viewer_model.layers["cell bright-field [tracks]"]).metadata["tracks"].table
+    tracked = viewer_model.layers["tracked · cell bright-field [tracks]"]
+    here = unwrap(tracked).metadata["tracks"].table
     np.testing.assert_allclose(repeated["track_id"], here["track_id"])
     np.testing.assert_allclose(repeated["y_um"], here["y_um"], atol=1e-6)
     np.testing.assert_allclose(repeated["trust"], here["trust"], atol=1e-3)

@@ -52,7 +52,7 @@ def segmented(widget: SegmentWidget, wait_for: Any) -> SegmentWidget:
 
 
 def _labels(widget: SegmentWidget) -> Any:
-    return widget.viewer.layers["cell [mitochondria]"]
+    return widget.viewer.layers["segmented · cell [mitochondria]"]
 
 
 def test_labels_equal_the_engine_and_lie_on_their_source(
@@ -221,7 +221,7 @@ def test_a_missing_pixel_size_is_asked_for(widget: SegmentWidget, viewer_model: 
 
 
 def test_deleting_the_labels_ends_the_session(segmented: SegmentWidget, qtbot: Any) -> None:
-    segmented.viewer.layers.remove("cell [mitochondria]")
+    segmented.viewer.layers.remove("segmented · cell [mitochondria]")
     assert segmented.table.frame.empty
     segmented.outline.threshold.setValue(0.8)
     qtbot.wait(100)

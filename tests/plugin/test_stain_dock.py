@@ -48,7 +48,7 @@ def _run(widget: StainWidget, wait_for: Any) -> Any:
     widget.run_button.click()
     wait_for(widget)
     assert widget.state == "done", widget.status_label.text()
-    return widget.viewer.layers["cell [fluorescence]"]
+    return widget.viewer.layers["stained · cell [fluorescence]"]
 
 
 def test_the_whole_movie_equals_the_engine_and_lies_on_its_source(
@@ -158,8 +158,8 @@ def test_cancelling_keeps_what_is_finished(
     monkeypatch.setattr(stain_job.PlaneStainer, "stain", slow)
     widget.viewer.dims.set_point(0, 2.0 * 3)
     widget.run_button.click()
-    qtbot.waitUntil(lambda: "cell [fluorescence]" in widget.viewer.layers, timeout=20000)
-    layer = widget.viewer.layers["cell [fluorescence]"]
+    qtbot.waitUntil(lambda: "stained · cell [fluorescence]" in widget.viewer.layers, timeout=20000)
+    layer = widget.viewer.layers["stained · cell [fluorescence]"]
     qtbot.waitUntil(lambda: layer.data[3].any(), timeout=20000)
     widget.cancel_button.click()
     gate.set()
@@ -184,11 +184,11 @@ def test_deleting_the_result_mid_run_stops_the_job(
     monkeypatch.setattr(stain_job.PlaneStainer, "stain", slow)
     widget.viewer.dims.set_point(0, 0)
     widget.run_button.click()
-    qtbot.waitUntil(lambda: "cell [fluorescence]" in widget.viewer.layers, timeout=20000)
-    widget.viewer.layers.remove("cell [fluorescence]")
+    qtbot.waitUntil(lambda: "stained · cell [fluorescence]" in widget.viewer.layers, timeout=20000)
+    widget.viewer.layers.remove("stained · cell [fluorescence]")
     gate.set()
     wait_for(widget, "idle", "done")
-    assert "cell [fluorescence]" not in widget.viewer.layers
+    assert "stained · cell [fluorescence]" not in widget.viewer.layers
 
 
 def test_a_pixel_size_that_was_typed_in_stays_with_another_model(
@@ -268,27 +268,107 @@ def test_a_new_model_is_listed_without_a_restart(
     assert widget.model.combo.currentText() == "tiny"
 
 
-def test_a_new_stain_hides_the_one_before(widget: StainWidget, wait_for: Any, qtbot: Any) -> None:
+def test_a_new_stain_takes_the_place_of_the_former_one(
+    widget: StainWidget, wait_for: Any, movie: np.ndarray, models: Path
+) -> None:
+    first = _run(widget, wait_for)
+    before = np.array(first.data)
+    widget.viewer.layers["cell"].data = movie[:, ::-1]
+    assert _run(widget, wait_for) is first
+    assert len(widget.viewer.layers) == 2
+    expected = stain(movie[:, ::-1], models, pixel_size_um=0.08, device="cpu")
+    np.testing.assert_allclose(first.data, expected, atol=1e-4 * np.ptp(expected))
+    assert not np.allclose(first.data, before)
+
+
+def test_the_former_stain_is_kept_when_asked_and_never_shown_with_the_new_one(
+    widget: StainWidget, wait_for: Any, qtbot: Any
+) -> None:
     """Additive layers add up: mitochondria would look twice as bright."""
+    widget.keep_former.setChecked(True)
     first = _run(widget, wait_for)
     qtbot.waitUntil(lambda: bool(first.visible), timeout=2000)
     widget.run_button.click()
     wait_for(widget)
-    second = widget.viewer.layers["cell [fluorescence] [1]"]
+    second = widget.viewer.layers["stained · cell [fluorescence] [1]"]
     qtbot.waitUntil(lambda: bool(second.visible), timeout=2000)
     assert not first.visible
     widget.preview_box.setChecked(True)
-    qtbot.waitUntil(lambda: "cell [preview]" in widget.viewer.layers, timeout=20000)
+    layers = widget.viewer.layers
+    name = "preview · cell [preview]"
+    qtbot.waitUntil(lambda: name in layers and layers[name].visible, timeout=20000)
     assert not second.visible
     widget.preview_box.setChecked(False)
     assert second.visible
     assert not first.visible
+    assert not layers[name].visible
+
+
+def test_staining_ends_the_preview(widget: StainWidget, wait_for: Any, qtbot: Any) -> None:
+    widget.preview_box.setChecked(True)
+    layers, name = widget.viewer.layers, "preview · cell [preview]"
+    qtbot.waitUntil(lambda: name in layers and layers[name].visible, timeout=20000)
+    layer = _run(widget, wait_for)
+    qtbot.waitUntil(lambda: bool(layer.visible), timeout=2000)
+    assert not widget.preview_box.isChecked()
+    assert not layers[name].visible
+    widget.viewer.dims.set_point(0, 4.0)
+    qtbot.wait(200)
+    assert [one.name for one in layers if one.visible] == ["cell", layer.name]
+
+
+def test_what_was_stained_by_a_cancel_is_marked_and_the_former_stain_is_back(
+    widget: StainWidget, wait_for: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = _run(widget, wait_for)
+    whole = np.array(first.data)
+    stained = PlaneStainer.stain
+
+    def slowly(self: PlaneStainer, indices: Any) -> Any:
+        time.sleep(0.3)
+        return stained(self, indices)
+
+    monkeypatch.setattr(PlaneStainer, "stain", slowly)
+    monkeypatch.setattr(PlaneStainer, "at_once", 1)
+    widget.run_button.click()
+    qtbot.waitUntil(lambda: first.data.shape == whole.shape and not first.data[-1].any())
+    widget.cancel_button.click()
+    wait_for(widget, "idle")
+    np.testing.assert_array_equal(first.data, whole)
+    assert first.name == "stained · cell [fluorescence]"
+    [part] = [layer for layer in widget.viewer.layers if " of 7 frames)" in layer.name]
+    done = sum(bool(plane.any()) for plane in part.data)
+    assert 0 < done < 7
+    assert part.metadata["virtualstain"]["unfinished"] == f"{done} of 7 frames"
+    assert first.visible
+    assert not part.visible
+
+
+def test_a_stain_whose_dock_is_removed_says_that_it_is_not_finished(
+    viewer_model: Any, movie: np.ndarray, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stained = PlaneStainer.stain
+
+    def slowly(self: PlaneStainer, indices: Any) -> Any:
+        time.sleep(0.3)
+        return stained(self, indices)
+
+    monkeypatch.setattr(PlaneStainer, "stain", slowly)
+    monkeypatch.setattr(PlaneStainer, "at_once", 1)
+    viewer_model.add_image(movie, name="cell", **SCALE)
+    dock = StainWidget(viewer_model)  # deletes itself when it is removed
+    dock.model.value, dock.device.value = "tiny", "cpu"
+    dock.run_button.click()
+    qtbot.waitUntil(lambda: len(viewer_model.layers) == 2, timeout=20000)
+    layer = viewer_model.layers[1]
+    dock.tear_down()
+    assert " of 7 frames)" in layer.name
 
 
 def test_uncertainty_becomes_a_layer_of_its_own(widget: StainWidget, wait_for: Any) -> None:
     widget.options.uncertainty.setChecked(True)
     layer = _run(widget, wait_for)
-    error = widget.viewer.layers["cell [uncertainty]"]
+    error = widget.viewer.layers["expected error · cell [uncertainty]"]
     assert error.data.shape == layer.data.shape
     assert (error.data >= 0).all()
     assert error.data.any()
@@ -340,8 +420,10 @@ def test_the_preview_follows_the_slider_and_goes_away(
     layers, dims = widget.viewer.layers, widget.viewer.dims
 
     def shows(frame: int) -> bool:
-        return "cell [preview]" in layers and bool(
-            np.allclose(layers["cell [preview]"].data, whole[frame], atol=1e-4 * np.ptp(whole))
+        return "preview · cell [preview]" in layers and bool(
+            np.allclose(
+                layers["preview · cell [preview]"].data, whole[frame], atol=1e-4 * np.ptp(whole)
+            )
         )
 
     dims.set_point(0, 2.0 * 2)
@@ -354,20 +436,10 @@ def test_the_preview_follows_the_slider_and_goes_away(
     qtbot.waitUntil(lambda: shows(2), timeout=500)
     assert len(layers) == 2
     widget.preview_box.setChecked(False)
-    assert list(layers) == [layers["cell"]]
-
-
-def test_the_compare_slider_fades_between_the_layers(widget: StainWidget, wait_for: Any) -> None:
-    assert not widget.compare.isEnabled()
-    virtual = _run(widget, wait_for)
-    source = widget.viewer.layers["cell"]
-    assert widget.compare.slider.maximum() == 100
-    true = widget.viewer.add_image(np.zeros((7, 96, 112)), name="cell mCherry")
-    assert widget.true_layer.value is true
-    for position, opacities in ((150, (0, 0.5, 0.5)), (0, (1, 0, 0)), (100, (0, 1, 0))):
-        widget.compare.slider.setValue(position)
-        shown = [layer.opacity if layer.visible else 0 for layer in (source, virtual, true)]
-        assert shown == list(opacities)
+    assert [layer.name for layer in layers if layer.visible] == ["cell"]
+    widget.preview_box.setChecked(True)
+    qtbot.waitUntil(lambda: layers[1].visible, timeout=20000)
+    assert len(layers) == 2  # the same layer again
 
 
 def test_the_card_tells_scores_and_simulated_data_has_its_own_model(

@@ -43,7 +43,7 @@ def test_tracks_keep_geometry_identity_and_features(widget: TrackWidget, wait_fo
     wait_for(widget)
     assert widget.state == "done", widget.status_label.text()
     layers = widget.viewer.layers
-    tracks, source = layers["cell [tracks]"], layers["cell [mitochondria]"]
+    tracks, source = layers["tracked · cell [tracks]"], layers["cell [mitochondria]"]
     assert [str(u) for u in tracks.units] == [str(u) for u in source.units]
     assert tuple(tracks.axis_labels) == ("t", "y", "x")
     np.testing.assert_allclose(tracks.scale, source.scale)
@@ -53,7 +53,7 @@ def test_tracks_keep_geometry_identity_and_features(widget: TrackWidget, wait_fo
     np.testing.assert_allclose(speeds, [0.0, 0.3 / 2.0], atol=0.01)
     assert set(tracks.features["length_frames"]) == {8}
     assert tracks.metadata["virtualstain"]["source"] == "cell [mitochondria]"
-    relabelled = layers["cell [tracked mitochondria]"].data
+    relabelled = layers["same numbers · cell [tracked mitochondria]"].data
     for value in np.unique(relabelled[relabelled > 0]):
         assert all((frame == value).any() for frame in relabelled)
 
@@ -63,7 +63,7 @@ def test_an_uncertainty_layer_gives_tracks_their_trust(widget: TrackWidget, wait
     widget.viewer.add_image(error, name="cell [uncertainty]", **SCALE)
     widget.run_button.click()
     wait_for(widget)
-    features = widget.viewer.layers["cell [tracks]"].features
+    features = widget.viewer.layers["tracked · cell [tracks]"].features
     # brightness is the label, 1 or 2, above a background of 0
     np.testing.assert_allclose(features["trust"], np.where(features["label"] == 1, 0.5, 0.8))
     assert features.groupby("track_id")["track_trust"].nunique().eq(1).all()
@@ -71,13 +71,18 @@ def test_an_uncertainty_layer_gives_tracks_their_trust(widget: TrackWidget, wait
 
 def test_only_the_newest_result_is_visible(widget: TrackWidget, wait_for: Any, qtbot: Any) -> None:
     """Two label layers on top of each other mix their colours."""
+    widget.keep_former.setChecked(True)
     for _ in range(2):
         widget.run_button.click()
         wait_for(widget, "done")
     layers = widget.viewer.layers
-    newest = ["cell [tracked mitochondria] [1]", "cell [tracks] [1]"]
+    newest = ["same numbers · cell [tracked mitochondria] [1]", "tracked · cell [tracks] [1]"]
     qtbot.waitUntil(lambda: all(layers[name].visible for name in newest), timeout=2000)
-    hidden = ["cell [mitochondria]", "cell [tracked mitochondria]", "cell [tracks]"]
+    hidden = [
+        "cell [mitochondria]",
+        "same numbers · cell [tracked mitochondria]",
+        "tracked · cell [tracks]",
+    ]
     assert not any(layers[name].visible for name in hidden)
 
 
@@ -85,7 +90,7 @@ def test_colour_by_changes_the_layer_at_once(widget: TrackWidget, wait_for: Any)
     widget.run_button.click()
     wait_for(widget, "done")
     widget.colour.value = "speed"
-    assert widget.viewer.layers["cell [tracks]"].color_by == "speed_um_per_s"
+    assert widget.viewer.layers["tracked · cell [tracks]"].color_by == "speed_um_per_s"
 
 
 def test_empty_labels_end_in_advice_and_no_layer(

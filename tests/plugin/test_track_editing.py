@@ -56,11 +56,11 @@ def widget(qtbot: Any, viewer_model: Any, wait_for: Any) -> InspectorWidget:
 
 
 def _layer(widget: InspectorWidget) -> Any:
-    return widget.viewer.layers["cell [tracks]"]
+    return widget.viewer.layers["tracked · cell [tracks]"]
 
 
 def _labels(widget: InspectorWidget) -> np.ndarray:
-    data: np.ndarray = widget.viewer.layers["cell [tracked mitochondria]"].data
+    data: np.ndarray = widget.viewer.layers["same numbers · cell [tracked mitochondria]"].data
     return data
 
 

@@ -283,7 +283,7 @@ def test_a_z_stack_trains_with_the_planes_above_and_below_like_the_command(
     assert widget.state == "done", widget.status_label.text()
     card = read_card(models.parent / "my-model.safetensors")
     assert card.inputs == Inputs(planes=3, axis="z")
-    assert "stack bright-field [after training]" in widget.viewer.layers
+    assert "after · stack bright-field [after training]" in widget.viewer.layers
     widget.fine_tune.setChecked(True)
     widget.start_from.value = "my-model"
     assert widget.planes.currentText() == "3, above and below, as the model"

@@ -201,6 +201,16 @@ def check_box(text: str, tooltip: str, *, checked: bool = False, name: str = "")
     return box
 
 
+def keep_former_box() -> QCheckBox:
+    """Return the box that asks for a new layer each time a step is run."""
+    return check_box(
+        "Keep the former result",
+        "Add a numbered layer each time, instead of showing the new result in the layer of the "
+        "former one. Labels that were painted on and tracks that were edited are always kept",
+        name="keep_former",
+    )
+
+
 def button(text: str, tooltip: str, slot: Callable[[], Any], *, name: str = "") -> QPushButton:
     """Return a push button that calls `slot`."""
     made = QPushButton(text)

@@ -15,15 +15,16 @@ from napari.utils.transforms import Affine
 from ..._version import __version__
 from ...axes import ORDER, USUAL_AXES
 
-SUFFIXES = {
-    "fluorescence": "fluorescence",
-    "uncertainty": "uncertainty",
-    "preview": "preview",
-    "mitochondria": "mitochondria",
-    "tracks": "tracks",
-    "tracked": "tracked mitochondria",
-    "before": "before training",
-    "after": "after training",
+# napari and the docks cut long names in the middle: what was done stands first, what it is last
+NAMES = {
+    "fluorescence": ("stained", "fluorescence"),
+    "uncertainty": ("expected error", "uncertainty"),
+    "preview": ("preview", "preview"),
+    "mitochondria": ("segmented", "mitochondria"),
+    "tracks": ("tracked", "tracks"),
+    "tracked": ("same numbers", "tracked mitochondria"),
+    "before": ("before", "before training"),
+    "after": ("after", "after training"),
 }
 PROVENANCE = "virtualstain"
 _ALIASES = {"time": "t", "frame": "t", "channel": "c", "plane": "z", "row": "y", "column": "x"}
@@ -131,23 +132,30 @@ def _in_unit(layer: Any, axis: int, unit: str) -> float | None:
 
 
 def layer_name(source: str, kind: str) -> str:
-    """Return the name of a produced layer, for instance ``"movie [fluorescence]"``.
+    """Return the name of a produced layer: what was done, to what, and what it is.
 
     Examples
     --------
     >>> layer_name("movie", "fluorescence")
-    'movie [fluorescence]'
-    >>> layer_name("movie [fluorescence]", "mitochondria")
-    'movie [mitochondria]'
+    'stained · movie [fluorescence]'
+    >>> layer_name("stained · movie [fluorescence]", "mitochondria")
+    'segmented · movie [mitochondria]'
     """
-    return f"{base_name(source)} [{SUFFIXES[kind]}]"
+    done, what = NAMES[kind]
+    return f"{done} · {base_name(source)} [{what}]"
 
 
 def base_name(name: str) -> str:
-    """Return `name` without the suffix that an earlier step gave it."""
-    for suffix in SUFFIXES.values():
-        if f" [{suffix}]" in name:
-            return name.partition(f" [{suffix}]")[0]
+    """Return `name` without what :func:`layer_name` adds, in one of its forms.
+
+    Examples
+    --------
+    >>> base_name("tracked · movie [tracks] [1]"), base_name("movie [tracks]"), base_name("movie")
+    ('movie', 'movie', 'movie')
+    """
+    for done, what in NAMES.values():
+        if f" [{what}]" in name:
+            return name.partition(f" [{what}]")[0].removeprefix(f"{done} · ")
     return name
 
 
@@ -174,13 +182,25 @@ def find_layer(viewer: Any, name: str) -> Any | None:
     return next((layer for layer in viewer.layers if layer.name == name), None)
 
 
+def newest_stain(viewer: Any, source: Any) -> Any | None:
+    """Return the newest stain of the layer `source`, the preview where there is no other."""
+    made = [
+        (record.get("step") == "stain", place)
+        for place, layer in enumerate(viewer.layers)
+        if (record := provenance_of(layer)).get("step") in ("stain", "preview")
+        and record.get("kind") != "uncertainty"
+        and base_name(str(record.get("source"))) == base_name(source.name)
+    ]
+    return unwrap(viewer.layers[max(made)[1]]) if made else None
+
+
 def uncertainty_of(viewer: Any, layer: Any) -> Any | None:
     """Return the layer of the expected error that was stained with `layer`, or None."""
-    name = layer_name(layer.name, "uncertainty")
     fitting = [
         other
         for other in viewer.layers
-        if other.name.startswith(name)
+        if "[uncertainty]" in other.name
+        and base_name(other.name) == base_name(layer.name)
         and other.data.shape == layer.data.shape
         and np.allclose(other.translate, layer.translate)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,23 @@ from ..segment.job import Cut, SegmentRequest
 from ..segment.job import Started as SegmentStarted
 from ..stain.job import StainRequest
 from ..stain.job import Started as StainStarted
-from .description import base_name, has_layer, layer_name, provenance, provenance_of
+from .description import (
+    base_name,
+    find_layer,
+    has_layer,
+    layer_name,
+    provenance,
+    provenance_of,
+)
+from .looks import (
+    ERROR_COLORMAP,
+    STAIN_COLORMAP,
+    dim,
+    label_colormap,
+    outline_width,
+    track_colormap,
+)
+from .replacing import Former, fingerprint, mark_painted, take_over
 
 if TYPE_CHECKING:
     from ..track.job import TrackRequest, TrackResult
@@ -24,7 +41,7 @@ if TYPE_CHECKING:
 Geometry = dict[str, Any]
 _SHOWN_AFTER_MS = 30
 COLOUR_BY = {
-    "identity": ("track_id", "hsv"),
+    "identity": ("track_id", "viridis"),
     "speed": ("speed_um_per_s", "viridis"),
     "quality": ("quality", "cividis"),
     "length": ("length_frames", "viridis"),
@@ -62,14 +79,45 @@ def insert(viewer: Any, layer: Any) -> Any:
     return layer
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A result in the viewer.
+
+    Attributes
+    ----------
+    layer : napari layer
+        Shows it: a new layer, or that of the former result.
+    former : Former or None
+        What the layer held before.
+    """
+
+    layer: Any
+    former: Former | None = None
+
+
+def place(viewer: Any, layer: Any, *, keep_former: bool = False) -> Placed:
+    """Show a new result, in the layer of the former one unless that is to be kept."""
+    former = None if keep_former else take_over(viewer, layer)
+    if former is None:
+        return Placed(insert(viewer, layer))
+    former.layer.visible = layer.visible
+    return Placed(former.layer, former)
+
+
 def add_stain_layer(
-    viewer: Any, started: StainStarted, request: StainRequest, name: str, geometry: Geometry
-) -> Any:
-    """Add the layer of the fluorescence, or that of its uncertainty, and return it."""
+    viewer: Any,
+    started: StainStarted,
+    request: StainRequest,
+    name: str,
+    geometry: Geometry,
+    *,
+    keep_former: bool = False,
+) -> Placed:
+    """Show the fluorescence, or its uncertainty, as a layer."""
     low, high = started.limits
-    looks: dict[str, Any] = {"colormap": "green", "blending": "additive"}
+    looks: dict[str, Any] = {"colormap": STAIN_COLORMAP, "blending": "additive"}
     if started.kind == "uncertainty":
-        low, looks = 0.0, {"colormap": "magma", "visible": False}
+        low, looks = 0.0, {"colormap": ERROR_COLORMAP, "visible": False}
     layer = Image(
         started.data,
         name=layer_name(name, started.kind),
@@ -77,6 +125,7 @@ def add_stain_layer(
         metadata=provenance(
             "stain",
             name,
+            kind=started.kind,
             model=started.model_name,
             sha256=started.model_sha256,
             settings={
@@ -95,9 +144,10 @@ def add_stain_layer(
         **geometry,
     )
     if started.kind == "fluorescence":
-        for step in ("stain", "train"):
+        for step in ("stain", "preview", "train"):
             hide_results(viewer, name, step)
-    return insert(viewer, layer)
+        dim(find_layer(viewer, name))
+    return place(viewer, layer, keep_former=keep_former)
 
 
 def hide_results(viewer: Any, source: str, step: str = "stain") -> list[Any]:
@@ -124,8 +174,10 @@ def add_labels_layer(
     cut: Cut,
     name: str,
     geometry: Geometry,
-) -> Any:
-    """Add the layer of labels and return it."""
+    *,
+    keep_former: bool = False,
+) -> Placed:
+    """Show the labels as a layer of outlines."""
     hide_results(viewer, name, "segment")
     settings = {
         "model": request.model,
@@ -137,7 +189,8 @@ def add_labels_layer(
     layer = Labels(
         started.labels,
         name=layer_name(name, "mitochondria"),
-        opacity=0.6,
+        opacity=1.0,
+        colormap=label_colormap(),
         metadata=provenance(
             "segment",
             name,
@@ -147,7 +200,9 @@ def add_labels_layer(
         ),
         **geometry,
     )
-    return insert(viewer, layer)
+    layer.contour = outline_width(layer.data.shape)
+    layer.events.paint.connect(mark_painted)
+    return place(viewer, layer, keep_former=keep_former)
 
 
 def add_relabelled_layer(
@@ -157,8 +212,10 @@ def add_relabelled_layer(
     name: str,
     geometry: Geometry,
     tracked: Any = None,
-) -> Any:
-    """Add the labels in which a mitochondrion keeps its number, and return the layer.
+    *,
+    keep_former: bool = False,
+) -> Placed:
+    """Show the labels in which a mitochondrion keeps its number.
 
     The layer that was `tracked` is hidden: the colours of both would mix.
     """
@@ -166,13 +223,16 @@ def add_relabelled_layer(
         np.asarray(labels),
         name=layer_name(name, "tracked"),
         metadata=provenance("relabel", name, settings=_track_settings(request)),
-        opacity=0.5,
+        opacity=1.0,
+        colormap=label_colormap(),
         **geometry,
     )
+    layer.contour = outline_width(layer.data.shape)
     hide_results(viewer, name, "relabel")
     if tracked is not None:
         tracked.visible = False
-    return insert(viewer, layer)
+    layer.events.paint.connect(mark_painted)
+    return place(viewer, layer, keep_former=keep_former)
 
 
 def add_tracks_layer(
@@ -182,8 +242,10 @@ def add_tracks_layer(
     name: str,
     geometry: Geometry,
     colour: str = "identity",
-) -> Any:
-    """Add the layer of the tracks and return it."""
+    *,
+    keep_former: bool = False,
+) -> Placed:
+    """Show the tracks as a layer."""
     hide_results(viewer, name, "track")
     column, colormap = COLOUR_BY[colour]
     layer = Tracks(
@@ -192,7 +254,12 @@ def add_tracks_layer(
         graph=result.graph,
         name=layer_name(name, "tracks"),
         metadata={
-            **provenance("track", name, settings=_track_settings(request)),
+            **provenance(
+                "track",
+                name,
+                settings=_track_settings(request),
+                rows=fingerprint(result.data),
+            ),
             "tracks": result.tracks,
         },
         tail_length=min(30, int(result.data[:, 1].max()) + 1),
@@ -200,9 +267,10 @@ def add_tracks_layer(
         blending="translucent",
         color_by=column,
         colormap=colormap,
+        colormaps_dict={"track_id": track_colormap(result.data[:, 0])},
         **geometry,
     )
-    return insert(viewer, layer)
+    return place(viewer, layer, keep_former=keep_former)
 
 
 def _track_settings(request: TrackRequest) -> dict[str, Any]:

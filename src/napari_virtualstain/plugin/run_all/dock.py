@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtWidgets import QFileDialog
 
 from ...errors import VirtualStainError
-from ..kit.controls import IntegerBox, add_row, button, in_row, new_form, note
+from ..kit.controls import IntegerBox, add_row, button, in_row, keep_former_box, new_form, note
 from ..kit.jobs import JobContext, Outcome, Work, error_text
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
 from ..kit.model_choice import ModelChoice
@@ -20,12 +20,14 @@ from ..kit.suitable_layers import LOAD_FIRST, fitting_model, is_movie, nothing_f
 from ..kit.work_request import work_fields
 from ..layers.description import axes_of, geometry_of, has_layer, still_there
 from ..layers.insertion import (
+    Placed,
     add_labels_layer,
     add_relabelled_layer,
     add_stain_layer,
     add_tracks_layer,
     track_sentence,
 )
+from ..layers.replacing import settle_unfinished
 from ..segment.job import SegmentRequest
 from ..segment.job import Started as SegmentStarted
 from ..stain.fit_light import fit_text
@@ -53,6 +55,8 @@ class RunAllWidget(StepWidget):
         self._geometry: dict[str, Any] = {}
         self._name = ""
         self._layers: dict[str, Any] = {}
+        self._placed: list[tuple[str, Placed]] = []
+        self._frames_done = {"stain": 0, "segment": 0}
         self._tracks: Any = None
         self._tracks_layer: Any = None
         self._track_settings: dict[str, Any] = {}
@@ -96,6 +100,7 @@ class RunAllWidget(StepWidget):
         )
         self._request, self._layers, self._tracks = request, {}, None
         self._tracks_layer = None
+        self._placed, self._frames_done = [], {"stain": 0, "segment": 0}
         self._geometry, self._name = geometry_of(layer), layer.name
 
         def work(context: JobContext) -> Any:
@@ -117,6 +122,7 @@ class RunAllWidget(StepWidget):
             else:
                 done["segment"].append(step.item)
         for name, indices in done.items():
+            self._frames_done[name] += len(indices)
             layer = self._layers.get(name)
             if layer is not None and visible_index(self.viewer, layer) in indices:
                 layer.refresh(extent=False, highlight=False)
@@ -144,9 +150,24 @@ class RunAllWidget(StepWidget):
 
     def on_end(self, outcome: Outcome) -> None:
         """Draw the last state of the layers."""
+        if outcome.error is not None:
+            self._settle_unfinished()
         for layer in self._layers.values():
             layer.refresh(extent=False, highlight=False)
         self._layers = {}
+
+    def tear_down(self) -> None:
+        """Also mark what was not finished."""
+        if not self._closed and self.state.is_active:
+            self._settle_unfinished()
+        super().tear_down()
+
+    def _settle_unfinished(self) -> None:
+        for step, placed in self._placed:
+            frames = len(placed.layer.data)
+            done = max(step == "stain", self._frames_done[step])
+            settle_unfinished(self.viewer, placed.layer, placed.former, done, frames)
+        self._placed = []
 
     def save_settings(self, path: Path) -> None:
         """Write what was done to the source, for ``virtualstain run --config``.
@@ -197,23 +218,26 @@ class RunAllWidget(StepWidget):
         request = self._request
         if request is None:
             return
-        where = self._name, self._geometry
+        where, keep = (self._name, self._geometry), self.keep_former.isChecked()
         if isinstance(item, StainStarted):
-            layer = add_stain_layer(self.viewer, item, request.stain, *where)
-            self._layers["stain" if item.kind == "fluorescence" else item.kind] = layer
+            placed = add_stain_layer(self.viewer, item, request.stain, *where, keep_former=keep)
+            self._placed.append(("stain", placed))
+            self._layers["stain" if item.kind == "fluorescence" else item.kind] = placed.layer
         elif isinstance(item, SegmentStarted):
-            self._layers["segment"] = add_labels_layer(
-                self.viewer, item, request.segment, request.cut, *where
+            placed = add_labels_layer(
+                self.viewer, item, request.segment, request.cut, *where, keep_former=keep
             )
+            self._placed.append(("segment", placed))
+            self._layers["segment"] = placed.layer
         elif isinstance(item, Relabelled):
             tracked = self._layers.get("segment")
             asked = self._track_request(request)
-            add_relabelled_layer(self.viewer, item.labels, asked, *where, tracked)
+            add_relabelled_layer(self.viewer, item.labels, asked, *where, tracked, keep_former=keep)
         elif len(item.data):
             self._tracks = item.tracks
             self._tracks_layer = add_tracks_layer(
-                self.viewer, item, self._track_request(request), *where
-            )
+                self.viewer, item, self._track_request(request), *where, keep_former=keep
+            ).layer
 
     @staticmethod
     def _track_request(request: RunAllRequest) -> TrackRequest:
@@ -257,6 +281,8 @@ class RunAllWidget(StepWidget):
         load = button(
             "Load…", "Fill the form from a settings file", self._load, name="load_settings"
         )
+        self.keep_former = keep_former_box()
+        form.addRow("", self.keep_former)
         self.form.addLayout(form)
         self.form.addWidget(in_row(save, load))
         self.form.addStretch(1)

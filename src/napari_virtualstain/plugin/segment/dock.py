@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from qtpy.QtCore import QTimer
 from ...hooks import add_on_name
 from ...progress import counted
 from ..inspect.film import FilmStrip
-from ..kit.controls import Choice, add_row, button, new_form
+from ..kit.controls import Choice, add_row, button, keep_former_box, new_form
 from ..kit.jobs import JobContext, Outcome, Work, error_text
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
 from ..kit.model_choice import ModelChoice
@@ -30,8 +31,9 @@ from ..layers.description import (
     shifted,
     still_there,
 )
-from ..layers.insertion import add_labels_layer, as_dict
+from ..layers.insertion import Placed, add_labels_layer, as_dict
 from ..layers.movie import Movie
+from ..layers.replacing import settle_unfinished
 from ..stain.warm_up import WarmUp
 from .corrections import Corrections
 from .job import SegmentRequest, Session, Started, cut_job, segment_job
@@ -61,6 +63,8 @@ class SegmentWidget(StepWidget):
         self._source: Any = None
         self._layer: Any = None
         self._geometry: dict[str, Any] = {}
+        self._placed: Placed | None = None
+        self._frames_done = 0
         self._pending_cut = False
         self.corrections = Corrections(self.render)
         self.measures = VisibleMeasures(napari_viewer, self.say, self)
@@ -110,6 +114,7 @@ class SegmentWidget(StepWidget):
         region = self.region.region_of(layer)
         fields = dock_fields(self, layer, region)
         self._forget()
+        self._placed, self._frames_done = None, 0
         self._geometry = shifted(geometry_of(layer), region.offset)
         request = SegmentRequest(**fields, **self.outline.network)
         self._request, self._source, cut = request, layer, self.outline.cut
@@ -124,7 +129,9 @@ class SegmentWidget(StepWidget):
         for item in items:
             if isinstance(item, Started):
                 self._add_layer(item)
-        self._on_planes([item for item in items if not isinstance(item, Started)])
+        planes = [item for item in items if not isinstance(item, Started)]
+        self._frames_done += len(planes)
+        self._on_planes(planes)
 
     def learn(self, *, steps: int = 150, crop: int = 128, batch_size: int = 6) -> None:
         """Fine-tune the segmenter on the frames that were painted on."""
@@ -215,11 +222,15 @@ class SegmentWidget(StepWidget):
 
     def on_end(self, outcome: Outcome) -> None:
         """Draw the last state of the layer."""
+        if outcome.error is not None:
+            self._settle_unfinished()
         self._refresh_layer()
 
     def tear_down(self) -> None:
         """Stop the threads beside the main one, too."""
         if not self._closed:
+            if self.state.is_active:
+                self._settle_unfinished()
             self._settle.stop()
             self.measures.stop()
             self.corrections.forget()
@@ -246,6 +257,8 @@ class SegmentWidget(StepWidget):
             name="learn_button",
         )
         self.form.addLayout(form)
+        self.keep_former = keep_former_box()
+        self.form.addWidget(self.keep_former)
         self.form.addWidget(self.table, 1)
         self.form.addWidget(self.learn_button)
         self.pictures = FilmStrip()
@@ -257,12 +270,26 @@ class SegmentWidget(StepWidget):
         if self._request is None:  # the dock was closed meanwhile
             return
         request, source = self._request, self._source
-        self._layer = add_labels_layer(
-            self.viewer, started, request, self.outline.cut, source.name, self._geometry
+        self._placed = add_labels_layer(
+            self.viewer,
+            started,
+            request,
+            self.outline.cut,
+            source.name,
+            self._geometry,
+            keep_former=self.keep_former.isChecked(),
         )
+        self._layer = self._placed.layer
         self.corrections.watch(self._layer)
         size_um = request.pixel_size_um or 1.0
         self.measures.watch(self._layer, source, request.region, size_um)
+
+    def _settle_unfinished(self) -> None:
+        """Mark labels that were not finished, and show what their layer held before."""
+        placed, self._placed = self._placed, None
+        if placed is not None:
+            frames = math.prod(placed.layer.data.shape[:-2])
+            settle_unfinished(self.viewer, placed.layer, placed.former, self._frames_done, frames)
 
     def _on_planes(self, indices: list[Any]) -> None:
         if self._layer is None or not indices:

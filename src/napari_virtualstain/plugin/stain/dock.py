@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFormLayout
 
 from ...axes import USUAL_PIXEL_SIZE_UM
 from ...progress import counted
-from ..kit.controls import Choice, IntegerBox, add_row, check_box, new_form, note
+from ..kit.controls import Choice, IntegerBox, add_row, check_box, keep_former_box, new_form, note
 from ..kit.jobs import JobContext, Outcome, Work
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
 from ..kit.model_choice import ModelChoice
@@ -22,16 +22,16 @@ from ..kit.suitable_layers import LOAD_FIRST, fitting_model, is_movie, nothing_f
 from ..kit.work_request import dock_fields
 from ..layers.description import (
     axes_of,
-    find_layer,
     geometry_of,
     has_layer,
-    layer_name,
-    provenance_of,
+    newest_stain,
     sampling_of,
     shifted,
     still_there,
 )
-from ..layers.insertion import add_stain_layer
+from ..layers.insertion import Placed, add_stain_layer
+from ..layers.looks import brighten_bare
+from ..layers.replacing import settle_unfinished
 from .compare import CompareSlider
 from .fit_light import fit_end, fit_text
 from .job import FitChecked, PlanesDone, StainRequest, Started, stain_job
@@ -53,6 +53,8 @@ class StainWidget(StepWidget):
         super().__init__(napari_viewer)
         self._request: StainRequest | None = None
         self._geometry: dict[str, Any] = {}
+        self._placed: list[Placed] = []
+        self._frames_done = 0
         self._layer: Any = None
         self._made: Any = None
         self._fit: FitChecked | None = None
@@ -109,7 +111,7 @@ class StainWidget(StepWidget):
         self.true_layer = self.add_choice(
             LayerChoice(napari_viewer, is_movie, role="true_fluorescence", optional=True)
         )
-        self.compare = CompareSlider(self._compared)
+        self.compare = CompareSlider(napari_viewer, self._compared)
         add_row(
             form, "True", self.true_layer, "True fluorescence to compare with", name="true_layer"
         )
@@ -122,7 +124,8 @@ class StainWidget(StepWidget):
             "Stain the frame that I look at while I scrub, with the settings above",
             name="preview",
         )
-        for box in (*self.options.boxes, self.preview_box):
+        self.keep_former = keep_former_box()
+        for box in (*self.options.boxes, self.preview_box, self.keep_former):
             self.form.addWidget(box)
 
     def _follow_changes(self) -> None:
@@ -135,6 +138,7 @@ class StainWidget(StepWidget):
         ):
             changed.connect(lambda _value: self.preview.renew())
         self.source.chosen.connect(self._on_layer)
+        self.true_layer.chosen.connect(lambda _layer: self.compare.follow())
         self.model.changed.connect(self._on_source)
         self.region.kind.currentIndexChanged.connect(lambda _index: self._refresh_state())
         self.options.steady.toggled.connect(lambda _checked: self._refresh_state())
@@ -154,6 +158,7 @@ class StainWidget(StepWidget):
 
     def prepare(self) -> Work:
         """Return the work of staining the chosen region."""
+        self.compare.end()
         layer = self.source.value
         region = self.region.region_of(layer)
         request = StainRequest(**self._fields(layer, region), **self.options.values)
@@ -161,6 +166,7 @@ class StainWidget(StepWidget):
         self._geometry = shifted(geometry_of(layer), region.offset)
         self._name = layer.name
         self._layer = self._fit = None
+        self._placed, self._frames_done = [], 0
 
         def work(context: JobContext) -> Any:
             return stain_job(request, context)
@@ -175,6 +181,7 @@ class StainWidget(StepWidget):
                 self._add_layer(item)
             elif isinstance(item, PlanesDone):
                 finished.extend(item.indices)
+                self._frames_done += len(item.indices)
             elif isinstance(item, FitChecked):
                 self._fit = item
                 self.fit_note.setText(fit_text(item.level, item.reasons))
@@ -201,6 +208,8 @@ class StainWidget(StepWidget):
 
     def on_end(self, outcome: Outcome) -> None:
         """Draw the last state of the layers."""
+        if outcome.error is not None:
+            self._settle_unfinished()
         self._refresh_layers()
         self._layer = self._error_layer = self._request = None
 
@@ -208,10 +217,27 @@ class StainWidget(StepWidget):
         """Follow the viewer's layers, the compare slider too."""
         super().reset_choices(event)
         if not self._closed and hasattr(self, "compare"):
+            brighten_bare(self.viewer)
             self.compare.follow()
             if self._layer is not None and not has_layer(self.viewer, self._layer):
                 self._layer = self._error_layer = None
                 self.cancel()
+
+    def tear_down(self) -> None:
+        """Also mark what was not finished."""
+        if not self._closed:
+            self.compare.end()
+            if self.state.is_active:
+                self._settle_unfinished()
+        super().tear_down()
+
+    def _settle_unfinished(self) -> None:
+        for placed in self._placed:
+            frames = math.prod(placed.layer.data.shape[:-2])
+            # the visible frame is there when the layer is
+            done = max(1, self._frames_done)
+            settle_unfinished(self.viewer, placed.layer, placed.former, done, frames)
+        self._placed = []
 
     def _fields(self, layer: Any, region: Region) -> dict[str, Any]:
         return {**dock_fields(self, layer, region), "tile": self.tile.value() or None}
@@ -233,13 +259,7 @@ class StainWidget(StepWidget):
         source = self.source.value
         if source is None:
             return None, None, None
-        made = [
-            layer
-            for layer in self.viewer.layers
-            if provenance_of(layer).get("step") == "stain" and "[uncertainty]" not in layer.name
-        ]
-        virtual = made[-1] if made else find_layer(self.viewer, layer_name(source.name, "preview"))
-        return source, virtual, self.true_layer.value
+        return source, newest_stain(self.viewer, source), self.true_layer.value
 
     def _refresh_layers(self) -> None:
         for layer in (self._layer, self._error_layer):
@@ -249,11 +269,21 @@ class StainWidget(StepWidget):
     def _add_layer(self, started: Started) -> None:
         if self._request is None:  # the dock was closed meanwhile
             return
-        layer = add_stain_layer(self.viewer, started, self._request, self._name, self._geometry)
+        if started.kind == "fluorescence":
+            self.preview_box.setChecked(False)  # both would add up
+        placed = add_stain_layer(
+            self.viewer,
+            started,
+            self._request,
+            self._name,
+            self._geometry,
+            keep_former=self.keep_former.isChecked(),
+        )
+        self._placed.append(placed)
         if started.kind == "uncertainty":
-            self._error_layer = layer
+            self._error_layer = placed.layer
         else:
-            self._layer = layer
+            self._layer = placed.layer
 
     def _on_layer(self, layer: Any) -> None:
         # on a new layer only: the user's own choice of a model must not be undone

@@ -255,9 +255,16 @@ def _steadied(
 
 
 def display_limits(plane: np.ndarray) -> tuple[float, float]:
-    """Return display limits of a stained plane: dark background, a few bright pixels clipped."""
+    """Return display limits of a stained plane: dark background, a few bright pixels clipped.
+
+    Examples
+    --------
+    >>> low, high = display_limits(np.arange(10_000.0).reshape(100, 100))
+    >>> round(low), round(high)
+    (500, 9994)
+    """
     finite = plane[np.isfinite(plane)]
-    low, high = np.percentile(finite, [1.0, 99.8]) if finite.size else (0.0, 1.0)
+    low, high = np.percentile(finite, [5.0, 99.95]) if finite.size else (0.0, 1.0)
     return float(low), float(high if high > low else low + 1.0)
 
 

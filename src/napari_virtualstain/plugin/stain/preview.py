@@ -17,8 +17,17 @@ from qtpy.QtCore import QObject, QTimer
 from ..kit.cleanup import Cleanup
 from ..kit.jobs import JobContext, JobRunner, Outcome, error_text
 from ..kit.regions import visible_index
-from ..layers.description import flat_geometry, geometry_of, has_layer, layer_name, provenance
+from ..layers.description import (
+    base_name,
+    find_layer,
+    flat_geometry,
+    geometry_of,
+    layer_name,
+    provenance,
+    still_there,
+)
 from ..layers.insertion import hide_results, insert
+from ..layers.looks import STAIN_COLORMAP, dim
 from .job import StainRequest, display_limits, open_stainer
 
 _SETTLE_MS = 60
@@ -65,27 +74,30 @@ class LivePreview(QObject):
         self._settle.setInterval(_SETTLE_MS)
         self._settle.timeout.connect(self._stain_visible)
         self.active = False
+        self._begins = True
 
     def start(self) -> None:
         """Follow the viewer."""
         if not self.active:
-            self.active = True
+            self.active = self._begins = True
             self._cleanup.connect(self._viewer.dims.events.point, self._on_moved)
             self._stain_visible()
 
     def stop(self) -> None:
-        """Stop following and take the preview layer away."""
+        """Stop following and hide the preview layer; it is used again by the next preview.
+
+        Removing it ends the program on some drivers, in the middle of the canvas's drawing.
+        """
         self.active = False
         self._settle.stop()
         self._cleanup.run()
         self.runner.abandon()
         self._planes.clear()
         self._stainer = None
-        layer, self._layer = self._layer, None
-        if layer is not None and has_layer(self._viewer, layer):
-            self._viewer.layers.remove(layer)
-        for hidden in self._hidden:
-            hidden.visible = True
+        if (layer := still_there(self._viewer, self._layer)) is not None:
+            was_seen, layer.visible = layer.visible, False
+            for hidden in self._hidden if was_seen else ():
+                hidden.visible = True
         self._hidden = []
 
     def renew(self) -> None:
@@ -148,21 +160,36 @@ class LivePreview(QObject):
         if not self.active:
             return
         name = layer_name(self._name, "preview")
-        layer = self._layer
-        if layer is None or not has_layer(self._viewer, layer):
+        layer = still_there(self._viewer, self._layer)
+        if layer is not None and base_name(layer.name) != base_name(self._name):
+            layer.visible, layer = False, None
+        if layer is None:
+            layer = find_layer(self._viewer, name)
+        if layer is None:
             before = self._viewer.layers.selection.active
-            self._hidden = hide_results(self._viewer, self._name)
+            self._hide_results()
             made = Image(
                 plane,
                 name=name,
-                colormap="green",
+                colormap=STAIN_COLORMAP,
                 blending="additive",
                 contrast_limits=display_limits(plane),
                 metadata=provenance("preview", self._name),
                 **self._geometry,
             )
             self._layer = insert(self._viewer, made)
+            dim(find_layer(self._viewer, self._name))
             if before is not None:
                 self._viewer.layers.selection.active = before
-        else:
-            layer.data = plane
+            return
+        if layer is not self._layer or self._begins or not layer.visible:
+            self._hide_results()
+            for name, value in self._geometry.items():
+                setattr(layer, name, value)
+        self._layer, layer.data = layer, plane
+        layer.visible = True
+
+    def _hide_results(self) -> None:
+        """Hide the stain below the first plane of a preview: both would add up."""
+        self._begins = False
+        self._hidden += hide_results(self._viewer, self._name)

@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtWidgets import QFormLayout
 
 from ...hooks import add_on_key, add_on_name, trackers
-from ..kit.controls import Choice, NumberBox, add_row, check_box, new_form
+from ..kit.controls import Choice, NumberBox, add_row, check_box, keep_former_box, new_form
 from ..kit.jobs import JobContext, Work
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
 from ..kit.sampling_rows import SamplingRows
@@ -135,6 +135,8 @@ class TrackWidget(StepWidget):
         )
         self.form.addWidget(self.events_box)
         self.form.addWidget(self.relabel_box)
+        self.keep_former = keep_former_box()
+        self.form.addWidget(self.keep_former)
 
     def why_not(self) -> str | None:
         """Return why nothing can be tracked now."""
@@ -195,6 +197,7 @@ class TrackWidget(StepWidget):
                     self._source_name,
                     self._geometry,
                     self._tracked,
+                    keep_former=self.keep_former.isChecked(),
                 )
 
     def on_result(self, value: TrackResult) -> str:
@@ -210,7 +213,8 @@ class TrackWidget(StepWidget):
             self._source_name,
             self._geometry,
             self.colour.value,
-        )
+            keep_former=self.keep_former.isChecked(),
+        ).layer
         return f"{track_sentence(value.tracks)} in {self.took_text()}."
 
     def result_layer(self) -> Any:
