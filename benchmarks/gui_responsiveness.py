@@ -249,7 +249,7 @@ def staining(viewer: Any, arguments: argparse.Namespace) -> None:
         index = int(viewer.dims.current_step[0])
 
         def shown(index: int = index) -> bool:
-            name = "bright-field [fluorescence]"
+            name = "stained · bright-field [fluorescence]"
             layer = next((one for one in viewer.layers if one.name == name), None)
             return layer is not None and layer.visible and bool(layer.data[index].any())
 
@@ -259,7 +259,7 @@ def staining(viewer: Any, arguments: argparse.Namespace) -> None:
         if time_of == "second run":
             break
         cancelled(dock, "staining")
-        viewer.layers.remove("bright-field [fluorescence]")
+        viewer.layers.remove("stained · bright-field [fluorescence]")
     watch = Watch(stacks=arguments.stacks)
     rest(seconds)
     print(f"staining {frames} x {size} x {size}, at rest: {watch.text()}")
@@ -292,7 +292,7 @@ def cut(viewer: Any, arguments: argparse.Namespace) -> None:
 
     image = scene(arguments.size, 1).fluorescence[:1]
     dock = segmented(viewer, np.concatenate([image, image]))
-    layer = viewer.layers["cell [mitochondria]"]
+    layer = viewer.layers["segmented · cell [mitochondria]"]
     changes = [
         ("threshold 0.7", lambda: dock.outline.threshold.setValue(0.7)),
         ("split at blobs", lambda: setattr(dock.outline.split, "value", "log")),
