@@ -1,3 +1,5 @@
+"""The track inspector: what is listed, chosen, judged and kept."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -8,13 +10,16 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_virtualstain.errors import InputError
 from napari_virtualstain.plugin.inspect.dock import InspectorWidget
-from napari_virtualstain.plugin.inspect.film import cut_out, pick_frames
-from napari_virtualstain.plugin.inspect.highlight import OVERLAY
+from napari_virtualstain.plugin.inspect.overlay import COLOUR, OVERLAY
+from napari_virtualstain.plugin.inspect.track_table import filtered
 from napari_virtualstain.plugin.kit.table import FrameTable
-from napari_virtualstain.tracking.summary import next_risky, summarise_tracks, track_rows
+from napari_virtualstain.tracking import next_risky, summarise_tracks, track_rows
 
-SCALE = {"scale": (2.0, 0.1, 0.1), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
+from . import inspected
+
+SCALE = inspected.SCALE
 
 
 def _data() -> tuple[np.ndarray, pd.DataFrame]:
@@ -32,76 +37,197 @@ def widget(qtbot: Any, viewer_model: Any, wait_for: Any) -> InspectorWidget:
     viewer_model.add_image(np.random.default_rng(0).random((10, 64, 64)), name="glow", **SCALE)
     data, features = _data()
     viewer_model.add_tracks(data, features=features, name="cell [tracks]", **SCALE)
-    made = InspectorWidget(viewer_model)
-    qtbot.addWidget(made)
-    made.run_button.click()
-    wait_for(made, "done")
-    return made
+    return inspected.inspect(viewer_model, qtbot, wait_for)
 
 
-def test_the_doubtful_come_first_and_say_why(widget: InspectorWidget) -> None:
+def test_it_opens_filled_the_doubtful_first_and_says_why(widget: InspectorWidget) -> None:
     table = widget.table.frame
     assert table["track_id"].tolist() == [3, 2, 1]
     assert table["why"].tolist() == ["doubtful link", "jump", ""]
     assert table["speed_um_per_s"].iloc[2] == pytest.approx(np.hypot(0.1, 0.5) * 0.1 / 2)
+    header = widget.table.view.horizontalHeader()
+    assert list(table.columns)[header.sortIndicatorSection()] == "risk"
+
+
+def test_a_new_layer_of_tracks_is_listed_at_once(
+    widget: InspectorWidget, wait_for: Any, qtbot: Any
+) -> None:
+    data, _ = _data()
+    widget.viewer.layers.remove("cell [tracks]")
+    assert widget.table.frame.empty
+    widget.viewer.add_tracks(data[:10], name="other [tracks]", **SCALE)
+    qtbot.waitUntil(lambda: len(widget.table.frame) == 1, timeout=20_000)
+
+
+def test_without_units_pixels_and_frames_are_shown(
+    qtbot: Any, viewer_model: Any, wait_for: Any
+) -> None:
+    rows = [(k, t, 10.0 * k, 1.0 * t) for k in (1, 2) for t in range(6)]
+    viewer_model.add_tracks(np.array(rows), name="foreign")
+    made = inspected.inspect(viewer_model, qtbot, wait_for)
+    model = made.table.view.frame_model
+    heads = [model.headerData(i, Qt.Orientation.Horizontal) for i in range(model.columnCount())]
+    assert "speed (px/frame)" in heads
+    assert not any("µm" in head or "/s)" in head for head in heads)
+    column = heads.index("speed (px/frame)")
+    assert model.index(0, column).data() == "1"
 
 
 def test_next_risky_goes_to_the_doubtful_frame_and_highlights_the_track(
     widget: InspectorWidget,
 ) -> None:
     zoom = widget.viewer.scene.camera.zoom
-    widget.step(1)
+    inspected.press(widget, "next")
     assert widget.selection.track_id == 3
     assert widget.viewer.dims.point[0] == pytest.approx(2.0 * 4)
     overlay = widget.viewer.layers[OVERLAY]
     assert set(overlay.data[:, 0]) == {3}
+    np.testing.assert_allclose(overlay.track_colors, [COLOUR] * len(overlay.data), atol=0.01)
     np.testing.assert_allclose(overlay.scale, (2.0, 0.1, 0.1))
     assert widget.viewer.scene.camera.zoom == zoom
     assert widget.source.value.name == "cell [tracks]"
+
+
+def test_the_threshold_decides_what_is_worth_a_look(widget: InspectorWidget) -> None:
+    assert "2 worth a look" in widget.status_label.text()
+    widget.threshold.setValue(0.5)
+    assert "1 worth a look" in widget.status_label.text()
+    for _ in range(2):
+        inspected.press(widget, "next")
+    assert widget.selection.track_id == 3
+
+
+def test_back_and_forward_go_through_what_was_looked_at(widget: InspectorWidget) -> None:
+    for track in (1, 2, 3):
+        inspected.choose(widget, track)
+    inspected.press(widget, "back")
+    inspected.press(widget, "back")
+    assert widget.selection.track_id == 1
+    assert widget.table.track_at(widget.table.row) == 1
+    inspected.press(widget, "forward")
+    assert widget.selection.track_id == 2
+    assert set(widget.viewer.layers[OVERLAY].data[:, 0]) == {2}
 
 
 def test_verdicts_are_kept_with_the_layer_and_can_be_undone(
     widget: InspectorWidget, tmp_path: Path
 ) -> None:
     widget.save(tmp_path / "verdicts.csv")
-    widget.step(1)
-    widget.judge("wrong")
+    assert "verdicts.csv" in widget.status_label.text()
+    inspected.press(widget, "next")
+    inspected.press(widget, "wrong")
     layer = widget.viewer.layers["cell [tracks]"]
     assert layer.metadata["verdicts"] == {3: "wrong"}
     saved = pd.read_csv(tmp_path / "verdicts.csv", keep_default_na=False)
     assert saved["verdict"].tolist() == ["wrong", "", ""]
-    widget.undo_stack.undo()
+    inspected.press(widget, "undo")
     assert widget.table.frame["verdict"].tolist() == ["", "", ""]
-    widget.undo_stack.redo()
-    widget.step(1)
+    inspected.press(widget, "redo")
+    assert widget.table.frame["verdict"].tolist() == ["wrong", "", ""]
+    inspected.press(widget, "next")
     assert widget.selection.track_id == 2
-    widget.judge("ok")
-    widget.step(1)
+    inspected.press(widget, "ok")
+    inspected.press(widget, "next")
     assert "Every doubtful track has a verdict" in widget.status_label.text()
 
 
 def test_the_table_works_with_the_keyboard_alone(widget: InspectorWidget, qtbot: Any) -> None:
-    widget.table.selectRow(1)
+    widget.table.view.selectRow(1)
     assert widget.selection.track_id == 2
-    qtbot.keyClick(widget.table, Qt.Key.Key_Return)
+    qtbot.keyClick(widget.table.view, Qt.Key.Key_Return)
     assert widget.viewer.layers[OVERLAY].data[0, 0] == 2
 
 
 def test_a_sorted_table_still_names_the_right_track(widget: InspectorWidget) -> None:
     """regionprops#17, #41: tables that choose the wrong object."""
     column = list(widget.table.frame.columns).index("track_id")
-    widget.table.frame_model.sort(column, Qt.SortOrder.AscendingOrder)
+    header = widget.table.view.horizontalHeader()
+    header.setSortIndicator(column, Qt.SortOrder.AscendingOrder)
     for place, track in enumerate((1, 2, 3)):
-        widget.table.selectRow(place)
+        widget.table.view.selectRow(place)
         assert widget.selection.track_id == track
 
 
+def test_a_typed_filter_lists_fewer_tracks_and_next_stays_within(widget: InspectorWidget) -> None:
+    widget.table.filter.setText("risk > 0.1 and why == 'jump'")
+    assert widget.table.frame["track_id"].tolist() == [2]
+    assert "1 of 3 tracks" in widget.status_label.text()
+    inspected.press(widget, "next")
+    assert widget.selection.track_id == 2
+    widget.table.filter.setText("risk >")
+    assert "not understood" in widget.status_label.text()
+    assert len(widget.table.frame) == 3
+    widget.table.filter.setText("")
+    assert len(widget.table.frame) == 3
+
+
+def test_what_a_filter_may_not_do() -> None:
+    table = pd.DataFrame({"track_id": [1, 2], "verdict": ["", "wrong"]})
+    assert filtered(table, "verdict == ''").tolist() == [0]
+    assert filtered(table, "2").tolist() == [1]
+    for bad in ("@pd", "track_id.__class__", "track_id + 1", "nothing > 2"):
+        with pytest.raises(InputError):
+            filtered(table, bad)
+
+
+def test_columns_can_be_hidden(widget: InspectorWidget) -> None:
+    place = list(widget.table.frame.columns).index("gaps")
+    menu = widget.table.columns_menu()
+    action = next(one for one in menu.actions() if one.text() == "gaps")
+    action.trigger()
+    assert widget.table.view.isColumnHidden(place)
+    action.trigger()
+    assert not widget.table.view.isColumnHidden(place)
+
+
 def test_removing_the_layer_empties_the_dock(widget: InspectorWidget) -> None:
-    widget.step(1)
+    inspected.press(widget, "next")
     widget.viewer.layers.remove("cell [tracks]")
     assert widget.table.frame.empty
-    assert OVERLAY not in widget.viewer.layers
+    assert not any(OVERLAY in layer.name for layer in widget.viewer.layers)
     assert not widget.run_button.isEnabled()
+
+
+def test_tracks_that_somebody_else_changes_are_listed_again(
+    widget: InspectorWidget, qtbot: Any
+) -> None:
+    layer = widget.viewer.layers["cell [tracks]"]
+    layer.data = layer.data[:20]
+    qtbot.waitUntil(lambda: len(widget.table.frame) == 2, timeout=20_000)
+
+
+def test_rows_that_repeat_are_said_and_one_frame_tracks_listed(
+    qtbot: Any, viewer_model: Any, wait_for: Any
+) -> None:
+    rows = np.array([(1, 0, 5.0, 5), (1, 0, 6, 6), (1, 1, 5, 5), (7, 3, 9, 9)])
+    viewer_model.add_tracks(rows, name="odd [tracks]")
+    made = inspected.inspect(viewer_model, qtbot, wait_for)
+    assert sorted(made.table.frame["track_id"]) == [1, 7]
+    assert "Track 1 is in frame 0 twice" in made.status_label.text()
+    inspected.choose(made, 7)
+    assert made.selection.track_id == 7
+
+
+def test_times_that_are_no_frames_are_refused_in_words(qtbot: Any, viewer_model: Any) -> None:
+    viewer_model.add_tracks(np.array([(1, 0.0, 5, 5), (1, 0.5, 6, 6)]), name="seconds [tracks]")
+    made = InspectorWidget(viewer_model)
+    qtbot.addWidget(made)
+    assert "no whole frames" in made.status_label.text()
+    assert not made.run_button.isEnabled()
+
+
+def test_tracks_of_a_z_stack_are_inspected(qtbot: Any, viewer_model: Any, wait_for: Any) -> None:
+    rows = np.array([(k, t, 2 + k, 5.0, 5 + t) for k in (1, 2) for t in range(5)], float)
+    viewer_model.add_tracks(rows, name="deep [tracks]")
+    made = inspected.inspect(viewer_model, qtbot, wait_for)
+    inspected.choose(made, 2)
+    made.go_to(2, 3)
+    np.testing.assert_allclose(made.viewer.dims.point[:2], (3, 4))
+    made.viewer.dims.set_point(0, 2)
+    inspected.press(made, "cut_here")
+    layer = made.viewer.layers["deep [tracks]"]
+    assert sorted(set(layer.data[:, 0])) == [1, 2, 3]
+    assert set(layer.data[layer.data[:, 0] == 3, 2]) == {4}
 
 
 def test_fifty_thousand_tracks_are_listed_and_sorted(qtbot: Any) -> None:
@@ -114,19 +240,6 @@ def test_fifty_thousand_tracks_are_listed_and_sorted(qtbot: Any) -> None:
     table.frame_model.sort(0, Qt.SortOrder.DescendingOrder)
     assert table.row == 100
     assert table.currentIndex().row() == count - 101
-
-
-def test_the_film_holds_the_current_frame_and_stays_in_the_image() -> None:
-    rows = pd.DataFrame({"frame": [3, 4, 5, 9, 10, 11]})
-    assert 9 in pick_frames(rows, 3, 9)["frame"].tolist()
-    assert pick_frames(rows, 20, None)["frame"].tolist() == rows["frame"].tolist()
-    plane = np.arange(100.0).reshape(10, 10)
-    corner = cut_out(plane, 0, 0, 2)
-    assert corner.shape == (5, 5)
-    assert corner[2, 2] == 0
-    assert corner[3, 4] == plane[1, 2]
-    assert not corner[:2].any()
-    assert not cut_out(plane, 50, 50, 2).any()
 
 
 def test_going_round_skips_the_judged() -> None:

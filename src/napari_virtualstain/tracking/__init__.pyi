@@ -1,6 +1,8 @@
 from . import editing as editing
 from .config import TrackingConfig as TrackingConfig
-from .editing import TrackState as TrackState
+from .editing import Change as Change
+from .editing import EditableTracks as EditableTracks
+from .editing import EditLog as EditLog
 from .link_detections import link as link
 from .live import LiveTracker as LiveTracker
 from .motion_analysis import analyse_motion as analyse_motion

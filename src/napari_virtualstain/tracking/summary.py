@@ -38,7 +38,11 @@ def track_rows(data: np.ndarray, features: pd.DataFrame) -> pd.DataFrame:
 
 
 def summarise_tracks(
-    rows: pd.DataFrame, *, pixel_size_um: float, frame_interval_s: float
+    rows: pd.DataFrame,
+    *,
+    pixel_size_um: float,
+    frame_interval_s: float,
+    typical_step_um: float | None = None,
 ) -> pd.DataFrame:
     """Return one row a track, the riskiest first.
 
@@ -48,6 +52,8 @@ def summarise_tracks(
         What :func:`track_rows` returned.
     pixel_size_um, frame_interval_s : float
         Sampling.
+    typical_step_um : float or None
+        Median step of the whole movie, for a few tracks of it; None: that of `rows`.
 
     Returns
     -------
@@ -83,7 +89,8 @@ def summarise_tracks(
             "quality": by["quality"].min() if "quality" in rows else 1.0,
         }
     )
-    jump = by["_step_um"].max() / max(float(rows["_step_um"].median()), pixel_size_um)
+    typical = float(rows["_step_um"].median()) if typical_step_um is None else typical_step_um
+    jump = by["_step_um"].max() / max(typical, pixel_size_um)
     reasons = {
         "doubtful link": table["quality"] < 0.5,
         "jump": jump.fillna(0) > _JUMP,

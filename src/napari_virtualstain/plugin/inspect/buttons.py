@@ -14,8 +14,6 @@ from ...tracking import VERDICTS
 from ..kit.controls import Choice, button, in_row
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from .dock import InspectorWidget
 
 
@@ -38,30 +36,36 @@ class InspectorButtons:
     def __init__(self, dock: InspectorWidget) -> None:
         self._dock = dock
         self._needing_track: list[tuple[QPushButton, str]] = []
-        previous = button("◀ Previous", "Previous risky track (P)", lambda: dock.step(-1))
-        following = button("Next ▶", "Next risky track (N)", lambda: dock.step(1), name="next")
-        verdicts = [
-            self._on_track(text, f"Verdict for the chosen track ({key})", partial(dock.judge, text))
-            for key, text in zip("123", VERDICTS, strict=True)
-        ]
-        tooltip = "End the track before the visible frame; a new track goes on from it (C)"
-        cut = self._on_track("Cut here", tooltip, dock.cut)
-        delete = self._on_track("Delete", "Remove the chosen track (Del)", dock.delete)
-        tooltip = "Make the chosen track and the one beside this button one (J)"
-        self._join = self._on_track("Join with", tooltip, dock.join)
+        mending = dock.mending
         self.partner = Choice()
         self.partner.setObjectName("partner")
         self.partner.setAccessibleName("Track to join with")
         self.partner.setToolTip(
             "Tracks that end before or begin after the chosen one, nearest first"
         )
-        tooltip = "Save table and verdicts, then keep them up to date"
+        tooltip = "Make the chosen track and the one beside this button one (J)"
+        self._join = self._on_track("Join with", tooltip, mending.join)
+        on_track = self._on_track
+        cut = on_track(
+            "Cut here", "End the track before this frame; a new one goes on (C)", mending.cut
+        )
+        swap = on_track("Swap", "Exchange two selected tracks from this frame on (X)", mending.swap)
+        delete = on_track("Delete", "Remove the chosen track (Del)", mending.delete)
+        fill = on_track("Fill gap", "Fill the frames in which the track is missing", mending.fill)
+        remove = on_track("Not here", "Remove the track from this frame", mending.remove_here)
+        split = on_track("Split", "Cut the mask where it is narrowest (M)", mending.split)
+        self._add = self._placing("Add…", "add", "Click a missed mitochondrion (A)")
+        self._move = self._placing("Move…", "move", "Click where it is in this frame")
+        self._needing_track.append((self._move, self._move.toolTip()))
+        tooltip = "Save the table with its verdicts, then keep it up to date"
         save = button("Save CSV…", tooltip, dock.ask_where_to_save)
+        show = button("Film", "Show the film and the plots", dock.show_workspace)
         self.rows: tuple[QWidget, ...] = (
-            in_row(previous, following, stretch=None),
-            in_row(*verdicts, stretch=None),
+            in_row(*self._travelling(), show, stretch=None),
+            in_row(*self._verdicts(), stretch=None),
             in_row(self._join, self.partner, stretch=1),
-            in_row(cut, delete, stretch=None),
+            in_row(cut, swap, fill, delete, stretch=None),
+            in_row(self._add, self._move, split, remove, stretch=None),
             in_row(*self._undo_and_redo(), save, stretch=None),
         )
         self._add_keys()
@@ -74,49 +78,109 @@ class InspectorButtons:
         if is_chosen and not self.partner.count():
             self._join.setEnabled(False)
             self._join.setToolTip("No track ends before this one begins, or begins after it")
+        selection = self._dock.model.selection
+        self._back.setEnabled(selection.can_go_back)
+        self._forward.setEnabled(selection.can_go_forward)
 
-    def offer_partners(self, partners: pd.DataFrame | None, pixel_size_um: float) -> None:
-        """List what the chosen track can be joined with.
+    def render_undo(self) -> None:
+        """Enable undo and redo, and say what they would do."""
+        model = self._dock.model
+        for made, text, key in (
+            (self._undo, model.undo_text, "Ctrl+Z"),
+            (self._redo, model.redo_text, "Ctrl+Shift+Z"),
+        ):
+            made.setEnabled(bool(text))
+            made.setToolTip(
+                f"{made.text().replace('&', '')}: {text} ({key})" if text else "Nothing"
+            )
 
-        Parameters
-        ----------
-        partners : DataFrame or None
-            Of :func:`.editing.partners`; None while no track is chosen.
-        pixel_size_um : float
-            Micrometres a pixel.
-        """
+    def follow(self, track_id: int | None) -> None:
+        """List what the chosen track can be joined with."""
         self.partner.clear()
-        for near in [] if partners is None else partners.to_dict("records"):
+        model = self._dock.model
+        if track_id is None:
+            return
+        for near in model.partners(track_id).to_dict("records"):
             frames = f"{near['gap']} frames {'after' if near['after'] else 'before'}"
-            away_um = near["distance_px"] * pixel_size_um
+            away = near["distance_px"] * model.scale.per_pixel
             track = int(near["track_id"])
-            self.partner.addItem(f"{track}: {frames}, {away_um:.2g} µm away", track)
+            text = f"{track}: {frames}, {away:.2g} {model.scale.length_unit} away"
+            self.partner.addItem(text, track)
+
+    def end_placing(self) -> None:
+        """Let go of the buttons that wait for a click on the canvas."""
+        for made in (self._add, self._move):
+            blocked = made.blockSignals(True)
+            made.setChecked(False)
+            made.blockSignals(blocked)
+
+    def _verdicts(self) -> list[QPushButton]:
+        dock = self._dock
+        return [
+            self._on_track(text, f"Verdict for the chosen track ({key})", partial(dock.judge, text))
+            for key, text in zip("123", VERDICTS, strict=True)
+        ]
+
+    def _travelling(self) -> tuple[QPushButton, ...]:
+        dock = self._dock
+        previous = button("◀ Prev", "Previous risky track (P)", lambda: dock.step(-1))
+        following = button("Next ▶", "Next risky track (N)", lambda: dock.step(1), name="next")
+        selection = dock.model.selection
+        self._back = button("↶", "Track looked at before (Alt+Left)", selection.back, name="back")
+        self._forward = button("↷", "And forward (Alt+Right)", selection.forward, name="forward")
+        for made in (self._back, self._forward):
+            made.setMaximumWidth(30)
+        return previous, following, self._back, self._forward
 
     def _undo_and_redo(self) -> tuple[QPushButton, QPushButton]:
-        stack = self._dock.undo_stack
-        tooltip = "Undo the last verdict or edit (Ctrl+Z)"
-        undo = button("Undo", tooltip, stack.undo, name="undo")
-        redo = button("Redo", "Redo it (Ctrl+Shift+Z)", stack.redo, name="redo")
-        for made, signal in ((undo, stack.canUndoChanged), (redo, stack.canRedoChanged)):
+        self._undo = button("Undo", "Nothing", self._dock.undo, name="undo")
+        self._redo = button("Redo", "Nothing", self._dock.redo, name="redo")
+        for made in (self._undo, self._redo):
             made.setEnabled(False)
-            signal.connect(made.setEnabled)
-        return undo, redo
+        return self._undo, self._redo
 
     def _on_track(self, text: str, tooltip: str, slot: Callable[[], Any]) -> QPushButton:
         made = button(text, tooltip, slot, name=text.lower().replace(" ", "_"))
         self._needing_track.append((made, tooltip))
         return made
 
+    def _placing(self, text: str, kind: str, tooltip: str) -> QPushButton:
+        made = QPushButton(text)
+        made.setObjectName(f"{kind}_by_click")
+        made.setToolTip(tooltip)
+        made.setCheckable(True)
+        made.setAutoDefault(False)
+
+        def on(checked: bool) -> None:
+            self.end_placing()
+            made.blockSignals(True)
+            made.setChecked(checked)
+            made.blockSignals(False)
+            self._dock.mending.begin_placing(kind if checked else None)
+
+        made.toggled.connect(on)
+        return made
+
+    def stop_placing(self) -> None:
+        """Wait for no click any more."""
+        self.end_placing()
+        self._dock.mending.begin_placing(None)
+
     def _add_keys(self) -> None:
-        dock = self._dock
+        dock, selection = self._dock, self._dock.model.selection
         keys: dict[str, Callable[[], Any]] = {
             "N": lambda: dock.step(1),
             "P": lambda: dock.step(-1),
-            "C": dock.cut,
-            "J": dock.join,
-            "Del": dock.delete,
-            "Ctrl+Z": dock.undo_stack.undo,
-            "Ctrl+Shift+Z": dock.undo_stack.redo,
+            "C": dock.mending.cut,
+            "J": dock.mending.join,
+            "X": dock.mending.swap,
+            "M": dock.mending.split,
+            "A": lambda: self._add.setChecked(True),
+            "Del": dock.mending.delete,
+            "Alt+Left": selection.back,
+            "Alt+Right": selection.forward,
+            "Ctrl+Z": dock.undo,
+            "Ctrl+Shift+Z": dock.redo,
             **{key: partial(dock.judge, v) for key, v in zip("123", VERDICTS, strict=True)},
         }
         for key, slot in keys.items():

@@ -1,39 +1,41 @@
-"""The dock `Track inspector`: table, film strip, curves, verdicts, edits, undo."""
+"""The dock `Track inspector`: table, verdicts, mending, undo; film and plots in a wide dock."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from qtpy.QtGui import QUndoStack
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from ...errors import VirtualStainError
-from ...tracking import TrackState, editing, next_risky, summarise_tracks
-from ..kit.controls import add_row, new_form
+from ...tracking import next_risky
+from ..kit.controls import add_row, check_box, new_form
 from ..kit.jobs import JobContext, Work, error_text
 from ..kit.layer_choice import LayerChoice
 from ..kit.step import StepWidget
-from ..kit.suitable_layers import is_movie
-from ..kit.table import FrameTable
 from ..layers.description import has_layer, sampling_of, source_of, unwrap
 from .buttons import InspectorButtons
-from .commands import EditCommand, VerdictCommand
-from .highlight import OVERLAY, TrackHighlight
-from .selection import Selection
-from .track_layer import labels_beside, put_state, state_of
-from .track_view import TrackView
+from .canvas import CanvasClicks
+from .found_log import FoundLog, LogNotice
+from .layer_sync import LayerSync
+from .loading import Loaded, load, why_not_whole
+from .mask_book import find_masks
+from .mending import Mending
+from .model import InspectorModel
+from .overlay import SelectionOverlay, is_overlay
+from .summary import Scale
+from .track_table import TrackTable
+from .workspace import TITLE, Workspace
 
-_DOUBTFUL = 0.15
-_MOST_UNDOS = 30
+DOUBTFUL = 0.15
+_OUTLINE_PX = 80
 
 
 def is_inspectable(layer: Any) -> bool:
-    """Whether a layer holds tracks of planes, and is not our own highlight."""
-    return type(layer).__name__ == "Tracks" and layer.ndim == 3 and layer.name != OVERLAY
+    """Whether a layer holds tracks, and is not our own highlight."""
+    return type(layer).__name__ == "Tracks" and not is_overlay(layer)
 
 
 class InspectorWidget(StepWidget):
@@ -42,150 +44,196 @@ class InspectorWidget(StepWidget):
     title = "Track inspector"
     tab_title = "Inspect"
     run_text = "List tracks"
-    run_tooltip = "List the tracks of the layer, the doubtful ones first"
+    run_tooltip = "List the tracks of the layer again, the doubtful ones first"
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
-        self.selection = Selection()
-        self.highlight = TrackHighlight(napari_viewer)
-        self.undo_stack = QUndoStack(self)
-        self.undo_stack.setUndoLimit(_MOST_UNDOS)
-        self.tracks = TrackState(pd.DataFrame(), {}, pd.DataFrame())
+        self.model = InspectorModel(self.say)
+        self.selection = self.model.selection
+        self.overlay = SelectionOverlay(napari_viewer)
+        self.sync = LayerSync(napari_viewer, self.model, self)
+        self.clicks = CanvasClicks(napari_viewer, self._on_click)
+        self.mending = Mending(self)
         self._layer: Any = None
         self._file: Path | None = None
+        self._watched: Any = None
         self._add_form(napari_viewer)
         self.buttons = InspectorButtons(self)
         for row in self.buttons.rows:
             self.form.addWidget(row)
-        self.table.row_chosen.connect(self._on_row)
-        self.table.row_entered.connect(self._go)
-        self.view.frame_chosen.connect(self._on_frame)
-        self.selection.changed.connect(self._on_selection)
-        self.source.chosen.connect(lambda _layer: self._on_source())
-        self.source.chosen.connect(lambda _layer: self.film_source.refresh())
-        self.film_source.chosen.connect(lambda _layer: self._show_view())
-        self.cleanup.add(self.highlight.drop)
+        self.workspace = Workspace(self.model, napari_viewer, self.mending.try_edit, self.frame)
+        self._dock = self._add_workspace()
+        self._connect_views()
         self._on_source()
+
+    @property
+    def layer(self) -> Any:
+        """The Tracks layer that is listed."""
+        return self._layer
 
     def why_not(self) -> str | None:
         """Return why there is nothing to list."""
         if self.source.value is None:
             return "Track a movie first (dock Track mitochondria), or open tracks."
-        return None
+        return why_not_whole(self.source.value)
+
+    def take(self, layer: Any) -> None:
+        """List the tracks of `layer`."""
+        if is_inspectable(layer):
+            self.source.value = layer
 
     def prepare(self) -> Work:
         """Return the work of summarising the tracks."""
         layer = self.source.value
+        self.sync.flush()
         data, features = np.array(layer.data), layer.features.copy()
         graph, core = dict(layer.graph), layer.metadata.get("tracks")
-        self._layer, scale = layer, self._scale(layer)
+        self._layer, scale, movie = layer, scale_of(layer), self._movie()
 
-        def work(context: JobContext) -> tuple[TrackState, pd.DataFrame]:
-            from ...tracking import mean_squared_displacement  # noqa: F401  the plots need it soon
-
-            state = state_of(data, features, graph, core)
-            context.cancel.raise_if_cancelled()
-            return state, summarise_tracks(state.rows, **scale)
+        def work(context: JobContext) -> Loaded:
+            check = context.cancel.raise_if_cancelled
+            pixels = movie.data if movie is not None else None
+            return load(data, features, graph, core, scale, pixels, check)
 
         return work
 
-    def on_result(self, value: tuple[TrackState, pd.DataFrame]) -> str:
+    def on_result(self, value: Loaded) -> str:
         """Fill the table."""
-        self.tracks, table = value
-        self.undo_stack.clear()
-        self._fill(table)
-        self.selection.choose(None)
-        doubtful = int((table["risk"] >= _DOUBTFUL).sum())
-        return f"{len(table)} tracks, {doubtful} worth a look. Next risky: N."
+        layer = self._layer
+        verdicts = layer.metadata.setdefault("verdicts", {})
+        self.model.load(value.tracks, value.table, value.scale, verdicts)
+        self.model.masks = find_masks(self.viewer, value.tracks, self._preferred_masks())
+        self.sync.watch(layer)
+        self.clicks.layer = layer
+        self.workspace.film.tracks_layer = layer
+        self.workspace.draw()
+        self._watch_layer(layer)
+        self.found.open(layer, self._movie(), value.movie)
+        if value.notes:
+            return " ".join(value.notes)
+        return self._counts()
 
     def render(self) -> None:
         """Also say which buttons need a chosen track."""
         super().render()
         if hasattr(self, "buttons"):
-            self.buttons.render(is_chosen=self.selection.track_id is not None)
+            self.buttons.render(is_chosen=self.model.selection.track_id is not None)
 
-    def track_at(self, row: int) -> int:
-        """Return the track of a row of the table."""
-        return int(self.table.frame["track_id"].iloc[row])
+    def frame(self) -> int:
+        """Return the frame of the tracks that the viewer shows."""
+        return self.overlay.current_frame(self._layer) if self._layer is not None else 0
+
+    def chosen(self) -> int | None:
+        """Return the chosen track, or say that there is none."""
+        if self.model.selection.track_id is None or not has_layer(self.viewer, self._layer):
+            self.say("Choose a track first: in the table, or by a click on it in the image.")
+            return None
+        return self.model.selection.track_id
 
     def step(self, direction: int) -> None:
         """Go to the next (1) or previous (-1) risky track without a verdict."""
-        if not len(self.table.frame):
+        listed = self.table.tracks()
+        if not listed:
             self.say("List the tracks first.")
             return
-        row = next_risky(self.table.frame, self.table.row, direction, least=_DOUBTFUL)
-        if row is None:
+        places = [self.model.row_of(track) or 0 for track in listed]
+        table = self.model.table.iloc[places].reset_index(drop=True)
+        now = self.model.selection.track_id
+        row = listed.index(now) if now in listed else None
+        found = next_risky(table, row, direction, least=self.threshold.value())
+        if found is None:
             self.say("Every doubtful track has a verdict.")
             return
-        self.table.choose(row)
-        self._on_row(row)
-        self._go(row)
+        self.go_to_worst(listed[found])
 
     def judge(self, verdict: str) -> None:
         """Give the chosen track a verdict; it can be undone."""
-        if (track := self._chosen()) is not None:
-            self.undo_stack.push(VerdictCommand(self, track, verdict))
+        if (track := self.chosen()) is not None:
+            self.model.judge(track, verdict)
+            self._say_judged(track, verdict)
 
-    def cut(self) -> None:
-        """End the chosen track before the visible frame; a new one goes on."""
-        if (track := self._chosen()) is not None:
-            frame = self.highlight.current_frame(self._layer)
-            # a number that was ever judged must not come back for another track
-            number = 1 + max(*self._verdicts(), *self.tracks.graph, *self.tracks.rows["track_id"])
-            text = f"Cut track {track} before frame {frame}; it goes on as {number}"
-            self._edit(text, lambda: editing.cut(self.tracks, track, frame, number), track)
+    def undo(self) -> None:
+        """Take the latest edit or verdict back."""
+        text = self.model.undo()
+        self.say(f"Undone: {text}." if text else "There is nothing to undo.")
 
-    def join(self) -> None:
-        """Make the chosen track and the one chosen under `With` one."""
-        track, other = self._chosen(), self.buttons.partner.value
-        if track is not None and other is not None:
-            earlier = min(track, other, key=lambda name: int(self._track(name)["frame"].min()))
-            text = f"Joined tracks {track} and {other} as {earlier}"
-            self._edit(text, lambda: editing.join(self.tracks, track, other), earlier)
+    def redo(self) -> None:
+        """Make again what was undone."""
+        text = self.model.redo()
+        self.say(f"{text}." if text else "There is nothing to redo.")
 
-    def delete(self) -> None:
-        """Remove the chosen track."""
-        if (track := self._chosen()) is not None:
-            self._edit(f"Deleted track {track}", lambda: editing.delete(self.tracks, track), None)
+    def go_to_worst(self, track_id: int, *, centre: bool = False) -> None:
+        """Choose a track and go to its least sure frame."""
+        tracks = self.model.tracks
+        rows = tracks.rows_of(track_id)
+        place = int(np.argmin(tracks["quality"][rows])) if "quality" in tracks.columns else 0
+        self.go_to(track_id, int(tracks["frame"][rows[place]]), centre=centre)
 
-    def verdict_of(self, track_id: int) -> str:
-        """Return the verdict of a track, empty if it has none."""
-        return str(self._verdicts().get(track_id, ""))
+    def go_to(self, track_id: int, frame: int | None = None, *, centre: bool = False) -> None:
+        """Choose a track and look at it in a frame, the nearest of its frames without one."""
+        if track_id not in self.model.tracks:
+            self.say(f"There is no track {track_id} any more.")
+            return
+        wanted = self.frame() if frame is None else frame
+        rows = self.model.tracks.rows_of(track_id)
+        frames = self.model.tracks["frame"][rows]
+        row = int(rows[int(np.argmin(np.abs(frames - wanted)))])
+        self.model.choose(track_id, int(self.model.tracks["frame"][row]))
+        if has_layer(self.viewer, self._layer):
+            self.overlay.look_at(self._layer, self.place_of(row), centre=centre)
 
-    def put_verdict(self, track_id: int, verdict: str) -> None:
-        """Write a verdict into table, layer and file; see :meth:`judge` for users."""
-        self._verdicts()[track_id] = verdict
-        rows = np.flatnonzero(self.table.frame["track_id"] == track_id)
-        for row in rows:
-            self.table.frame_model.set_cell(int(row), "verdict", verdict)
-        self._save_again()
-        given = int((self.table.frame["verdict"] != "").sum())
-        text = f"Track {track_id}: {verdict or 'no verdict'}."
-        self.say(f"{text} {given} of {len(self.table.frame)} judged.")
-
-    def put_tracks(self, state: TrackState, chosen: int | None) -> None:
-        """Show edited tracks in layer, table and file; see :meth:`cut` for users."""
-        self.tracks = state
-        put_state(self._layer, state)
-        self._fill(summarise_tracks(state.rows, **self._scale(self._layer)))
-        self._save_again()
-        self.selection.choose(None)
-        rows = np.flatnonzero(self.table.frame["track_id"] == chosen)
-        if len(rows):
-            self.table.choose(int(rows[0]))
-            self._on_row(int(rows[0]))
+    def place_of(self, row: int) -> tuple[float, ...]:
+        """Return frame, (plane,) row and column of a row, in the layer's coordinates."""
+        names = ["frame", *(["z_px"] if self._layer.ndim == 4 else []), "y_px", "x_px"]
+        return tuple(float(self.model.tracks[name][row]) for name in names)
 
     def save(self, path: Path) -> None:
         """Write the table to `path`, and from now on again after each verdict and edit."""
         from ...io import write_table
 
         try:
-            write_table(path, self.table.frame, overwrite=True)
+            write_table(path, self.model.table, overwrite=True)
         except (VirtualStainError, OSError) as error:
             self._file = None
             self.say(error_text(error))
             return
+        if self._file != path:
+            self.say(f"Saved {len(self.model.table)} tracks as {path.name}; it is kept up to date.")
         self._file = path
+
+    def ask_where_to_save(self) -> None:
+        """Ask for a file, and save the table there."""
+        path, _ = QFileDialog.getSaveFileName(self, "Save table", "tracks_table.csv", "CSV (*.csv)")
+        if path:
+            self.save(Path(path))
+
+    def show_workspace(self) -> None:
+        """Bring film and plots to the front; they may have been closed."""
+        if self._dock is not None:
+            self._dock.show()
+            self._dock.raise_()
+        else:
+            self.workspace.show()
+
+    def dim_others(self, dim: bool) -> None:
+        """Let the other tracks and all labels fade, or bring them back."""
+        self.overlay.dim(None)
+        if dim and has_layer(self.viewer, self._layer):
+            labels = [one for one in self.viewer.layers if type(one).__name__ == "Labels"]
+            self.overlay.dim([self._layer, *labels])
+
+    def keyPressEvent(self, event: Any) -> None:
+        """End the placing of a detection with Esc."""
+        if event.key() == Qt.Key.Key_Escape and self.mending.placing is not None:
+            self.buttons.stop_placing()
+        else:
+            super().keyPressEvent(event)
+
+    def tear_down(self) -> None:
+        """Also take the wide dock and the highlight away."""
+        if not self._closed:
+            self.workspace.stop()
+        super().tear_down()
 
     def _add_form(self, viewer: Any) -> None:
         form = new_form()
@@ -193,127 +241,190 @@ class InspectorWidget(StepWidget):
             LayerChoice(viewer, is_inspectable, role="tracks", nothing="track a movie first")
         )
         add_row(form, "Tracks", self.source, "The tracks to look through", name="source")
-        self.film_source = self.add_choice(
-            LayerChoice(
-                viewer, is_movie, role="fluorescence", optional=True, hint=self._tracked_movie
-            )
+        self.threshold = self._threshold_box(form)
+        self.table = TrackTable(self.model)
+        self.notice = LogNotice()
+        self.found = FoundLog(self, self.notice)
+        self.dim_box = check_box(
+            "Dim others", "Let other tracks and labels fade", name="dim_others"
         )
-        add_row(form, "Film of", self.film_source, "Where the film strip is cut from", name="film")
-        self.table = FrameTable()
-        self.table.setAccessibleName("Tracks")
-        self.table.setToolTip(
-            "One row a mitochondrion; choose to highlight, Enter or double-click to go there"
-        )
-        self.view = TrackView()
+        self.dim_box.toggled.connect(self.dim_others)
         self.form.addLayout(form)
+        self.form.addWidget(self.notice)
         self.form.addWidget(self.table, 1)
-        self.form.addWidget(self.view)
+        self.table.above.addWidget(self.dim_box)
 
-    def _tracked_movie(self) -> Any:
-        """Return the image whose outlines were tracked."""
-        return source_of(self.viewer, source_of(self.viewer, self.source.value))
+    def _threshold_box(self, form: Any) -> Any:
+        from ..kit.controls import NumberBox
 
-    def _edit(self, text: str, edit: Callable[[], TrackState], chosen: int | None) -> None:
-        try:
-            after = edit()
-        except VirtualStainError as error:
-            self.say(error_text(error))
-            return
-        labels = labels_beside(self.viewer, self._layer)
-        self.undo_stack.push(EditCommand(self, text, after, chosen, labels))
+        box = NumberBox(DOUBTFUL, 0, 1, step=0.05, decimals=2)
+        tooltip = "Tracks from this risk on are worth a look: Next and Previous stop at them"
+        add_row(form, "Worth a look from", box, tooltip, name="threshold")
+        box.valueChanged.connect(lambda _value: self.say(self._counts()))
+        return box
 
-    def _chosen(self) -> int | None:
-        """Return the chosen track, or say that there is none."""
-        if self.selection.track_id is None or not has_layer(self.viewer, self._layer):
-            self.say("Choose a track in the table first.")
+    def _add_workspace(self) -> Any:
+        """Dock film and plots at the bottom; without a window they stay a widget of this one."""
+        window = getattr(self.viewer, "window", None)
+        if window is None:
+            self.workspace.setParent(self)
+            self.workspace.hide()
             return None
-        return self.selection.track_id
+        dock = unwrap(window.add_dock_widget(self.workspace, name=TITLE, area="bottom"))
+        main = self.workspace.window()
+        if hasattr(main, "resizeDocks"):
+            main.resizeDocks([dock], [self.workspace.sizeHint().height()], Qt.Orientation.Vertical)
+        self.cleanup.add(window.remove_dock_widget, self.workspace)
+        return dock
 
-    def _fill(self, table: pd.DataFrame) -> None:
-        table["verdict"] = [self.verdict_of(int(track)) for track in table["track_id"]]
-        self.table.show_frame(table)
+    def _connect_views(self) -> None:
+        model, workspace = self.model, self.workspace
+        self.table.track_chosen.connect(lambda track: self.go_to(track))
+        self.table.track_entered.connect(lambda track: self.go_to_worst(track, centre=True))
+        self.table.said.connect(lambda text: self.say(text or self._counts()))
+        workspace.frame_chosen.connect(self._on_frame)
+        workspace.frame_entered.connect(lambda frame: self._on_frame(frame, centre=True))
+        workspace.track_chosen.connect(lambda track, frame: self.go_to(track, frame))
+        for signal, slot in (
+            (model.loaded, self._on_loaded),
+            (model.edited, self._on_edited),
+            (model.judged, self._on_judged),
+            (model.undo_changed, self.buttons.render_undo),
+            (model.selection.changed, self._on_selection),
+        ):
+            signal.connect(slot)
+        self.cleanup.connect(self.viewer.dims.events.current_step, self._on_time)
+        self.cleanup.connect(self.viewer.layers.events.removed, self._on_removed)
+        self.cleanup.add(self.overlay.drop)
+        self.cleanup.add(self.clicks.stop)
+        self.cleanup.add(self.sync.stop)
+        self.source.chosen.connect(lambda _layer: self._on_source())
 
-    def _verdicts(self) -> dict[int, str]:
-        """Return the verdicts, which live with the layer."""
-        verdicts: dict[int, str] = self._layer.metadata.setdefault("verdicts", {})
-        return verdicts
+    def _movie(self) -> Any:
+        """Return the image whose outlines were tracked, None where nobody knows."""
+        layer = self.source.value
+        for _ in range(8):
+            before, layer = layer, source_of(self.viewer, layer)
+            if layer is None:
+                break
+        found = before if type(before).__name__ == "Image" else None
+        if found is None:
+            images = self.workspace.film.layers
+            found = images[0] if images else None
+        return found
+
+    def _preferred_masks(self) -> tuple[Any, ...]:
+        from ..layers.description import provenance_of
+
+        source = provenance_of(self._layer).get("source")
+        near = [one for one in self.viewer.layers if provenance_of(one).get("source") == source]
+        return tuple(one for one in [*near, source_of(self.viewer, self._layer)] if one is not None)
+
+    def _watch_layer(self, layer: Any) -> None:
+        if self._watched is not layer:
+            if self._watched is not None:
+                self._watched.events.data.disconnect(self._on_foreign_edit)
+            layer.events.data.connect(self._on_foreign_edit)
+            self.cleanup.add(layer.events.data.disconnect, self._on_foreign_edit)
+            self._watched = layer
+
+    def _on_foreign_edit(self, _event: Any = None) -> None:
+        """List again what somebody else has changed."""
+        if not self.sync.is_putting and not self._closed and has_layer(self.viewer, self._layer):
+            self.run()
+            self.say("The tracks were changed from outside: they are listed again.")
+
+    def _counts(self) -> str:
+        table = self.model.table
+        if not len(table):
+            return "There are no tracks."
+        doubtful = int((table["risk"] >= self.threshold.value()).sum())
+        return f"{len(table)} tracks, {doubtful} worth a look. Next risky: N."
+
+    def _on_source(self) -> None:
+        if self.source.value is not unwrap(self._layer):
+            self.sync.flush()
+            self._layer = self.clicks.layer = self.workspace.film.tracks_layer = None
+            self.model.clear()
+        self.runner.reset()
+        self.render()
+        if self.state.value == "idle" and self.why_not() is None:
+            self.run()
+
+    def _on_loaded(self) -> None:
+        self.table.show_tracks()
+
+    def _on_edited(self, _tracks: Any) -> None:
+        self.table.show_tracks()
+        self._save_again()
+
+    def _on_judged(self, track_id: int) -> None:
+        self.table.set_verdict(track_id, self.model.verdicts.get(track_id, ""))
+        self._save_again()
+
+    def _say_judged(self, track_id: int, verdict: str) -> None:
+        given = int((self.model.table["verdict"] != "").sum())
+        self.say(f"Track {track_id}: {verdict}. {given} of {len(self.model.table)} judged.")
 
     def _save_again(self) -> None:
         if self._file is not None:
             self.save(self._file)
 
-    def _scale(self, layer: Any) -> dict[str, float]:
-        stated = sampling_of(layer)
-        return {
-            "pixel_size_um": stated.pixel_size_um or 1.0,
-            "frame_interval_s": stated.frame_interval_s or 1.0,
-        }
-
-    def _on_source(self) -> None:
-        if self.source.value is not unwrap(self._layer):
-            self.tracks = TrackState(pd.DataFrame(), {}, pd.DataFrame())
-            self.undo_stack.clear()
-            self.table.show_frame(pd.DataFrame())
-            self.selection.choose(None)
-        self.runner.reset()
-        self.render()
-        if self.state.value == "idle" and self.why_not() is None:
-            self.say("Ready to list the tracks.")
-
-    def _on_row(self, row: int) -> None:
-        frames = self._track(self.track_at(row))["frame"].to_numpy()
-        now = self.highlight.current_frame(self._layer)
-        frame = int(frames[np.argmin(np.abs(frames - now))]) if len(frames) else None
-        self.selection.choose(self.track_at(row), frame)
-
-    def _on_frame(self, frame: int) -> None:
-        self.selection.choose(self.selection.track_id, frame)
-        self._look_at(frame)
-
     def _on_selection(self, track_id: int | None, _frame: int | None) -> None:
-        if track_id is None:
-            self.highlight.drop()
+        if track_id is None or not has_layer(self.viewer, self._layer):
+            self.overlay.drop()
         else:
-            self.highlight.show(self._track(track_id), self._layer)
-        self._show_view()
-        if track_id is None:
-            self.buttons.offer_partners(None, 1.0)
-        else:
-            size_um = self._scale(self._layer)["pixel_size_um"]
-            self.buttons.offer_partners(editing.partners(self.tracks, track_id), size_um)
+            self.overlay.show(self.model.rows(track_id), self._layer)
+            self._draw_outline()
+        self.table.follow()
+        self.workspace.draw()
+        self.buttons.follow(track_id)
         self.render()
 
-    def _track(self, track_id: int) -> pd.DataFrame:
-        rows = self.tracks.rows
-        return rows[rows["track_id"] == track_id].sort_values("frame")
+    def _on_frame(self, frame: int, *, centre: bool = False) -> None:
+        if (track := self.model.selection.track_id) is not None:
+            self.go_to(track, frame, centre=centre)
 
-    def _go(self, row: int) -> None:
-        """Go to the worst frame of the track."""
-        rows = self._track(self.track_at(row))
-        place = int(np.argmin(rows["quality"].to_numpy())) if "quality" in rows else 0
-        self.selection.choose(self.track_at(row), int(rows["frame"].iloc[place]))
-        self._look_at(int(rows["frame"].iloc[place]))
+    def _on_time(self, _event: Any = None) -> None:
+        """Follow the viewer's time: outline, film and plot."""
+        if self.model.selection.track_id is not None and has_layer(self.viewer, self._layer):
+            self._draw_outline()
+            self.workspace.go(self.frame())
 
-    def _look_at(self, frame: int) -> None:
-        track = self.selection.track_id
-        if track is None or not has_layer(self.viewer, self._layer):
+    def _draw_outline(self) -> None:
+        track = self.model.selection.track_id
+        row = self.model.tracks.row_at(track, self.frame()) if track is not None else None
+        if row is None:
+            self.overlay.no_outline()
             return
-        rows = self._track(track)
-        row = rows.iloc[int(np.argmin(np.abs(rows["frame"].to_numpy() - frame)))]
-        self.highlight.look_at(self._layer, int(row.frame), row.y_px, row.x_px)
+        at = self.place_of(row)
+        masks = self.model.masks
+        mask = masks.mask(self.model.tracks, row, _OUTLINE_PX) if masks is not None else None
+        corner = (round(at[-2]) - _OUTLINE_PX, round(at[-1]) - _OUTLINE_PX)
+        self.overlay.outline(mask, corner, at, self._layer)
 
-    def _show_view(self) -> None:
-        movie, track = self.film_source.value, self.selection.track_id
-        if track is None:
-            self.view.clear()
+    def _on_click(self, place: tuple[float, ...], reach: float) -> None:
+        """Choose the mitochondrion under a click, or place a detection there."""
+        frame, y, x = round(place[0]), place[-2], place[-1]
+        if self.mending.placing is not None:
+            self.mending.place(frame, y, x)
             return
-        planes = movie.data if movie is not None and movie.ndim == 3 else None
-        self.view.show_track(
-            self._track(track), planes, self.selection.frame, self._scale(self._layer)
-        )
+        tail = int(getattr(self._layer, "tail_length", 0))
+        found = self.model.track_under(frame, y, x, reach, tail)
+        if found is None:
+            self.say("There is no mitochondrion of these tracks under the click.")
+            return
+        self.model.choose(found, frame)
+        self.say(f"Track {found}.")
 
-    def ask_where_to_save(self) -> None:
-        """Ask for a file, and save the table there."""
-        path, _ = QFileDialog.getSaveFileName(self, "Save verdicts", "verdicts.csv", "CSV (*.csv)")
-        if path:
-            self.save(Path(path))
+    def _on_removed(self, _event: Any = None) -> None:
+        masks = self.model.masks
+        if masks is not None and not has_layer(self.viewer, masks.layer):
+            self.model.masks = None
+            self._on_selection(self.model.selection.track_id, self.model.selection.frame)
+
+
+def scale_of(layer: Any) -> Scale:
+    """Return the sampling that a layer states, None for what it does not."""
+    stated = sampling_of(layer)
+    return Scale(stated.pixel_size_um, stated.frame_interval_s)

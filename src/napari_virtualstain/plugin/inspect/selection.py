@@ -1,21 +1,26 @@
-"""Which mitochondrion is looked at, and when: one model that table, film and viewer share."""
+"""Which mitochondria are looked at, and when: one model that all views share."""
 
 from __future__ import annotations
 
 from psygnal import Signal
 
+_LONGEST = 500
+
 
 class Selection:
-    """The chosen track and frame; knows neither Qt nor napari.
+    """The chosen track and frame, others chosen beside it, and where one was before.
+
+    Knows neither Qt nor napari.
 
     Examples
     --------
     >>> selection = Selection()
     >>> seen = []
     >>> slot = selection.changed.connect(lambda track, frame: seen.append((track, frame)))
-    >>> selection.choose(3, 7); selection.choose(3, 7)
+    >>> selection.choose(3, 7); selection.choose(3, 7); selection.choose(5)
+    >>> selection.back()
     >>> seen
-    [(3, 7)]
+    [(3, 7), (5, None), (3, 7)]
     """
 
     changed = Signal(object, object)
@@ -23,9 +28,59 @@ class Selection:
     def __init__(self) -> None:
         self.track_id: int | None = None
         self.frame: int | None = None
+        self.also: tuple[int, ...] = ()
+        self._past: list[tuple[int, int | None]] = []
+        self._future: list[tuple[int, int | None]] = []
 
-    def choose(self, track_id: int | None, frame: int | None = None) -> None:
-        """Choose a track, and a frame of it; tells the others if this is news."""
-        if (track_id, frame) != (self.track_id, self.frame):
-            self.track_id, self.frame = track_id, frame
-            self.changed.emit(track_id, frame)
+    def choose(
+        self, track_id: int | None, frame: int | None = None, also: tuple[int, ...] = ()
+    ) -> None:
+        """Choose a track, a frame of it, and others beside it; tells the others if this is news."""
+        also = tuple(other for other in also if other != track_id)
+        if (track_id, frame, also) == (self.track_id, self.frame, self.also):
+            return
+        if self.track_id is not None and track_id != self.track_id:
+            self._past = [*self._past[-_LONGEST:], (self.track_id, self.frame)]
+            self._future = []
+        self._set(track_id, frame, also)
+
+    @property
+    def tracks(self) -> tuple[int, ...]:
+        """All chosen tracks, the one that is looked at first."""
+        return () if self.track_id is None else (self.track_id, *self.also)
+
+    @property
+    def can_go_back(self) -> bool:
+        """Whether another track was looked at before."""
+        return bool(self._past)
+
+    @property
+    def can_go_forward(self) -> bool:
+        """Whether somebody went back."""
+        return bool(self._future)
+
+    def back(self) -> None:
+        """Go to the track that was looked at before."""
+        self._travel(self._past, self._future)
+
+    def forward(self) -> None:
+        """Go to the track from where one went back."""
+        self._travel(self._future, self._past)
+
+    def forget(self) -> None:
+        """Choose nothing, and forget the past; for other tracks."""
+        self._past, self._future = [], []
+        self.choose(None)
+
+    def _travel(
+        self, take: list[tuple[int, int | None]], give: list[tuple[int, int | None]]
+    ) -> None:
+        if take:
+            there = take.pop()
+            if self.track_id is not None:
+                give.append((self.track_id, self.frame))
+            self._set(*there, ())
+
+    def _set(self, track_id: int | None, frame: int | None, also: tuple[int, ...]) -> None:
+        self.track_id, self.frame, self.also = track_id, frame, also
+        self.changed.emit(track_id, frame)

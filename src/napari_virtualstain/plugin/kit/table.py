@@ -16,6 +16,10 @@ _WIDEST = 200
 _ROWS_MEASURED = 50
 _UNITS = {
     "_um_per_s": "µm/s",
+    "_um_per_frame": "µm/frame",
+    "_px_per_s": "px/s",
+    "_px_per_frame": "px/frame",
+    "_px2": "px²",
     "_um2": "µm²",
     "_um": "µm",
     "_px": "px",

@@ -1,0 +1,148 @@
+"""The log of edits beside the movie: where it is, and whether an earlier one is repeated."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platformdirs import user_data_path
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from ...errors import InputError
+from ...tracking import EditLog
+from ..kit.controls import button, in_row, note
+from ..layers.description import provenance_of
+
+if TYPE_CHECKING:
+    from .dock import InspectorWidget
+
+ENDING = ".edits.jsonl"
+_MARK = "edit_log"
+
+
+def movie_path(layer: Any) -> Path | None:
+    """Return the file or folder that an image layer was read from, None for none."""
+    if layer is None:
+        return None
+    record = provenance_of(layer)
+    given = getattr(layer.source, "path", None)
+    if given is None and record.get("step") == "load":
+        given = record.get("source") or None
+    return Path(given) if given and Path(given).exists() else None
+
+
+def log_path(movie: Path | None, identity: dict[str, Any]) -> Path:
+    """Return where the edits of a movie are written: beside it, else in the user's data folder."""
+    if movie is not None and os.access(movie.parent, os.W_OK):
+        return movie.with_name(movie.name + ENDING)
+    name = identity.get("sha256") or "unknown_movie"
+    return Path(user_data_path("napari-virtualstain")) / "edits" / f"{name}{ENDING}"
+
+
+def newest(path: Path) -> tuple[Path, Path]:
+    """Return the latest log of a series, and the name of the one after it."""
+    numbered = path.with_name
+    stem = path.name.removesuffix(ENDING)
+    number, latest = 2, path
+    while (candidate := numbered(f"{stem}.{number}{ENDING}")).exists():
+        latest, number = candidate, number + 1
+    return latest, (candidate if latest.exists() else path)
+
+
+class LogNotice(QWidget):
+    """A question above the table: repeat the edits of an earlier day, or begin afresh."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = note(name="log_notice")
+        self.apply = button("Repeat them", "Make these edits and verdicts again", lambda: None)
+        self.apply.setObjectName("repeat_edits")
+        self.leave = button(
+            "Begin afresh", "Keep the old log as it is, and begin another", lambda: None
+        )
+        self.leave.setObjectName("begin_afresh")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.text)
+        layout.addWidget(in_row(self.apply, self.leave, stretch=None))
+        self.hide()
+
+
+class FoundLog:
+    """Opens the log of the movie on show, and repeats it when the user says so.
+
+    Parameters
+    ----------
+    dock : InspectorWidget
+        Whose edits are written.
+    notice : LogNotice
+        Asks.
+    """
+
+    def __init__(self, dock: InspectorWidget, notice: LogNotice) -> None:
+        self._dock, self._notice = dock, notice
+        self._identity: dict[str, Any] = {}
+        self._old: EditLog | None = None
+        self._layer: Any = None
+        notice.apply.clicked.connect(lambda _checked=False: self.repeat())
+        notice.leave.clicked.connect(lambda _checked=False: self.begin_afresh())
+
+    def open(self, layer: Any, movie: Any, identity: dict[str, Any]) -> None:
+        """Open the log that belongs to a movie; ask where it holds edits of another session."""
+        self._layer, self._identity, self._old = layer, identity, None
+        self._notice.hide()
+        given = layer.metadata.get(_MARK)
+        if given is not None:
+            self._use(Path(given))
+            return
+        self._base = log_path(movie_path(movie), identity)
+        latest, following = newest(self._base)
+        try:
+            log = EditLog(latest, identity)
+        except InputError as error:
+            self._dock.say(f"{error} A new log is begun as {following.name}.")
+            self._use(following)
+            return
+        records = log.records()
+        if not records:
+            self._use(latest)
+            return
+        self._old = log
+        verdicts = sum(record["do"] == "verdict" for record in records)
+        when = str(records[-1].get("time", ""))[:10]
+        self._notice.text.setText(
+            f"{len(records) - verdicts} edits and {verdicts} verdicts of this movie are in "
+            f"{latest.name}, the last of {when}."
+        )
+        self._notice.show()
+        # edits made before the user has decided must not mix with the old ones
+        self._use(following)
+
+    def repeat(self) -> None:
+        """Repeat the edits and verdicts of the log that was found, and go on writing to it."""
+        old, dock = self._old, self._dock
+        self._notice.hide()
+        if old is None:
+            return
+        self._old = None
+        dock.model.log = None
+        result = dock.model.replay(old.records())
+        self._use(old.path)
+        text = f"{len(result.changes)} edits and {len(result.verdicts)} verdicts were repeated."
+        if result.failed:
+            text += f" {len(result.failed)} do not fit these tracks: {result.failed[0]}."
+        dock.say(text)
+
+    def begin_afresh(self) -> None:
+        """Leave the old log alone."""
+        self._old = None
+        self._notice.hide()
+
+    def _use(self, path: Path) -> None:
+        try:
+            self._dock.model.log = EditLog(path, self._identity)
+        except InputError as error:
+            self._dock.say(str(error))
+            return
+        self._layer.metadata[_MARK] = str(path)

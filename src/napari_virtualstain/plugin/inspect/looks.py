@@ -1,0 +1,41 @@
+"""Colours of napari's theme, for what is painted by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from napari.utils.theme import get_theme
+from qtpy.QtGui import QColor
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Colours as ``#rrggbb``.
+
+    Attributes
+    ----------
+    background, text, mark : str
+        Of a plot, of its axes, and of what is chosen.
+    """
+
+    background: str
+    text: str
+    mark: str
+
+
+def looks_of(viewer: Any) -> Looks:
+    """Return the colours of the viewer's theme; stylesheets do not reach Qt's palette."""
+    theme = get_theme(viewer.theme)
+    colours = (QColor(str(one)) for one in (theme.background, theme.text, theme.current))
+    return Looks(*(colour.name() for colour in colours))
+
+
+def dress(plot: Any, looks: Looks) -> None:
+    """Give a pyqtgraph plot the colours of the theme, and numbers without SI prefixes."""
+    plot.setBackground(looks.background)
+    for side in ("bottom", "left"):
+        axis = plot.getPlotItem().getAxis(side)
+        axis.setPen(looks.text)
+        axis.setTextPen(looks.text)
+        axis.enableAutoSIPrefix(False)

@@ -1,0 +1,194 @@
+"""Mending the chosen track: what each button of the inspector asks of the model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...errors import VirtualStainError
+from ..kit.jobs import error_text
+from .grow_mask import grown, halves
+from .mask_book import Patch
+
+if TYPE_CHECKING:
+    from .dock import InspectorWidget
+
+
+class Mending:
+    """Edits of the chosen track; what cannot be done is said in the dock.
+
+    Parameters
+    ----------
+    dock : InspectorWidget
+        Whose tracks are edited.
+
+    Attributes
+    ----------
+    placing : {"add", "move"} or None
+        What the next click on the canvas does.
+    """
+
+    def __init__(self, dock: InspectorWidget) -> None:
+        self._dock = dock
+        self.placing: str | None = None
+
+    def try_edit(self, action: str, **arguments: Any) -> bool:
+        """Edit the tracks; say what was done, or why it cannot be done."""
+        try:
+            change = self._dock.model.edit(action, **arguments)
+        except VirtualStainError as error:
+            self._dock.say(error_text(error))
+            return False
+        self._dock.say(f"{change.text}. Undo with Ctrl+Z.")
+        return True
+
+    def cut(self) -> None:
+        """End the chosen track before the visible frame; a new one goes on."""
+        dock = self._dock
+        if (track := dock.chosen()) is not None:
+            # a number that was ever judged must not come back for another track
+            number = max(dock.model.tracks.next_id(), 1 + max(dock.model.verdicts, default=0))
+            self.try_edit("cut", track_id=track, frame=dock.frame(), number=number, chosen=track)
+
+    def join(self) -> None:
+        """Make the chosen track and the one chosen under *Join with* one."""
+        dock = self._dock
+        track, other = dock.chosen(), dock.buttons.partner.value
+        if track is not None and other is not None:
+            earlier = min(track, other, key=dock.model.tracks.extent)
+            self.try_edit("join", first=track, second=other, chosen=earlier)
+
+    def swap(self) -> None:
+        """Exchange the chosen and the second selected track from the visible frame on."""
+        dock = self._dock
+        if (track := dock.chosen()) is None:
+            return
+        also = dock.model.selection.also
+        if len(also) != 1:
+            dock.say("Select two tracks in the table (Ctrl+click): they swap from this frame on.")
+            return
+        self.try_edit("swap", first=track, second=also[0], frame=dock.frame(), chosen=track)
+
+    def delete(self) -> None:
+        """Remove the chosen track."""
+        if (track := self._dock.chosen()) is not None:
+            self.try_edit("delete", track_id=track)
+
+    def remove_here(self) -> None:
+        """Remove the chosen track from the visible frame."""
+        if (track := self._dock.chosen()) is not None:
+            self.try_edit("remove_detection", track_id=track, frame=self._dock.frame())
+
+    def fill(self) -> None:
+        """Fill the gaps of the chosen track."""
+        if (track := self._dock.chosen()) is not None:
+            self.try_edit("fill_gaps", track_id=track)
+
+    def begin_placing(self, kind: str | None) -> None:
+        """Let the next click on the canvas add or move a detection."""
+        self.placing = kind
+        if kind == "add":
+            track = self._dock.model.selection.track_id
+            whose = "a new track" if track is None else f"track {track}, or a new one where it is"
+            self._dock.say(f"Click where {whose} is missing. Esc ends this.")
+        elif kind == "move":
+            self._dock.say("Click where the chosen mitochondrion is in this frame. Esc ends this.")
+
+    def place(self, frame: int, y: float, x: float) -> None:
+        """Add or move a detection, with a mask grown from the stain or a disc."""
+        kind, self.placing = self.placing, None
+        self._dock.buttons.end_placing()
+        dock, tracks = self._dock, self._dock.model.tracks
+        chosen = dock.model.selection.track_id
+        patch = self._mask_at(frame, y, x)
+        values: dict[str, Any] = _middle(patch)
+        if kind == "move":
+            values |= self._measures(patch)
+            if (track := dock.chosen()) is None:
+                return
+            self.try_edit("move", track_id=track, frame=frame, patch=patch, chosen=track, **values)
+            return
+        row = tracks.row_at(chosen, frame) if chosen is not None else None
+        is_seen = row is not None and not (
+            "interpolated" in tracks.columns and tracks["interpolated"][row]
+        )
+        track = tracks.next_id() if chosen is None or is_seen else chosen
+        values |= self._measures(patch, is_new=True)
+        self.try_edit(
+            "add_detection", track_id=track, frame=frame, patch=patch, chosen=track, **values
+        )
+
+    def split(self) -> None:
+        """Split the mask of the chosen mitochondrion in this frame at its narrowest place."""
+        dock, model = self._dock, self._dock.model
+        if (track := dock.chosen()) is None:
+            return
+        frame = dock.frame()
+        row = model.tracks.row_at(track, frame)
+        mask = None
+        if row is not None and model.masks is not None:
+            mask = model.masks.mask(model.tracks, row, 80)
+        if row is None or mask is None or not mask.any():
+            dock.say("The chosen mitochondrion has no mask in this frame.")
+            return
+        top = round(float(model.tracks["y_px"][row])) - 80
+        left = round(float(model.tracks["x_px"][row])) - 80
+        parts = halves(mask)
+        if parts is None:
+            dock.say("The mask is too small to be split.")
+            return
+        kept, new = (Patch(frame, top, left, part) for part in parts)
+        number = model.tracks.next_id()
+        first = {**_middle(kept), **self._measures(kept)}
+        second = {**_middle(new), **self._measures(new, is_new=True)}
+        if self.try_edit("move", track_id=track, frame=frame, patch=kept, chosen=track, **first):
+            done = self.try_edit(
+                "add_detection",
+                track_id=number,
+                frame=frame,
+                patch=new,
+                chosen=track,
+                with_last=True,
+                **second,
+            )
+            if done:
+                dock.say(f"Split track {track} in frame {frame}; the other part is {number}.")
+
+    def _mask_at(self, frame: int, y: float, x: float) -> Patch:
+        images = [s for s in self._sources() if s.name != "bright-field"]
+        return grown(images[0] if images else None, frame, y, x, self._usual_radius())
+
+    def _sources(self) -> list[Any]:
+        from .film_rows import film_source
+
+        film = self._dock.workspace.film
+        return [film_source(layer, self._dock.layer) for layer in film.layers]
+
+    def _usual_radius(self) -> float:
+        tracks, scale = self._dock.model.tracks, self._dock.model.scale
+        if "area_um2" not in tracks.columns:
+            return 4.0
+        area = float(np.nanmedian(tracks["area_um2"])) / scale.per_pixel**2
+        return max(2.0, (area / np.pi) ** 0.5) if np.isfinite(area) and area > 0 else 4.0
+
+    def _measures(self, patch: Patch, *, is_new: bool = False) -> dict[str, Any]:
+        """Return the columns that a mask decides, of those that the tracks have."""
+        model = self._dock.model
+        size_um = model.scale.per_pixel
+        where = np.argwhere(patch.mask)
+        extent = np.ptp(where, axis=0) + 1
+        values: dict[str, Any] = {
+            "area_um2": float(len(where)) * size_um**2,
+            "height_um": float(extent[0]) * size_um,
+            "width_um": float(extent[1]) * size_um,
+        }
+        masks = model.masks
+        if is_new and masks is not None and not masks.by_track:
+            values["label"] = masks.new_label(patch.frame)
+        return {name: value for name, value in values.items() if name in model.tracks.columns}
+
+
+def _middle(patch: Patch) -> dict[str, Any]:
+    row, column = np.argwhere(patch.mask).mean(axis=0)
+    return {"y_px": float(row) + patch.top, "x_px": float(column) + patch.left}

@@ -1,0 +1,339 @@
+"""The tracks that are inspected: table, selection, verdicts, edits with undo, and their log.
+
+Knows neither Qt nor napari. Views listen to the signals and change nothing by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from psygnal import Signal
+
+from ...errors import VirtualStainError
+from ...tracking import Change, EditableTracks, EditLog, editing
+from .mask_book import MaskBook, Patch, Pixels
+from .selection import Selection
+from .summary import Scale, summarise
+
+_MOST_UNDOS = 1000
+
+
+@dataclass(slots=True)
+class _Done:
+    """What can be undone: an edit with its pixels, or a verdict."""
+
+    text: str
+    change: Change | None = None
+    pixels: list[Pixels] = field(default_factory=list)
+    verdict: tuple[int, str, str] | None = None
+    chosen: tuple[int | None, int | None] = (None, None)
+    with_last: bool = False
+
+
+class InspectorModel:
+    """Everything that the track inspector shows and edits.
+
+    Attributes
+    ----------
+    tracks : EditableTracks
+        The tracks.
+    table : DataFrame
+        One row a track, see :func:`summarise`.
+    selection : Selection
+        What is looked at.
+    verdicts : dict of int to str
+        Verdict of each track that has one.
+    masks : MaskBook or None
+        The masks of the tracks.
+    log : EditLog or None
+        Where edits and verdicts are written as they are made.
+    """
+
+    loaded = Signal()
+    edited = Signal(object)  # tracks concerned
+    judged = Signal(object)  # track
+    undo_changed = Signal()
+
+    def __init__(self, say: Callable[[str], None] = lambda text: None) -> None:
+        self._say = say
+        self.selection = Selection()
+        self.masks: MaskBook | None = None
+        self.log: EditLog | None = None
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all tracks."""
+        empty = pd.DataFrame({"track_id": [], "frame": [], "y_px": [], "x_px": []})
+        kinds = {"track_id": np.int64, "frame": np.int64, "y_px": float, "x_px": float}
+        self.load(EditableTracks(empty.astype(kinds)), pd.DataFrame(), Scale(None, None), {})
+
+    def load(
+        self,
+        tracks: EditableTracks,
+        table: pd.DataFrame,
+        scale: Scale,
+        verdicts: dict[int, str],
+    ) -> None:
+        """Take other tracks; what could be undone is forgotten.
+
+        Parameters
+        ----------
+        tracks : EditableTracks
+            The tracks.
+        table : DataFrame
+            Their summary.
+        scale : Scale
+            Pixel size and interval.
+        verdicts : dict of int to str
+            Kept and filled by the model: that of the layer.
+        """
+        self.tracks, self.scale, self.verdicts = tracks, scale, verdicts
+        self._undo: list[_Done] = []
+        self._redo: list[_Done] = []
+        self.masks = self.log = None
+        self.table = self._with_verdicts(table)
+        self._places = {int(t): i for i, t in enumerate(self.table.get("track_id", []))}
+        self.selection.forget()
+        self.loaded.emit()
+        self.undo_changed.emit()
+
+    @property
+    def undo_text(self) -> str:
+        """What undo takes back, empty if nothing."""
+        return self._undo[-1].text if self._undo else ""
+
+    @property
+    def redo_text(self) -> str:
+        """What redo makes again, empty if nothing."""
+        return self._redo[-1].text if self._redo else ""
+
+    @property
+    def edit_count(self) -> int:
+        """Number of edits and verdicts that can be undone."""
+        return len(self._undo)
+
+    def row_of(self, track_id: int | None) -> int | None:
+        """Return the number of a track's row in the table."""
+        return None if track_id is None else self._places.get(track_id)
+
+    def rows(self, track_id: int) -> pd.DataFrame:
+        """Return the rows of a track in the order of their frames."""
+        return self.tracks.track(track_id)
+
+    def choose(self, track_id: int | None, frame: int | None = None) -> None:
+        """Choose a track and a frame; without one the frame stays if the track is there."""
+        if track_id is not None and track_id not in self.tracks:
+            track_id = None
+        self.selection.choose(track_id, frame)
+
+    def track_under(
+        self, frame: int, y_px: float, x_px: float, within_px: float, tail: int
+    ) -> int | None:
+        """Return the track whose mask, position or tail is at a place, or None."""
+        if self.masks is not None:
+            found = self.masks.track_at(self.tracks, frame, y_px, x_px)
+            if found is not None:
+                return found
+        return self.tracks.near(frame, y_px, x_px, within_px, tail)
+
+    def partners(self, track_id: int) -> pd.DataFrame:
+        """Return the tracks that this one could be joined with, the likeliest first."""
+        return editing.partners(self.tracks, track_id)
+
+    def judge(self, track_id: int, verdict: str) -> None:
+        """Give a track a verdict; empty takes it back."""
+        before = self.verdicts.get(track_id, "")
+        text = f"{verdict or 'no verdict'} for track {track_id}"
+        places = {str(track_id): editing.anchor(self.tracks, track_id)}
+        record = {"do": "verdict", "track_id": track_id, "verdict": verdict, "anchors": places}
+        self._put_verdict(track_id, verdict)
+        self._push(_Done(text, verdict=(track_id, before, verdict)), record)
+
+    def edit(
+        self,
+        action: str,
+        *,
+        chosen: int | None = None,
+        patch: Patch | None = None,
+        with_last: bool = False,
+        **arguments: Any,
+    ) -> Change:
+        """Mend tracks; see :data:`editing.ACTIONS` for the actions and their arguments.
+
+        Parameters
+        ----------
+        action : str
+            What is done.
+        chosen : int or None
+            The track to choose then, None for the one that was chosen if it is still there.
+        patch : Patch or None
+            Mask of the detection that is added or moved.
+        with_last : bool
+            Whether this and the edit before are undone and redone together.
+        **arguments
+            Of the action.
+
+        Raises
+        ------
+        InputError
+            It cannot be done; nothing has changed then.
+        """
+        before = (self.selection.track_id, self.selection.frame)
+        change, record = editing.perform(self.tracks, action, **arguments)
+        if patch is not None:
+            record["mask"] = patch.to_record()
+        pixels = self._paint(change, patch, arguments)
+        done = _Done(change.text, change, pixels, None, before, with_last)
+        self._after(change.tracks, chosen)
+        self._push(done, record)
+        return change
+
+    def undo(self) -> str:
+        """Take the latest edit or verdict back; return what it was, empty if there is none."""
+        if not self._undo:
+            return ""
+        done = self._undo.pop()
+        self._redo.append(done)
+        self._travel(done, forward=False)
+        self._write({"do": "undo"})
+        return self.undo() if done.with_last else done.text
+
+    def redo(self) -> str:
+        """Make again what was undone last; return what it was, empty if there is none."""
+        if not self._redo:
+            return ""
+        done = self._redo.pop()
+        self._undo.append(done)
+        self._travel(done, forward=True)
+        self._write({"do": "redo"})
+        return self.redo() if self._redo and self._redo[-1].with_last else done.text
+
+    def replay(self, records: list[dict[str, Any]]) -> editing.Replay:
+        """Repeat what a log holds; it can be undone edit by edit."""
+        result = editing.Replay([], {}, [])
+        concerned: set[int] = set()
+        for record in records:
+            one = editing.replay([record], self.tracks)
+            result.failed.extend(one.failed)
+            result.verdicts.update(one.verdicts)
+            for change in one.changes:
+                patch = Patch.from_record(record["mask"]) if "mask" in record else None
+                pixels = self._paint(change, patch, record)
+                concerned |= change.tracks
+                self._undo.append(_Done(change.text, change, pixels))
+                result.changes.append(change)
+            for track_id, verdict in one.verdicts.items():
+                before = self.verdicts.get(track_id, "")
+                self.verdicts[track_id] = verdict
+                given = (track_id, before, verdict)
+                self._undo.append(_Done(f"{verdict} for track {track_id}", verdict=given))
+        self._after(frozenset(concerned), None)
+        self.table = self._with_verdicts(self.table)
+        self.loaded.emit()
+        self.undo_changed.emit()
+        return result
+
+    def _paint(
+        self, change: Change, patch: Patch | None, arguments: dict[str, Any]
+    ) -> list[Pixels]:
+        if self.masks is None:
+            return []
+        pixels = self.masks.follow(change, self.tracks)
+        if patch is not None:
+            track_id = int(arguments["track_id"])
+            row = self.tracks.row_at(track_id, patch.frame)
+            value = self.masks.value(self.tracks, row) if row is not None else 0
+            if value:
+                pixels += self.masks.erase(patch.frame, value)
+                pixels += self.masks.paint(patch, value)
+        self.masks.refresh()
+        return pixels
+
+    def _travel(self, done: _Done, *, forward: bool) -> None:
+        if done.verdict is not None:
+            track_id, before, after = done.verdict
+            self._put_verdict(track_id, after if forward else before)
+        if done.change is not None:
+            if forward:
+                self.tracks.repeat(done.change)
+            else:
+                self.tracks.revert(done.change)
+            if self.masks is not None and done.pixels:
+                self.masks.put(done.pixels, forward=forward)
+                self.masks.refresh()
+            self._after(done.change.tracks, None if forward else done.chosen[0])
+        self.undo_changed.emit()
+
+    def _after(self, concerned: frozenset[int], chosen: int | None) -> None:
+        """Bring table and selection up to date after an edit."""
+        self._update_table(concerned)
+        wanted = chosen if chosen is not None else self.selection.track_id
+        if wanted is not None and wanted not in self.tracks:
+            wanted = None
+        frame = self.selection.frame
+        self.edited.emit(concerned)
+        # the same number may be another track now: everybody must look again
+        self.selection.choose(None)
+        self.selection.choose(wanted, frame)
+
+    def _update_table(self, concerned: frozenset[int]) -> None:
+        """Summarise the tracks concerned again, where they are; new ones come first."""
+        present = [t for t in sorted(concerned) if t in self.tracks]
+        neighbours = {c for t in concerned for c in self.tracks.children(t)}
+        neighbours |= {p for t in present for p in self.tracks.parents.get(t, [])}
+        present += [t for t in sorted(neighbours - concerned) if t in self.tracks]
+        gone = [self._places[t] for t in concerned if t in self._places and t not in self.tracks]
+        table = self.table
+        if present:
+            rows = pd.concat([self.tracks.track(t) for t in present])
+            fresh = self._with_verdicts(summarise(rows, self.tracks, self.scale))
+            fresh = fresh.set_index(fresh["track_id"]).reindex(columns=table.columns)
+            known = [t for t in present if t in self._places]
+            places = [self._places[t] for t in known]
+            for name in table.columns if known else []:
+                column = table[name].to_numpy(copy=True)
+                column[places] = fresh.loc[known, name].to_numpy()
+                table[name] = column
+            new = [t for t in present if t not in self._places]
+            table = pd.concat([fresh.loc[new], table], ignore_index=True) if new else table
+            gone = [place + len(new) for place in gone]
+        if gone:
+            table = table.drop(index=gone).reset_index(drop=True)
+        self.table = table
+        self._places = {int(t): i for i, t in enumerate(table["track_id"].to_numpy())}
+
+    def _with_verdicts(self, table: pd.DataFrame) -> pd.DataFrame:
+        if len(table):
+            given = [self.verdicts.get(int(t), "") for t in table["track_id"]]
+            table["verdict"] = np.array(given, object)
+        return table
+
+    def _put_verdict(self, track_id: int, verdict: str) -> None:
+        if verdict:
+            self.verdicts[track_id] = verdict
+        else:
+            self.verdicts.pop(track_id, None)
+        if (row := self.row_of(track_id)) is not None:
+            column = self.table["verdict"].to_numpy(copy=True)
+            column[row] = verdict
+            self.table["verdict"] = column
+        self.judged.emit(track_id)
+
+    def _push(self, done: _Done, record: dict[str, Any]) -> None:
+        self._undo = [*self._undo[-_MOST_UNDOS:], done]
+        self._redo = []
+        self._write(record)
+        self.undo_changed.emit()
+
+    def _write(self, record: dict[str, Any]) -> None:
+        if self.log is None:
+            return
+        try:
+            self.log.append(record)
+        except VirtualStainError as error:
+            self._say(str(error))
+            self.log = None

@@ -1,0 +1,221 @@
+"""The table of tracks: filtered by typed expressions, with columns that can be hidden."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QAbstractItemView, QHBoxLayout, QLineEdit, QMenu, QVBoxLayout, QWidget
+
+from ...errors import InputError
+from ..kit.table import FrameTable, heading
+from .model import InspectorModel
+
+HIDDEN = ("first", "last")
+EXAMPLES = (
+    "Which tracks are listed: a number, or an expression such as\n"
+    "  frames > 10 and risk > 0.3\n"
+    "  verdict == '' and parents != ''\n"
+    "  100 < y_px < 200 and x_px < 50\n"
+    "Columns: "
+)
+
+
+def filtered(table: pd.DataFrame, expression: str) -> np.ndarray:
+    """Return the numbers of the rows for which an expression holds.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a track.
+    expression : str
+        Empty for all, the number of a track, or comparisons of columns joined by ``and``, ``or``.
+
+    Raises
+    ------
+    InputError
+        It cannot be understood.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"track_id": [3, 7], "frames": [5, 20]})
+    >>> filtered(table, "frames > 10").tolist(), filtered(table, "3").tolist()
+    ([1], [0])
+    """
+    text = expression.strip()
+    if not text or not len(table):
+        return np.arange(len(table))
+    if text.isdigit():
+        return np.flatnonzero(table["track_id"].to_numpy() == int(text))
+    names = ", ".join(map(str, table.columns))
+    if "@" in text or "__" in text:
+        raise InputError(f"The filter {text!r} may only compare columns: {names}.")
+    try:
+        holds = table.eval(text, engine="python")
+    except Exception as error:  # whatever a half-typed expression raises
+        raise InputError(
+            f"The filter {text!r} is not understood ({error}). Columns: {names}."
+        ) from error
+    if not isinstance(holds, pd.Series) or holds.dtype != bool:
+        raise InputError(f"The filter {text!r} compares nothing. Write for instance frames > 10.")
+    return np.flatnonzero(holds.to_numpy())
+
+
+class TrackTable(QWidget):
+    """The tracks of a model as a table with a filter above it."""
+
+    track_chosen = Signal(int)
+    track_entered = Signal(int)
+    said = Signal(str)
+
+    def __init__(self, model: InspectorModel) -> None:
+        super().__init__()
+        self.model = model
+        self.filter = QLineEdit()
+        self.filter.setObjectName("filter")
+        self.filter.setAccessibleName("Filter")
+        self.filter.setPlaceholderText("Filter: frames > 10 and verdict == ''")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.textChanged.connect(lambda _text: self._on_filter())
+        self.view = FrameTable()
+        self.view.setAccessibleName("Tracks")
+        self.view.setToolTip(
+            "One row a mitochondrion; choose to highlight, Enter or double-click to go there"
+        )
+        self.view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        header = self.view.horizontalHeader()
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(self._ask_columns)
+        self.hidden = set(HIDDEN)
+        self._rows = np.zeros(0, int)
+        self._places: dict[int, int] = {}
+        self._syncing = False
+        self.view.row_entered.connect(lambda row: self.track_entered.emit(self.track_at(row)))
+        self.view.selectionModel().selectionChanged.connect(lambda *_: self._on_selection())
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        self.above = QHBoxLayout()
+        self.above.addWidget(self.filter, 1)
+        layout.addLayout(self.above)
+        layout.addWidget(self.view, 1)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The rows on show."""
+        return self.view.frame
+
+    @property
+    def row(self) -> int | None:
+        """The chosen row of those on show."""
+        return self._places.get(self.model.selection.track_id or -1)
+
+    def track_at(self, row: int) -> int:
+        """Return the track of a row on show."""
+        return int(self.view.frame["track_id"].iloc[row])
+
+    def tracks(self) -> list[int]:
+        """Return the tracks on show in the order on show."""
+        model = self.view.frame_model
+        ids = np.asarray(self.view.frame.get("track_id", []))
+        return [int(ids[model.source_row(place)]) for place in range(model.rowCount())]
+
+    def show_tracks(self) -> None:
+        """Show what the model holds and the filter lets pass, in the order that was chosen."""
+        table = self.model.table
+        try:
+            self._rows = filtered(table, self.filter.text())
+        except InputError as error:
+            self._rows = np.arange(len(table))
+            self.said.emit(str(error))
+        shown = table.iloc[self._rows] if len(self._rows) < len(table) else table
+        header = self.view.horizontalHeader()
+        section, order = header.sortIndicatorSection(), header.sortIndicatorOrder()
+        same = list(self.view.frame.columns) == list(shown.columns)
+        self._syncing = True
+        try:
+            self.view.show_frame(shown)
+            if same and 0 <= section < len(shown.columns):
+                self.view.frame_model.sort(section, order)
+            elif len(shown.columns):
+                self._sort_by_risk(list(shown.columns))
+        finally:
+            self._syncing = False
+        ids = np.asarray(shown.get("track_id", []))
+        self._places = {int(track): row for row, track in enumerate(ids)}
+        self._hide()
+        self.filter.setToolTip(EXAMPLES + ", ".join(map(str, table.columns)))
+        self.follow()
+
+    def follow(self) -> None:
+        """Select the row of the track that the model has chosen."""
+        row = self.row
+        self._syncing = True
+        try:
+            if row is None:
+                self.view.clearSelection()
+            elif not self.model.selection.also:
+                self.view.choose(row)
+        finally:
+            self._syncing = False
+
+    def set_verdict(self, track_id: int, verdict: str) -> None:
+        """Write a verdict into its cell."""
+        if (row := self._places.get(track_id)) is not None:
+            self.view.frame_model.set_cell(row, "verdict", verdict)
+
+    def _sort_by_risk(self, columns: list[str]) -> None:
+        """Let the arrow say what the order is: the riskiest first."""
+        risk = next((c for c in ("error_probability", "risk") if c in columns), None)
+        if risk is not None:
+            header = self.view.horizontalHeader()
+            header.setSortIndicator(columns.index(risk), Qt.SortOrder.DescendingOrder)
+
+    def _on_filter(self) -> None:
+        self.said.emit("")
+        self.show_tracks()
+        if self.filter.text() and not self.filter.text().isspace():
+            count = len(self.model.table)
+            if len(self._rows) < count:
+                self.said.emit(f"{len(self._rows)} of {count} tracks are listed.")
+
+    def _on_selection(self) -> None:
+        if self._syncing:
+            return
+        model = self.view.frame_model
+        rows = [model.source_row(i.row()) for i in self.view.selectionModel().selectedRows()]
+        if not rows:
+            return
+        current = self.view.row
+        first = current if current in rows else rows[0]
+        also = tuple(self.track_at(row) for row in rows if row != first)
+        if also:
+            track = self.track_at(first)
+            self.model.selection.choose(track, self.model.selection.frame, also)
+        else:
+            self.track_chosen.emit(self.track_at(first))
+
+    def _hide(self) -> None:
+        for place, name in enumerate(self.view.frame.columns):
+            self.view.setColumnHidden(place, str(name) in self.hidden)
+
+    def _ask_columns(self, point: Any) -> None:
+        menu = self.columns_menu()
+        menu.popup(self.view.horizontalHeader().mapToGlobal(point))
+
+    def columns_menu(self) -> QMenu:
+        """Return the menu of columns with a tick at those on show."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for name in map(str, self.view.frame.columns):
+            action = menu.addAction(heading(name))
+            action.setCheckable(True)
+            action.setChecked(name not in self.hidden)
+            action.toggled.connect(lambda on, one=name: self._toggle(one, on))
+        return menu
+
+    def _toggle(self, name: str, on: bool) -> None:
+        self.hidden = self.hidden - {name} if on else self.hidden | {name}
+        self._hide()

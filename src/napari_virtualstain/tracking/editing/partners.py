@@ -1,0 +1,48 @@
+"""Tracks that one could be joined with."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from .editable import EditableTracks
+
+
+def partners(tracks: EditableTracks, track_id: int, most: int = 8) -> pd.DataFrame:
+    """Return the tracks that share no frame with `track_id`, the nearest ends first.
+
+    Parameters
+    ----------
+    tracks : EditableTracks
+        All tracks.
+    track_id : int
+        One of them.
+    most : int
+        Longest list.
+
+    Returns
+    -------
+    DataFrame
+        ``track_id gap distance_px after``: frames without either, how far apart the ends
+        are, and whether the other comes after it.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"track_id": [1, 1, 2], "frame": [0, 1, 3], "y_px": 0.0, "x_px": 0.0})
+    >>> partners(EditableTracks(rows), 1).iloc[0].to_dict()
+    {'track_id': 2, 'gap': 1, 'distance_px': 0.0, 'after': True}
+    """
+    ids, first, last = tracks.ends()
+    own = tracks.rows_of(track_id)
+    frame, y_px, x_px = (tracks[name] for name in ("frame", "y_px", "x_px"))
+    tables = []
+    for rows, end, after in ((first, own[-1], True), (last, own[0], False)):
+        gap = (frame[rows] - frame[end]) * (1 if after else -1) - 1
+        fits = gap >= 0
+        away = np.hypot(y_px[rows] - y_px[end], x_px[rows] - x_px[end])
+        columns = {"track_id": ids, "gap": gap, "distance_px": away, "after": after}
+        tables.append(pd.DataFrame(columns)[fits])
+    found = pd.concat(tables, ignore_index=True)
+    nearest = (found["distance_px"] + found["gap"]).sort_values(kind="stable").index[:most]
+    result: pd.DataFrame = found.loc[nearest].reset_index(drop=True)
+    return result

@@ -1,0 +1,225 @@
+"""Edits of tracks, their inverses, and the log that repeats them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_virtualstain.errors import InputError
+from napari_virtualstain.tracking import EditableTracks, EditLog, editing
+
+MOVIE = {"shape": [9, 64, 64], "sha256": "ab"}
+
+
+def _tracks(shift: int = 0, seed: int | None = None) -> EditableTracks:
+    """Four tracks of eight frames, of which 2 becomes 3 and 4; other numbers with `shift`."""
+    spans = {1: range(8), 2: range(4), 3: range(4, 8), 4: range(4, 8)}
+    rows = [(k + shift, t, 10.0 * k, 1.0 * t) for k, frames in spans.items() for t in frames]
+    table = pd.DataFrame(rows, columns=["track_id", "frame", "y_px", "x_px"])
+    table["quality"], table["reason"], table["parent"] = 0.5, "", 0
+    if seed is not None:
+        table = table.sample(frac=1, random_state=seed).reset_index(drop=True)
+    event = {"kind": "fission", "frame": 4, "parents": str(2 + shift)}
+    event |= {"children": f"{3 + shift};{4 + shift}", "probability": 0.7}
+    parents = {3 + shift: [2 + shift], 4 + shift: [2 + shift]}
+    return EditableTracks(table, parents, pd.DataFrame([event]))
+
+
+def _state(tracks: EditableTracks) -> tuple[Any, ...]:
+    return (
+        tracks.to_frame().to_json(),
+        {child: list(of) for child, of in tracks.parents.items()},
+        json.dumps(tracks.events),
+        {track: tracks.rows_of(track).tolist() for track in tracks.track_ids},
+    )
+
+
+EDITS: list[tuple[str, dict[str, Any]]] = [
+    ("cut", {"track_id": 1, "frame": 3}),
+    ("join", {"first": 2, "second": 3}),
+    ("swap", {"first": 1, "second": 2, "frame": 2}),
+    ("swap", {"first": 1, "second": 3, "frame": 6}),
+    ("delete", {"track_id": 2}),
+    ("remove_detection", {"track_id": 1, "frame": 4}),
+    ("add_detection", {"track_id": 9, "frame": 2, "y_px": 50.0, "x_px": 50.0}),
+    ("move", {"track_id": 1, "frame": 4, "y_px": 11.0, "x_px": 4.5}),
+    ("reject_event", {"place": 0}),
+    ("accept_event", {"place": 0}),
+    ("move_event", {"place": 0, "frame": 3}),
+    ("move_event", {"place": 0, "frame": 6}),
+]
+
+
+@pytest.mark.parametrize(("action", "arguments"), EDITS)
+@pytest.mark.parametrize("seed", [None, 0])
+def test_every_edit_can_be_taken_back_and_repeated(
+    action: str, arguments: dict[str, Any], seed: int | None
+) -> None:
+    tracks = _tracks(seed=seed)
+    before = _state(tracks)
+    change, _ = editing.perform(tracks, action, **arguments)
+    after = _state(tracks)
+    assert after != before
+    assert not tracks.to_frame().duplicated(["track_id", "frame"]).any()
+    tracks.revert(change)
+    assert _state(tracks) == before
+    tracks.repeat(change)
+    assert _state(tracks) == after
+
+
+def test_random_edits_are_undone_in_reverse() -> None:
+    rng = np.random.default_rng(0)
+    tracks = _tracks()
+    states, changes = [_state(tracks)], []
+    for _ in range(60):
+        one, other = (int(k) for k in rng.choice(tracks.track_ids, 2))
+        frame = int(rng.integers(0, 8))
+        chosen: list[tuple[str, dict[str, Any]]] = [
+            ("cut", {"track_id": one, "frame": frame}),
+            ("join", {"first": one, "second": other}),
+            ("swap", {"first": one, "second": other, "frame": frame}),
+            ("remove_detection", {"track_id": one, "frame": frame}),
+            ("fill_gaps", {"track_id": one}),
+        ]
+        action, arguments = chosen[int(rng.integers(len(chosen)))]
+        try:
+            change, _ = editing.perform(tracks, action, **arguments)
+        except InputError:
+            assert _state(tracks) == states[-1]
+            continue
+        changes.append(change)
+        states.append(_state(tracks))
+        known = set(tracks.track_ids)
+        assert {*tracks.parents, *(p for of in tracks.parents.values() for p in of)} <= known
+    assert len(changes) > 15
+    for change in reversed(changes):
+        assert _state(tracks) == states.pop()
+        tracks.revert(change)
+    assert _state(tracks) == states.pop()
+
+
+def test_swapping_takes_the_children_along() -> None:
+    tracks = _tracks()
+    editing.perform(tracks, "swap", first=1, second=2, frame=2)
+    assert tracks.parents == {3: [1], 4: [1]}
+    assert tracks.events[0]["parents"] == "1"
+    assert tracks.extent(1) == (0, 3)
+    assert tracks.extent(2) == (0, 7)
+
+
+def test_a_moved_event_moves_the_border_between_parent_and_child() -> None:
+    tracks = _tracks()
+    editing.perform(tracks, "move_event", place=0, frame=3)
+    assert tracks.events[0]["frame"] == 3
+    assert tracks.extent(2) == (0, 2)
+    assert tracks.extent(3) == (3, 7)
+    with pytest.raises(InputError, match="no frames to lend"):
+        editing.perform(tracks, "move_event", place=0, frame=0)
+
+
+def test_what_is_impossible_is_refused() -> None:
+    tracks = _tracks()
+    before = _state(tracks)
+    for action, arguments, match in (
+        ("join", {"first": 1, "second": 3}, "cannot be in two places"),
+        ("join", {"first": 1, "second": 1}, "cannot be in two places"),
+        ("cut", {"track_id": 1, "frame": 0}, "Go to a later frame"),
+        ("delete", {"track_id": 77}, "There is no track 77"),
+        ("add_detection", {"track_id": 1, "frame": 2, "y_px": 0, "x_px": 0}, "already"),
+        ("fill_gaps", {"track_id": 1}, "no gap"),
+        ("add_event", {"kind": "fission", "frame": 4, "parents": [1, 2], "children": [3]}, "fis"),
+    ):
+        with pytest.raises(InputError, match=match):
+            editing.perform(tracks, action, **arguments)
+        assert _state(tracks) == before
+
+
+def test_partners_are_the_near_ones_that_share_no_frame() -> None:
+    rows = pd.DataFrame(
+        [(1, 0), (1, 1), (2, 2), (2, 3), (3, 1), (3, 2)], columns=["track_id", "frame"]
+    ).assign(y_px=0.0, x_px=[0.0, 1, 2, 3, 50, 51])
+    tracks = EditableTracks(rows)
+    found = editing.partners(tracks, 1)
+    assert found["track_id"].tolist() == [2]
+    assert found[["gap", "distance_px", "after"]].iloc[0].tolist() == [0, 1.0, True]
+    assert editing.partners(tracks, 2)["after"].tolist() == [False]
+    assert editing.partners(tracks, 3).empty
+
+
+def _logged(path: Path) -> tuple[EditableTracks, EditLog]:
+    tracks, log = _tracks(), EditLog(path, MOVIE)
+    for action, arguments in (
+        ("cut", {"track_id": 1, "frame": 3, "number": 20}),
+        ("delete", {"track_id": 20}),
+        ("swap", {"first": 1, "second": 2, "frame": 1}),
+        ("move_event", {"place": 0, "frame": 3}),
+    ):
+        _, record = editing.perform(tracks, action, **arguments)
+        log.append(record)
+    places = {"3": editing.anchor(tracks, 3)}
+    log.append({"do": "verdict", "track_id": 3, "verdict": "wrong", "anchors": places})
+    return tracks, log
+
+
+def test_a_log_repeats_on_the_same_tracks_and_on_tracks_with_other_numbers(tmp_path: Path) -> None:
+    done, _ = _logged(tmp_path / "cell.jsonl")
+    records = EditLog(tmp_path / "cell.jsonl", MOVIE).records()
+    same = _tracks()
+    result = editing.replay(records, same)
+    assert (result.failed, result.verdicts) == ([], {3: "wrong"})
+    assert _state(same) == _state(done)
+    other = _tracks(shift=40, seed=1)
+    result = editing.replay(records, other)
+    assert (result.failed, result.verdicts) == ([], {43: "wrong"})
+    names = ["frame", "y_px", "x_px"]
+
+    def lives(tracks: EditableTracks) -> set[tuple[Any, ...]]:
+        parts = tracks.to_frame().groupby("track_id")
+        return {tuple(map(tuple, rows[names].to_numpy())) for _, rows in parts}
+
+    assert lives(other) == lives(done)
+
+
+def test_undone_edits_are_not_repeated_and_a_cut_line_is_survived(tmp_path: Path) -> None:
+    path = tmp_path / "cell.jsonl"
+    _, log = _logged(path)
+    for action in ("undo", "undo", "redo"):
+        log.append({"do": action})
+    with path.open("ab") as file:
+        file.write(b'{"do": "dele')
+    again = EditLog(path, MOVIE)
+    assert [r["do"] for r in again.records()] == ["cut", "delete", "swap", "move_event"]
+    again.append({"do": "undo"})
+    assert [r["do"] for r in EditLog(path, MOVIE).records()] == ["cut", "delete", "swap"]
+
+
+def test_the_log_of_another_movie_is_refused(tmp_path: Path) -> None:
+    _logged(tmp_path / "cell.jsonl")
+    with pytest.raises(InputError, match="another movie"):
+        EditLog(tmp_path / "cell.jsonl", {**MOVIE, "sha256": "cd"})
+    (tmp_path / "notes.jsonl").write_text("shopping list\n")
+    with pytest.raises(InputError, match="no log of edits"):
+        EditLog(tmp_path / "notes.jsonl", MOVIE)
+
+
+def test_edits_that_do_not_fit_other_tracks_are_said(tmp_path: Path) -> None:
+    _logged(tmp_path / "cell.jsonl")
+    rows = pd.DataFrame({"track_id": 1, "frame": [0, 1], "y_px": 500.0, "x_px": 500.0})
+    tracks = EditableTracks(rows)
+    result = editing.replay(EditLog(tmp_path / "cell.jsonl", MOVIE).records(), tracks)
+    assert len(result.failed) == 5
+    assert tracks.track_ids == [1]
+
+
+def test_movies_are_told_apart_by_their_pixels() -> None:
+    movie = np.arange(3 * 20 * 20, dtype=float).reshape(3, 20, 20)
+    other = movie.copy()
+    other[1, 7, 7] += 1
+    assert editing.movie_identity(movie) == editing.movie_identity(movie.astype(np.float32))
+    assert editing.movie_identity(movie) != editing.movie_identity(other)
+    assert editing.movie_identity(movie) != editing.movie_identity(movie[:2])
