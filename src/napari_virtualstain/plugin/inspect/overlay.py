@@ -188,7 +188,8 @@ def _contour(mask: np.ndarray, corner: tuple[int, int]) -> np.ndarray:
     """Return points along the border of a mask, at most a third of a pixel apart."""
     lines = find_contours(np.pad(mask, 1).astype(float), 0.5)
     dense = [_dense(line) for line in lines]
-    return np.concatenate(dense) - 1 + np.asarray(corner, float)
+    points: np.ndarray = np.concatenate(dense) - 1 + np.asarray(corner, float)
+    return points
 
 
 def _dense(line: np.ndarray) -> np.ndarray:
