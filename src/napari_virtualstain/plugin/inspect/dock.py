@@ -274,6 +274,7 @@ class InspectorWidget(StepWidget):
         main = self.workspace.window()
         if hasattr(main, "resizeDocks"):
             main.resizeDocks([dock], [self.workspace.sizeHint().height()], Qt.Orientation.Vertical)
+        self.cleanup.add(self.workspace.setParent, self)  # deleted together, last of both
         self.cleanup.add(window.remove_dock_widget, self.workspace)
         return dock
 
