@@ -54,12 +54,12 @@ def inspect(viewer: Any, qtbot: Any, wait_for: Any) -> InspectorWidget:
 
 def layer(widget: InspectorWidget) -> Any:
     """Return the Tracks layer."""
-    return widget.viewer.layers["cell [tracks]"]
+    return widget.viewer.layers["tracked · cell [tracks]"]
 
 
 def labels(widget: InspectorWidget) -> np.ndarray:
     """Return the labels whose values are the tracks."""
-    data: np.ndarray = widget.viewer.layers["cell [tracked mitochondria]"].data
+    data: np.ndarray = widget.viewer.layers["same numbers · cell [tracked mitochondria]"].data
     return data
 
 

@@ -275,7 +275,7 @@ def test_a_foreign_layer_without_graph_or_scale_can_be_edited(
 
 
 def test_labels_that_are_removed_do_not_stop_an_edit(widget: InspectorWidget) -> None:
-    widget.viewer.layers.remove("cell [tracked mitochondria]")
+    widget.viewer.layers.remove("same numbers · cell [tracked mitochondria]")
     choose(widget, 2)
     widget.viewer.dims.set_point(0, 2.0 * 4)
     press(widget, "cut_here")
