@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ImageFileError, InputError
+from ..errors import InputError
 from .jobs import Job, running_job
 from .options import (
     Axes,
@@ -137,20 +137,10 @@ def track(
 
 
 def _link_table(path: Path, config: TrackingConfig, frame_interval_s: float | None) -> Tracks:
-    import pandas as pd
-
-    from ..io import missing_file_error
+    from ..io import read_table
     from ..tracking import link
 
-    if not path.exists():
-        raise missing_file_error(path)
-    try:
-        detections = pd.read_csv(path)
-    except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors
-        raise ImageFileError(
-            f"{path} is no table of comma-separated values ({error}): expected the columns "
-            "frame, y_um, x_um."
-        ) from error
+    detections = read_table(path, "frame, y_um, x_um")
     return link(detections, frame_interval_s=frame_interval_s or 1.0, config=config)
 
 

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from .boundary import check_extent, reading
 from .folder import image_paths
 from .image import write_image
+from .ngff import is_inside
 from .opening import open_stack, plain_name
 from .output import atomic_path, check_output, remove
 from .plane_writer import PlaneWriter, open_plane_writer
-from .sniff import missing_file_error
+from .sniff import check_is_file, missing_file_error
 from .stack import Stack
-from .tables import write_table, write_text_atomically
+from .tables import read_table, write_table, write_text_atomically
+from .units import micrometres, seconds
 
 __all__ = [
     "PlaneWriter",
     "Stack",
     "atomic_path",
+    "check_extent",
+    "check_is_file",
     "check_output",
     "image_paths",
+    "is_inside",
+    "micrometres",
     "missing_file_error",
     "open_plane_writer",
     "open_stack",
     "plain_name",
+    "read_table",
+    "reading",
     "remove",
+    "seconds",
     "write_image",
     "write_table",
     "write_text_atomically",

@@ -48,7 +48,7 @@ def reading(
     """
     try:
         yield
-    except VirtualStainError:
+    except (VirtualStainError, Warning):
         raise
     except Exception as error:
         raise error_class(

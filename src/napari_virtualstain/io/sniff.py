@@ -37,11 +37,7 @@ def file_kind(path: Path) -> str:
         Empty, unreadable or of another format.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise ImageFileError(
-                f"{path} is a pipe, socket or device: expected a file or folder on a disk. "
-                "Save the data to a file first."
-            )
+        check_is_file(path)
         with path.open("rb") as file:
             head = file.read(1024)
     except ImageFileError:
@@ -61,6 +57,21 @@ def file_kind(path: Path) -> str:
     if head[96:98] in _DELTAVISION:
         return "deltavision"
     raise ImageFileError(f"{path} is {_foreign_name(head)}: expected {KNOWN}. {_ADVICE}")
+
+
+def check_is_file(path: Path) -> None:
+    """Refuse pipes, sockets and devices, which would be waited for.
+
+    Raises
+    ------
+    ImageFileError
+        It is one.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ImageFileError(
+            f"{path} is a pipe, socket or device: expected a file or folder on a disk. "
+            "Save the data to a file first."
+        )
 
 
 _ADVICE = "Convert it to OME-TIFF, for instance with Fiji (File > Save As > OME-TIFF)."

@@ -1,12 +1,16 @@
-"""Write tables and text so that they are whole or not there."""
+"""Tables and text: written whole or not at all, read in the dialects that programs write."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ..errors import ImageFileError, InputError
+from .boundary import reading, shown
 from .output import atomic_path
+from .sniff import check_is_file, missing_file_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,3 +79,86 @@ def write_table(path: str | Path, frame: pd.DataFrame, *, overwrite: bool = Fals
     """
     text = frame.to_csv(index=False, lineterminator="\n")
     return write_text_atomically(path, text, overwrite=overwrite)
+
+
+_MAX_TABLE_BYTES = 2**30
+_MAX_COLUMNS = 2000
+
+
+def read_table(path: str | Path, expected: str, *, texts: tuple[str, ...] = ()) -> pd.DataFrame:
+    r"""Return a table of comma-, semicolon- or tab-separated values, numbers exactly as written.
+
+    Blanks around the names of columns are dropped. With semicolons, or with tabs and no point, a
+    comma is taken as the decimal point, as spreadsheets write it in many countries.
+
+    Parameters
+    ----------
+    path : str or Path
+        File.
+    expected : str
+        The columns that it should have, for messages.
+    texts : tuple of str
+        Columns that are text even where they look like numbers.
+
+    Raises
+    ------
+    ImageFileError
+        There is no such file.
+    InputError
+        It is no table, or a column is there twice.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "spots.csv"
+    >>> _ = file.write_text("frame; y_um\n0; 1,5\n")
+    >>> read_table(file, "frame, y_um").y_um.tolist()
+    [1.5]
+    """
+    import pandas as pd
+
+    source = Path(path)
+    with reading(source, f"a table with the columns {expected}", error_class=InputError):
+        try:
+            is_there, is_folder = source.exists(), source.is_dir()
+        except (OSError, ValueError) as error:
+            raise ImageFileError(f"{shown(source)} is no usable path: {error}.") from error
+        if not is_there:
+            raise missing_file_error(source)
+        if is_folder:
+            raise ImageFileError(f"There is no file {source}: it is a folder. Give a CSV.")
+        check_is_file(source)
+        if source.stat().st_size > _MAX_TABLE_BYTES:
+            raise InputError(f"{source} has more than 1 GB: expected a table of tracks.")
+        with source.open(encoding="utf-8-sig", newline="") as file:
+            head = file.readline(1_000_000)
+            first = file.readline(1_000_000)
+        if not head.strip():
+            raise InputError(f"{source} is no table, it is empty: expected the columns {expected}.")
+        separator = max(",;\t", key=head.count)
+        names = [name.strip().strip('"').strip() for name in head.rstrip("\r\n").split(separator)]
+        twice = [name for name, count in Counter(names).items() if count > 1 and name]
+        if twice or len(names) > _MAX_COLUMNS:
+            what = f"the column {twice[0]!r} twice" if twice else f"{len(names)} columns"
+            raise InputError(f"{source} has {what}: expected the columns {expected}, each once.")
+        is_comma_decimal = separator == ";" or (
+            separator == "\t" and "," in first and "." not in first
+        )
+        # pandas 3.1 reads floats exactly by itself and warns when asked to
+        options: dict[str, Any] = {}
+        if pd.__version__ < "3.1":
+            options["float_precision"] = "round_trip"
+        if is_comma_decimal and "." not in first.replace(",", ""):
+            options["decimal"] = ","
+        table: pd.DataFrame = pd.read_csv(
+            source,
+            sep=separator,
+            dtype=dict.fromkeys(texts, str),
+            encoding="utf-8-sig",
+            header=0,
+            names=names if len(set(names)) == len(names) else None,
+            skipinitialspace=True,
+            index_col=False,
+            **options,
+        )
+        return table

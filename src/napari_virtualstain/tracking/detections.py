@@ -17,6 +17,8 @@ from ..errors import AxesError, InputError
 
 REQUIRED = ("frame", "y_um", "x_um")
 OPTIONAL = ("height_um", "width_um", "area_um2", "intensity")
+MAX_FRAMES = 2_000_000  # as many planes as an image may have
+MAX_PLACE_UM = 1e7  # ten metres
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
@@ -158,6 +160,9 @@ def _check_columns(table: pd.DataFrame) -> None:
             f"{', '.join(map(str, table.columns)) or 'none'}. Give one row a detection with the "
             f"columns {', '.join(REQUIRED)} (positions in micrometres)."
         )
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise InputError(f"Detections have the column {twice[0]!r} twice: expected it once.")
     for name in ("z_um", "z"):
         if name in table and table[name].nunique(dropna=True) > 1:
             raise AxesError(
@@ -167,7 +172,10 @@ def _check_columns(table: pd.DataFrame) -> None:
 
 
 def _numbers(table: pd.DataFrame, name: str) -> FloatArray:
-    values = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    column = pd.to_numeric(table[name], errors="coerce")
+    if np.iscomplexobj(column):
+        raise InputError(f"Detections have complex numbers in column {name}: expected real ones.")
+    values = column.to_numpy(np.float64, na_value=np.nan)
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad) and (name in REQUIRED or name == "label"):
         rows = ", ".join(str(i) for i in bad[:5]) + (", …" if len(bad) > 5 else "")
@@ -175,7 +183,24 @@ def _numbers(table: pd.DataFrame, name: str) -> FloatArray:
             f"{len(bad)} of {len(values)} detections have no finite number in column {name} "
             f"(rows {rows}). Drop these rows or correct them before linking."
         )
+    limit = {"frame": MAX_FRAMES, "label": 2**53}.get(name, _MAX_VALUE)
+    limit = MAX_PLACE_UM if name in ("y_um", "x_um") else limit
+    size = np.abs(values[np.isfinite(values)])
+    if len(size) and size.max() > limit:
+        raise InputError(
+            f"Detections have {size.max():g} in column {name}: expected at most {limit:g}. "
+            "Positions are in micrometres, frames are counted."
+        )
+    if name in _POSITIVE and (np.isinf(values).any() or (values < 0).any()):
+        raise InputError(
+            f"Detections have values from {np.nanmin(values):g} to {np.nanmax(values):g} in column "
+            f"{name}: expected positive numbers, or none where it is not known."
+        )
     return values
+
+
+_MAX_VALUE = 1e30
+_POSITIVE = ("height_um", "width_um", "area_um2")
 
 
 def _whole_frames(frame: FloatArray) -> IntArray:
@@ -229,7 +254,13 @@ def check_scale(pixel_size_um: float, frame_interval_s: float) -> None:
 
 def check_search_radius(value: float | None) -> float | None:
     """Return the search radius in micrometres a frame, or None to estimate it."""
-    return check_positive(value, "search radius", "µm")
+    radius = check_positive(value, "search radius", "µm")
+    if radius is not None and radius > MAX_PLACE_UM:
+        raise InputError(
+            f"The search radius is {radius:g} µm: expected at most {MAX_PLACE_UM:g} µm. "
+            "Leave it out to find it from the movie."
+        )
+    return radius
 
 
 def check_whole(value: int, name: str, least: int = 0) -> int:

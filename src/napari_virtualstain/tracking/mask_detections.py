@@ -9,7 +9,77 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ..errors import InputError
 from .detections import no_rows
+
+
+def whole_labels(plane: NDArray[Any], name: str = "The labels") -> NDArray[np.int64]:
+    """Return labels as whole numbers of 0 or more.
+
+    Whole numbers stored as floats, as TrackMate exports them, are taken, and one value below 0
+    is the background where 0 does not occur.
+
+    Raises
+    ------
+    InputError
+        Fractions, NaN or infinite values, or other negative numbers.
+    """
+    if plane.dtype.kind not in "uifb":
+        raise InputError(f"{name} are of type {plane.dtype}: expected whole numbers.")
+    if plane.dtype.kind == "f":
+        if not np.isfinite(plane).all() or (plane != np.round(plane)).any():
+            raise InputError(
+                f"{name} are {plane.dtype} and hold fractions or no numbers at all: expected one whole number an object "
+                "and 0 outside. Give labels, not the image they were made from."
+            )
+        if np.abs(plane).max(initial=0) > 2**53:
+            raise InputError(f"{name} hold numbers above 2^53: expected labels.")
+    elif plane.dtype.kind == "u" and plane.max(initial=0) > 2**53:
+        raise InputError(f"{name} hold numbers above 2^53: expected labels.")
+    whole: NDArray[np.int64] = plane.astype(np.int64)
+    below = whole < 0
+    if below.any():
+        names = np.unique(whole[below])
+        if len(names) > 1 or (whole == 0).any():
+            raise InputError(
+                f"{name} hold {names[0]} and {names[1] if len(names) > 1 else 0}: expected 0 "
+                "outside and one number above it an object. Add 1 to all if the background is -1."
+            )
+        whole[below] = 0
+    return whole
+
+
+def check_objects(plane: NDArray[Any]) -> str | None:
+    """Return what is suspicious about the labels of a frame, None for nothing.
+
+    Raises
+    ------
+    InputError
+        It is a grey image: each value is in many separate places.
+    """
+    from skimage.measure import label
+
+    values = np.unique(plane)
+    values = values[values != 0]
+    if not len(values):
+        return None
+    parts = int(label(plane, background=0, connectivity=2).max())
+    if len(values) == 1 and parts > 1:
+        return (
+            f"The labels hold only 0 and {values[0]} in {parts} separate places, so all are "
+            "one object. If this is a mask, give each part a number of its own first, for instance "
+            "with skimage.measure.label, or segment the image here."
+        )
+    if len(values) >= _MANY and parts > _SCATTERED * len(values):
+        raise InputError(
+            f"The labels hold {len(values)} values in {parts} separate places: this looks like a "
+            "grey image. Expected one number an object and 0 outside; segment the image first."
+        )
+    return None
+
+
+_MANY = 8
+_SCATTERED = 4
 
 
 def measure_plane(

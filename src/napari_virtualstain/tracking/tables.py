@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from ..errors import InputError
+from .detections import MAX_FRAMES, MAX_PLACE_UM
 
 COLUMNS: dict[str, Any] = {
     "track_id": np.int64,
@@ -85,7 +87,7 @@ class TrackTables:
                 f"Track {first.track_id} is in frame {first.frame} twice: expected one row a track "
                 "a frame. Give the second object an identity of its own."
             )
-        parents = {int(k): [int(p) for p in v] for k, v in (graph or {}).items() if len(v)}
+        parents = _checked_graph(graph or {})
         complete["parent"] = complete.track_id.map({k: v[0] for k, v in parents.items()}).fillna(0)
         complete["parent"] = complete.parent.astype(np.int64)
         return cls(
@@ -141,23 +143,66 @@ def _complete(table: pd.DataFrame, pixel_size_um: float) -> pd.DataFrame:
     return full.sort_values(["track_id", "frame"], kind="stable").reset_index(drop=True)
 
 
+_LIMITS = {"track_id": 2**53, "frame": MAX_FRAMES, "y_um": MAX_PLACE_UM, "x_um": MAX_PLACE_UM}
+
+
 def _check_numbers(table: pd.DataFrame) -> None:
     """Raise a clear error unless places are finite, and tracks and frames whole numbers."""
-    for name in ("track_id", "frame", "y_um", "x_um"):
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise InputError(f"A table of tracks has the column {twice[0]!r} twice: expected it once.")
+    if "area_um2" in table:
+        area = pd.to_numeric(table.area_um2, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        if (area < 0).any() or np.isinf(area).any():
+            raise InputError(
+                f"A table of tracks has values from {np.nanmin(area):g} to {np.nanmax(area):g} in "
+                "column area_um2: expected positive numbers, or none."
+            )
+    if "interpolated" in table and not table.interpolated.isin([True, False]).all():
+        raise InputError(
+            "A table of tracks has other values than True and False in column interpolated."
+        )
+    for name, limit in _LIMITS.items():
         values = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
         whole = name in ("track_id", "frame")
-        bad = ~np.isfinite(values) | (whole & (values != np.round(values)))
+        bad = ~(np.abs(values) <= limit) | (whole & (values != np.round(values)))
         if bad.any():
             raise InputError(
                 f"A table of tracks has {table[name].iloc[int(bad.argmax())]} in column {name}, "
-                f"row {int(bad.argmax())}: expected {'whole' if whole else 'finite'} numbers."
+                f"row {int(bad.argmax())}: expected {'whole' if whole else 'finite'} numbers up to "
+                f"{limit:g}."
             )
+
+
+def _checked_graph(graph: Mapping[int, list[int]]) -> dict[int, list[int]]:
+    """Return the parents of each track as whole numbers.
+
+    Raises
+    ------
+    InputError
+        It is no mapping to lists of numbers, or a track is its own ancestor.
+    """
+    try:
+        parents = {int(k): [int(p) for p in v] for k, v in graph.items() if len(v)}
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise InputError(
+            f"The graph of the tracks is not usable ({error}): expected a dict from each child to "
+            "the list of its parents, for instance {2: [1]}."
+        ) from error
+    try:
+        TopologicalSorter(parents).prepare()
+    except CycleError as error:
+        raise InputError(
+            f"Track {error.args[1][0]} is its own ancestor in the graph: expected parents before "
+            "their children."
+        ) from error
+    return parents
 
 
 def _typed(table: pd.DataFrame, kinds: dict[str, Any]) -> pd.DataFrame:
     try:
         return table.astype({name: kind for name, kind in kinds.items() if name in table})
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(
             f"A table of tracks holds a value of the wrong kind ({error}): expected numbers in "
             f"{', '.join(kinds)}."

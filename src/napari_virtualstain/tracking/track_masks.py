@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from .config import TrackingConfig
 from .detections import Detections, check_scale, no_rows, read_detections
 from .fragments import link_pieces, with_pieces
 from .link_detections import rounds
-from .mask_detections import measure_plane
+from .mask_detections import check_objects, measure_plane, whole_labels
 from .mask_pixels import MaskPixels
 from .tracks import Tracks
 from .z_stacks import project_image, project_labels
@@ -74,13 +75,23 @@ def track(
         intensity = None if intensity is None else project_image(intensity, settings.z_plane)
     check_labels(labels, intensity)
     report = Reporter((1 + rounds(settings)) * len(labels), "step", "tracking", progress, cancel)
-    measured, pixels = [no_rows()], []
+    measured, pixels, is_checked = [no_rows()], [], False
     for frame in range(len(labels)):
         image = None if intensity is None else np.asarray(intensity[frame])
-        table, inside = measure_plane(np.asarray(labels[frame]), image, frame, pixel_size_um)
+        plane = whole_labels(np.asarray(labels[frame]))
+        if not is_checked and plane.any():
+            is_checked = True
+            if doubt := check_objects(plane):
+                warnings.warn(doubt, stacklevel=2)
+        table, inside = measure_plane(plane, image, frame, pixel_size_um)
         measured.append(table)
         pixels.append(inside)
         report.advance()
+    if not is_checked and np.dtype(labels.dtype).kind == "f":
+        raise InputError(
+            f"Labels are {labels.dtype} and 0 everywhere: expected whole numbers, one value an "
+            "object and 0 outside."
+        )
     tables = [table for table in measured if len(table)] or measured[:1]
     table = pd.concat(tables, ignore_index=True)
     masks = _mask_pixels(read_detections(table), pixels, labels.shape[1:], pixel_size_um)
@@ -118,7 +129,7 @@ def check_labels(labels: Any, intensity: Any | None = None) -> None:
             f"Labels have the shape {shape}: expected three axes t, y, x; one frame needs a "
             "leading time axis, labels[None]."
         )
-    if not np.issubdtype(labels.dtype, np.integer) and labels.dtype != bool:
+    if np.dtype(labels.dtype).kind not in "uifb":
         raise InputError(
             f"Labels are {labels.dtype}: expected whole numbers, one value an object and 0 outside."
         )

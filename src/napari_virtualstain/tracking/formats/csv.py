@@ -8,17 +8,17 @@ back bit by bit.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from ...errors import ImageFileError, InputError
-from ...io import write_table
+from ...errors import InputError
+from ...io import read_table, reading, write_table
+from ..detections import check_scale
 from ..tables import EVENT_COLUMNS, TrackTables
 
-# pandas 3.1 reads floats exactly by itself and warns when asked to
-_EXACT: dict[str, Any] = {} if pd.__version__ >= "3.1" else {"float_precision": "round_trip"}
+_EXPECTED = "track_id, frame, y_um, x_um"
 _EXTRA = ("parents", "pixel_size_um", "frame_interval_s")
 
 
@@ -56,24 +56,78 @@ def read_csv(path: str | Path) -> TrackTables:
         It is no table of tracks.
     """
     source = Path(path)
-    table = _read(source, {"parents": str, "pieces": str})
-    parents = table.get("parents", pd.Series("", index=table.index)).fillna("")
-    scale = {name: _constant(table, name) for name in ("pixel_size_um", "frame_interval_s")}
-    graph = {
-        int(child): [int(name) for name in text.split(";")]
-        for child, text in zip(table.get("track_id", []), parents, strict=False)
-        if text
-    }
-    # beside the tracks of a pipeline run the events have a name of their own
-    candidates = (events_path(source), source.with_name("events.csv"))
+    table = read_table(source, _EXPECTED, texts=("parents", "pieces"))
+    with reading(source, f"a table with the columns {_EXPECTED}", error_class=InputError):
+        scale = {name: _constant(table, name) for name in ("pixel_size_um", "frame_interval_s")}
+        check_scale(scale["pixel_size_um"], scale["frame_interval_s"])
+        return TrackTables.from_table(
+            table.drop(columns=[name for name in _EXTRA if name in table]),
+            _graph(table),
+            _events_beside(source, table, scale["frame_interval_s"]),
+            **scale,
+        )
+
+
+def _graph(table: pd.DataFrame) -> dict[int, list[int]]:
+    """Return the parents that the column ``parents`` lists, or the one of ``parent``."""
+    if "track_id" not in table:
+        return {}
+    if "parents" in table:
+        told = zip(table.track_id, table.parents.fillna(""), strict=True)
+        return {int(child): [int(p) for p in text.split(";")] for child, text in told if text}
+    if "parent" in table:  # of the simulation, or written by hand
+        told = zip(table.track_id, table.parent.fillna(0), strict=True)
+        return {int(child): [int(parent)] for child, parent in told if parent > 0}
+    return {}
+
+
+def _events_beside(
+    source: Path, table: pd.DataFrame, frame_interval_s: float
+) -> pd.DataFrame | None:
+    """Return the events of the same movie.
+
+    They are in ``<stem>.events.csv``, or beside the ``tracks.csv`` of a pipeline run or simulation
+    in ``events.csv``; a file whose events are of other tracks is not taken.
+    """
+    candidates = [events_path(source)]
+    if source.name == "tracks.csv":
+        candidates.append(source.with_name("events.csv"))
     beside = next((path for path in candidates if path.exists()), None)
-    events = None
-    if beside is not None:
-        events = _read(beside, {"parents": str, "children": str}).fillna(
-            {"parents": "", "children": ""}
-        )[list(EVENT_COLUMNS)]
-    return TrackTables.from_table(
-        table.drop(columns=[name for name in _EXTRA if name in table]), graph, events, **scale
+    if beside is None:
+        return None
+    events = read_table(beside, ", ".join(EVENT_COLUMNS), texts=("parents", "children"))
+    if "time_s" not in events and "frame" in events:
+        events["time_s"] = events["frame"] * frame_interval_s
+    if "probability" not in events:
+        events["probability"] = 1.0  # of a simulation: known
+    missing = [name for name in EVENT_COLUMNS if name not in events]
+    if missing:
+        raise InputError(f"{beside} lacks the columns {', '.join(missing)}.")
+    events = events.fillna({"parents": "", "children": ""})[list(EVENT_COLUMNS)]
+    if not _is_of(events, table):
+        warnings.warn(
+            f"{beside} names tracks or frames that {source.name} lacks, so it is of another movie; "
+            "it was left out.",
+            stacklevel=4,
+        )
+        return None
+    return events
+
+
+def _is_of(events: pd.DataFrame, table: pd.DataFrame) -> bool:
+    """Return whether each event is of frames and parents of the table, and of a child of it."""
+    if not {"track_id", "frame"} <= set(table) or not len(events):
+        return True
+    known = set(table["track_id"])
+    parents, children = (
+        [{int(name) for name in text.split(";") if name} for text in events[column]]
+        for column in ("parents", "children")
+    )
+    last = int(table["frame"].max()) + 1
+    return bool(
+        all(named <= known for named in parents)
+        and all(named & known or not named for named in children)
+        and events["frame"].between(int(table["frame"].min()), last).all()
     )
 
 
@@ -84,16 +138,3 @@ def events_path(path: Path) -> Path:
 
 def _constant(table: pd.DataFrame, name: str) -> float:
     return float(table[name].iloc[0]) if name in table and len(table) else 1.0
-
-
-def _read(path: Path, kinds: dict[str, type]) -> pd.DataFrame:
-    try:
-        table: pd.DataFrame = pd.read_csv(path, dtype=kinds, **_EXACT)
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise ImageFileError(f"There is no file {path}. Check the name and the folder.") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path} is no table of comma-separated values ({error}). Give a CSV that has the "
-            "columns track_id, frame, y_um, x_um."
-        ) from error
-    return table

@@ -7,7 +7,9 @@ as its only parent, and joined again when it is read.
 
 from __future__ import annotations
 
+import re
 import warnings
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...errors import ImageFileError, InputError
-from ...io import atomic_path, check_output
+from ...errors import AxesError, ImageFileError, InputError
+from ...io import atomic_path, check_output, open_stack, reading
 from ..detections import no_rows
-from ..mask_detections import measure_plane
+from ..mask_detections import measure_plane, whole_labels
 from ..motion_models.smoothing import fill_gaps
 from ..relabelling import keys_of, painted
 from ..tables import TrackTables
@@ -89,32 +91,84 @@ def read_ctc(
     InputError
         The lineage is not four whole numbers a line.
     """
-    import tifffile
-
     folder = Path(directory)
-    lineage = _find(folder, ("res_track.txt", "man_track.txt"))
-    planes = sorted([*folder.glob("mask*.tif"), *folder.glob("man_track*.tif")])
-    if lineage is None or not (planes or lineage.stat().st_size == 0):
-        raise ImageFileError(
-            f"{folder} is no result of the Cell Tracking Challenge: expected mask000.tif, "
-            "mask001.tif, … and res_track.txt."
+    with reading(folder, "a result of the Cell Tracking Challenge", error_class=InputError):
+        lineage, planes = _files(folder)
+        measured = []
+        for frame, path in planes:
+            table, _ = measure_plane(_mask(path), None, frame, pixel_size_um)
+            if len(table):
+                measured.append(table)
+        columns = ["frame", "y_um", "x_um", "label", "area_um2"]
+        rows = pd.concat(measured, ignore_index=True)[columns] if measured else no_rows(columns)
+        joined, graph = _join(_read_lineage(lineage))
+        written: list[int] = rows.label.to_numpy(np.int64).tolist()
+        rows["track_id"] = [joined.get(name, name) for name in written]
+        return TrackTables.from_table(
+            fill_gaps(rows.assign(interpolated=False)) if len(rows) else rows,
+            graph,
+            pixel_size_um=pixel_size_um,
+            frame_interval_s=frame_interval_s,
         )
-    measured = []
-    for frame, path in enumerate(planes):
-        table, _ = measure_plane(tifffile.imread(path), None, frame, pixel_size_um)
-        if len(table):
-            measured.append(table)
-    columns = ["frame", "y_um", "x_um", "label", "area_um2"]
-    rows = pd.concat(measured, ignore_index=True)[columns] if measured else no_rows(columns)
-    joined, graph = _join(_read_lineage(lineage))
-    written: list[int] = rows.label.to_numpy(np.int64).tolist()
-    rows["track_id"] = [joined.get(name, name) for name in written]
-    return TrackTables.from_table(
-        fill_gaps(rows.assign(interpolated=False)) if len(rows) else rows,
-        graph,
-        pixel_size_um=pixel_size_um,
-        frame_interval_s=frame_interval_s,
+
+
+_LAYOUTS = (("res_track.txt", "mask"), ("man_track.txt", "man_track"))
+
+
+def _files(folder: Path) -> tuple[Path, list[tuple[int, Path]]]:
+    """Return the lineage and the masks with the frame that each one's name says.
+
+    A result has ``res_track.txt`` with ``mask*``, a reference ``man_track.txt`` with
+    ``man_track*``; where a folder holds both, the result is read.
+    """
+    everything = sorted(folder.iterdir()) if folder.is_dir() else []
+    by_start = {
+        start: [
+            (int(found[1]), path)
+            for path in everything
+            if (found := re.fullmatch(rf"{start}_?(\d+)\.tiff?", path.name, re.IGNORECASE))
+        ]
+        for _, start in _LAYOUTS
+    }
+    lineages = {name: folder / name for name, _ in _LAYOUTS if (folder / name).is_file()}
+    for name, start in _LAYOUTS:
+        if name in lineages and by_start[start]:
+            return lineages[name], _once(sorted(by_start[start]), folder)
+    other = next((path for path in lineages.values()), None)
+    crossed = by_start["mask"] or by_start["man_track"]
+    if other is not None and (crossed or other.stat().st_size == 0):
+        return other, _once(sorted(crossed), folder)
+    raise ImageFileError(
+        f"{folder} is no result of the Cell Tracking Challenge: expected mask000.tif, "
+        "mask001.tif, … and res_track.txt, or man_track000.tif, … and man_track.txt."
     )
+
+
+def _once(planes: list[tuple[int, Path]], folder: Path) -> list[tuple[int, Path]]:
+    frames = [frame for frame, _ in planes]
+    twice = next((a for a, b in pairwise(frames) if a == b), None)
+    if twice is not None:
+        raise InputError(f"{folder} has two masks of frame {twice}: expected one file a frame.")
+    return planes
+
+
+def _mask(path: Path) -> NDArray[np.int64]:
+    """Return the labels of one file.
+
+    Raises
+    ------
+    AxesError
+        They are a z-stack.
+    InputError
+        They are no whole numbers of 0 or more.
+    """
+    stack = open_stack(path)
+    if stack.axes != "yx":
+        raise AxesError(
+            f"{path} holds labels of {' x '.join(map(str, stack.shape))} ({stack.axes}): tracking "
+            "works in two dimensions. Project each stack along z (for instance the maximum)."
+        )
+    return whole_labels(np.asarray(stack.data), str(path))
 
 
 def _check_frames(tracks: TrackTables, labels: Any | None) -> None:
@@ -206,23 +260,28 @@ def _discs(tracks: TrackTables, rows: pd.DataFrame | None) -> NDArray[np.uint16]
     return plane
 
 
-def _find(folder: Path, names: tuple[str, ...]) -> Path | None:
-    return next((folder / name for name in names if (folder / name).exists()), None)
-
-
 def _read_lineage(path: Path) -> dict[int, tuple[int, int, int]]:
     """Return first frame, last frame and parent of each segment."""
     lines: dict[int, tuple[int, int, int]] = {}
     try:
-        for line in path.read_text(encoding="ascii").splitlines():
+        for line in path.read_text(encoding="utf-8-sig").splitlines():
             if line.strip():
                 name, first, last, parent = (int(part) for part in line.split())
-                lines[name] = first, last, parent
+                if name in lines:
+                    raise ValueError(f"track {name} is there twice")
+                lines[name] = first, last, max(parent, 0)  # below 0: none
     except ValueError as error:
         raise InputError(
             f"{path} is no lineage ({error}): expected four whole numbers a line, track, first "
             "frame, last frame, parent."
         ) from error
+    for name, (first, last, parent) in lines.items():
+        if first > last or (parent in lines and lines[parent][0] >= first):
+            raise InputError(
+                f"{path} says that track {name} is of frames {first} to {last} and a child of "
+                f"{parent}, of {lines.get(parent, (first, last, 0))[0]}: expected parents before "
+                "their children."
+            )
     return lines
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from ...errors import ImageFileError, InputError
-from ...io import atomic_path, check_output
+from ...io import atomic_path, check_output, reading
+from ..detections import check_scale
 from ..tables import COLUMNS, EVENT_COLUMNS, TrackTables
 
 _EXTRA = "napari_virtualstain"
@@ -76,12 +78,12 @@ def read_geff(path: str | Path) -> TrackTables:
     source = Path(path)
     if not source.exists():
         raise ImageFileError(f"There is no folder {source}. Check the name.")
-    try:
-        content = read_to_memory(source)
-    except (ValueError, KeyError, OSError) as error:
-        raise ImageFileError(
-            f"{source} is no GEFF folder ({error}). Give a folder that GEFF was written to."
-        ) from error
+    with reading(source, "a folder that GEFF was written to"):
+        _check_sizes(source)
+        return _tables(source, read_to_memory(source))
+
+
+def _tables(source: Path, content: Any) -> TrackTables:
     properties = content["node_props"]
     missing = [name for name in ("track_id", "frame", "y_um", "x_um") if name not in properties]
     if missing:
@@ -89,22 +91,51 @@ def read_geff(path: str | Path) -> TrackTables:
             f"{source} lacks the node properties {', '.join(missing)}; it has "
             f"{', '.join(properties) or 'none'}. Give a GEFF that napari-virtualstain wrote."
         )
-    table = pd.DataFrame({name: values["values"] for name, values in properties.items()})
-    order = np.argsort(content["node_ids"])
+    table = pd.DataFrame({name: _values(values) for name, values in properties.items()})
+    nodes = np.asarray(content["node_ids"])
+    order = np.argsort(nodes)
     extra = (content["metadata"].extra or {}).get(_EXTRA, {})
     table = table.iloc[order].reset_index(drop=True)
     for name in set(_TEXTS) & set(extra):
         table[name] = extra[name]
-    graph = _graph(table, content["edge_ids"])
+    graph = _graph(table, nodes[order], content["edge_ids"], source)
     events = pd.DataFrame(json.loads(extra["events"])) if extra.get("events") else None
     others = [name for name in table.columns if name not in COLUMNS]
+    scale = extra.get("pixel_size_um", 1.0), extra.get("frame_interval_s", 1.0)
+    check_scale(*scale)
     return TrackTables.from_table(
         table[[*[name for name in COLUMNS if name in table], *others]],
         graph,
         None if events is None or not len(events) else events[list(EVENT_COLUMNS)],
-        pixel_size_um=extra.get("pixel_size_um", 1.0),
-        frame_interval_s=extra.get("frame_interval_s", 1.0),
+        pixel_size_um=scale[0],
+        frame_interval_s=scale[1],
     )
+
+
+def _values(held: Any) -> Any:
+    """Return the values of a property, NaN where the file says that they are missing."""
+    values, missing = held["values"], held.get("missing")
+    if missing is None or not np.any(missing):
+        return values
+    return np.where(missing, np.nan, np.asarray(values, float))
+
+
+def _check_sizes(source: Path) -> None:
+    """Refuse arrays that are declared larger than tracks can be, before space is made for them."""
+    import zarr
+
+    for mark in (*source.rglob(".zarray"), *source.rglob("zarr.json")):
+        node = zarr.open(mark.parent, mode="r")
+        if isinstance(node, zarr.Array):
+            count = max(math.prod(node.shape), math.prod(node.chunks))
+            if count * np.dtype(node.dtype).itemsize > _MAX_BYTES:
+                raise ImageFileError(
+                    f"{mark.parent} declares {count:,} values: expected at most those of "
+                    f"{_MAX_BYTES / 1e6:.0f} MB. Copy it again from its source."
+                )
+
+
+_MAX_BYTES = 2**28
 
 
 def _geff() -> tuple[Any, Any, Any]:
@@ -146,10 +177,13 @@ def _edges(tracks: TrackTables) -> Any:
     return np.concatenate([links, np.array(kin, np.int64).reshape(-1, 2)])
 
 
-def _graph(table: pd.DataFrame, edges: Any) -> dict[int, list[int]]:
+def _graph(table: pd.DataFrame, nodes: Any, edges: Any, source: Path) -> dict[int, list[int]]:
     names = table.track_id.to_numpy()
+    pairs = np.asarray(edges).reshape(-1, 2)
+    if not np.isin(pairs, nodes).all():
+        raise InputError(f"{source} has edges to nodes that it lacks. Write it again.")
     graph: dict[int, list[int]] = {}
-    for source, target in np.asarray(edges, np.int64).reshape(-1, 2):
-        if names[source] != names[target]:
-            graph.setdefault(int(names[target]), []).append(int(names[source]))
-    return {child: sorted(parents) for child, parents in sorted(graph.items())}
+    for begin, end in np.searchsorted(nodes, pairs):
+        if names[begin] != names[end]:
+            graph.setdefault(int(names[end]), []).append(int(names[begin]))
+    return {child: sorted(set(parents)) for child, parents in sorted(graph.items())}

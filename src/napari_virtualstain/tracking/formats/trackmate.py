@@ -9,7 +9,11 @@ itself, which lack it, are cut into branches where edges split or merge.
 from __future__ import annotations
 
 import math
+import re
+import warnings
 import xml.etree.ElementTree as ElementTree
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +21,8 @@ import numpy as np
 import pandas as pd
 
 from ...errors import ImageFileError, InputError
-from ...io import write_text_atomically
+from ...io import check_is_file, micrometres, reading, seconds, write_text_atomically
+from ..detections import check_scale
 from ..tables import EVENT_COLUMNS, TrackTables
 
 _OURS = {"track_id": "VS_TRACK_ID", "label": "VS_LABEL", "interpolated": "VS_INTERPOLATED"}
@@ -60,6 +65,10 @@ def write_trackmate(tracks: TrackTables, path: str | Path, *, overwrite: bool = 
 def read_trackmate(path: str | Path) -> TrackTables:
     """Return the tracks of a TrackMate XML file, ours or TrackMate's.
 
+    What TrackMate hides is left out: spots that are not visible, and tracks that a filter removed.
+    Lengths and times of any unit are brought into micrometres and seconds. Edges have no direction
+    in TrackMate; they run from the earlier to the later spot.
+
     Raises
     ------
     ImageFileError
@@ -67,32 +76,66 @@ def read_trackmate(path: str | Path) -> TrackTables:
     InputError
         It holds no TrackMate model.
     """
-    root = _parse(Path(path))
-    spots = root.findall("./Model/AllSpots/SpotsInFrame/Spot")
-    if root.find("./Model/AllSpots") is None:
-        raise InputError(
-            f"{path} holds no TrackMate model: expected a file saved by TrackMate, with "
-            "Model/AllSpots in it."
+    with reading(path, "a file saved by TrackMate", error_class=InputError):
+        root = _parse(Path(path))
+        model = root.find("./Model")
+        if model is None or model.find("./AllSpots") is None:
+            raise InputError(
+                f"{path} holds no TrackMate model: expected a file saved by TrackMate, with "
+                "Model/AllSpots in it."
+            )
+        scale = _Scale.of(root, model)
+        rows = [
+            _spot_row(spot, frame.get("frame"), scale)
+            for frame in model.findall("./AllSpots/SpotsInFrame")
+            for spot in frame.findall("./Spot")
+        ]
+        edges, filtered_out = _edges(model)
+        rows = [r for r in rows if r.pop("is_visible") and r["spot"] not in filtered_out]
+        table = pd.DataFrame(rows)
+        if not len(table):
+            table = pd.DataFrame(columns=["spot", "track_id", "frame", "y_um", "x_um"], dtype=float)
+        edges = _forward(table, edges, str(path))
+        if "track_id" not in table:
+            table = _cut_into_branches(table, edges)
+        return TrackTables.from_table(
+            table.drop(columns="spot"),
+            _parents(table, edges),
+            _read_events(root),
+            pixel_size_um=scale.pixel_size_um,
+            frame_interval_s=scale.frame_interval_s,
         )
-    image = root.find("./Settings/ImageData")
-    pixel_size_um = float(image.get("pixelwidth", 1.0)) if image is not None else 1.0
-    interval = float(image.get("timeinterval", 1.0)) if image is not None else 1.0
-    table = pd.DataFrame([_spot_row(spot) for spot in spots])
-    edges = [
-        (int(edge.get("SPOT_SOURCE_ID", -1)), int(edge.get("SPOT_TARGET_ID", -1)))
-        for edge in root.findall("./Model/AllTracks/Track/Edge")
-    ]
-    if not len(table):
-        table = pd.DataFrame(columns=["spot", "track_id", "frame", "y_um", "x_um"], dtype=float)
-    if "track_id" not in table:
-        table = _cut_into_branches(table, edges)
-    return TrackTables.from_table(
-        table.drop(columns="spot"),
-        _parents(table, edges),
-        _read_events(root),
-        pixel_size_um=pixel_size_um or 1.0,
-        frame_interval_s=interval or 1.0,
-    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """Units of a file in micrometres and seconds."""
+
+    length_um: float
+    pixel_size_um: float
+    frame_interval_s: float
+
+    @classmethod
+    def of(cls, root: ElementTree.Element, model: ElementTree.Element) -> _Scale:
+        image = root.find("./Settings/ImageData")
+        told = {} if image is None else image.attrib
+        pixel = _number(told.get("pixelwidth")) or 1.0
+        interval = _number(told.get("timeinterval")) or 1.0
+        length = micrometres(1.0, model.get("spatialunits", "micron"))
+        time = seconds(1.0, model.get("timeunits", "sec"))
+        for name, factor in (("spatialunits", length), ("timeunits", time)):
+            if factor is None and model.get(name, "").casefold() not in _UNITLESS:
+                warnings.warn(
+                    f"The {name} {model.get(name)!r} of the TrackMate file are not known; its "
+                    "numbers are taken as they are.",
+                    stacklevel=4,
+                )
+        scale = cls(length or 1.0, pixel * (length or 1.0), interval * (time or 1.0))
+        check_scale(scale.pixel_size_um, scale.frame_interval_s)
+        return scale
+
+
+_UNITLESS = ("", "pixel", "pixels", "px", "frame", "frames")
 
 
 def _declare_features(model: ElementTree.Element) -> None:
@@ -195,21 +238,41 @@ def _text(value: Any) -> str:
 
 def _parse(path: Path) -> ElementTree.Element:
     try:
-        return ElementTree.fromstring(path.read_text(encoding="utf-8"))
+        check_is_file(path)
+        if path.stat().st_size > _MAX_BYTES:
+            raise ImageFileError(f"{path} has more than 2 GB: expected a file saved by TrackMate.")
+        held = path.read_bytes()
     except FileNotFoundError as error:
         raise ImageFileError(f"There is no file {path}. Check the name and the folder.") from error
-    except (OSError, UnicodeDecodeError, ElementTree.ParseError) as error:
+    except OSError as error:
+        if isinstance(error, ImageFileError):
+            raise
+        raise ImageFileError(f"{path} cannot be read: {error.strerror or error}.") from error
+    try:
+        return ElementTree.fromstring(held)  # bytes: the file says its encoding
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        try:  # written in the encoding of a Windows machine, under the name UTF-8
+            held.decode("utf-8")
+        except UnicodeDecodeError:
+            with suppress(ElementTree.ParseError, ValueError):
+                text = held.decode("cp1252", errors="replace")
+                return ElementTree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", text))
         raise ImageFileError(
             f"{path} cannot be read as XML ({error}). Save it again from TrackMate."
         ) from error
 
 
-def _spot_row(spot: ElementTree.Element) -> dict[str, Any]:
+_MAX_BYTES = 2**31
+
+
+def _spot_row(spot: ElementTree.Element, frame: str | None, scale: _Scale) -> dict[str, Any]:
+    number = _number(spot.get("FRAME", frame))
     row: dict[str, Any] = {
         "spot": int(spot.get("ID", -1)),
-        "frame": round(float(spot.get("FRAME", 0))),
-        "y_um": float(spot.get("POSITION_Y", "nan")),
-        "x_um": float(spot.get("POSITION_X", "nan")),
+        "is_visible": (_number(spot.get("VISIBILITY", "1")) or 0) != 0,
+        "frame": np.nan if number is None else number,
+        "y_um": _length(spot, "POSITION_Y", scale),
+        "x_um": _length(spot, "POSITION_X", scale),
         **{column: spot.get(name, "") for column, name in _TEXTS.items()},
     }
     for column, name in _OURS.items():
@@ -217,10 +280,67 @@ def _spot_row(spot: ElementTree.Element) -> dict[str, Any]:
             row[column] = int(value)
     for column, name in _FLOATS.items():
         if (value := spot.get(name)) is not None:
-            row[column] = float(value)
-    if "track_id" not in row and (radius := spot.get("RADIUS")) is not None:
-        row.setdefault("area_um2", math.pi * float(radius) ** 2)
+            row[column] = _number(value, np.nan)
+    is_ours = "track_id" in row
+    if not is_ours and "area_um2" in row:
+        row["area_um2"] *= scale.length_um**2
+    radius = _length(spot, "RADIUS", scale)
+    if not is_ours and "area_um2" not in row and np.isfinite(radius):
+        row["area_um2"] = math.pi * radius**2
     return row
+
+
+def _length(spot: ElementTree.Element, name: str, scale: _Scale) -> float:
+    number = _number(spot.get(name))
+    return np.nan if number is None else number * scale.length_um
+
+
+def _number(text: str | None, otherwise: Any = None) -> Any:
+    """Return a number, also of a locale that writes ``1,5``."""
+    try:
+        return float((text or "").strip().replace(",", "."))
+    except ValueError:
+        return otherwise
+
+
+def _edges(model: ElementTree.Element) -> tuple[list[tuple[int, int]], set[int]]:
+    """Return the edges of the tracks that are shown, and the spots of those that are not."""
+    shown = model.find("./FilteredTracks")
+    kept = None if shown is None else {track.get("TRACK_ID") for track in shown}
+    edges, hidden = [], set()
+    for track in model.findall("./AllTracks/Track"):
+        own = [
+            (int(edge.get("SPOT_SOURCE_ID", -1)), int(edge.get("SPOT_TARGET_ID", -1)))
+            for edge in track.findall("./Edge")
+        ]
+        if kept is None or track.get("TRACK_ID") in kept:
+            edges += own
+        else:
+            hidden |= {spot for edge in own for spot in edge}
+    return edges, hidden - {spot for edge in edges for spot in edge}
+
+
+def _forward(table: pd.DataFrame, edges: list[tuple[int, int]], path: str) -> list[tuple[int, int]]:
+    """Return each edge once, from the earlier to the later spot, with a warning of lost ones."""
+    if len(table) and table.spot.duplicated().any():
+        twice = table.spot[table.spot.duplicated()].iloc[0]
+        raise InputError(f"{path} has the spot {twice} twice: expected one spot an ID.")
+    frame = dict(zip(table.spot, table.frame, strict=True))
+    kept: dict[tuple[int, int], None] = {}
+    lost = 0
+    for source, target in edges:
+        if source not in frame or target not in frame or frame[source] == frame[target]:
+            lost += 1
+            continue
+        forward = frame[source] < frame[target]
+        kept[(source, target) if forward else (target, source)] = None
+    if lost:
+        warnings.warn(
+            f"{lost} of {len(edges)} edges in {path} lead to spots that are hidden or missing, or "
+            "in the same frame; they were left out.",
+            stacklevel=4,
+        )
+    return list(kept)
 
 
 def _cut_into_branches(table: pd.DataFrame, edges: list[tuple[int, int]]) -> pd.DataFrame:
