@@ -30,7 +30,7 @@ def whole_labels(plane: NDArray[Any], name: str = "The labels") -> NDArray[np.in
         if not np.isfinite(plane).all() or (plane != np.round(plane)).any():
             raise InputError(
                 f"{name} are {plane.dtype} and hold fractions or no numbers: expected one "
-                "whole number an object and 0 outside. Give labels, not the image they were made from."
+                "whole number an object and 0 outside. Give labels, not the image itself."
             )
         if np.abs(plane).max(initial=0) > 2**53:
             raise InputError(f"{name} hold numbers above 2^53: expected labels.")
