@@ -186,7 +186,7 @@ def test_an_impossible_lineage(tmp_path: Path, lineage: str) -> None:
 
 def test_masks_of_three_dimensions_are_refused_in_words(tmp_path: Path) -> None:
     folder = _ctc(tmp_path / "c", "1 0 0 0\n", range(1))
-    tifffile.imwrite(folder / "mask000.tif", np.zeros((4, 12, 12), np.uint16))
+    tifffile.imwrite(folder / "mask000.tif", np.zeros((5, 12, 12), np.uint16))
     with pytest.raises(AxesError, match="Project each stack along z"):
         vs.Tracks.from_ctc(folder)
 

@@ -1,6 +1,6 @@
 """Training from the command line on organelles and microscopes that no shipped model has seen.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.other_organelles --steps 150
+    OMP_NUM_THREADS=1 python -m recipes.other_organelles --steps 150
 
 Correlative sets of nuclei and of neurites are simulated: objects of another refractive index in
 a slab, seen in bright-field through a weak-phase transfer function with a condenser's
