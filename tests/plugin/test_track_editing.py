@@ -11,7 +11,7 @@ import pytest
 from qtpy.QtGui import QShortcut
 from qtpy.QtWidgets import QPushButton
 
-from napari_virtualstain.plugin.contributions.writers import tracks_table
+from napari_virtualstain.plugin.contributions.writers import tracks_of
 from napari_virtualstain.plugin.inspect.dock import InspectorWidget
 
 from . import inspected
@@ -47,9 +47,13 @@ def _assert_consistent(layer: Any) -> None:
     core = layer.metadata["tracks"]
     np.testing.assert_array_equal(core.to_napari()[0], layer.data)
     assert core.graph == {child: list(of) for child, of in layer.graph.items()}
-    attributes = {"scale": layer.scale, "graph": layer.graph, "features": features}
-    written = tracks_table(layer.data, attributes)
-    np.testing.assert_array_equal(written["track_id"], layer.data[:, 0])
+    _, attributes, _ = layer.as_layer_data_tuple()
+    written = tracks_of(layer.data, attributes)
+    pd.testing.assert_frame_equal(
+        written.table[["track_id", "frame", "y_um"]], core.table[["track_id", "frame", "y_um"]]
+    )
+    assert written.graph == core.graph
+    pd.testing.assert_frame_equal(written.events, core.events)
 
 
 def test_cutting_gives_the_rest_a_number_and_takes_the_children_along(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..load.remembered import recall
+from .track_readers import format_of
 
 _SUFFIXES = (".tif", ".tiff", ".dv", ".r3d", ".zarr")
 _IMAGES = (".tif", ".tiff", ".png")
@@ -21,7 +22,7 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[Any]] | None:
 def _readable(path: Path) -> bool:
     if path.suffix.lower() in _SUFFIXES:
         return True
-    if not path.is_dir():
+    if not path.is_dir() or format_of(path):
         return False
     return any(child.suffix.lower() in _IMAGES for child in path.iterdir())
 

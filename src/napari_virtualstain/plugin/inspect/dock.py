@@ -18,6 +18,7 @@ from ..kit.step import StepWidget
 from ..layers.description import has_layer, sampling_of, source_of, unwrap
 from .buttons import InspectorButtons
 from .canvas import CanvasClicks
+from .film_rows import film_layers
 from .found_log import FoundLog, LogNotice
 from .layer_sync import LayerSync
 from .loading import Loaded, load, why_not_whole
@@ -108,10 +109,8 @@ class InspectorWidget(StepWidget):
         self.workspace.film.tracks_layer = layer
         self.workspace.draw()
         self._watch_layer(layer)
-        self.found.open(layer, self._movie(), value.movie)
-        if value.notes:
-            return " ".join(value.notes)
-        return self._counts()
+        notes = [*value.notes, self.found.open(layer, self._movie(), value.movie)]
+        return " ".join(note for note in notes if note) or self._counts()
 
     def render(self) -> None:
         """Also say which buttons need a chosen track."""
@@ -304,15 +303,8 @@ class InspectorWidget(StepWidget):
     def _movie(self) -> Any:
         """Return the image whose outlines were tracked, None where nobody knows."""
         layer = self.source.value
-        for _ in range(8):
-            before, layer = layer, source_of(self.viewer, layer)
-            if layer is None:
-                break
-        found = before if type(before).__name__ == "Image" else None
-        if found is None:
-            images = self.workspace.film.layers
-            found = images[0] if images else None
-        return found
+        images = film_layers(self.viewer, layer) if layer is not None else []
+        return images[0] if images else None
 
     def _preferred_masks(self) -> tuple[Any, ...]:
         from ..layers.description import provenance_of

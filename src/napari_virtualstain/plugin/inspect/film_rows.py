@@ -48,7 +48,7 @@ def film_layers(viewer: Any, tracks: Any) -> list[Any]:
 
     def order(layer: Any) -> tuple[bool, bool, int]:
         own = any(layer is one for one in ancestors) or base_name(layer.name) in related
-        return (not own, not layer.visible, _ORDER.index(role_of(layer)))
+        return (not own, _ORDER.index(role_of(layer)), not layer.visible)
 
     return sorted(found, key=order)
 

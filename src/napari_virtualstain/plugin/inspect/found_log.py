@@ -88,26 +88,31 @@ class FoundLog:
         notice.apply.clicked.connect(lambda _checked=False: self.repeat())
         notice.leave.clicked.connect(lambda _checked=False: self.begin_afresh())
 
-    def open(self, layer: Any, movie: Any, identity: dict[str, Any]) -> None:
-        """Open the log that belongs to a movie; ask where it holds edits of another session."""
+    def open(self, layer: Any, movie: Any, identity: dict[str, Any]) -> str:
+        """Open the log that belongs to a movie; ask where it holds edits of another session.
+
+        Returns
+        -------
+        str
+            What the user should know, empty for nothing.
+        """
         self._layer, self._identity, self._old = layer, identity, None
         self._notice.hide()
         given = layer.metadata.get(_MARK)
         if given is not None:
             self._use(Path(given))
-            return
+            return ""
         self._base = log_path(movie_path(movie), identity)
         latest, following = newest(self._base)
         try:
             log = EditLog(latest, identity)
         except InputError as error:
-            self._dock.say(f"{error} A new log is begun as {following.name}.")
             self._use(following)
-            return
+            return f"{error} A new log is begun as {following.name}."
         records = log.records()
         if not records:
             self._use(latest)
-            return
+            return ""
         self._old = log
         verdicts = sum(record["do"] == "verdict" for record in records)
         when = str(records[-1].get("time", ""))[:10]
@@ -118,6 +123,7 @@ class FoundLog:
         self._notice.show()
         # edits made before the user has decided must not mix with the old ones
         self._use(following)
+        return ""
 
     def repeat(self) -> None:
         """Repeat the edits and verdicts of the log that was found, and go on writing to it."""

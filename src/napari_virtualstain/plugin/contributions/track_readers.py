@@ -1,0 +1,110 @@
+"""The readers of tracks: own CSV, TrackMate XML, GEFF, Cell Tracking Challenge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..layers.description import provenance
+
+if TYPE_CHECKING:
+    from ...tracking import Tracks
+
+LayerTuple = tuple[Any, dict[str, Any], str]
+_CTC_TABLES = ("res_track.txt", "man_track.txt")
+_HEADER_BYTES = 4096
+
+
+def get_track_reader(path: str | list[str]) -> Callable[[Any], list[LayerTuple]] | None:
+    """Return the reader if `path` holds tracks, or None."""
+    paths = [path] if isinstance(path, str) else list(path)
+    return read_tracks if paths and all(format_of(Path(one)) for one in paths) else None
+
+
+def format_of(path: Path) -> str | None:
+    """Return in which format a file or folder holds tracks, None for no tracks.
+
+    Only names and the first bytes are looked at: other programs also write CSV and XML.
+    """
+    if path.is_dir():
+        if any((path / name).exists() for name in _CTC_TABLES):
+            return "ctc"
+        return "geff" if path.suffix.lower() == ".geff" else None
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEADER_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return None
+    if path.suffix.lower() == ".csv":
+        names = {name.strip().strip('"') for name in head.partition("\n")[0].split(",")}
+        return "csv" if {"track_id", "frame"} <= names else None
+    return "trackmate" if path.suffix.lower() == ".xml" and "<TrackMate" in head else None
+
+
+def read_tracks(path: str | list[str]) -> list[LayerTuple]:
+    """Return a Tracks layer for each file in `path`, and the labels of CTC folders."""
+    paths = [path] if isinstance(path, str) else list(path)
+    return [layer for one in paths for layer in _read(Path(one))]
+
+
+def tracks_layer(tracks: Tracks, name: str, source: str) -> LayerTuple:
+    """Return tracks as napari layer data, in pixels with their scale.
+
+    Parameters
+    ----------
+    tracks : Tracks
+        To be shown.
+    name, source : str
+        Name of the layer, and where the tracks come from.
+    """
+    data, properties, graph = tracks.to_napari()
+    axes, scale = "tyx", [tracks.frame_interval_s, *[tracks.pixel_size_um] * 2]
+    if "z_px" in tracks.table:
+        data = np.insert(data, 2, tracks.table["z_px"].to_numpy(float), axis=1)
+        axes, scale = "tzyx", [scale[0], 1.0, *scale[1:]]
+    # files say 1 where nobody knew better
+    knows = {"t": scale[0] != 1.0, "z": False, "y": scale[-1] != 1.0, "x": scale[-1] != 1.0}
+    kind = {"t": "s", "z": "pixel", "y": "um", "x": "um"}
+    properties = {"track_id": tracks.table["track_id"].to_numpy(), **properties}
+    settings: dict[str, Any] = {
+        "name": name,
+        "features": properties,
+        "graph": graph,
+        "scale": scale,
+        "units": [kind[axis] if knows[axis] else "pixel" for axis in axes],
+        "axis_labels": tuple(axes),
+        "tail_width": 3,
+        "metadata": {**provenance("open", source), "tracks": tracks},
+    }
+    if "verdict" in tracks.table:
+        said = tracks.table[["track_id", "verdict"]].dropna()
+        said = said[said["verdict"] != ""].drop_duplicates("track_id")
+        settings["metadata"]["verdicts"] = {
+            int(track): str(verdict) for track, verdict in said.itertuples(index=False)
+        }
+    return data, settings, "tracks"
+
+
+def _read(path: Path) -> list[LayerTuple]:
+    from ...tracking import Tracks
+
+    kind = format_of(path)
+    if kind == "ctc":
+        tracks = Tracks.from_ctc(path)
+        return [_labels(path), tracks_layer(tracks, f"{path.name} [tracks]", str(path))]
+    read = {"csv": Tracks.from_csv, "trackmate": Tracks.from_trackmate, "geff": Tracks.from_geff}
+    tracks = read[str(kind)](path)
+    return [tracks_layer(tracks, f"{path.stem} [tracks]", str(path))]
+
+
+def _labels(path: Path) -> LayerTuple:
+    """Return the masks of a CTC folder."""
+    import tifffile
+
+    files = sorted(one for one in path.glob("*.tif") if one.stem.startswith(("mask", "man_track")))
+    stack = np.stack([np.asarray(tifffile.imread(one)) for one in files]).astype(np.int32)
+    settings = {"name": f"{path.name} [mitochondria]", "metadata": provenance("open", str(path))}
+    return stack, settings, "labels"

@@ -1,0 +1,183 @@
+"""Tracks through napari's own opening and saving, round and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from npe2 import PluginManifest
+
+import napari_virtualstain
+from napari_virtualstain.plugin.contributions.track_readers import format_of
+from napari_virtualstain.plugin.inspect.dock import InspectorWidget
+from napari_virtualstain.plugin.layers.description import sampling_of
+
+from . import inspected
+
+MANIFEST = Path(napari_virtualstain.__file__).parent / "napari.yaml"
+
+
+@pytest.fixture
+def viewer(viewer_model: Any, npe2pm: Any) -> Any:
+    npe2pm.register(PluginManifest.from_file(MANIFEST))
+    return viewer_model
+
+
+def _fresh() -> Any:
+    from napari.components import ViewerModel
+
+    return ViewerModel()
+
+
+def _tracks_layer(viewer: Any) -> Any:
+    return next(one for one in viewer.layers if type(one).__name__ == "Tracks")
+
+
+@pytest.mark.parametrize("ending", [".csv", ".xml", ".geff"])
+def test_what_is_saved_in_napari_opens_again_and_nothing_is_lost(
+    viewer: Any, tmp_path: Path, ending: str
+) -> None:
+    if ending == ".geff":
+        pytest.importorskip("geff")
+    inspected.add_family(viewer)
+    layer = viewer.layers["tracked · cell [tracks]"]
+    layer.metadata["verdicts"] = {3: "wrong"}
+    path = tmp_path / f"mine{ending}"
+    assert layer.save(str(path)) == [str(path)]
+    again = _fresh()
+    again.open(str(path), plugin=None)  # as the dialog and dropping do
+    back = _tracks_layer(again)
+    np.testing.assert_allclose(back.data, layer.data)
+    assert {c: list(of) for c, of in back.graph.items()} == {3: [2], 4: [2]}
+    assert sampling_of(back) == sampling_of(layer)
+    core, own = back.metadata["tracks"], layer.metadata["tracks"]
+    pd.testing.assert_frame_equal(core.events, own.events, check_dtype=False, check_like=True)
+    common = [name for name in own.table if name in core.table]
+    assert {"quality", "label", "area_um2", "reason"} <= set(common)
+    pd.testing.assert_frame_equal(core.table[common], own.table[common], check_dtype=False)
+    if ending == ".csv":
+        assert back.metadata["verdicts"] == {3: "wrong"}
+
+
+def test_a_folder_of_the_cell_tracking_challenge_opens_with_its_labels(
+    viewer: Any, tmp_path: Path, qtbot: Any, wait_for: Any
+) -> None:
+    inspected.add_family(viewer)
+    layer = viewer.layers["tracked · cell [tracks]"]
+    layer.save(str(tmp_path / "mine.ctc"))
+    again = _fresh()
+    again.open(str(tmp_path / "mine.ctc"), plugin=None)  # as the dialog and dropping do
+    back = _tracks_layer(again)
+    assert {c: list(of) for c, of in back.graph.items()} == {3: [2], 4: [2]}
+    labels = next(one for one in again.layers if type(one).__name__ == "Labels")
+    made = inspected.inspect(again, qtbot, wait_for)
+    assert made.model.masks is not None
+    assert made.model.masks.layer is labels
+
+
+def test_tracks_without_units_come_back_without_units(viewer: Any, tmp_path: Path) -> None:
+    rows = np.array([(k, t, 5.0 * k, 1.0 * t) for k in (1, 2) for t in range(6)])
+    layer = viewer.add_tracks(rows, name="foreign")
+    layer.save(str(tmp_path / "foreign.csv"))
+    again = _fresh()
+    again.open(str(tmp_path / "foreign.csv"), plugin=None)  # as the dialog and dropping do
+    back = _tracks_layer(again)
+    np.testing.assert_allclose(back.data, layer.data)
+    assert sampling_of(back).pixel_size_um is None
+    assert sampling_of(back).frame_interval_s is None
+
+
+def test_tracks_of_a_z_stack_keep_their_planes(viewer: Any, tmp_path: Path) -> None:
+    rows = np.array([(k, t, 2.0 + k, 5.0 * k, t) for k in (1, 2) for t in range(5)], float)
+    layer = viewer.add_tracks(rows, name="deep", scale=(2, 1, 0.1, 0.1))
+    layer.save(str(tmp_path / "deep.csv"))
+    again = _fresh()
+    again.open(str(tmp_path / "deep.csv"), plugin=None)  # as the dialog and dropping do
+    np.testing.assert_allclose(_tracks_layer(again).data, rows)
+
+
+def test_other_peoples_csv_and_xml_are_left_to_others(tmp_path: Path) -> None:
+    (tmp_path / "prices.csv").write_text("item,price\nmilk,1\n")
+    (tmp_path / "note.xml").write_text("<note/>")
+    (tmp_path / "folder").mkdir()
+    assert [format_of(tmp_path / n) for n in ("prices.csv", "note.xml", "folder", "none.csv")] == [
+        None
+    ] * 4
+
+
+def _worked_on(viewer: Any, qtbot: Any, wait_for: Any) -> InspectorWidget:
+    inspected.add_family(viewer)
+    made = inspected.inspect(viewer, qtbot, wait_for)
+    inspected.choose(made, 2)
+    made.viewer.dims.set_point(0, 2.0 * 4)
+    inspected.press(made, "cut_here")
+    inspected.choose(made, 1)
+    inspected.press(made, "wrong")
+    return made
+
+
+def test_edits_and_verdicts_of_a_killed_session_are_offered_and_repeated(
+    viewer: Any, qtbot: Any, wait_for: Any
+) -> None:
+    worked = _worked_on(viewer, qtbot, wait_for)
+    log = worked.model.log
+    assert log is not None
+    assert log.path.exists()
+    # napari is killed here: nothing else was saved
+    again = _fresh()
+    inspected.add_family(again)
+    made = inspected.inspect(again, qtbot, wait_for)
+    assert made.notice.isVisibleTo(made)
+    assert "1 edits and 1 verdicts" in made.notice.text.text()
+    made.notice.apply.click()
+    assert sorted(made.table.frame["track_id"]) == [1, 2, 3, 4, 5]
+    assert made.table.frame.set_index("track_id").loc[1, "verdict"] == "wrong"
+    assert (inspected.labels(made)[4:10] == 5).any()
+    np.testing.assert_array_equal(inspected.layer(made).data, inspected.layer(worked).data)
+    inspected.press(made, "undo")
+    inspected.press(made, "undo")
+    assert sorted(made.table.frame["track_id"]) == [1, 2, 3, 4]
+    assert made.model.log.path == log.path
+
+
+def test_beginning_afresh_leaves_the_old_log_alone(viewer: Any, qtbot: Any, wait_for: Any) -> None:
+    worked = _worked_on(viewer, qtbot, wait_for)
+    before = worked.model.log.path.read_bytes()
+    again = _fresh()
+    inspected.add_family(again)
+    made = inspected.inspect(again, qtbot, wait_for)
+    made.notice.leave.click()
+    assert not made.notice.isVisibleTo(made)
+    inspected.choose(made, 3)
+    inspected.press(made, "delete")
+    assert made.model.log.path != worked.model.log.path
+    assert worked.model.log.path.read_bytes() == before
+
+
+def test_the_log_lies_beside_the_movie_and_another_movie_is_not_offered_it(
+    viewer: Any, qtbot: Any, wait_for: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "cell.tif"
+    path.write_bytes(b"stands for the movie")
+    inspected.add_family(viewer)
+    viewer.layers["cell [fluorescence]"].metadata["virtualstain"] = {
+        "step": "load",
+        "source": str(path),
+    }
+    made = inspected.inspect(viewer, qtbot, wait_for)
+    inspected.choose(made, 1)
+    inspected.press(made, "ok")
+    assert made.model.log.path == tmp_path / "cell.tif.edits.jsonl"
+    other = _fresh()
+    inspected.add_family(other)
+    other.layers["cell [fluorescence]"].metadata["virtualstain"] = {
+        "step": "load",
+        "source": str(path),
+    }
+    other.layers["cell [fluorescence]"].data[0, 0, 0] = 7
+    second = inspected.inspect(other, qtbot, wait_for)
+    assert not second.notice.isVisibleTo(second)
+    assert "another movie" in second.status_label.text()
