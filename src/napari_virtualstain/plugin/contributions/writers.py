@@ -106,7 +106,8 @@ def _sampling(attributes: dict[str, Any]) -> tuple[float, float]:
 
 def _in(given: Any, wanted: str) -> float | None:
     """Return how many of a unit another one is, None for pixels and unlike kinds."""
-    from pint import get_application_registry
+    import pint
 
-    quantity = get_application_registry().Quantity(1.0, str(given))
+    registry: Any = pint.application_registry  # that of napari's layers
+    quantity = registry.Quantity(1.0, str(given))
     return float(quantity.to(wanted).magnitude) if quantity.is_compatible_with(wanted) else None

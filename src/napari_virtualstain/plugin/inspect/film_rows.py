@@ -46,7 +46,7 @@ def film_layers(viewer: Any, tracks: Any) -> list[Any]:
     ancestors = _ancestors(viewer, tracks)
     related = {base_name(one.name) for one in ancestors}
 
-    def order(layer: Any) -> tuple[bool, bool, int]:
+    def order(layer: Any) -> tuple[bool, int, bool]:
         own = any(layer is one for one in ancestors) or base_name(layer.name) in related
         return (not own, _ORDER.index(role_of(layer)), not layer.visible)
 
