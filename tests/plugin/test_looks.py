@@ -60,12 +60,14 @@ def test_outlines_stand_out_from_stain_truth_and_dimmed_bright_field(eyes: str) 
 
 
 def test_a_track_has_the_colour_of_the_labels_of_its_number() -> None:
-    numbers = np.array([3, 4, 9, 20])
+    from napari.layers import Tracks
+
+    numbers = [3, 4, 9, 20]
+    rows = np.array([[number, frame, 5, 5] for number in numbers for frame in (0, 1)], float)
+    layer = Tracks(rows, colormaps_dict={"track_id": track_colormap()})
     labels = label_colormap()
-    mapped = track_colormap(numbers).map((numbers - 3) / (20 - 3))
-    for number, colour in zip(numbers, mapped, strict=True):
+    for number, colour in zip(numbers, layer.track_colors[::2], strict=True):
         np.testing.assert_allclose(colour, labels.map(np.int32(number)), atol=1e-6)
-    np.testing.assert_allclose(track_colormap([5]).map([0.0])[0], labels.map(np.int32(5)))
     assert labels.map(np.int32(0))[3] == 0
 
 

@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ import pytest
 import tifffile
 from napari.layers import Image, Tracks
 
+from napari_virtualstain import simulate
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.io import write_image
 from napari_virtualstain.plugin.contributions.download import fetch_h9c2_pairs, registry
 from napari_virtualstain.plugin.contributions.readers import get_reader, read_time_lapse
-from napari_virtualstain.plugin.contributions.samples import simulated_time_lapse
+from napari_virtualstain.plugin.contributions.samples import SCENE, simulated_time_lapse
 from napari_virtualstain.plugin.contributions.writers import write_tracks
 from napari_virtualstain.plugin.layers.description import axes_of, sampling_of
 from napari_virtualstain.plugin.layers.from_stack import contrast_limits, role_of
@@ -125,14 +127,23 @@ def test_tracks_are_written_as_csv_with_physical_positions(tmp_path: Path) -> No
     np.testing.assert_allclose(table["quality"], [0.9, 0.8, 0.7, 0.6])
 
 
-def test_the_simulated_sample_needs_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_virtualstain.plugin.contributions.samples.FRAMES", 2)
-    monkeypatch.setattr("napari_virtualstain.plugin.contributions.samples.SIZE", 64)
-    monkeypatch.setattr("napari_virtualstain.plugin.contributions.samples.COUNT", 4)
+def test_the_simulated_sample_opens_at_once_and_needs_no_network() -> None:
+    began = time.monotonic()
     layers = simulated_time_lapse()
+    assert time.monotonic() - began < 2
     assert [kind for _, _, kind in layers] == ["image", "image", "labels"]
-    assert layers[0][0].shape == (2, 64, 64)
+    assert layers[0][0].shape == (20, 256, 256)
     assert layers[0][1]["units"] == ("second", "micrometer", "micrometer")
+
+
+@pytest.mark.slow
+def test_the_stored_sample_is_the_simulated_scene() -> None:
+    """Run ``recipes/simulated_sample.py`` again where the simulation has changed."""
+    scene = simulate(**{**SCENE, "frames": 2})
+    bright, glow, truth = (data for data, _, _ in simulated_time_lapse())
+    np.testing.assert_array_equal(bright[:2], scene.bright_field)
+    np.testing.assert_array_equal(glow[:2], scene.fluorescence)
+    np.testing.assert_array_equal(truth[:2], scene.labels)
 
 
 class _QuietHandler(http.server.SimpleHTTPRequestHandler):

@@ -215,7 +215,7 @@ def test_no_mitochondria_end_in_advice(
 
 def test_a_missing_pixel_size_is_asked_for(widget: SegmentWidget, viewer_model: Any) -> None:
     widget.source.value = viewer_model.add_image(np.zeros((2, 32, 32)), name="plain")
-    assert "does not state its pixel size" in widget.status_label.text()
+    assert "does not state its pixel size" in widget.sampling.remark.text()
     widget.source.value = viewer_model.layers["cell [fluorescence]"]
     assert widget.status_label.text() == "Ready to segment."
 

@@ -109,7 +109,7 @@ def test_every_frame_is_judged_while_it_is_stained(make_model, tmp_path, device:
     assert [fit.frame for fit in fits] == list(range(12))
     assert [fit.frame for fit in fits if fit.level != "green"] == [7, 8]
     told = told_frame_by_frame(fits)
-    assert told.startswith("2 of 12 frames are not green. Frames 7 to 8 are red: Fine structure")
+    assert told.startswith("2 of 12 frames are not green. Frames 7 to 8 are red: There is less")
     assert told_frame_by_frame(fits[:5]) == "all 5 frames are green."
 
 

@@ -256,13 +256,13 @@ def _typical(each: list[dict[str, float]]) -> dict[str, float]:
 
 
 _WORDS = {
-    ("histogram", True): "The histogram has a long bright tail, as of fluorescence or phase "
+    ("histogram", True): "Bright structures on a dark background, as in fluorescence or phase "
     "contrast; the model was trained on another contrast",
-    ("histogram", False): "The histogram differs from the training images, as of inverted or "
-    "otherwise processed images",
-    ("texture", True): "There is more fine structure than in the training images: another focus, "
+    ("histogram", False): "Dark and bright are spread otherwise than in the training images, as "
+    "in inverted or processed images",
+    ("texture", True): "There is more fine detail than in the training images: another focus, "
     "magnification or contrast, or an empty field",
-    ("texture", False): "Fine structure is missing against the training images: out of focus, "
+    ("texture", False): "There is less fine detail than in the training images: out of focus, "
     "another magnification or contrast, or smoothed",
     ("noise", True): "The images are noisier than the training images",
     ("noise", False): "The images are smoother than the training images: denoised, interpolated, "
@@ -282,7 +282,7 @@ def _verdict(
             continue
         level = max(level, 2 if distance > _RED * limit else 1)
         words = _WORDS[group, shifts[group] > 0]
-        reasons.append(f"{words} ({distance:.1f} spreads away; up to {limit:.1f} is usual).")
+        reasons.append(f"{words} ({distance / limit:.1f} times the usual difference).")
     return level, reasons
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -11,37 +10,51 @@ from ...axes import Geometry
 from ...errors import InputError
 from ..layers.description import provenance
 from ..layers.from_stack import LayerTuple, spatial
+from ..layers.looks import TRUE_COLORMAP, label_colormap
 
 COMMIT = "0738c87"
-FRAMES, SIZE, COUNT, SEED = 20, 256, 25, 0
+SCENE = {"frames": 20, "size": 256, "count": 25, "seed": 0}
+# made by recipes/simulated_sample.py
+SAMPLE = Path(__file__).parent / "simulated_sample.npz"
 
 
 def simulated_time_lapse() -> list[LayerTuple]:
-    """Return bright-field and true fluorescence of one simulated movie; needs no network."""
-    from ...simulation import simulate
+    """Return bright-field and true fluorescence of one simulated movie; needs no network.
 
-    scene = simulate(frames=FRAMES, size=SIZE, count=COUNT, seed=SEED)
-    return scene_layers(scene)
-
-
-def scene_layers(scene: Any) -> list[LayerTuple]:
-    """Return the layers of a simulated scene: bright-field, hidden truth on top."""
-    geometry = spatial(Geometry("tyx", scene.pixel_size_um, scene.frame_interval_s))
-    common = {**geometry, "metadata": provenance("simulate", "simulation", seed=SEED)}
+    Raises
+    ------
+    InputError
+        The file of the sample is missing or damaged.
+    """
+    try:
+        with np.load(SAMPLE, allow_pickle=False) as stored:
+            scene = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError) as error:
+        raise InputError(f"The sample {SAMPLE.name} cannot be read: install it again.") from error
+    geometry = Geometry("tyx", float(scene["pixel_size_um"]), float(scene["frame_interval_s"]))
+    common = {
+        **spatial(geometry),
+        "metadata": provenance("simulate", "simulation", seed=SCENE["seed"]),
+    }
     bright = {**common, "name": "simulated bright-field"}
     glow = {
         **common,
         "name": "simulated fluorescence",
-        "colormap": "magenta",
+        "colormap": TRUE_COLORMAP,
         "blending": "additive",
         "visible": False,
     }
-    truth = {**common, "name": "simulated truth", "visible": False, "opacity": 0.5}
-    return [
-        (scene.bright_field, {**bright, "contrast_limits": _limits(scene.bright_field)}, "image"),
-        (scene.fluorescence, {**glow, "contrast_limits": _limits(scene.fluorescence)}, "image"),
-        (scene.labels, truth, "labels"),
+    truth = {
+        **common,
+        "name": "simulated truth",
+        "visible": False,
+        "colormap": label_colormap(),
+    }
+    images = [
+        (scene[name], {**settings, "contrast_limits": _limits(scene[name])}, "image")
+        for name, settings in (("bright_field", bright), ("fluorescence", glow))
     ]
+    return [*images, (scene["labels"].astype(np.int32), truth, "labels")]
 
 
 def _limits(movie: np.ndarray) -> tuple[float, float]:
@@ -70,14 +83,14 @@ def h9c2_pairs() -> list[LayerTuple]:
         "cell. The card of the model has the scores of cells that were not seen."
     )
     layers: list[LayerTuple] = []
-    for name, colour in (("bright_field", "gray"), ("fluorescence", "magenta")):
+    for name, colour in (("bright_field", "gray"), ("fluorescence", TRUE_COLORMAP)):
         stack = open_stack(Path(folder) / name, pixel_size_um=0.08)
         if stack.data.ndim != 3:
             raise InputError(f"The cached sample in {folder} is incomplete. Remove it, try again.")
         settings = {
             "name": f"H9c2 {name.replace('_', '-')}",
             "colormap": colour,
-            "blending": "additive" if colour == "magenta" else "translucent",
+            "blending": "additive" if colour == TRUE_COLORMAP else "translucent",
             "contrast_limits": (0, 255),
             "metadata": provenance("sample", f"AyushSomani001/VirtualStain_I2I@{COMMIT}"),
             **spatial(Geometry("tyx", 0.08, None)),

@@ -22,6 +22,8 @@ from qtpy.QtWidgets import (
     QStyle,
     QStyleOptionComboBox,
     QStylePainter,
+    QToolButton,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -166,6 +168,35 @@ class FormArea(QScrollArea):
             self.setMinimumWidth(wanted)
 
 
+class Folded(QWidget):
+    """A part of a form that most users leave alone, folded away below its title."""
+
+    def __init__(self, title: str = "Advanced") -> None:
+        super().__init__()
+        self.toggle = QToolButton()
+        self.toggle.setObjectName("advanced")
+        self.toggle.setText(title)
+        self.toggle.setToolTip("Show or hide settings that are rarely needed")
+        self.toggle.setCheckable(True)
+        self.toggle.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.toggle.setAutoRaise(True)
+        self.body = QWidget()
+        self.form = new_form()
+        self.body.setLayout(self.form)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.toggle)
+        layout.addWidget(self.body)
+        self.toggle.toggled.connect(self._show)
+        self._show(False)
+
+    def _show(self, shown: bool) -> None:
+        arrow = Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow
+        self.toggle.setArrowType(arrow)
+        self.body.setVisible(shown)
+
+
 def add_row(
     form: QFormLayout, text: str, field: QWidget, tooltip: str, *, name: str = ""
 ) -> QLabel:
@@ -235,9 +266,14 @@ def in_row(*widgets: QWidget, stretch: int | None = 0) -> QWidget:
     return row
 
 
-def note(text: str = "", *, name: str = "") -> QLabel:
-    """Return a label for sentences: it wraps and can be copied from."""
-    label = QLabel(text)
+def note(text: str = "", *, name: str = "", rich: bool = False) -> QLabel:
+    """Return a label for sentences: it wraps and can be copied from.
+
+    Texts of files and layers are shown as they are; only a `rich` label reads them as HTML.
+    """
+    label = QLabel()
+    label.setTextFormat(Qt.TextFormat.RichText if rich else Qt.TextFormat.PlainText)
+    label.setText(text)
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)

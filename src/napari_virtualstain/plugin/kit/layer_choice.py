@@ -83,6 +83,9 @@ class LayerChoice(Choice):
         Whether "none" is a choice.
     nothing : str
         Text while there is no layer to choose.
+    why_unfit : callable
+        Returns why a layer that is not accepted is none to choose, or None where nobody would
+        expect it. Such layers stand at the end of the list, with the reason, and cannot be chosen.
     hint : callable or None
         Returns the layer to propose, or None where it knows of none and names must do.
     """
@@ -98,6 +101,7 @@ class LayerChoice(Choice):
         optional: bool = False,
         nothing: str = "no fitting layer",
         hint: Callable[[], Any] | None = None,
+        why_unfit: Callable[[Any], str | None] = lambda _layer: None,
     ) -> None:
         super().__init__()
         self._viewer = viewer
@@ -106,7 +110,9 @@ class LayerChoice(Choice):
         self._optional = optional
         self._nothing = nothing
         self._hint = hint
+        self._why_unfit = why_unfit
         self._layers: list[Any] = []
+        self._unfit: dict[str, str] = {}
         self._picked_by_hand = False
         self._last: Any = None
         self.refresh()
@@ -138,6 +144,11 @@ class LayerChoice(Choice):
         before = self.value if self._layers else None
         layers = [unwrap(layer) for layer in self._viewer.layers]
         self._layers = [layer for layer in layers if self._accepts(layer)]
+        self._unfit = {
+            layer.name: reason
+            for layer in layers
+            if not self._accepts(layer) and (reason := self._why_unfit(layer)) is not None
+        }
         keep = self._picked_by_hand and before is not None and has_layer(self._viewer, before)
         if not keep:
             self._picked_by_hand = False
@@ -175,8 +186,16 @@ class LayerChoice(Choice):
             self.setCurrentIndex(place + (1 if self._optional else 0))
         elif not self._layers and not self._optional:
             self.addItem(self._nothing)
+        self._list_unfit()
         self.setEnabled(bool(self._layers))
         self.blockSignals(blocked)
+
+    def _list_unfit(self) -> None:
+        """List layers that cannot be chosen, greyed, with the reason in words."""
+        for name, reason in self._unfit.items():
+            self.addItem(f"{name}: {reason}")
+            if (item := self.model().item(self.count() - 1)) is not None:
+                item.setEnabled(False)
 
     def _on_activated(self, _index: int) -> None:
         self._picked_by_hand = True

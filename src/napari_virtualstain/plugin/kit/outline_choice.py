@@ -23,11 +23,15 @@ class OutlineChoice:
     ----------
     form : QFormLayout
         Receives the rows.
+    advanced : QFormLayout
+        Receives those that are rarely needed.
     acts_at_once : bool
         Whether labels that are there follow threshold, smallest area and split.
     """
 
-    def __init__(self, form: QFormLayout, *, acts_at_once: bool = False) -> None:
+    def __init__(
+        self, form: QFormLayout, advanced: QFormLayout, *, acts_at_once: bool = False
+    ) -> None:
         self.width = NumberBox(0, 0, 20, step=0.1, suffix=" µm", special="usual")
         tooltip = (
             "Typical width of mitochondria that are swollen or flat, which otherwise come out in "
@@ -35,12 +39,12 @@ class OutlineChoice:
         )
         add_row(form, "Width", self.width, tooltip, name="width")
         self.average = check_box(
-            "Average turns",
+            "Average over 8 orientations",
             "Average the network over the eight turns and flips of the image: a little better, "
             "takes eight times as long. Acts when the network runs",
             name="average",
         )
-        form.addRow("", self.average)
+        advanced.addRow(self.average)
         at_once = "; acts at once after the network has run" * acts_at_once
         self.threshold = NumberBox(0.5, 0.02, 0.98, step=0.02, decimals=2)
         # a slider of a few pixels would be none

@@ -26,15 +26,24 @@ def is_movie(layer: Any) -> bool:
     )
 
 
+def why_no_movie(layer: Any) -> str | None:
+    """Return why an image is no movie of grey planes, None for movies and other layers."""
+    if type(layer).__name__ != "Image" or is_movie(layer):
+        return None
+    if layer.rgb:
+        return "a colour image; right-click the layer and choose Split RGB"
+    if layer.multiscale:
+        return "a pyramid; open its finest level with File > Open time-lapse"
+    if "c" in axes_of(layer):
+        return "has channels; right-click the layer and choose Split Stack"
+    return None
+
+
 def nothing_fits(viewer: Any, advice: str) -> str:
     """Return why no image of the viewer fits, or `advice` where there is none at all."""
     for layer in viewer.layers:
-        if type(layer).__name__ != "Image" or is_movie(layer):
-            continue
-        if layer.rgb:
-            return f"{layer.name!r} is a colour image. Right-click the layer and choose Split RGB."
-        if layer.multiscale:
-            return f"{layer.name!r} is a pyramid. Open its finest level as a layer of its own."
-        if "c" in axes_of(layer):
-            return f"{layer.name!r} has channels. Right-click the layer and choose Split Stack."
+        if (reason := why_no_movie(layer)) is not None:
+            what, _, remedy = reason.partition("; ")
+            verb = "" if what.startswith("has") else "is "
+            return f"{layer.name!r} {verb}{what}. {remedy[0].upper()}{remedy[1:]}."
     return advice

@@ -27,6 +27,7 @@ NAMES = {
     "after": ("after", "after training"),
 }
 PROVENANCE = "virtualstain"
+SAMPLING = "virtualstain_sampling"
 _ALIASES = {"time": "t", "frame": "t", "channel": "c", "plane": "z", "row": "y", "column": "x"}
 
 
@@ -41,11 +42,27 @@ def axes_of(layer: Any) -> str:
     The layer's axis labels decide where they name axes; otherwise the number of
     dimensions does: a stack of planes is read as time.
     """
-    labels = [str(label).lower() for label in layer.axis_labels]
-    letters = [_ALIASES.get(label, label) for label in labels]
-    if set(letters) <= set(ORDER) and len(set(letters)) == len(letters):
-        return "".join(letters)
+    if names_its_axes(layer):
+        labels = [str(label).lower() for label in layer.axis_labels]
+        return "".join(_ALIASES.get(label, label) for label in labels)
     return USUAL_AXES.get(layer.ndim, ORDER[-layer.ndim :])
+
+
+def names_its_axes(layer: Any) -> bool:
+    """Whether the axis labels of a layer say what its axes are."""
+    letters = [_ALIASES.get(str(label).lower(), str(label).lower()) for label in layer.axis_labels]
+    return set(letters) <= set(ORDER) and len(set(letters)) == len(letters)
+
+
+def remember_sampling(layer: Any, **given: float) -> None:
+    """Keep a pixel size or a frame interval, which the user has given, with a layer."""
+    unwrap(layer).metadata[SAMPLING] = {**layer.metadata.get(SAMPLING, {}), **given}
+
+
+def hand_on_sampling(source: Any, made: Any) -> None:
+    """Let a result know what the user has said about its source."""
+    if source is not None and SAMPLING in source.metadata:
+        made.metadata[SAMPLING] = dict(source.metadata[SAMPLING])
 
 
 def sizes_of(layer: Any) -> dict[str, int]:
@@ -113,13 +130,17 @@ class Sampling:
 def sampling_of(layer: Any) -> Sampling:
     """Return the pixel size and frame interval that the units of `layer` state.
 
-    Where they state none, what the user gave for the step that made the layer counts.
+    What the user gave for the layer counts more; where neither is there, what was given for the
+    step that made it.
     """
     axes, given = axes_of(layer), provenance_of(layer).get("settings", {})
+    asked = layer.metadata.get(SAMPLING, {})
     interval = _in_unit(layer, axes.index("t"), "second") if "t" in axes else None
     return Sampling(
-        _in_unit(layer, len(axes) - 1, "micrometer") or given.get("pixel_size_um"),
-        interval or given.get("interval"),
+        asked.get("pixel_size_um")
+        or _in_unit(layer, len(axes) - 1, "micrometer")
+        or given.get("pixel_size_um"),
+        asked.get("frame_interval_s") or interval or given.get("interval"),
     )
 
 

@@ -20,10 +20,12 @@ from ..stain.job import Started as StainStarted
 from .description import (
     base_name,
     find_layer,
+    hand_on_sampling,
     has_layer,
     layer_name,
     provenance,
     provenance_of,
+    source_of,
 )
 from .looks import (
     ERROR_COLORMAP,
@@ -97,6 +99,7 @@ class Placed:
 
 def place(viewer: Any, layer: Any, *, keep_former: bool = False) -> Placed:
     """Show a new result, in the layer of the former one unless that is to be kept."""
+    hand_on_sampling(source_of(viewer, layer), layer)
     former = None if keep_former else take_over(viewer, layer)
     if former is None:
         return Placed(insert(viewer, layer))
@@ -267,7 +270,7 @@ def add_tracks_layer(
         blending="translucent",
         color_by=column,
         colormap=colormap,
-        colormaps_dict={"track_id": track_colormap(result.data[:, 0])},
+        colormaps_dict={"track_id": track_colormap()},
         **geometry,
     )
     return place(viewer, layer, keep_former=keep_former)

@@ -35,20 +35,18 @@ def label_colormap() -> CyclicLabelColormap:
     return CyclicLabelColormap(colors=np.array(colours), name="pale tints")
 
 
-def track_colormap(track_ids: Any) -> Colormap:
-    """Return a colormap in which a track has the colour of the label of the same number.
+class TrackColormap(Colormap):
+    """A colormap in which a track has the colour of the label of the same number."""
 
-    Parameters
-    ----------
-    track_ids : array of int
-        napari stretches the colormap from the smallest to the largest.
-    """
-    values = np.asarray(track_ids)
-    numbers = np.arange(int(values.min()), int(values.max()) + 1)
-    if len(numbers) == 1:
-        numbers = np.repeat(numbers, 2)
-    colours = np.array([_rgba(TINTS[(number - 1) % len(TINTS)]) for number in numbers])
-    return Colormap(colours, name="pale tints", interpolation="zero")
+    def map(self, values: Any) -> np.ndarray:
+        """Return one colour for each number of a track."""
+        numbers = np.rint(np.asarray(values, float)).astype(np.int64)
+        return np.asarray(np.asarray(self.colors)[(numbers - 1) % len(self.colors)])
+
+
+def track_colormap() -> TrackColormap:
+    """Return the colours of tracks by their number, for ``Tracks(colormaps_dict=...)``."""
+    return TrackColormap(np.array([_rgba(tint) for tint in TINTS]), name="pale tints")
 
 
 def outline_width(shape: tuple[int, ...]) -> int:

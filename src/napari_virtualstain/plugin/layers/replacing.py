@@ -42,7 +42,7 @@ class Former:
 def content_of(layer: Any) -> dict[str, Any]:
     """Return what tells one result from another of the same kind and place."""
     if isinstance(layer, Tracks):
-        names = ["data", "features", "graph", "colormaps_dict", "tail_length", "metadata"]
+        names = ["data", "features", "graph", "tail_length", "metadata"]
     elif isinstance(layer, Image):
         names = ["data", "contrast_limits", "metadata"]
     else:
@@ -130,7 +130,6 @@ def _assign_tracks(layer: Any, content: dict[str, Any]) -> None:
     colour, layer.color_by = layer.color_by, "track_id"
     for name in ("data", "features", "graph", "tail_length", "metadata"):
         setattr(layer, name, content[name])
-    layer.colormaps_dict.update(content["colormaps_dict"])
     layer.color_by = colour
 
 

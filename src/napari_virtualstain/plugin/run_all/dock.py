@@ -8,7 +8,16 @@ from typing import Any
 from qtpy.QtWidgets import QFileDialog
 
 from ...errors import VirtualStainError
-from ..kit.controls import IntegerBox, add_row, button, in_row, keep_former_box, new_form, note
+from ..kit.controls import (
+    Folded,
+    IntegerBox,
+    add_row,
+    button,
+    in_row,
+    keep_former_box,
+    new_form,
+    note,
+)
 from ..kit.jobs import JobContext, Outcome, Work, error_text
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
 from ..kit.model_choice import ModelChoice
@@ -16,7 +25,7 @@ from ..kit.outline_choice import OutlineChoice
 from ..kit.regions import visible_index, whole
 from ..kit.sampling_rows import SamplingRows
 from ..kit.step import NextStep, StepWidget
-from ..kit.suitable_layers import LOAD_FIRST, fitting_model, is_movie, nothing_fits
+from ..kit.suitable_layers import LOAD_FIRST, fitting_model, is_movie, nothing_fits, why_no_movie
 from ..kit.work_request import work_fields
 from ..layers.description import axes_of, geometry_of, has_layer, still_there
 from ..layers.insertion import (
@@ -30,7 +39,7 @@ from ..layers.insertion import (
 from ..layers.replacing import settle_unfinished
 from ..segment.job import SegmentRequest
 from ..segment.job import Started as SegmentStarted
-from ..stain.fit_light import fit_text
+from ..stain.fit_check import FitCheck
 from ..stain.job import FitChecked, PlanesDone, StainRequest
 from ..stain.job import Started as StainStarted
 from ..stain.options import StainOptions
@@ -85,6 +94,7 @@ class RunAllWidget(StepWidget):
 
     def prepare(self) -> Work:
         """Return the work of all three steps."""
+        self.fit_check.pause()
         layer = self.source.value
 
         def fields(model: Any) -> dict[str, Any]:
@@ -117,8 +127,7 @@ class RunAllWidget(StepWidget):
             elif isinstance(step.item, PlanesDone):
                 done["stain"].extend(step.item.indices)
             elif isinstance(step.item, FitChecked):
-                self.fit_note.setText(fit_text(step.item.level, step.item.reasons))
-                self.fit_note.setVisible(True)
+                self.fit_check.show(step.item)
             else:
                 done["segment"].append(step.item)
         for name, indices in done.items():
@@ -252,38 +261,47 @@ class RunAllWidget(StepWidget):
     def _add_form(self, viewer: Any) -> None:
         form = new_form()
         self.source = self.add_choice(
-            LayerChoice(viewer, is_movie, role="bright_field", nothing="load a bright-field movie")
+            LayerChoice(
+                viewer,
+                is_movie,
+                role="bright_field",
+                nothing="load a bright-field movie",
+                why_unfit=why_no_movie,
+            )
         )
         add_row(form, "Bright-field", self.source, "The movie to work on", name="source")
-        self.sampling = SamplingRows(form)
+        self.sampling = SamplingRows(form, changed=self.reset_choices)
         self.pixel_size, self.interval = self.sampling.pixel_size, self.sampling.interval
-        self.generator = ModelChoice("generator", form, text="Stain with", brief=True)
-        self.fit_note = note(name="fit")
+        self.generator = ModelChoice("generator", form, text="Generator", brief=True)
+        self.fit_note = note(name="fit", rich=True)
         self.fit_note.setVisible(False)
         form.addRow(self.fit_note)
-        self.stain_options = StainOptions()
-        for box in self.stain_options.boxes:
-            form.addRow("", box)
-        self.segmenter = ModelChoice("segmenter", form, text="Outline with", brief=True)
+        self.fit_check = FitCheck(self.fit_note)
+        self.cleanup.add(self.fit_check.stop)
+        self.segmenter = ModelChoice("segmenter", form, text="Segmenter", brief=True)
         for choice in (self.generator, self.segmenter):
             choice.combo.setObjectName(choice.kind)
-        self.outline = OutlineChoice(form)
+        self.advanced = Folded()
+        self.outline = OutlineChoice(form, self.advanced.form)
         self.max_gap = IntegerBox(3, 0, 1000, suffix=" frames")
         tooltip = "How long a mitochondrion may be out of sight and still keep its number"
-        add_row(form, "Longest gap", self.max_gap, tooltip, name="max_gap")
+        add_row(self.advanced.form, "Longest gap", self.max_gap, tooltip, name="max_gap")
+        self.stain_options = StainOptions()
+        self.keep_former = keep_former_box()
+        for box in (*self.stain_options.boxes, self.keep_former):
+            self.advanced.form.addRow(box)
         save = button(
-            "Save what I did…",
+            "Save settings…",
             "Write the settings of the newest results to a file that 'virtualstain run --config' "
             "repeats",
             self._save,
             name="save_settings",
         )
         load = button(
-            "Load…", "Fill the form from a settings file", self._load, name="load_settings"
+            "Load settings…", "Fill the form from a settings file", self._load, name="load_settings"
         )
-        self.keep_former = keep_former_box()
-        form.addRow("", self.keep_former)
         self.form.addLayout(form)
+        self.form.addWidget(self.advanced)
         self.form.addWidget(in_row(save, load))
         self.form.addStretch(1)
 
@@ -312,6 +330,9 @@ class RunAllWidget(StepWidget):
 
     def _refresh_state(self) -> None:
         self.outline.follow(self.segmenter.value)
+        if not self.state.is_active:
+            size_um = self.pixel_size.value()
+            self.fit_check.follow(self.source.value, self.generator.value, size_um)
         self.runner.reset()
         self.render()
         if self.state.value == "idle" and self.why_not() is None:

@@ -11,7 +11,7 @@ from qtpy.QtCore import QTimer
 from ...hooks import add_on_name
 from ...progress import counted
 from ..inspect.film import FilmStrip
-from ..kit.controls import Choice, add_row, button, keep_former_box, new_form
+from ..kit.controls import Choice, Folded, add_row, button, keep_former_box, new_form
 from ..kit.jobs import JobContext, Outcome, Work, error_text
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
 from ..kit.model_choice import ModelChoice
@@ -19,15 +19,14 @@ from ..kit.outline_choice import OutlineChoice
 from ..kit.preferences import DEVICE_CHOICES
 from ..kit.region_choice import RegionChoice
 from ..kit.regions import visible_index
-from ..kit.sampling_rows import pixel_size_row
+from ..kit.sampling_rows import SamplingRows
 from ..kit.step import NextStep, StepWidget
-from ..kit.suitable_layers import is_movie, nothing_fits
+from ..kit.suitable_layers import is_movie, nothing_fits, why_no_movie
 from ..kit.work_request import dock_fields
 from ..layers.description import (
     base_name,
     geometry_of,
     has_layer,
-    sampling_of,
     shifted,
     still_there,
 )
@@ -240,16 +239,24 @@ class SegmentWidget(StepWidget):
     def _add_form(self, viewer: Any) -> None:
         form = new_form()
         self.source = self.add_choice(
-            LayerChoice(viewer, is_movie, role="fluorescence", nothing="stain a movie first")
+            LayerChoice(
+                viewer,
+                is_movie,
+                role="fluorescence",
+                nothing="stain a movie first",
+                why_unfit=why_no_movie,
+            )
         )
         add_row(form, "Fluorescence", self.source, "Real or virtual", name="source")
+        self.sampling = SamplingRows(form, with_interval=False, changed=self.reset_choices)
+        self.pixel_size = self.sampling.pixel_size
         self.model = ModelChoice("segmenter", form)
-        self.pixel_size = pixel_size_row(form)
         self.region = RegionChoice(viewer, form)
         self.add_choice(self.region.shapes)
+        self.advanced = Folded()
+        self.outline = OutlineChoice(form, self.advanced.form, acts_at_once=True)
         self.device = Choice(DEVICE_CHOICES)
-        add_row(form, "Device", self.device, "Where the network runs", name="device")
-        self.outline = OutlineChoice(form, acts_at_once=True)
+        add_row(self.advanced.form, "Device", self.device, "Where the network runs", name="device")
         self.learn_button = button(
             "Learn from corrections",
             "Correct the labels of a frame with the brush first",
@@ -258,7 +265,8 @@ class SegmentWidget(StepWidget):
         )
         self.form.addLayout(form)
         self.keep_former = keep_former_box()
-        self.form.addWidget(self.keep_former)
+        self.advanced.form.addRow(self.keep_former)
+        self.form.addWidget(self.advanced)
         self.form.addWidget(self.table, 1)
         self.form.addWidget(self.learn_button)
         self.pictures = FilmStrip()
@@ -366,8 +374,7 @@ class SegmentWidget(StepWidget):
     def _on_source(self, *_: Any) -> None:
         layer = self.source.value
         self.region.follow(layer)
-        if layer is not None and (size := sampling_of(layer).pixel_size_um):
-            self.pixel_size.setValue(size)
+        self.sampling.follow(layer)
         self._refresh_state()
 
     def _on_network_setting(self) -> None:
@@ -379,7 +386,5 @@ class SegmentWidget(StepWidget):
         self.runner.reset()
         self.render()
         if self.state.value == "idle" and self.why_not() is None:
-            stated = sampling_of(self.source.value).pixel_size_um
-            unknown = "The layer does not state its pixel size. Correct it here."
-            self.say("Ready to segment." if stated else unknown)
+            self.say("Ready to segment.")
             self.warm_up.soon()

@@ -7,25 +7,32 @@ from typing import Any
 
 from qtpy.QtWidgets import QFormLayout
 
-from ...axes import USUAL_PIXEL_SIZE_UM
 from ...progress import counted
-from ..kit.controls import Choice, IntegerBox, add_row, check_box, keep_former_box, new_form, note
+from ..kit.controls import (
+    Choice,
+    Folded,
+    IntegerBox,
+    add_row,
+    check_box,
+    keep_former_box,
+    new_form,
+    note,
+)
 from ..kit.jobs import JobContext, Outcome, Work
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
 from ..kit.model_choice import ModelChoice
 from ..kit.preferences import DEVICE_CHOICES
 from ..kit.region_choice import RegionChoice
 from ..kit.regions import Region, visible_frame, visible_index
-from ..kit.sampling_rows import pixel_size_row
+from ..kit.sampling_rows import SamplingRows
 from ..kit.step import NextStep, StepWidget
-from ..kit.suitable_layers import LOAD_FIRST, fitting_model, is_movie, nothing_fits
+from ..kit.suitable_layers import LOAD_FIRST, fitting_model, is_movie, nothing_fits, why_no_movie
 from ..kit.work_request import dock_fields
 from ..layers.description import (
     axes_of,
     geometry_of,
     has_layer,
     newest_stain,
-    sampling_of,
     shifted,
     still_there,
 )
@@ -33,7 +40,8 @@ from ..layers.insertion import Placed, add_stain_layer
 from ..layers.looks import brighten_bare
 from ..layers.replacing import settle_unfinished
 from .compare import CompareSlider
-from .fit_light import fit_end, fit_text
+from .fit_check import FitCheck
+from .fit_light import fit_end
 from .job import FitChecked, PlanesDone, StainRequest, Started, stain_job
 from .options import StainOptions
 from .preview import LivePreview
@@ -63,10 +71,12 @@ class StainWidget(StepWidget):
         self.cleanup.add(self.warm_up.stop)
         form = new_form()
         self._add_movie(napari_viewer, form)
-        self._add_computing(form)
         self._add_comparison(napari_viewer, form)
         self.form.addLayout(form)
-        self._add_boxes()
+        self.advanced = Folded()
+        self._add_boxes(self.advanced.form)
+        self._add_computing(self.advanced.form)
+        self.form.addWidget(self.advanced)
         self.form.addStretch(1)
         self.preview = LivePreview(napari_viewer, self._visible_request, self.say, self)
         self.cleanup.add(self.preview.stop)
@@ -76,21 +86,22 @@ class StainWidget(StepWidget):
     def _add_movie(self, napari_viewer: Any, form: QFormLayout) -> None:
         self.source = self.add_choice(
             LayerChoice(
-                napari_viewer, is_movie, role="bright_field", nothing="load a bright-field movie"
+                napari_viewer,
+                is_movie,
+                role="bright_field",
+                nothing="load a bright-field movie",
+                why_unfit=why_no_movie,
             )
         )
         add_row(form, "Bright-field", self.source, "The layer to stain", name="source")
+        self.sampling = SamplingRows(form, with_interval=False, changed=self.reset_choices)
+        self.pixel_size, self.pixel_note = self.sampling.pixel_size, self.sampling.remark
         self.model = ModelChoice("generator", form)
-        self.fit_note = note(name="fit")
+        self.fit_note = note(name="fit", rich=True)
         self.fit_note.setVisible(False)
         form.addRow(self.fit_note)
-        self.pixel_size = pixel_size_row(form, "Micrometres a pixel of the layer")
-        self._filled_in = self.pixel_size.value()
-        self.pixel_note = note(
-            "The layer does not state its pixel size; the model's is assumed. Correct it here.",
-            name="pixel_note",
-        )
-        form.addRow(self.pixel_note)
+        self.fit_check = FitCheck(self.fit_note)
+        self.cleanup.add(self.fit_check.stop)
         self.region = RegionChoice(napari_viewer, form)
         self.add_choice(self.region.shapes)
 
@@ -101,7 +112,7 @@ class StainWidget(StepWidget):
         self.tile.setSingleStep(64)
         add_row(
             form,
-            "Tile",
+            "Tile size",
             self.tile,
             "Edge of the tiles; smaller ones need less memory and give the same result",
             name="tile",
@@ -113,11 +124,15 @@ class StainWidget(StepWidget):
         )
         self.compare = CompareSlider(napari_viewer, self._compared)
         add_row(
-            form, "True", self.true_layer, "True fluorescence to compare with", name="true_layer"
+            form,
+            "Truth",
+            self.true_layer,
+            "True fluorescence of the same cell, to compare with",
+            name="true_layer",
         )
         form.addRow("Compare", self.compare)
 
-    def _add_boxes(self) -> None:
+    def _add_boxes(self, form: QFormLayout) -> None:
         self.options = StainOptions()
         self.preview_box = check_box(
             "Live preview",
@@ -125,11 +140,13 @@ class StainWidget(StepWidget):
             name="preview",
         )
         self.keep_former = keep_former_box()
-        for box in (*self.options.boxes, self.preview_box, self.keep_former):
-            self.form.addWidget(box)
+        self.form.addWidget(self.preview_box)
+        for box in (*self.options.boxes, self.keep_former):
+            form.addRow(box)
 
     def _follow_changes(self) -> None:
         self.preview_box.toggled.connect(self._on_preview)
+        self.pixel_size.valueChanged.connect(self._check_fit)
         for changed in (
             self.pixel_size.valueChanged,
             self.device.currentIndexChanged,
@@ -159,6 +176,7 @@ class StainWidget(StepWidget):
     def prepare(self) -> Work:
         """Return the work of staining the chosen region."""
         self.compare.end()
+        self.fit_check.pause()
         layer = self.source.value
         region = self.region.region_of(layer)
         request = StainRequest(**self._fields(layer, region), **self.options.values)
@@ -184,8 +202,7 @@ class StainWidget(StepWidget):
                 self._frames_done += len(item.indices)
             elif isinstance(item, FitChecked):
                 self._fit = item
-                self.fit_note.setText(fit_text(item.level, item.reasons))
-                self.fit_note.setVisible(True)
+                self.fit_check.show(item)
         if self._layer is not None and visible_index(self.viewer, self._layer) in finished:
             self._refresh_layers()
 
@@ -288,23 +305,21 @@ class StainWidget(StepWidget):
     def _on_layer(self, layer: Any) -> None:
         # on a new layer only: the user's own choice of a model must not be undone
         self.model.suggest(fitting_model(layer))
-        self._filled_in = self.pixel_size.value()
         self._on_source()
 
     def _on_source(self, *_: Any) -> None:
         layer, card = self.source.value, self.model.card
-        self.fit_note.setVisible(False)
         self.region.follow(layer)
-        stated = sampling_of(layer).pixel_size_um if layer is not None else None
         assumed = card.pixel_size_um if card is not None else None
-        # what was typed in stays when another model is chosen
-        if layer is not None and self.pixel_size.value() == self._filled_in:
-            self.pixel_size.setValue(stated or assumed or USUAL_PIXEL_SIZE_UM)
-            self._filled_in = self.pixel_size.value()
-        self.pixel_note.setVisible(layer is not None and not stated)
+        self.sampling.follow(layer, assumed_um=assumed)
+        self._check_fit()
         self.compare.follow()
         self.preview.renew()
         self._refresh_state()
+
+    def _check_fit(self, *_: Any) -> None:
+        if not self.state.is_active:
+            self.fit_check.follow(self.source.value, self.model.value, self.pixel_size.value())
 
     def _refresh_state(self) -> None:
         self.runner.reset()

@@ -13,6 +13,11 @@ _LIGHTS = {
 }
 
 
+def checking_text() -> str:
+    """Return the text while the check is under way."""
+    return "○ Looking whether the model fits…"
+
+
 _ENDS = {
     "green": ": the model fits.",
     "amber": ". The model may not fit this movie: see above.",

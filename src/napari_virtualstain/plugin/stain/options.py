@@ -33,7 +33,7 @@ class StainOptions:
             name="steady",
         )
         self.average = check_box(
-            "Average turns",
+            "Average over 8 orientations",
             "Average the network over the eight turns and flips of the image: a little better and "
             "less noisy; takes eight times as long",
             name="average_stain",

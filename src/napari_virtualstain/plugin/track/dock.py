@@ -45,7 +45,7 @@ class TrackWidget(StepWidget):
         self._request: TrackRequest | None = None
         form = new_form()
         self._add_layers(napari_viewer, form)
-        self.sampling = SamplingRows(form)
+        self.sampling = SamplingRows(form, changed=self.reset_choices)
         self.pixel_size, self.interval = self.sampling.pixel_size, self.sampling.interval
         self._add_limits(form)
         self._add_method(form)
