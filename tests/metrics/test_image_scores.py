@@ -107,9 +107,20 @@ def test_bandpass_pearson_keeps_its_physical_size(pair) -> None:
     assert fine == pytest.approx(bandpass_pearson(b, a), abs=0.01)
 
 
-def test_bandpass_pearson_looks_at_no_band_below_a_pixel(pair) -> None:
+@pytest.mark.parametrize(("pixel_size_um", "sigmas"), [(0.16, (1, 4)), (0.5, (1, 1.28))])
+def test_bandpass_pearson_begins_at_one_pixel_where_pixels_are_coarse(
+    pair, pixel_size_um, sigmas
+) -> None:
+    a, b = (ndimage.gaussian_filter(x, 1) for x in pair)
+    bands = [np.subtract(*(ndimage.gaussian_filter(x, sigma) for sigma in sigmas)) for x in (a, b)]
+    expected = np.corrcoef(bands[0].ravel(), bands[1].ravel())[0, 1]
+    assert bandpass_pearson(b, a, pixel_size_um=pixel_size_um) == pytest.approx(expected, abs=1e-9)
+
+
+def test_bandpass_pearson_has_no_band_from_064_um_on(pair) -> None:
     a, b = pair
-    assert bandpass_pearson(b, a, pixel_size_um=0.5) == bandpass_pearson(b, a)
+    assert math.isfinite(bandpass_pearson(b, a, pixel_size_um=0.63))
+    assert math.isnan(bandpass_pearson(b, a, pixel_size_um=0.64))
 
 
 def test_bandpass_pearson_does_not_see_the_envelope() -> None:

@@ -34,8 +34,8 @@ from .spectrum import fourier_ring_correlation, frc_summary
 
 COLUMNS = {
     "pearson": "Pearson's correlation of the pixels; 1 is best. Sees mostly the cell's envelope.",
-    "bandpass_pearson": "Pearson's correlation after Gauss(0.08 µm) minus Gauss(0.64 µm), or 1 "
-    "and 8 px of larger pixels, which leaves the mitochondria themselves; 1 is best.",
+    "bandpass_pearson": "Pearson's correlation after Gauss(0.08 µm) minus Gauss(0.64 µm), the "
+    "former at least 1 px, which leaves the mitochondria themselves; 1 is best.",
     "ssim": "Structural similarity, Gaussian window of 1.5 px, population covariance; 1 is best.",
     "psnr": "Peak signal-to-noise ratio, dB; higher is better.",
     "kl": "KL(reference || predicted) of the intensity histograms, 256 bins, one pixel added to "

@@ -61,7 +61,8 @@ def band_pass(
     fine_um, coarse_um : float
         Standard deviations of the two Gaussians, micrometres. The defaults are 1 and 8
         pixels at 80 nm: noise and the envelope of the cell both fall out. Where a pixel is
-        larger than `fine_um`, the band begins at one pixel and keeps its width.
+        larger than `fine_um`, the band begins at one pixel; from `coarse_um` on it is empty,
+        and the result zero.
 
     Raises
     ------
@@ -80,10 +81,12 @@ def band_pass(
             f"The band is {fine_um} to {coarse_um} µm: expected 0 < fine < coarse, "
             f"for instance {FINE_UM} and {COARSE_UM}."
         )
-    # below one pixel there is noise alone: with larger pixels the band is theirs
-    pixel = min(pixel, fine_um)
-    fine = ndimage.gaussian_filter(image, fine_um / pixel)
-    coarse = ndimage.gaussian_filter(image, coarse_um / pixel)
+    # below one pixel there is noise alone
+    fine_px, coarse_px = max(fine_um / pixel, 1.0), coarse_um / pixel
+    if fine_px >= coarse_px:
+        return np.zeros(np.shape(image))
+    fine = ndimage.gaussian_filter(image, fine_px)
+    coarse = ndimage.gaussian_filter(image, coarse_px)
     return np.asarray(fine - coarse, dtype=np.float64)
 
 
@@ -99,7 +102,8 @@ def bandpass_pearson(
     ----------
     predicted, reference : array_like, shape (Y, X)
     pixel_size_um : float
-        Size of a pixel, micrometres; the band keeps its physical size down to one pixel.
+        Size of a pixel, micrometres. The band is 0.08 to 0.64 µm, or begins at one pixel where
+        pixels are coarser; from 0.64 µm on there is none, and the result is NaN.
 
     Examples
     --------
@@ -113,7 +117,7 @@ def bandpass_pearson(
     0.3
     """
     first, second = as_pair(predicted, reference)
-    if is_constant(first) or is_constant(second):
+    if is_constant(first) or is_constant(second) or pixel_size_um >= COARSE_UM:
         return math.nan
     return pearson(
         band_pass(first, pixel_size_um=pixel_size_um),
