@@ -96,7 +96,7 @@ def methods(
     model: str, pixel_size_um: float | None, average: bool, least: float = 0.0
 ) -> dict[str, Method]:
     """Return the methods that are compared, by name."""
-    segmenter = Segmenter(model, pixel_size_um=pixel_size_um, test_time_augmentation=average)
+    segmenter = Segmenter(model, pixel_size_um=pixel_size_um, average=average)
 
     def ours(split: str) -> Method:
         def outlined(image: Image, _: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -26,13 +26,14 @@ def first_frame(model: str, size: int, precision: str) -> None:
     import torch
 
     imported = time.perf_counter()
-    from napari_virtualstain.engine.planes import PlaneSource
+    from napari_virtualstain.engine.planes import Planes
     from napari_virtualstain.models import load_model
-    from napari_virtualstain.staining import Stainer, StainingSettings
+    from napari_virtualstain.settings import StainSettings
+    from napari_virtualstain.staining import Stainer
 
-    settings = StainingSettings(device="cpu", precision=precision)
-    stainer = Stainer(load_model(model), settings, pixel_size_um=0.08)
-    source = PlaneSource(frames, "tyx", stainer.inputs)
+    settings = StainSettings(precision=precision)
+    stainer = Stainer(load_model(model), settings, pixel_size_um=0.08, device="cpu")
+    source = Planes(frames, "tyx", stainer.inputs)
     fitted = stainer.fit(source)
     stainer.stain(source.read(0), fitted)
     shown = time.perf_counter()

@@ -80,9 +80,7 @@ def of_interface() -> Iterator[str]:
     yield array_line("stain lazily", vs.stain(lazy, MODEL, **options).compute())
     mean, deviation = vs.stain(movie[:2], MODEL, uncertainty=True, **options)
     yield array_line("stain, uncertain", np.stack([mean, deviation]))
-    yield array_line(
-        "stain, average", vs.stain(movie[0], MODEL, test_time_augmentation=True, **options)
-    )
+    yield array_line("stain, average", vs.stain(movie[0], MODEL, average=True, **options))
     yield array_line("stain, mito-h9c2", vs.stain(movie[:1], "mito-h9c2", **options))
     labels = vs.segment(shine, **options)
     yield array_line("segment", labels)

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.normalisation import (
     SAMPLED_FRAMES,
+    ComputedOnce,
     FittedNormalisation,
-    LazyNormalisation,
     Normalisation,
     spread_evenly,
 )
@@ -227,10 +227,10 @@ def test_a_lazy_normalisation_is_fitted_once_and_travels_as_numbers() -> None:
         calls.append(1)
         return FittedNormalisation(3.0, 2.0)
 
-    lazy = LazyNormalisation(fit)
+    lazy = ComputedOnce(fit)
     assert not calls
     again = pickle.loads(pickle.dumps(lazy))
-    assert again.fitted == lazy.fitted == FittedNormalisation(3.0, 2.0)
+    assert again.value == lazy.value == FittedNormalisation(3.0, 2.0)
     assert calls == [1]
 
 

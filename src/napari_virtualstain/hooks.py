@@ -26,15 +26,16 @@ from __future__ import annotations
 import logging
 import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 import napari_plugin_engine as engine
 
 from .errors import InputError
 
 PROJECT = "napari_virtualstain"
+AddOnKind: TypeAlias = Literal["generator", "segmenter", "tracker"]
 _KEY_PREFIX = "addon:"
 ENTRY_POINT_GROUP = "napari_virtualstain.plugins"
 
@@ -292,6 +293,36 @@ def add_on_name(key: object) -> str | None:
     if not isinstance(key, str) or not key.startswith(_KEY_PREFIX):
         return None
     return key.removeprefix(_KEY_PREFIX)
+
+
+def added_name(model: object, kind: AddOnKind, own: Iterable[str] = ()) -> str | None:
+    """Return the name of the add-on that a name or a key means, None for anything else.
+
+    Parameters
+    ----------
+    model : object
+        Key of :func:`add_on_key`, or the bare name of an add-on.
+    kind : {"generator", "segmenter", "tracker"}
+        What it must be.
+    own : iterable of str
+        Names of this package's own, which come first.
+
+    Examples
+    --------
+    >>> added_name("mito-h9c2", "generator", ["mito-h9c2"]) is None
+    True
+    """
+    name = add_on_name(model)
+    if name is None and (not isinstance(model, str) or model in set(own)):
+        return None
+    kinds: dict[AddOnKind, Callable[[], dict[str, Any]]] = {
+        "generator": generators,
+        "segmenter": segmenters,
+        "tracker": trackers,
+    }
+    offered = kinds[kind]()
+    wanted: str = str(model) if name is None else name
+    return wanted if wanted in offered else None
 
 
 def generators() -> dict[str, Callable[[], Generator]]:

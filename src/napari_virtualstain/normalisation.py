@@ -26,7 +26,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,6 +39,7 @@ NormalisationKind: TypeAlias = Literal[
 ]
 Percentile = Annotated[float, Field(ge=0, le=100)]
 _SAMPLES_PER_FRAME = 65_536
+Value = TypeVar("Value")
 SAMPLED_FRAMES = 16
 """Frames of a movie that its normalisation is fitted to."""
 # a frame with so many pixels at its lowest or highest value is black, saturated or masked
@@ -305,43 +306,41 @@ def spread_evenly(count: int, length: int) -> list[int]:
     return [round(i) for i in np.linspace(0, length - 1, min(count, length)).tolist()]
 
 
-class LazyNormalisation:
-    """The normalisation of a lazy movie, fitted when it is first needed and then kept.
+class ComputedOnce(Generic[Value]):
+    """A value of a lazy movie, computed when it is first needed and then kept.
 
-    Sent to another process, it is the numbers, not the movie.
+    Sent to another process, it is the value, not the movie.
 
     Parameters
     ----------
-    fit : callable
-        Returns the fitted normalisation; called once.
+    compute : callable
+        Returns the value, such as the normalisation; called once.
 
     Examples
     --------
-    >>> LazyNormalisation(FittedNormalisation).fitted.scale
+    >>> ComputedOnce(FittedNormalisation).value.scale
     1.0
     """
 
-    def __init__(self, fit: Callable[[], FittedNormalisation]) -> None:
-        self._fit: Callable[[], FittedNormalisation] | None = fit
-        self._fitted: FittedNormalisation | None = None
+    def __init__(self, compute: Callable[[], Value]) -> None:
+        self._compute: Callable[[], Value] | None = compute
+        self._values: list[Value] = []
         self._lock = threading.Lock()
 
     def __reduce__(self) -> Any:
-        return _known, (self.fitted,)
+        return _known, (self.value,)
 
     @property
-    def fitted(self) -> FittedNormalisation:
-        """Offset and scale."""
+    def value(self) -> Value:
+        """The value."""
         with self._lock:
-            if self._fitted is None and self._fit is not None:
-                self._fitted, self._fit = self._fit(), None
-        if self._fitted is None:
-            raise RuntimeError("a normalisation was neither fitted nor given")
-        return self._fitted
+            if self._compute is not None:
+                self._values, self._compute = [self._compute()], None
+        return self._values[0]
 
 
-def _known(fitted: FittedNormalisation) -> LazyNormalisation:
-    return LazyNormalisation(lambda: fitted)
+def _known(value: Value) -> ComputedOnce[Value]:
+    return ComputedOnce(lambda: value)
 
 
 def _finite_samples(frames: ArrayLike | Iterable[ArrayLike]) -> list[NDArray[np.float64]]:

@@ -240,7 +240,7 @@ def test_arithmetic_average_and_filter_are_options(
     run: Run, movie: Path, generator: Path, tmp_path: Path
 ) -> None:
     frames = np.asarray(open_stack(movie).data)
-    options = {"precision": "float32", "test_time_augmentation": True}
+    options = {"precision": "float32", "average": True}
     run("stain", movie, "-o", "a.ome.tif", "--model", generator, "--precision", "float32",
         "--average", "--device", "cpu")  # fmt: skip
     expected = vs.stain(frames, str(generator), pixel_size_um=0.08, device="cpu", **options)

@@ -16,7 +16,8 @@ from napari_virtualstain.engine.resampling import Resampling
 from napari_virtualstain.engine.tiling import Box
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.normalisation import FittedNormalisation
-from napari_virtualstain.staining import Stainer, StainingSettings
+from napari_virtualstain.settings import StainSettings
+from napari_virtualstain.staining import Stainer
 
 FITTED = FittedNormalisation(100.0, 10.0)
 LENGTHS, SEVERAL = st.integers(1, 90), st.integers(2, 90)
@@ -94,7 +95,7 @@ def small(make_model):
 def test_a_region_is_stained_as_in_the_whole_frame(
     small, height: int, width: int, pixel_size_um: float, averages: bool, data: st.DataObject
 ) -> None:
-    chosen = StainingSettings("cpu", precision="float32", test_time_augmentation=averages)
+    chosen = StainSettings(precision="float32", average=averages)
     stainer = Stainer(small, chosen, pixel_size_um=pixel_size_um)
     region = (slice(60, 71), slice(37, 39))
     if data is not None:
@@ -114,7 +115,7 @@ def test_a_region_is_stained_as_in_the_whole_frame(
 def test_a_region_is_stained_as_in_the_whole_frame_in_half_precision(
     small, pixel_size_um: float, averages: bool
 ) -> None:
-    chosen = StainingSettings("cpu", precision="bfloat16", test_time_augmentation=averages)
+    chosen = StainSettings(precision="bfloat16", average=averages)
     stainer = Stainer(small, chosen, pixel_size_um=pixel_size_um)
     frame, region = _frame(203, 150), (slice(101, 120), slice(11, 40))
     whole, part = stainer.stain(frame, FITTED), stainer.stain(frame, FITTED, region=region)
@@ -149,7 +150,7 @@ def test_what_lies_outside_a_region_still_fills_and_normalises_it(make_model) ->
     frame[0, 40:60, 40:60] = np.nan
     each = {"input": {"scope": "frame"}, "output": {}}
     model = make_model("unet", arguments={"widths": (4, 6)}, normalisation=each)
-    stainer = Stainer(model, StainingSettings("cpu", precision="float32"), pixel_size_um=0.1)
+    stainer = Stainer(model, StainSettings(precision="float32"), device="cpu", pixel_size_um=0.1)
     region = (slice(55, 70), slice(55, 70))
     with pytest.warns(NonFiniteWarning):
         whole = stainer.stain(frame, FITTED).fluorescence
@@ -160,6 +161,6 @@ def test_what_lies_outside_a_region_still_fills_and_normalises_it(make_model) ->
 
 @pytest.mark.parametrize("rows", [slice(5, 5), slice(40, 50)])
 def test_a_region_without_a_pixel_is_refused(small, rows: slice) -> None:
-    stainer = Stainer(small, StainingSettings("cpu"), pixel_size_um=0.08)
+    stainer = Stainer(small, device="cpu", pixel_size_um=0.08)
     with pytest.raises(InputError, match="holds no pixel of a frame of 40 x 40"):
         stainer.stain(_frame(40, 40), FITTED, region=(rows, slice(None)))

@@ -143,9 +143,7 @@ def test_width_and_turns_reach_the_network_and_the_record(
     widget.run_button.click()
     wait_for(widget, "done")
     layer = _labels(widget)
-    expected = segment(
-        movie, models, pixel_size_um=0.08, width_um=2.0, test_time_augmentation=True, device="cpu"
-    )
+    expected = segment(movie, models, pixel_size_um=0.08, width_um=2.0, average=True, device="cpu")
     np.testing.assert_array_equal(layer.data, expected)
     assert (layer.data != segment(movie, models, pixel_size_um=0.08, device="cpu")).any()
     made = layer.metadata["virtualstain"]["settings"]

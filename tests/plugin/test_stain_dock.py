@@ -18,7 +18,7 @@ from napari_virtualstain.plugin.kit.regions import Region
 from napari_virtualstain.plugin.segment.dock import SegmentWidget
 from napari_virtualstain.plugin.stain.dock import StainWidget
 from napari_virtualstain.plugin.stain.job import PlaneStainer, StainRequest
-from napari_virtualstain.staining import stain, steady_in_place
+from napari_virtualstain.staining import Stainer, stain, steady_in_place
 
 from .models import save_generator
 
@@ -233,20 +233,24 @@ def test_the_visible_frame_comes_first_then_its_neighbours(
     assert order == [3, 4, 2, 5, 1, 6, 0]
 
 
+def _hold_after_the_first(monkeypatch: pytest.MonkeyPatch, gate: threading.Event) -> None:
+    """Let the network wait for the gate before each frame but the first."""
+    original, calls = Stainer.stain_batch, []
+
+    def slow(self: Any, *args: Any, **options: Any) -> Any:
+        if calls:
+            gate.wait(5)
+        calls.append(1)
+        return original(self, *args, **options)
+
+    monkeypatch.setattr(Stainer, "stain_batch", slow)
+
+
 def test_cancelling_keeps_what_is_finished(
     widget: StainWidget, qtbot: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_virtualstain.plugin.stain import job as stain_job
-
     gate = threading.Event()
-    original = stain_job.PlaneStainer.stain
-
-    def slow(self: Any, indices: Any) -> Any:
-        if indices != [(3,)]:
-            gate.wait(5)
-        return original(self, indices)
-
-    monkeypatch.setattr(stain_job.PlaneStainer, "stain", slow)
+    _hold_after_the_first(monkeypatch, gate)
     widget.viewer.dims.set_point(0, 2.0 * 3)
     widget.run_button.click()
     qtbot.waitUntil(lambda: "stained · cell [fluorescence]" in widget.viewer.layers, timeout=20000)
@@ -262,17 +266,8 @@ def test_cancelling_keeps_what_is_finished(
 def test_deleting_the_result_mid_run_stops_the_job(
     widget: StainWidget, qtbot: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_virtualstain.plugin.stain import job as stain_job
-
-    original = stain_job.PlaneStainer.stain
     gate = threading.Event()
-
-    def slow(self: Any, indices: Any) -> Any:
-        if indices != [(0,)]:
-            gate.wait(5)
-        return original(self, indices)
-
-    monkeypatch.setattr(stain_job.PlaneStainer, "stain", slow)
+    _hold_after_the_first(monkeypatch, gate)
     widget.viewer.dims.set_point(0, 0)
     widget.run_button.click()
     qtbot.waitUntil(lambda: "stained · cell [fluorescence]" in widget.viewer.layers, timeout=20000)

@@ -44,7 +44,7 @@ def crowd() -> np.ndarray:
 @pytest.mark.parametrize("turns", [1, 2])
 def test_averaged_labels_turn_with_the_image(crowd: np.ndarray, turns: int) -> None:
     def labelled(image: np.ndarray) -> np.ndarray:
-        return segment(image, pixel_size_um=0.08, test_time_augmentation=True)
+        return segment(image, pixel_size_um=0.08, average=True)
 
     expected = np.rot90(labelled(crowd), turns)
     found = labelled(np.ascontiguousarray(np.rot90(crowd, turns)))
@@ -55,5 +55,5 @@ def test_averaged_labels_turn_with_the_image(crowd: np.ndarray, turns: int) -> N
 
 def test_the_network_alone_is_not_averaged(crowd: np.ndarray) -> None:
     alone = Segmenter(pixel_size_um=0.08)
-    averaged = Segmenter(pixel_size_um=0.08, test_time_augmentation=True)
+    averaged = Segmenter(pixel_size_um=0.08, average=True)
     assert not np.array_equal(alone.maps(crowd).foreground, averaged.maps(crowd).foreground)

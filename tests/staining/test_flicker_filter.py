@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import napari_virtualstain as vs
-from napari_virtualstain.engine.planes import PlaneSource
+from napari_virtualstain.engine.planes import Planes
 from napari_virtualstain.errors import AxesError, CancelledError, InputError
 from napari_virtualstain.models import Inputs
 from napari_virtualstain.progress import CancelToken
@@ -25,7 +25,7 @@ def movie():
 
 @pytest.mark.parametrize("order", ["forward", "backward", "shuffled"])
 def test_planes_leave_filtered_in_whatever_order_they_come(movie, order) -> None:
-    source = PlaneSource(movie, "tyx", Inputs())
+    source = Planes(movie, "tyx", Inputs())
     steadying = Steadying(source, 2, 5.0, range(len(movie)))
     indices = steadying.needed
     assert indices == list(range(len(movie)))
@@ -48,7 +48,7 @@ def test_planes_leave_filtered_in_whatever_order_they_come(movie, order) -> None
 
 def test_few_planes_are_held_back(movie) -> None:
     stacks = np.stack([movie, movie], axis=1)
-    steadying = Steadying(PlaneSource(stacks, "tzyx", Inputs()), 1, 5.0, range(18))
+    steadying = Steadying(Planes(stacks, "tzyx", Inputs()), 1, 5.0, range(18))
     most = 0
     for index in steadying.needed:
         list(steadying.add(index, StainedPlane(np.zeros((4, 4), np.float32))))

@@ -24,7 +24,7 @@ from napari_virtualstain.errors import (
     ModelError,
 )
 from napari_virtualstain.progress import CancelToken
-from napari_virtualstain.staining import Stainer, StainingSettings
+from napari_virtualstain.staining import Stainer
 
 PIXEL = {"pixel_size_um": 0.08, "device": "cpu"}
 
@@ -120,7 +120,7 @@ def test_a_lamp_that_changes_does_not_change_the_stain(model, movie, lazy) -> No
 def test_a_region_has_the_level_of_its_whole_frame(model) -> None:
     frame = np.random.default_rng(0).normal(100, 10, (1, 96, 96))
     frame[:, :, 48:] += 60
-    stainer = Stainer(model, StainingSettings(device="cpu"), pixel_size_um=0.08)
+    stainer = Stainer(model, device="cpu", pixel_size_um=0.08)
     fitted = stainer.model.card.normalisation.input.fit(frame + 500)
     region = (slice(0, 20), slice(70, 96))
     whole = stainer.stain(frame, fitted).fluorescence
@@ -292,7 +292,7 @@ def test_cancelling_stops_at_the_next_tile(model, movie) -> None:
 
 def test_averaging_over_turns_makes_the_result_turn_with_the_image(model) -> None:
     image = np.random.default_rng(6).normal(size=(40, 40))
-    settings = {"test_time_augmentation": True, **PIXEL}
+    settings = {"average": True, **PIXEL}
     stained = vs.stain(image, model, **settings)
     turned = vs.stain(np.rot90(image).copy(), model, **settings)
     np.testing.assert_allclose(turned, np.rot90(stained), atol=1e-4 * np.ptp(stained))
@@ -303,7 +303,7 @@ def test_averaging_over_turns_makes_the_result_turn_with_the_image(model) -> Non
 def test_the_card_says_whether_to_average(make_model) -> None:
     image = np.random.default_rng(7).normal(size=(24, 40))
     model = make_model(inference={"test_time_augmentation": True})
-    explicit = vs.stain(image, make_model(), test_time_augmentation=True, **PIXEL)
+    explicit = vs.stain(image, make_model(), average=True, **PIXEL)
     np.testing.assert_allclose(vs.stain(image, model, **PIXEL), explicit, atol=1e-5)
 
 
@@ -338,7 +338,7 @@ def test_without_a_predicted_uncertainty_the_spread_over_turns_is_given(model, m
 
 
 def test_a_stainer_travels_to_another_process(model, movie) -> None:
-    stainer = Stainer(model, StainingSettings(device="cpu"), pixel_size_um=0.08)
+    stainer = Stainer(model, device="cpu", pixel_size_um=0.08)
     stainer.network.predict(np.zeros((1, 1, 16, 16), np.float32))
     travelled = pickle.loads(pickle.dumps(stainer))
     assert "network" not in travelled.__dict__

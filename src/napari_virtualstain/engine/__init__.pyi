@@ -1,5 +1,7 @@
+from .added import AddedNetwork as AddedNetwork
 from .arrays import as_array as as_array
 from .arrays import as_image as as_image
+from .arrays import as_stack as as_stack
 from .arrays import image_axes as image_axes
 from .arrays import is_lazy as is_lazy
 from .cleaning import fill_non_finite as fill_non_finite
@@ -11,7 +13,8 @@ from .devices import resolve_device as resolve_device
 from .devices import resolve_devices as resolve_devices
 from .export import export_model as export_model
 from .frames import parse_frames as parse_frames
-from .planes import PlaneSource as PlaneSource
+from .planes import Planes as Planes
+from .planes import outward as outward
 from .planes import planes_of as planes_of
 from .predictor import OnTile as OnTile
 from .predictor import TiledNetwork as TiledNetwork

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..axes import USUAL_AXES, normalise_axes
+from ..axes import USUAL_AXES, check_positive, normalise_axes
 from ..errors import AxesError, InputError
 from ..io import Stack
 
@@ -110,6 +111,40 @@ def image_axes(image: ArrayLike | Stack, ndim: int, axes: str | None) -> str:
     if axes is None:
         raise AxesError(f"The image has {ndim} dimensions: expected 2 to 5. Select one position.")
     return normalise_axes(axes, ndim)
+
+
+def as_stack(
+    image: ArrayLike | Stack,
+    axes: str | None = None,
+    pixel_size_um: float | None = None,
+    frame_interval_s: float | None = None,
+) -> Stack:
+    """Return the image as a stack, with what the caller knows better put in.
+
+    Its data stays a numpy array where the image is one.
+
+    Raises
+    ------
+    InputError, AxesError
+        Not an image, or the axes do not fit.
+
+    Examples
+    --------
+    >>> as_stack(np.zeros((3, 8, 8)), pixel_size_um=0.1).axes
+    'tyx'
+    """
+    array = as_image(image)
+    named = image_axes(image, array.ndim, axes)
+    stack = image if isinstance(image, Stack) else Stack(array, named, assumed_axes=True)
+    return replace(
+        stack,
+        data=array,
+        axes=named,
+        assumed_axes=stack.assumed_axes and axes is None,
+        pixel_size_um=check_positive(pixel_size_um, "pixel size", "µm") or stack.pixel_size_um,
+        frame_interval_s=check_positive(frame_interval_s, "frame interval", "s")
+        or stack.frame_interval_s,
+    )
 
 
 def _checked_lazy(array: Any) -> Any:

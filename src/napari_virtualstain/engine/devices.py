@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import get_args
 
 import psutil
 import torch
 
 from ..errors import DeviceError, InputError
-
-Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
+from ..settings import Precision as Precision
 
 
 def resolve_device(device: str | torch.device | None = None) -> torch.device:

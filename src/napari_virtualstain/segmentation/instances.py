@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Real
-from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,11 +12,11 @@ from skimage.segmentation import watershed
 
 from ..axes import USUAL_PIXEL_SIZE_UM, check_positive
 from ..errors import InputError
+from ..settings import Split as Split
 from .skeleton_split import split_along_skeleton
 
 Labels = NDArray[np.int32]
 Mask = NDArray[np.bool_]
-Split: TypeAlias = Literal["skeleton", "log", "none"]
 SPLITS: tuple[Split, ...] = ("skeleton", "log", "none")
 
 _BLOB_SIGMA_UM = 0.2

@@ -22,7 +22,9 @@ from ..engine import fill_non_finite
 from ..errors import InputError, ModelError
 from ..models import default_model, load_model
 from ..normalisation import FittedNormalisation
+from ..settings import SegmentSettings
 from .affinities import MERGE_ABOVE
+from .instances import Labels
 from .maps import SegmentationMaps
 from .overlap import best_cut, expected_overlap, recentred, sigmoid
 from .turning import averaged_over_turns
@@ -54,7 +56,7 @@ class Segmenter:
         Typical width of the mitochondria, micrometres, where they are swollen or flat:
         the network then sees them as narrow as it knows them. None where they are of
         usual width, up to about half a micrometre.
-    test_time_augmentation : bool
+    average : bool
         Average the network over the eight turns and flips of each plane, eight times the
         work: a little better, and the same whichever way the image lies.
     device : str or None
@@ -72,7 +74,7 @@ class Segmenter:
         *,
         pixel_size_um: float | None = None,
         width_um: float | None = None,
-        test_time_augmentation: bool = False,
+        average: bool = False,
         device: str | None = None,
         tile: int | None = None,
         precision: Precision = "auto",
@@ -80,7 +82,7 @@ class Segmenter:
         self.model = as_segmenter(model)
         self.pixel_size_um = check_positive(pixel_size_um, "pixel size", "µm")
         self.width_um = check_positive(width_um, "width of the mitochondria", "µm")
-        self.averages = test_time_augmentation
+        self.averages = average
         self._device = device
         self._tile = tile
         self._precision = precision
@@ -137,6 +139,34 @@ class Segmenter:
         if fitted.constant or values.min() == values.max():
             return self._nothing(values.shape)
         return self.maps_of_normalised(self.compressed(fitted.apply(values)), on_tile=on_tile)
+
+    def labels(
+        self,
+        plane: NDArray[Any],
+        fitted: FittedNormalisation | None,
+        settings: SegmentSettings,
+        *,
+        on_tile: Callable[[int, int], None] | None = None,
+    ) -> Labels:
+        """Return the labels of one plane, int32 (Y, X); see :meth:`maps`."""
+        return self.maps(plane, fitted, on_tile=on_tile).labels(
+            threshold=settings.threshold,
+            min_area_um2=settings.min_area_um2,
+            split=settings.split,
+        )
+
+    @property
+    def note(self) -> str:
+        """What must be the same for a resumed run to give the same labels."""
+        return (
+            f"model {self.model.sha256} pixel {self.pixel_size_um} width {self.width_um} "
+            f"average {self.averages} arithmetic {self._precision}"
+        )
+
+    @property
+    def provenance(self) -> tuple[str, str]:
+        """Name and checksum of the model."""
+        return self.model.name, self.model.sha256
 
     def maps_of_normalised(
         self, normal: NDArray[np.float32], *, on_tile: Callable[[int, int], None] | None = None

@@ -2,48 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..axes import check_positive
-from ..engine import as_array, as_image, image_axes, is_lazy
-from ..io import Stack
-from ..normalisation import (
-    SAMPLED_FRAMES,
-    FittedNormalisation,
-    LazyNormalisation,
-    spread_evenly,
-)
+from ..engine import Planes, Precision, as_array, as_stack, image_axes, is_lazy
+from ..io import Stack, open_plane_writer
+from ..normalisation import ComputedOnce, FittedNormalisation
 from ..progress import CancelToken, ProgressCallback, Reporter
-from .instances import Labels, Split, area_in_pixels, check_split, check_threshold
+from ..settings import SegmentSettings, Split, checked_settings
+from .instances import Labels
+from .opening import AnySegmenter, open_segmenter
+from .planes import SegmentedPlanes
 from .segmenter import Segmenter
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import dask.array as da
 
     from ..models import Model
 
 
-@dataclass(frozen=True, slots=True)
-class _Settings:
+class _Options(TypedDict, total=False):
+    pixel_size_um: float | None
+    axes: str | None
     threshold: float
     min_area_um2: float
     split: Split
+    width_um: float | None
+    average: bool
+    precision: Precision
+    device: str | None
+    tile: int | None
+    progress: ProgressCallback | None
+    cancel: CancelToken | None
 
-    def check(self, pixel_size_um: float | None) -> None:
-        check_split(self.split)
-        check_threshold(self.threshold)
-        area_in_pixels(self.min_area_um2, pixel_size_um)
 
-    def as_options(self) -> dict[str, Any]:
-        return {
-            "threshold": self.threshold,
-            "min_area_um2": self.min_area_um2,
-            "split": self.split,
-        }
+@overload
+def segment(fluorescence: Stack, model: Any = ..., **options: Unpack[_Options]) -> Stack: ...
+@overload
+def segment(
+    fluorescence: NDArray[Any], model: Any = ..., **options: Unpack[_Options]
+) -> NDArray[np.int32]: ...
+@overload
+def segment(
+    fluorescence: da.Array | ArrayLike, model: Any = ..., **options: Unpack[_Options]
+) -> da.Array: ...
 
 
 def segment(
@@ -51,11 +57,13 @@ def segment(
     model: Model | str | Path | None = None,
     *,
     pixel_size_um: float | None = None,
+    axes: str | None = None,
     threshold: float = 0.5,
     min_area_um2: float = 0.05,
     split: Split = "skeleton",
     width_um: float | None = None,
-    test_time_augmentation: bool = False,
+    average: bool = False,
+    precision: Precision = "auto",
     device: str | None = None,
     tile: int | None = None,
     progress: ProgressCallback | None = None,
@@ -69,10 +77,12 @@ def segment(
         Real or virtual, any real type and unit. The planes of a movie are normalised
         together, so that labels do not flicker. A dask array is segmented lazily.
     model : Model, str, path or None
-        A segmenter; None is the default, ``mito-segment``.
+        A segmenter, or the name of an add-on; None is the default, ``mito-segment``.
     pixel_size_um : float, optional
         Micrometres; that of a stack if not given. The network copes with what usual
         microscopes have without knowing it; areas then assume 0.08 µm.
+    axes : str, optional
+        One letter of ``tczyx`` for each dimension; as the stack says, if not given.
     threshold : float
         Probability above which a pixel is foreground.
     min_area_um2 : float
@@ -81,8 +91,11 @@ def segment(
         How objects that touch come apart; see :func:`split_instances`.
     width_um : float, optional
         Typical width of swollen mitochondria, micrometres; see :class:`Segmenter`.
-    test_time_augmentation : bool
+    average : bool
         Average over turns and flips, eight times the work; see :class:`Segmenter`.
+    precision : {"auto", "float32", "bfloat16", "float16"}
+        Arithmetic; ``auto`` is the fastest that agrees with float32 for this model on this
+        machine, ``float32`` is the same on all machines.
     device : str, optional
         ``cpu``, ``cuda``, ``mps``; None takes the fastest there is.
     tile : int, optional
@@ -93,8 +106,8 @@ def segment(
 
     Returns
     -------
-    ndarray or dask array of int32, shape (..., Y, X)
-        0 is background; the labels of each plane are 1..n.
+    ndarray, dask array or Stack of int32, shape (..., Y, X)
+        0 is background; the labels of each plane are 1..n. A Stack keeps its units.
 
     Raises
     ------
@@ -112,28 +125,34 @@ def segment(
     >>> segment(scene.fluorescence, pixel_size_um=0.08, device="cpu").shape
     (1, 64, 64)
     """
-    settings = _Settings(threshold, min_area_um2, split)
-    array, segmenter = _prepared(
-        fluorescence,
-        model,
-        settings,
-        pixel_size_um=pixel_size_um,
+    settings = checked_settings(
+        SegmentSettings,
+        threshold=threshold,
+        min_area_um2=min_area_um2,
+        split=split,
         width_um=width_um,
-        test_time_augmentation=test_time_augmentation,
-        device=device,
-        tile=tile,
+        average=average,
+        precision=precision,
     )
-    if is_lazy(array):
-        return _segment_lazily(array, segmenter, settings, cancel)
-    labels = np.zeros(array.shape, np.int32)
-    indices = list(np.ndindex(array.shape[:-2]))
-    reporter = Reporter(len(indices), "frame", "segmenting", progress, cancel)
-    reporter.check()
-    fitted = fit_movie(array, segmenter)
-    for index in indices:
-        maps = segmenter.maps(array[index], fitted, on_tile=lambda *_: reporter.check())
-        labels[index] = maps.labels(**settings.as_options())
-        reporter.advance()
+    stack = as_stack(fluorescence, axes, pixel_size_um)
+    segmenter = open_segmenter(
+        model, settings, pixel_size_um=stack.pixel_size_um, device=device, tile=tile
+    )
+    planes = Planes(stack.data, stack.axes)
+    labels: Any
+    if is_lazy(stack.data):
+        labels = _segment_lazily(planes, segmenter, settings, cancel)
+    else:
+        reporter = Reporter(len(planes), "frame", "segmenting", progress, cancel)
+        reporter.check()
+        labels = np.zeros((len(planes), *planes.plane_shape), np.int32)
+        made = SegmentedPlanes(planes, segmenter, check=reporter.check)
+        for index, found in made.labels_of(range(len(planes)), settings):
+            labels[index] = found
+            reporter.advance()
+        labels = labels.reshape(stack.data.shape)
+    if isinstance(fluorescence, Stack):
+        return replace(stack, data=labels, channel_names=())
     return labels
 
 
@@ -146,60 +165,28 @@ def fit_movie(array: Any, segmenter: Segmenter) -> FittedNormalisation:
     >>> fit_movie(movie, Segmenter("mito-segment", pixel_size_um=0.08)).scale > 0
     True
     """
-    indices = list(np.ndindex(array.shape[:-2]))
-    return segmenter.fit(
-        _plane(array, indices[i]) for i in spread_evenly(SAMPLED_FRAMES, len(indices))
-    )
-
-
-def _plane(array: Any, index: tuple[int, ...]) -> NDArray[Any]:
-    plane = array[index]
-    return as_array(plane.compute(scheduler="synchronous") if is_lazy(plane) else plane)
-
-
-def _prepared(
-    fluorescence: ArrayLike | Stack,
-    model: Model | str | Path | None,
-    settings: _Settings,
-    *,
-    pixel_size_um: float | None,
-    **options: Any,
-) -> tuple[Any, Segmenter]:
-    """Return array and segmenter, after checking that it is an image and the settings fit it."""
-    if isinstance(fluorescence, Stack):
-        pixel_size_um = fluorescence.pixel_size_um if pixel_size_um is None else pixel_size_um
-    size_um = check_positive(pixel_size_um, "pixel size", "µm")
-    array = as_image(fluorescence)
-    settings.check(size_um)
-    return array, Segmenter(model, pixel_size_um=size_um, **options)
+    return segmenter.fit(Planes(array, image_axes(array, array.ndim, None)).sample())
 
 
 def _segment_lazily(
-    array: Any, segmenter: Segmenter, settings: _Settings, cancel: CancelToken | None
+    planes: Planes, segmenter: AnySegmenter, settings: SegmentSettings, cancel: CancelToken | None
 ) -> Any:
     import dask.array as da
     import dask.base
 
+    array = planes.array
     leading = range(array.ndim - 2)
     planewise = array.rechunk({**dict.fromkeys(leading, 1), array.ndim - 2: -1, array.ndim - 1: -1})
-    movie = LazyNormalisation(lambda: fit_movie(array, segmenter))
-    options = settings.as_options()
+    fitted = ComputedOnce(lambda: segmenter.fit(planes.sample()))
 
     def segmented(block: NDArray[Any]) -> Labels:
         if cancel is not None:
             cancel.raise_if_cancelled()
-        maps = segmenter.maps(as_array(block.reshape(block.shape[-2:])), movie.fitted)
-        return maps.labels(**options).reshape(block.shape)
+        plane = as_array(block.reshape(block.shape[-2:]))
+        return segmenter.labels(plane, fitted.value, settings).reshape(block.shape)
 
     # without a name dask would hash the function, and for that fit the normalisation now
-    facts = (
-        array.name,
-        segmenter.model.sha256,
-        segmenter.pixel_size_um,
-        segmenter.width_um,
-        segmenter.averages,
-        sorted(options.items()),
-    )
+    facts = (array.name, segmenter.note, settings.model_dump_json())
     return da.map_blocks(
         segmented,
         planewise,
@@ -221,7 +208,8 @@ def segment_to_file(
     min_area_um2: float = 0.05,
     split: Split = "skeleton",
     width_um: float | None = None,
-    test_time_augmentation: bool = False,
+    average: bool = False,
+    precision: Precision = "auto",
     device: str | None = None,
     tile: int | None = None,
     resume: bool = False,
@@ -237,7 +225,7 @@ def segment_to_file(
     Parameters
     ----------
     fluorescence, model, pixel_size_um, threshold, min_area_um2, split, width_um,
-    test_time_augmentation, device, tile
+    average, precision, device, tile
         See :func:`segment`.
     out : str or Path
         ``.ome.tif``, ``.tif`` or ``.ome.zarr``.
@@ -268,54 +256,38 @@ def segment_to_file(
     """
     from pathlib import Path
 
-    from ..io import open_plane_writer
-
-    settings = _Settings(threshold, min_area_um2, split)
-    interval = check_positive(frame_interval_s, "frame interval", "s")
-    stack = fluorescence if isinstance(fluorescence, Stack) else None
-    array, segmenter = _prepared(
-        fluorescence,
-        model,
-        settings,
-        pixel_size_um=pixel_size_um,
+    settings = checked_settings(
+        SegmentSettings,
+        threshold=threshold,
+        min_area_um2=min_area_um2,
+        split=split,
         width_um=width_um,
-        test_time_augmentation=test_time_augmentation,
-        device=device,
-        tile=tile,
+        average=average,
+        precision=precision,
     )
+    stack = as_stack(fluorescence, axes, pixel_size_um, frame_interval_s)
+    segmenter = open_segmenter(
+        model, settings, pixel_size_um=stack.pixel_size_um, device=device, tile=tile
+    )
+    planes = Planes(stack.data, stack.axes)
     with open_plane_writer(
         out,
-        shape=tuple(int(n) for n in array.shape),
+        shape=stack.shape,
         dtype=np.int32,
-        axes=image_axes(fluorescence, array.ndim, axes),
-        pixel_size_um=segmenter.pixel_size_um,
-        frame_interval_s=interval or (stack.frame_interval_s if stack else None),
-        z_step_um=stack.z_step_um if stack else None,
+        axes=stack.axes,
+        pixel_size_um=stack.pixel_size_um,
+        frame_interval_s=stack.frame_interval_s,
+        z_step_um=stack.z_step_um,
         overwrite=overwrite,
         resume=resume,
-        settings=f"model {segmenter.model.sha256} pixel {segmenter.pixel_size_um} width {width_um} "
-        f"average {test_time_augmentation} {settings!r}",
+        settings=f"{segmenter.note} {settings!r}",
     ) as writer:
-        _write_planes(array, segmenter, settings, writer, progress, cancel)
+        left = [number for number in range(len(planes)) if not writer.is_done(number)]
+        reporter = Reporter(len(planes), "frame", "segmenting", progress, cancel)
+        reporter.done = len(planes) - len(left)
+        reporter.check()
+        made = SegmentedPlanes(planes, segmenter, check=reporter.check)
+        for number, labels in made.labels_of(left, settings):
+            writer.write(number, labels)
+            reporter.advance()
     return Path(out)
-
-
-def _write_planes(
-    array: Any,
-    segmenter: Segmenter,
-    settings: _Settings,
-    writer: Any,
-    progress: ProgressCallback | None,
-    cancel: CancelToken | None,
-) -> None:
-    indices = list(np.ndindex(array.shape[:-2]))
-    left = [number for number in range(len(indices)) if not writer.is_done(number)]
-    reporter = Reporter(len(indices), "frame", "segmenting", progress, cancel)
-    reporter.done = len(indices) - len(left)
-    reporter.check()
-    fitted = fit_movie(array, segmenter) if left else None
-    for number in left:
-        plane = _plane(array, indices[number])
-        maps = segmenter.maps(plane, fitted, on_tile=lambda *_: reporter.check())
-        writer.write(number, maps.labels(**settings.as_options()))
-        reporter.advance()

@@ -12,9 +12,11 @@ from .model_fit import FitReport as FitReport
 from .model_fit import FrameFit as FrameFit
 from .model_fit import assess_fit as assess_fit
 from .model_fit import told_frame_by_frame as told_frame_by_frame
+from .opening import AnyStainer as AnyStainer
+from .opening import open_stainer as open_stainer
+from .planes import stain_planes as stain_planes
 from .stainer import StainedPlane as StainedPlane
 from .stainer import Stainer as Stainer
-from .stainer import StainingSettings as StainingSettings
 from .staining import stain as stain
 from .to_file import OnFit as OnFit
 from .to_file import stain_to_file as stain_to_file

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..axes import check_positive
-from ..engine import OnTile, PlaneSource, Region
-from ..errors import InputError, ModelError
-from ..hooks import Generator, add_on_name, generators
+from ..engine import AddedNetwork, OnTile, Planes, Region
+from ..errors import InputError
+from ..hooks import added_name, generators
 from ..models import Inputs, list_models
 from ..normalisation import FittedNormalisation
 from .stainer import StainedPlane
@@ -41,9 +40,7 @@ class AddOnStainer:
     def __init__(self, name: str, pixel_size_um: float | None = None) -> None:
         self.name = name
         self.pixel_size_um = check_positive(pixel_size_um, "pixel size", "µm")
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"name": self.name, "pixel_size_um": self.pixel_size_um}
+        self._added = AddedNetwork(name, generators, self.pixel_size_um)
 
     @property
     def note(self) -> str:
@@ -63,7 +60,7 @@ class AddOnStainer:
             "out, or choose a model."
         )
 
-    def fit(self, source: PlaneSource) -> FittedNormalisation:
+    def fit(self, source: Planes) -> FittedNormalisation:
         """Return no normalisation: an add-on gets what the camera counted."""
         return FittedNormalisation()
 
@@ -86,21 +83,7 @@ class AddOnStainer:
         ModelError
             The add-on failed, or returned something else than an image of the frame's size.
         """
-        frame = planes[0].astype(np.float32)
-        try:
-            result = np.asarray(
-                self._generator(frame, pixel_size_um=self.pixel_size_um), dtype=np.float32
-            )
-        except Exception as error:  # a stranger's code may raise anything
-            raise ModelError(
-                f"The add-on {self.name!r} failed ({error!r}). Tell its authors, or choose "
-                "another model."
-            ) from error
-        if result.shape != frame.shape:
-            raise ModelError(
-                f"The add-on {self.name!r} returned an image of shape {result.shape} for a frame "
-                f"of {frame.shape}: expected the same. Tell its authors, or choose another model."
-            )
+        result = self._added(planes[0]).astype(np.float32)
         return StainedPlane(result if region is None else result[region])
 
     def stain_batch(
@@ -114,10 +97,6 @@ class AddOnStainer:
         """Return the results for some planes, see :meth:`stain`."""
         return [self.stain(planes, fitted, region=region) for planes in batch]
 
-    @cached_property
-    def _generator(self) -> Generator:
-        return generators()[self.name]()
-
 
 def is_add_on(model: Any) -> bool:
     """Whether a name means a generator of another package; names of models come first.
@@ -127,8 +106,4 @@ def is_add_on(model: Any) -> bool:
     >>> is_add_on("mito-h9c2")
     False
     """
-    if (name := add_on_name(model)) is not None:
-        return name in generators()
-    if not isinstance(model, str):
-        return False
-    return model not in {entry.name for entry in list_models()} and model in generators()
+    return added_name(model, "generator", (entry.name for entry in list_models())) is not None

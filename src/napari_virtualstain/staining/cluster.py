@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from ..engine import PlaneSource, is_lazy
+from ..engine import Planes, is_lazy
 from ..errors import DeviceError, InputError, VirtualStainError
 from ..normalisation import FittedNormalisation
 from .opening import AnyStainer
@@ -25,7 +25,7 @@ _RETRIES = 3
 
 
 def stain_on_cluster(
-    source: PlaneSource,
+    source: Planes,
     stainer: AnyStainer,
     fitted: FittedNormalisation,
     indices: list[int],
@@ -35,7 +35,7 @@ def stain_on_cluster(
 
     Parameters
     ----------
-    source : PlaneSource
+    source : Planes
         Files of a lazy one must have the same path on all workers.
     stainer : Stainer or AddOnStainer
         Sent to each worker once.
@@ -97,7 +97,7 @@ def cluster_client(scheduler: Any) -> Iterator[Any]:
 
 def _run(
     client: Any,
-    source: PlaneSource,
+    source: Planes,
     stainer: AnyStainer,
     fitted: FittedNormalisation,
     indices: list[int],
@@ -141,7 +141,7 @@ def _keep(value: Any) -> Any:
 def _stain_plane(
     stainer: AnyStainer, planes: Any, fitted: FittedNormalisation, index: int
 ) -> StainedPlane:
-    read = planes.read(index) if isinstance(planes, PlaneSource) else planes
+    read = planes.read(index) if isinstance(planes, Planes) else planes
     return stainer.stain(read, fitted)
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import PlaneSource
+from ..engine import Planes
 from ..errors import AxesError, InputError
 from ..models import Inputs
 from ..normalisation import FittedNormalisation, spread_evenly
@@ -29,7 +29,7 @@ class Steadying:
 
     Parameters
     ----------
-    source : PlaneSource
+    source : Planes
         The movie; says which planes follow each other in time.
     radius : int
         Frames before and after that are averaged, where they agree.
@@ -39,9 +39,7 @@ class Steadying:
         Planes that are to come out.
     """
 
-    def __init__(
-        self, source: PlaneSource, radius: int, limit: float, wanted: Sequence[int]
-    ) -> None:
+    def __init__(self, source: Planes, radius: int, limit: float, wanted: Sequence[int]) -> None:
         self._times = in_time(source, radius)
         self._limit = limit
         self._missing = {i: set(self._times.neighbours(i)) for i in wanted}
@@ -73,7 +71,26 @@ class Steadying:
         return replace(plane, fluorescence=filtered)
 
 
-def in_time(source: PlaneSource, radius: int) -> PlaneSource:
+def steadying_of(
+    planes: Planes,
+    stainer: AnyStainer,
+    fitted: FittedNormalisation,
+    radius: int,
+    wanted: Sequence[int],
+) -> Steadying | None:
+    """Return the filter for a movie, None for a radius of 0.
+
+    Raises
+    ------
+    AxesError, InputError
+        See :func:`in_time`.
+    """
+    if not radius:
+        return None
+    return Steadying(planes, radius, flicker_limit(planes, stainer, fitted, radius), wanted)
+
+
+def in_time(source: Planes, radius: int) -> Planes:
     """Return the source with the neighbours in time that the filter looks at.
 
     Raises
@@ -91,11 +108,11 @@ def in_time(source: PlaneSource, radius: int) -> PlaneSource:
         raise InputError(f"Flicker needs a movie of at least three frames, not {frames}.")
     if not 1 <= radius <= 15:
         raise InputError(f"The filter looks {radius} frames around: expected 1 to 15, such as 2.")
-    return PlaneSource(source.array, source.axes, Inputs(planes=2 * radius + 1, axis="t"))
+    return Planes(source.array, source.axes, Inputs(planes=2 * radius + 1, axis="t"))
 
 
 def flicker_limit(
-    source: PlaneSource, stainer: AnyStainer, fitted: FittedNormalisation, radius: int
+    source: Planes, stainer: AnyStainer, fitted: FittedNormalisation, radius: int
 ) -> float:
     """Return the difference of two frames up to which it is flicker, in stained units.
 
@@ -131,7 +148,7 @@ def steady_in_place(movie: NDArray[np.float32], axes: str, radius: int = 2) -> I
     >>> list(steady_in_place(movie, "tyx")) == list(range(9)), bool(movie.std() < before)
     (True, True)
     """
-    source = PlaneSource(movie, axes, Inputs())
+    source = Planes(movie, axes, Inputs())
     limit = _limit(in_time(source, radius), lambda index: source.read(index)[0])
     steadying = Steadying(source, radius, limit, range(len(source)))
     for index in steadying.needed:
@@ -140,7 +157,7 @@ def steady_in_place(movie: NDArray[np.float32], axes: str, radius: int = 2) -> I
             yield final
 
 
-def _limit(times: PlaneSource, stained: Callable[[int], NDArray[np.float32]]) -> float:
+def _limit(times: Planes, stained: Callable[[int], NDArray[np.float32]]) -> float:
     triples = replace(times, inputs=Inputs(planes=3, axis="t"))
     inner = [i for i in range(len(times)) if len(set(triples.neighbours(i))) == 3]
     chosen = spread_evenly(_SAMPLED_TIMES, len(inner))

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..axes import check_positive
 from ..data import deviations, feature_shifts, image_statistics
 from ..engine import (
-    PlaneSource,
+    Planes,
     as_image,
     fill_non_finite,
     image_axes,
@@ -27,7 +27,7 @@ from ..engine import (
     resampled_shape,
 )
 from ..io import Stack
-from ..models import Inputs, ModelCard
+from ..models import ModelCard
 from ..normalisation import FittedNormalisation, spread_evenly
 from .stainer import as_generator
 
@@ -140,7 +140,7 @@ def assess_fit(
     if pixel_size_um is None and isinstance(image, Stack):
         pixel_size_um = image.pixel_size_um
     given = check_positive(pixel_size_um, "pixel size", "µm")
-    source = PlaneSource(array, image_axes(image, array.ndim, axes), Inputs())
+    source = Planes(array, image_axes(image, array.ndim, axes))
     wanted = spread_evenly(most_frames, len(source))
     if fitted is None and len(source) > 1:
         fitted = card.normalisation.input.fit(source.sample())

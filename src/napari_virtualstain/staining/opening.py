@@ -1,38 +1,41 @@
-"""What stains with a model, an add-on or several devices, by their names."""
+"""Open a stainer by name: a model on one or several devices, or an add-on."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ..engine import resolve_devices
 from ..hooks import add_on_name
+from ..settings import StainSettings
 from .add_on import AddOnStainer, is_add_on
 from .several_devices import StainerTeam
-from .stainer import Stainer, StainingSettings
+from .stainer import Stainer
 
 AnyStainer = Stainer | AddOnStainer | StainerTeam
 
 
 def open_stainer(
-    model: Any,
-    settings: StainingSettings,
-    pixel_size_um: float | None = None,
+    model: Any = None,
+    settings: StainSettings | None = None,
     *,
-    uncertainty: bool = False,
+    pixel_size_um: float | None = None,
+    device: str | None = None,
+    tile: int | None = None,
 ) -> AnyStainer:
     """Return what stains with a model on the devices named, or with an add-on of that name.
 
     Parameters
     ----------
     model : str, path, Model or None
-        Generator, or the name of an add-on; None is the default one.
-    settings : StainingSettings
-        Its `device` may name several, see :func:`resolve_devices`.
+        Generator, or the name of an add-on; None takes that of the settings, or the default.
+    settings : StainSettings, optional
+        With its `uncertainty`, results have one.
     pixel_size_um : float, optional
         Of the images.
-    uncertainty : bool
-        Whether results must have one.
+    device : str, optional
+        May name several, see :func:`resolve_devices`.
+    tile : int, optional
+        Tile size in pixels.
 
     Raises
     ------
@@ -43,15 +46,17 @@ def open_stainer(
 
     Examples
     --------
-    >>> open_stainer("mito-simulated", StainingSettings(), 0.08).averages
-    False
+    >>> open_stainer("mito-simulated", pixel_size_um=0.08, device="cpu").note[:6]
+    'model '
     """
+    chosen = settings or StainSettings()
+    model = chosen.model if model is None else model
     if is_add_on(model):
         added = AddOnStainer(add_on_name(model) or str(model), pixel_size_um)
-        return added.with_uncertainty() if uncertainty else added
-    first, *others = (str(device) for device in resolve_devices(settings.device))
-    stainer = Stainer(model, replace(settings, device=first), pixel_size_um=pixel_size_um)
-    if uncertainty:
+        return added.with_uncertainty() if chosen.uncertainty else added
+    first, *others = (str(one) for one in resolve_devices(device))
+    stainer = Stainer(model, chosen, pixel_size_um=pixel_size_um, device=first, tile=tile)
+    if chosen.uncertainty:
         stainer = stainer.with_uncertainty()
     if not others:
         return stainer

@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..engine import OnTile, PlaneSource, Region
+from ..engine import OnTile, Planes, Region
 from ..errors import DeviceError
 from ..models import Inputs, ModelCard
 from ..normalisation import FittedNormalisation
@@ -84,7 +84,7 @@ class StainerTeam:
         """What must be the same for a resumed run to give the same movie."""
         return self._members[0].note
 
-    def fit(self, source: PlaneSource) -> FittedNormalisation:
+    def fit(self, source: Planes) -> FittedNormalisation:
         """Return the normalisation of a movie, see :meth:`Stainer.fit`."""
         return self._members[0].fit(source)
 

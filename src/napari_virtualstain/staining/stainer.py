@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,7 @@ from ..engine import (
     AssumedPixelSizeWarning,
     Box,
     OnTile,
-    PlaneSource,
-    Precision,
+    Planes,
     Region,
     TiledNetwork,
     View,
@@ -30,32 +29,10 @@ from ..engine import (
 from ..errors import InputError, ModelError
 from ..models import Inputs, Model, ModelCard, default_model, load_model
 from ..normalisation import FittedNormalisation
+from ..settings import StainSettings
 
 # float16 ends at 65504; a hot pixel this far from the median is not tissue
 _LARGEST_INPUT = 1e4
-
-
-@dataclass(frozen=True, slots=True)
-class StainingSettings:
-    """What a user can choose about staining.
-
-    Attributes
-    ----------
-    device : str or None
-        See :func:`resolve_device`.
-    tile : int or None
-        Tile size in pixels of the model, None to choose from the free memory.
-    precision : {"auto", "float32", "bfloat16", "float16"}
-        Arithmetic; ``auto`` is the fastest that agrees with float32.
-    test_time_augmentation : bool or None
-        Average over the eight turns and flips: eight times the work, a better and less
-        noisy result. None does what the model's card says.
-    """
-
-    device: str | None = None
-    tile: int | None = None
-    precision: Precision = "auto"
-    test_time_augmentation: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +58,21 @@ class Stainer:
     ----------
     model : Model, str, path or None
         None is the default generator.
-    settings : StainingSettings
-        Device, tile size, arithmetic.
+    settings : StainSettings, optional
+        Its `precision` and `average` matter here.
     pixel_size_um : float or None
         Of the images. None assumes the model's own, with a warning.
+    device : str or None
+        See :func:`resolve_device`.
+    tile : int or None
+        Tile size in pixels of the model, None to choose from the free memory.
 
     Examples
     --------
     >>> from napari_virtualstain.models import ModelCard, build_network
     >>> card = ModelCard(name="tiny", architecture={"arguments": {"widths": [4, 4]}})
     >>> model = Model(build_network(card.architecture), card, "", None)
-    >>> stainer = Stainer(model, StainingSettings(device="cpu"))
+    >>> stainer = Stainer(model, device="cpu")
     >>> stainer.stain(np.zeros((1, 20, 30)), FittedNormalisation()).fluorescence.shape
     (20, 30)
     """
@@ -99,12 +80,15 @@ class Stainer:
     def __init__(
         self,
         model: Any = None,
-        settings: StainingSettings | None = None,
+        settings: StainSettings | None = None,
         *,
         pixel_size_um: float | None = None,
+        device: str | None = None,
+        tile: int | None = None,
     ) -> None:
         self.model = as_generator(model)
-        self.settings = settings or StainingSettings()
+        self.settings = settings or StainSettings()
+        self._device, self._tile = device, tile
         self.pixel_size_um = usable_pixel_size(self.model, pixel_size_um)
         self._lock = threading.RLock()
         self._network: TiledNetwork | None = None
@@ -112,7 +96,7 @@ class Stainer:
     def __getstate__(self) -> dict[str, Any]:
         # a lock and a network on a GPU cannot travel; both are made anew there, but with the
         # arithmetic that was chosen here, so that unlike workers make one movie
-        settings = replace(self.settings, precision=self.network.precision)
+        settings = self.settings.model_copy(update={"precision": self.network.precision})
         return {**self.__dict__, "_lock": None, "_network": None, "settings": settings}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -124,12 +108,11 @@ class Stainer:
         if self._network is None:
             with self._lock:
                 if self._network is None:
-                    settings = self.settings
                     self._network = TiledNetwork(
                         self.model.network,
-                        device=settings.device,
-                        tile=settings.tile,
-                        precision=settings.precision,
+                        device=self._device,
+                        tile=self._tile,
+                        precision=self.settings.precision,
                     )
         return self._network
 
@@ -162,9 +145,8 @@ class Stainer:
     @property
     def averages(self) -> bool:
         """Whether the eight turns and flips are averaged."""
-        asked = self.settings.test_time_augmentation
-        if asked is not None:
-            return asked
+        if self.settings.average is not None:
+            return self.settings.average
         return bool(self._on_card.get("test_time_augmentation", False))
 
     @property
@@ -181,14 +163,19 @@ class Stainer:
         """Return this stainer, or one that averages, so that results have an uncertainty."""
         if self.knows_uncertainty:
             return self
-        return self.changed(test_time_augmentation=True)
+        return self.changed(average=True)
 
-    def changed(self, **settings: Any) -> Stainer:
-        """Return a stainer of the same model with other settings."""
-        chosen = replace(self.settings, **settings)
-        return Stainer(self.model, chosen, pixel_size_um=self.pixel_size_um)
+    def changed(self, *, device: str | None = None, **settings: Any) -> Stainer:
+        """Return a stainer of the same model with other settings or on another device."""
+        return Stainer(
+            self.model,
+            self.settings.model_copy(update=settings),
+            pixel_size_um=self.pixel_size_um,
+            device=device or self._device,
+            tile=self._tile,
+        )
 
-    def fit(self, source: PlaneSource) -> FittedNormalisation:
+    def fit(self, source: Planes) -> FittedNormalisation:
         """Return the normalisation of a movie, fitted to a sample of its planes."""
         return self.card.normalisation.input.fit(source.sample())
 

@@ -3,38 +3,100 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..engine import (
-    PlaneSource,
-    Precision,
-    ahead,
-    as_array,
-    as_image,
-    image_axes,
-    is_lazy,
-    planes_of,
-)
+from ..engine import Planes, Precision, as_array, is_lazy
 from ..io import Stack
-from ..normalisation import LazyNormalisation
+from ..normalisation import ComputedOnce, FittedNormalisation
 from ..progress import CancelToken, ProgressCallback, Reporter
-from .opening import AnyStainer, open_stainer
-from .stainer import StainedPlane, StainingSettings
+from ..settings import StainSettings, checked_settings
+from .flicker import averaged_in_time
+from .flicker_filter import flicker_limit, in_time, steadying_of
+from .inputs import Frames, OpenedMovie, open_movie
+from .opening import AnyStainer
+from .planes import stain_planes
+
+if TYPE_CHECKING:
+    import dask.array as da
 
 
+class _Options(TypedDict, total=False):
+    pixel_size_um: float | None
+    axes: str | None
+    frames: Frames
+    device: str | None
+    tile: int | None
+    precision: Precision
+    average: bool | None
+    temporal: int
+    progress: ProgressCallback | None
+    cancel: CancelToken | None
+
+
+@overload
+def stain(
+    image: Stack,
+    model: Any = ...,
+    *,
+    uncertainty: Literal[False] = ...,
+    **options: Unpack[_Options],
+) -> Stack: ...
+@overload
+def stain(
+    image: Stack,
+    model: Any = ...,
+    *,
+    uncertainty: Literal[True],
+    **options: Unpack[_Options],
+) -> tuple[Stack, Stack]: ...
+@overload
+def stain(
+    image: NDArray[Any],
+    model: Any = ...,
+    *,
+    uncertainty: Literal[False] = ...,
+    **options: Unpack[_Options],
+) -> NDArray[np.float32]: ...
+@overload
+def stain(
+    image: NDArray[Any],
+    model: Any = ...,
+    *,
+    uncertainty: Literal[True],
+    **options: Unpack[_Options],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
+@overload
+def stain(
+    image: da.Array | ArrayLike,
+    model: Any = ...,
+    *,
+    uncertainty: Literal[False] = ...,
+    **options: Unpack[_Options],
+) -> da.Array: ...
+@overload
+def stain(
+    image: da.Array | ArrayLike,
+    model: Any = ...,
+    *,
+    uncertainty: Literal[True],
+    **options: Unpack[_Options],
+) -> tuple[da.Array, da.Array]: ...
 def stain(
     image: ArrayLike | Stack,
     model: Any = None,
     *,
     pixel_size_um: float | None = None,
     axes: str | None = None,
+    frames: Frames = None,
     device: str | None = None,
     tile: int | None = None,
     precision: Precision = "auto",
-    test_time_augmentation: bool | None = None,
+    average: bool | None = None,
+    temporal: int = 0,
     uncertainty: bool = False,
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
@@ -54,6 +116,8 @@ def stain(
         One letter of ``tczyx`` for each dimension; matters only to models that read
         neighbouring planes. Not given: the axis they read along for three dimensions, tzyx for
         four.
+    frames : str, slice, int or sequence of int, optional
+        Which along the time axis, see :func:`parse_frames`; stained as in the whole movie.
     device : str, optional
         See :func:`resolve_device`; frames of a movie can be shared by several devices, such as
         ``"cuda:0,cuda:1"``, see :func:`resolve_devices`.
@@ -62,8 +126,11 @@ def stain(
     precision : {"auto", "float32", "bfloat16", "float16"}
         Arithmetic; ``auto`` is the fastest that agrees with float32 for this model on
         this machine, ``float32`` is the same on all machines.
-    test_time_augmentation : bool, optional
+    average : bool, optional
         Average over eight turns and flips; None does as the model's card says.
+    temporal : int
+        Average away flicker over so many frames before and after, where they agree; see
+        :func:`reduce_flicker`. 0 leaves every frame as it is.
     uncertainty : bool
         Also return the standard deviation of the expected error.
     progress, cancel : optional
@@ -72,9 +139,9 @@ def stain(
 
     Returns
     -------
-    ndarray or dask array of the shape of `image`, float32
-        A dask array, one chunk a plane, if `image` is one; with `uncertainty` a tuple
-        of two arrays.
+    ndarray, dask array or Stack of the shape of `image`, float32
+        A dask array, one chunk a plane, if `image` is one; a Stack with its units if `image` is
+        one. With `uncertainty` a tuple of two of them.
 
     Raises
     ------
@@ -91,48 +158,61 @@ def stain(
     >>> stain(np.eye(20, 30), model, device="cpu").shape
     (20, 30)
     """
-    array = as_image(image)
-    if pixel_size_um is None and isinstance(image, Stack):
-        pixel_size_um = image.pixel_size_um
-    settings = StainingSettings(device, tile, precision, test_time_augmentation)
-    stainer = open_stainer(model, settings, pixel_size_um, uncertainty=uncertainty)
-    named = image_axes(image, array.ndim, axes)
-    assumed = axes is None and (not isinstance(image, Stack) or image.assumed_axes)
-    source = planes_of(array, named, stainer.inputs, assumed=assumed)
-    if is_lazy(array):
-        return _stain_lazily(source, stainer, uncertainty, cancel)
-    return _stain_now(source, stainer, uncertainty, progress, cancel)
+    settings = checked_settings(
+        StainSettings,
+        precision=precision,
+        average=average,
+        temporal=temporal,
+        uncertainty=uncertainty,
+    )
+    movie = open_movie(
+        image,
+        model,
+        settings,
+        axes=axes,
+        pixel_size_um=pixel_size_um,
+        frames=frames,
+        device=device,
+        tile=tile,
+    )
+    if is_lazy(movie.planes.array):
+        results = _stain_lazily(movie, settings, cancel)
+    else:
+        results = _stain_now(movie, settings, progress, cancel)
+    if isinstance(image, Stack):
+        results = [replace(movie.stack, data=result, channel_names=()) for result in results]
+    return tuple(results) if uncertainty else results[0]
 
 
 def _stain_now(
-    source: PlaneSource,
-    stainer: AnyStainer,
-    uncertainty: bool,
+    movie: OpenedMovie,
+    settings: StainSettings,
     progress: ProgressCallback | None,
     cancel: CancelToken | None,
-) -> Any:
-    fitted = stainer.fit(source)
-    results = [np.empty((len(source), *source.plane_shape), np.float32) for _ in range(2)]
-    single = len(source) == 1
-    frames = Reporter(len(source), "frame", "staining", None if single else progress, cancel)
-    at_once = stainer.frames_at_once(source.plane_shape)
+) -> list[Any]:
+    """Return fluorescence, and uncertainty where it is asked for."""
+    planes, stainer = movie.planes, movie.stainer
+    fitted = stainer.fit(planes)
+    results = [
+        np.empty((len(planes), *planes.plane_shape), np.float32)
+        for _ in range(1 + bool(settings.uncertainty))
+    ]
+    single = len(planes) == 1
+    frames = Reporter(len(planes), "frame", "staining", None if single else progress, cancel)
     tiles = _TileReporter(progress if single else None, cancel)
-
-    def stained(indices: range) -> tuple[range, list[StainedPlane]]:
-        frames.check()
-        planes = [source.read(i) for i in indices]
-        return indices, stainer.stain_batch(planes, fitted, on_tile=tiles.before_tile)
-
-    groups = [range(len(source))[i : i + at_once] for i in range(0, len(source), at_once)]
-    for indices, planes in ahead(stained, groups, stainer.threads):
-        for index, plane in zip(indices, planes, strict=True):
-            results[0][index] = plane.fluorescence
-            if plane.uncertainty is not None:
-                results[1][index] = plane.uncertainty
+    steadying = steadying_of(planes, stainer, fitted, settings.temporal, range(len(planes)))
+    order = range(len(planes)) if steadying is None else steadying.needed
+    stained = stain_planes(
+        planes, stainer, fitted, order, check=frames.check, on_tile=tiles.before_tile
+    )
+    for index, plane in stained:
+        for each, final in [(index, plane)] if steadying is None else steadying.add(index, plane):
+            results[0][each] = final.fluorescence
+            if len(results) > 1 and final.uncertainty is not None:
+                results[1][each] = final.uncertainty
             frames.advance()
     tiles.finish()
-    shaped = [result.reshape(source.array.shape) for result in results]
-    return tuple(shaped) if uncertainty else shaped[0]
+    return [result.reshape(planes.array.shape) for result in results]
 
 
 class _TileReporter:
@@ -153,18 +233,11 @@ class _TileReporter:
             self._reporter.advance()
 
 
-class _LazyStaining:
-    """What the task of each plane needs; workers get numbers, not the movie."""
+class _PlaneTask:
+    """What the task of each plane needs; workers elsewhere get numbers, not the movie."""
 
-    def __init__(
-        self,
-        stainer: AnyStainer,
-        movie: LazyNormalisation,
-        uncertainty: bool,
-        cancel: CancelToken | None,
-    ) -> None:
-        self.stainer, self.movie = stainer, movie
-        self.uncertainty, self.cancel = uncertainty, cancel
+    def __init__(self, cancel: CancelToken | None) -> None:
+        self._cancel = cancel
         self._token = secrets.token_hex(8)
 
     def __dask_tokenize__(self) -> str:
@@ -172,52 +245,126 @@ class _LazyStaining:
         return self._token
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "cancel": None}
+        return {**self.__dict__, "_cancel": None}
 
-    def stain(self, blocks: tuple[NDArray[Any], ...]) -> NDArray[np.float32]:
+    def check(self) -> None:
+        """Stop if cancelled."""
+        if self._cancel is not None:
+            self._cancel.raise_if_cancelled()
+
+
+class _LazyStaining(_PlaneTask):
+    """Stains the block of one plane."""
+
+    def __init__(
+        self,
+        stainer: AnyStainer,
+        fitted: ComputedOnce[FittedNormalisation],
+        outputs: int,
+        cancel: CancelToken | None,
+    ) -> None:
+        super().__init__(cancel)
+        self.stainer, self.fitted, self.outputs = stainer, fitted, outputs
+
+    def __call__(self, *blocks: NDArray[Any]) -> NDArray[np.float32]:
         """Return the results of one plane, (1 or 2, ..., Y, X)."""
-        if self.cancel is not None:
-            self.cancel.raise_if_cancelled()
+        self.check()
         planes = np.stack([as_array(block.reshape(block.shape[-2:])) for block in blocks])
-        plane = self.stainer.stain(planes, self.movie.fitted)
+        plane = self.stainer.stain(planes, self.fitted.value)
         both = (plane.fluorescence, plane.uncertainty)
-        result = np.stack([b for b in both[: 1 + self.uncertainty] if b is not None])
+        result = np.stack([b for b in both[: self.outputs] if b is not None])
         return result.reshape(len(result), *blocks[0].shape)
 
 
-def _stain_blocks(*blocks: NDArray[Any], job: _LazyStaining) -> NDArray[np.float32]:
-    return job.stain(blocks)
+class _LazySteadying(_PlaneTask):
+    """Averages the block of one stained plane with those before and after."""
+
+    def __init__(
+        self, axis: int, times: Planes, limit: ComputedOnce[float], cancel: CancelToken | None
+    ) -> None:
+        super().__init__(cancel)
+        self.axis, self.limit = axis, limit
+        self.inputs, self.frames = times.inputs, times.leading[axis]
+
+    def __call__(
+        self, *blocks: NDArray[np.float32], block_id: tuple[int, ...]
+    ) -> NDArray[np.float32]:
+        """Return the plane in the middle, of its own shape."""
+        self.check()
+        middle, place = len(blocks) // 2, block_id[self.axis]
+        around = dict(zip(self.inputs.indices(place, self.frames), blocks, strict=True))
+        shape = blocks[middle].shape
+        others = [block.reshape(shape[-2:]) for at, block in around.items() if at != place]
+        frame = blocks[middle].reshape(shape[-2:])
+        return averaged_in_time(frame, others, self.limit.value).reshape(shape)
+
+
+def _run_task(*blocks: NDArray[Any], task: Any, **about: Any) -> NDArray[np.float32]:
+    result: NDArray[np.float32] = task(*blocks, **about)
+    return result
+
+
+def _run_placed_task(
+    *blocks: NDArray[Any], task: Any, block_id: tuple[int, ...] = ()
+) -> NDArray[np.float32]:
+    return _run_task(*blocks, task=task, block_id=block_id)
 
 
 def _stain_lazily(
-    source: PlaneSource, stainer: AnyStainer, uncertainty: bool, cancel: CancelToken | None
+    movie: OpenedMovie, settings: StainSettings, cancel: CancelToken | None
+) -> list[Any]:
+    """Return fluorescence, and uncertainty where it is asked for, as dask arrays."""
+    import dask.array as da
+
+    chosen, stainer = movie.planes, movie.stainer
+    planes = chosen if chosen.whole is None else chosen.whole
+    ndim, outputs = planes.array.ndim, 1 + bool(settings.uncertainty)
+    chunks = {axis: (1 if axis < ndim - 2 else -1) for axis in range(ndim)}
+    planewise = planes.array.rechunk(chunks)
+    fitted = ComputedOnce(lambda: stainer.fit(planes))
+    stained = da.map_blocks(
+        _run_task,
+        *(_shifted(planewise, planes, channel) for channel in range(planes.inputs.planes)),
+        task=_LazyStaining(stainer, fitted, outputs, cancel),
+        dtype=np.float32,
+        new_axis=0,
+        chunks=((outputs,), *planewise.chunks),
+        meta=np.empty((0,) * (ndim + 1), np.float32),
+    )
+    results = [stained[output] for output in range(outputs)]
+    if chosen.frames:
+        along = chosen.axes.index("t")
+        results = [da.take(result, list(chosen.frames), axis=along) for result in results]
+    if settings.temporal:
+        limit = ComputedOnce(
+            lambda: flicker_limit(chosen, stainer, fitted.value, settings.temporal)
+        )
+        results[0] = _steadied_lazily(results[0], in_time(chosen, settings.temporal), limit, cancel)
+    return results
+
+
+def _steadied_lazily(
+    stained: Any, times: Planes, limit: ComputedOnce[float], cancel: CancelToken | None
 ) -> Any:
     import dask.array as da
 
-    ndim = source.array.ndim
-    chunks = {axis: (1 if axis < ndim - 2 else -1) for axis in range(ndim)}
-    planewise = source.array.rechunk(chunks)
-    result = da.map_blocks(
-        _stain_blocks,
-        *(_shifted(planewise, source, channel) for channel in range(source.inputs.planes)),
-        job=_LazyStaining(
-            stainer, LazyNormalisation(lambda: stainer.fit(source)), uncertainty, cancel
-        ),
+    axis = times.axes.index("t")
+    return da.map_blocks(
+        _run_placed_task,
+        *(_shifted(stained, times, channel) for channel in range(times.inputs.planes)),
+        task=_LazySteadying(axis, times, limit, cancel),
         dtype=np.float32,
-        new_axis=0,
-        chunks=((1 + uncertainty,), *planewise.chunks),
-        meta=np.empty((0,) * (ndim + 1), np.float32),
+        meta=np.empty((0,) * stained.ndim, np.float32),
     )
-    return (result[0], result[1]) if uncertainty else result[0]
 
 
-def _shifted(planewise: Any, source: PlaneSource, channel: int) -> Any:
+def _shifted(planewise: Any, planes: Planes, channel: int) -> Any:
     """Return the array whose plane i is the neighbour number `channel` of plane i."""
-    axis = source.axes.find(source.inputs.axis)
-    if source.inputs.planes == 1 or axis < 0:
+    axis = planes.axes.find(planes.inputs.axis)
+    if planes.inputs.planes == 1 or axis < 0:
         return planewise
-    length = source.leading[axis]
-    wanted = [source.inputs.indices(i, length)[channel] for i in range(length)]
+    length = planes.leading[axis]
+    wanted = [planes.inputs.indices(i, length)[channel] for i in range(length)]
     import dask.array as da
 
     return da.take(planewise, wanted, axis=axis).rechunk({axis: 1})

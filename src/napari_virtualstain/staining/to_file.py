@@ -7,26 +7,28 @@ next are read by one thread and the last are written by another.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..axes import check_positive
-from ..engine import PlaneSource, Precision, ahead, as_image, image_axes, parse_frames, planes_of
-from ..errors import AxesError, InputError
+from ..engine import Planes, Precision, ahead
+from ..errors import InputError
 from ..io import PlaneWriter, Stack, check_output, open_plane_writer
 from ..normalisation import FittedNormalisation
 from ..progress import CancelToken, ProgressCallback, Reporter
+from ..settings import StainSettings, checked_settings
 from .cluster import cluster_client, stain_on_cluster
 from .flicker_filter import Steadying, flicker_limit
+from .inputs import Frames, open_movie
 from .model_fit import FrameFit, assess_frame
-from .opening import AnyStainer, open_stainer
+from .opening import AnyStainer
+from .planes import stain_planes
 from .several_devices import StainerTeam
-from .stainer import StainedPlane, StainingSettings
+from .stainer import StainedPlane
 
 OnFit = Callable[[FrameFit], None]
 
@@ -39,12 +41,12 @@ def stain_to_file(
     axes: str | None = None,
     pixel_size_um: float | None = None,
     frame_interval_s: float | None = None,
-    frames: str | slice | Sequence[int] | None = None,
+    frames: Frames = None,
     uncertainty_out: str | Path | None = None,
     device: str | None = None,
     tile: int | None = None,
     precision: Precision = "auto",
-    test_time_augmentation: bool | None = None,
+    average: bool | None = None,
     temporal: int = 0,
     resume: bool = False,
     overwrite: bool = False,
@@ -69,7 +71,7 @@ def stain_to_file(
         Which along the time axis, see :func:`parse_frames`; only these are written.
     uncertainty_out : str or Path, optional
         Where to write the standard deviation of the expected error.
-    device, tile, precision, test_time_augmentation : optional
+    device, tile, precision, average : optional
         See :func:`stain`.
     temporal : int
         Average away flicker over so many frames before and after, where they agree; see
@@ -104,26 +106,39 @@ def stain_to_file(
     >>> stain_to_file(np.zeros((3, 20, 30)), out, model, device="cpu").name
     'stained.ome.tif'
     """
-    whole = _as_stack(image, axes, pixel_size_um, frame_interval_s)
-    stack, positions = _chosen_frames(whole, frames)
     for path in (out, uncertainty_out):
         if path is not None:
             check_output(path, overwrite=overwrite)
-    settings = StainingSettings(device, tile, precision, test_time_augmentation)
-    stainer = open_stainer(
-        model, settings, stack.pixel_size_um, uncertainty=uncertainty_out is not None
+    settings = checked_settings(
+        StainSettings,
+        precision=precision,
+        average=average,
+        temporal=temporal,
+        uncertainty=uncertainty_out is not None,
     )
+    movie = open_movie(
+        image,
+        model,
+        settings,
+        axes=axes,
+        pixel_size_um=pixel_size_um,
+        frame_interval_s=frame_interval_s,
+        frames=frames,
+        device=device,
+        tile=tile,
+    )
+    stack, planes, stainer = movie.stack, movie.planes, movie.stainer
     if scheduler is not None and isinstance(stainer, StainerTeam):
         raise InputError(
             f"Several devices ({device}) and a scheduler were given, but each of its workers uses "
             "one device. Leave one of the two out (--device, --scheduler)."
         )
-    source = planes_of(whole.data, whole.axes, stainer.inputs, assumed=whole.assumed_axes)
-    if positions:
-        source = PlaneSource(stack.data, stack.axes, stainer.inputs, source, positions)
-    fitted = stainer.fit(source)
-    limit = flicker_limit(source, stainer, fitted, temporal) if temporal else 0.0
-    note = f"{stainer.note} offset {fitted.offset!r} scale {fitted.scale!r} temporal {temporal}"
+    fitted = stainer.fit(planes)
+    limit = flicker_limit(planes, stainer, fitted, temporal) if temporal else 0.0
+    note = (
+        f"{stainer.note} offset {fitted.offset!r} scale {fitted.scale!r} level {fitted.level!r} "
+        f"temporal {temporal}"
+    )
     with contextlib.ExitStack() as opened:
         # first, so that a cluster that is not there leaves what an earlier run began
         client = None if scheduler is None else opened.enter_context(cluster_client(scheduler))
@@ -132,63 +147,18 @@ def stain_to_file(
             for path in (out, uncertainty_out)
             if path is not None
         ]
-        left = [i for i in range(len(source)) if not all(w.is_done(i) for w in writers)]
-        reporter = Reporter(len(source), "frame", "staining", progress, cancel)
-        reporter.done = len(source) - len(left)
-        steadying = Steadying(source, temporal, limit, left) if temporal else None
+        left = [i for i in range(len(planes)) if not all(w.is_done(i) for w in writers)]
+        reporter = Reporter(len(planes), "frame", "staining", progress, cancel)
+        reporter.done = len(planes) - len(left)
+        steadying = Steadying(planes, temporal, limit, left) if temporal else None
         needed = left if steadying is None else steadying.needed
         output = _Output(writers, steadying, reporter)
         if client is not None:
-            for index, plane in stain_on_cluster(source, stainer, fitted, needed, client):
-                reporter.advance(output.take([index], [plane]))
+            for index, plane in stain_on_cluster(planes, stainer, fitted, needed, client):
+                reporter.advance(output.take(index, plane))
         else:
-            _run(source, stainer, fitted, output, needed, on_fit)
+            _run(planes, stainer, fitted, output, needed, on_fit)
     return Path(out)
-
-
-def _as_stack(
-    image: ArrayLike | Stack,
-    axes: str | None,
-    pixel_size_um: float | None,
-    frame_interval_s: float | None,
-) -> Stack:
-    """Return the image as a stack, with what the caller knows better put in."""
-    array = as_image(image)
-    named = image_axes(image, array.ndim, axes)
-    stack = image if isinstance(image, Stack) else Stack(array, named, assumed_axes=True)
-    return replace(
-        stack,
-        axes=named,
-        assumed_axes=stack.assumed_axes and axes is None,
-        pixel_size_um=check_positive(pixel_size_um, "pixel size", "µm") or stack.pixel_size_um,
-        frame_interval_s=check_positive(frame_interval_s, "frame interval", "s")
-        or stack.frame_interval_s,
-    )
-
-
-def _chosen_frames(
-    stack: Stack, frames: str | slice | Sequence[int] | None
-) -> tuple[Stack, tuple[int, ...]]:
-    """Return the stack of some frames, and which they are; none if nothing was chosen.
-
-    Raises
-    ------
-    InputError
-        Not understood, or no such frame.
-    AxesError
-        Frames were chosen of an image without a time axis.
-    """
-    if frames is None:
-        return stack, ()
-    if "t" not in stack.axes:
-        raise AxesError(
-            f"Frames {frames!r} were chosen, but the image (axes {stack.axes!r}) has no time axis. "
-            "Leave the choice out, or name the axes."
-        )
-    axis = stack.axes.index("t")
-    wanted = parse_frames(frames, int(stack.data.shape[axis]))
-    chosen = replace(stack, data=stack.data[(slice(None),) * axis + (wanted,)])
-    return chosen, tuple(wanted)
 
 
 def _writer(
@@ -216,49 +186,44 @@ class _Output:
     steadying: Steadying | None
     reporter: Reporter
 
-    def take(self, indices: list[int], planes: list[StainedPlane]) -> int:
-        """Write planes, or hold them back until their neighbours in time are there.
+    def take(self, index: int, plane: StainedPlane) -> int:
+        """Write a plane, or hold it back until its neighbours in time are there.
 
         Returns how many were written.
         """
         written = 0
-        for index, plane in zip(indices, planes, strict=True):
-            ready = [(index, plane)] if self.steadying is None else self.steadying.add(index, plane)
-            for each, final in ready:
-                self.writers[0].write(each, final.fluorescence)
-                if len(self.writers) > 1 and final.uncertainty is not None:
-                    self.writers[1].write(each, final.uncertainty)
-                written += 1
+        ready = [(index, plane)] if self.steadying is None else self.steadying.add(index, plane)
+        for each, final in ready:
+            self.writers[0].write(each, final.fluorescence)
+            if len(self.writers) > 1 and final.uncertainty is not None:
+                self.writers[1].write(each, final.uncertainty)
+            written += 1
         return written
 
 
 def _run(
-    source: PlaneSource,
+    planes: Planes,
     stainer: AnyStainer,
     fitted: FittedNormalisation,
     output: _Output,
     indices: list[int],
     on_fit: OnFit | None,
 ) -> None:
-    at_once = stainer.frames_at_once(source.plane_shape)
-    groups = [indices[i : i + at_once] for i in range(0, len(indices), at_once)]
-    check = output.reporter.check
-    card = stainer.card
+    check, card = output.reporter.check, stainer.card
 
     def judge(index: int, plane: NDArray[Any]) -> None:
         if on_fit is not None and card is not None and card.statistics.get("features"):
             on_fit(assess_frame(plane, card, stainer.pixel_size_um, index, fitted))
 
-    def read(group: list[int]) -> tuple[list[int], list[NDArray[Any]]]:
-        batch = [source.read(index) for index in group]
-        for index, planes in zip(group, batch, strict=True):
-            judge(index, planes[len(planes) // 2])
-        return group, batch
-
-    def stain(given: tuple[list[int], list[NDArray[Any]]]) -> tuple[list[int], list[StainedPlane]]:
-        check()
-        return given[0], stainer.stain_batch(given[1], fitted, on_tile=lambda *_: check())
-
-    stained = ahead(stain, ahead(read, groups, 1), stainer.threads)
+    stained = stain_planes(
+        planes,
+        stainer,
+        fitted,
+        indices,
+        check=check,
+        on_read=judge,
+        on_tile=lambda *_: check(),
+    )
+    # written by a thread of its own, while the network works on
     for written in ahead(lambda done: output.take(*done), stained, 1):
         output.reporter.advance(written)

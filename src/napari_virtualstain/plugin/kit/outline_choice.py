@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QSlider, QWidget
 
 from ...hooks import add_on_name
-from ..segment.job import Cut
+from ...settings import SegmentSettings
 from .controls import Choice, NumberBox, add_row, check_box, in_row
 
 _SPLITS = [("along the skeleton", "skeleton"), ("at blobs", "log"), ("not at all", "none")]
@@ -70,14 +70,20 @@ class OutlineChoice:
             part.setToolTip(self._tooltips[part])
 
     @property
-    def cut(self) -> Cut:
-        """Threshold, smallest area and split of the moment."""
-        return Cut(self.threshold.value(), self.min_area.value(), self.split.value)
+    def cut(self) -> SegmentSettings:
+        """Settings of the moment."""
+        return SegmentSettings(
+            threshold=self.threshold.value(),
+            min_area_um2=self.min_area.value(),
+            split=self.split.value,
+            width_um=self.width.value() or None,
+            average=self.average.isChecked(),
+        )
 
     @property
     def network(self) -> dict[str, Any]:
         """What the network's part of a :class:`SegmentRequest` asks for."""
-        return {"width_um": self.width.value() or None, "average": self.average.isChecked()}
+        return {"settings": self.cut}
 
     def load(self, settings: Any) -> None:
         """Show the settings of a file, a :class:`napari_virtualstain.pipeline.SegmentSettings`."""

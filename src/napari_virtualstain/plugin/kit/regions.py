@@ -6,7 +6,7 @@ is only as large as the region and lies where the region lies.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -160,22 +160,3 @@ def _onto(layer: Any, shapes: Any, corners: np.ndarray) -> tuple[np.ndarray, np.
         mapped.append(np.asarray(layer.world_to_data(world))[-2:])
     array = np.asarray(mapped)
     return array[:, 0], array[:, 1]
-
-
-def outward(shape: Sequence[int], centre: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """Yield every index of an array of `shape`, nearest to `centre` first.
-
-    The user sees the result where she looks at once, and then the frames that she
-    reaches first when she scrubs; of two as near, the later comes first.
-
-    Examples
-    --------
-    >>> [index[0] for index in outward((5,), (2,))]
-    [2, 3, 1, 4, 0]
-    """
-
-    def distance(index: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
-        steps = [i - c for i, c in zip(index, centre, strict=True)]
-        return sum(abs(step) for step in steps), tuple(-step for step in steps)
-
-    yield from sorted(np.ndindex(*shape), key=distance)

@@ -12,8 +12,9 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QMainWindow
 
 from ...progress import counted
+from ...settings import SegmentSettings
 from ..kit.background import collecting_later
-from ..segment.job import Cut, SegmentRequest
+from ..segment.job import SegmentRequest
 from ..segment.job import Started as SegmentStarted
 from ..stain.job import StainRequest
 from ..stain.job import Started as StainStarted
@@ -136,9 +137,9 @@ def add_stain_layer(
                 "pixel_size_um": request.pixel_size_um,
                 "device": request.device,
                 "tile": request.tile,
-                "temporal": request.temporal,
-                "uncertainty": request.uncertainty,
-                "average": request.average,
+                "temporal": request.settings.temporal,
+                "uncertainty": request.settings.uncertainty,
+                "average": request.settings.average,
                 "offset": request.region.offset,
                 "shape": request.region.shape,
             },
@@ -174,7 +175,7 @@ def add_labels_layer(
     viewer: Any,
     started: SegmentStarted,
     request: SegmentRequest,
-    cut: Cut,
+    cut: SegmentSettings,
     name: str,
     geometry: Geometry,
     *,
@@ -185,8 +186,8 @@ def add_labels_layer(
     settings = {
         "model": request.model,
         "pixel_size_um": request.pixel_size_um,
-        "width_um": request.width_um,
-        "average": request.average,
+        "width_um": request.settings.width_um,
+        "average": request.settings.average,
         **as_dict(cut),
     }
     layer = Labels(
@@ -292,6 +293,6 @@ def track_sentence(tracks: Any) -> str:
     return ", ".join(counted(number, kind) for kind, number in numbers)
 
 
-def as_dict(cut: Cut) -> dict[str, Any]:
-    """Return a cut as plain settings."""
+def as_dict(cut: SegmentSettings) -> dict[str, Any]:
+    """Return the settings that act on labels which are there already."""
     return {"threshold": cut.threshold, "min_area_um2": cut.min_area_um2, "split": cut.split}

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ...settings import SegmentSettings
 from ..kit.jobs import JobContext
-from ..segment.job import Cut, SegmentRequest, segment_job
+from ..segment.job import SegmentRequest, segment_job
 from ..segment.job import Started as SegmentStarted
 from ..stain.job import StainRequest, stain_job
 from ..stain.job import Started as StainStarted
@@ -42,7 +43,7 @@ class RunAllRequest:
         Complete.
     segment : SegmentRequest
         Its data is replaced by the stained movie.
-    cut : Cut
+    cut : SegmentSettings
         How maps become labels.
     track : dict
         Fields of ``TrackingConfig``.
@@ -52,7 +53,7 @@ class RunAllRequest:
 
     stain: StainRequest
     segment: SegmentRequest
-    cut: Cut
+    cut: SegmentSettings
     track: dict[str, Any]
     frame_interval_s: float
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QTimer
 
+from ...engine import Planes
 from ...hooks import add_on_name
 from ...progress import counted
 from ..inspect.film import FilmStrip
@@ -31,7 +32,6 @@ from ..layers.description import (
     still_there,
 )
 from ..layers.insertion import Placed, add_labels_layer, as_dict
-from ..layers.movie import Movie
 from ..layers.replacing import settle_unfinished
 from ..stain.warm_up import WarmUp
 from .corrections import Corrections
@@ -139,7 +139,7 @@ class SegmentWidget(StepWidget):
             return
         from ...models import user_model_folder
 
-        movie = Movie(request.data, request.axes)
+        movie = Planes(request.data, request.axes)
         # the plane that the user looks at last: it is shown before and after
         frames = sorted(painted.planes, key=lambda frame: (frame == self._visible(), frame))
         window = (request.region.slices[-2], request.region.slices[-1])
@@ -150,7 +150,7 @@ class SegmentWidget(StepWidget):
         output = free_path(user_model_folder(), f"{base_name(self._source.name)} corrected")
 
         def work(context: JobContext) -> Any:
-            images = tuple(movie.plane(place, window) for place in places)
+            images = tuple(movie.plane(movie.number(place), window) for place in places)
             wanted = LearnRequest(
                 images, labels, start, size_um, output, threads, steps, crop, batch_size
             )

@@ -6,41 +6,21 @@ costs milliseconds and not the network again.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ...hooks import add_on_name, segmenters
+from ...engine import outward
 from ...progress import CancelToken, Progress, Reporter
+from ...settings import SegmentSettings
 from ..kit.background import collecting_later, import_torch
 from ..kit.jobs import JobContext
-from ..kit.regions import Region, outward
+from ..kit.regions import Region
 from ..kit.stopping import stop_inside
 from ..kit.work_request import WorkRequest
-from ..layers.movie import Movie
 from ..layers.result_arrays import GIB, allocate
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """How maps become labels.
-
-    Attributes
-    ----------
-    threshold : float
-        Probability from which on a pixel belongs to a mitochondrion.
-    min_area_um2 : float
-        Smallest object, square micrometres.
-    split : {"skeleton", "log", "none"}
-        How touching mitochondria are taken apart.
-    """
-
-    threshold: float = 0.5
-    min_area_um2: float = 0.05
-    split: str = "skeleton"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,87 +46,48 @@ class SegmentRequest(WorkRequest):
 
     Attributes
     ----------
-    width_um : float or None
-        Typical width of the mitochondria where they are swollen.
-    average : bool
-        Whether to average over the eight turns and flips.
+    settings : SegmentSettings
+        How; threshold, smallest area and split can change afterwards.
     """
 
-    width_um: float | None = None
-    average: bool = False
+    settings: SegmentSettings = field(default_factory=SegmentSettings)
 
 
-class MapSegmenter:
-    """Labels planes with a model, and keeps the maps within a memory limit."""
+class PlaneSegmenter:
+    """Labels planes with a model or an add-on, and keeps maps within a memory limit."""
 
     def __init__(self, request: SegmentRequest, cancel: CancelToken) -> None:
         import_torch()
-        from ...engine import use_threads
+        from ...engine import Planes, use_threads
         from ...models import load_model
-        from ...segmentation import Segmenter
+        from ...segmentation import SegmentedPlanes, is_added_segmenter, open_segmenter
 
         use_threads(request.preferences.threads)
         self.cancel = cancel
-        model = load_model(request.model, kind="segmenter")
-        stop_inside(model.network, lambda: self.cancel)
-        self._movie = Movie(request.data, request.axes, lambda: self.cancel.raise_if_cancelled())
+        model: Any = request.model
+        if not is_added_segmenter(model):
+            model = load_model(model, kind="segmenter")
+            stop_inside(model.network, lambda: self.cancel)
+        segmenter = open_segmenter(
+            model, request.settings, pixel_size_um=request.pixel_size_um, device=request.device
+        )
+        self._planes = Planes(request.data, request.axes, check=self._check)
+        self._made = SegmentedPlanes(
+            self._planes,
+            segmenter,
+            memory_limit=request.preferences.memory_limit_gib * GIB,
+            check=self._check,
+        )
         self._window = request.region.slices[-2:]
-        self._segmenter = Segmenter(
-            model,
-            pixel_size_um=request.pixel_size_um,
-            width_um=request.width_um,
-            test_time_augmentation=request.average,
-            device=request.device,
-        )
-        self._fitted = self._segmenter.fit(self._movie.sample())
-        self._maps: OrderedDict[tuple[int, ...], Any] = OrderedDict()
-        self._limit = request.preferences.memory_limit_gib * GIB
-        self.provenance = (model.name, model.sha256)
+        self.provenance = segmenter.provenance
 
-    def labels(self, index: tuple[int, ...], cut: Cut) -> np.ndarray:
+    def labels(self, place: tuple[int, ...], settings: SegmentSettings) -> np.ndarray:
         """Return the labels of one plane, cut to the region."""
-        maps = self.maps(index)
-        self.cancel.raise_if_cancelled()
-        labels = maps.labels(
-            threshold=cut.threshold, min_area_um2=cut.min_area_um2, split=cut.split
-        )
+        labels = self._made.labels(self._planes.number(place), settings)
         return np.asarray(labels)[self._window]
 
-    def maps(self, index: tuple[int, ...]) -> Any:
-        """Return the network's maps of one plane, from memory if they are there."""
-        if index not in self._maps:
-            self._maps[index] = self._segmenter.maps(
-                self._movie.plane(index),
-                self._fitted,
-                on_tile=lambda *_: self.cancel.raise_if_cancelled(),
-            )
-        self._maps.move_to_end(index)
-        largest = max(1, int(self._limit // max(1, _size(self._maps[index]))))
-        while len(self._maps) > largest:
-            self._maps.popitem(last=False)
-        return self._maps[index]
-
-
-class AddOnSegmenter:
-    """The same for a segmenter that another package added; it has no maps."""
-
-    def __init__(self, request: SegmentRequest, cancel: CancelToken) -> None:
-        name = add_on_name(request.model) or request.model
-        self._segmenter = segmenters()[name]()
-        self._movie = Movie(request.data, request.axes)
-        self._window = request.region.slices[-2:]
-        self._pixel_size_um = request.pixel_size_um
-        self.cancel = cancel
-        self.provenance = (name, "")
-
-    def labels(self, index: tuple[int, ...], cut: Cut) -> np.ndarray:
-        """Return the labels of one plane, cut to the region; `cut` has no effect."""
-        plane = self._movie.plane(index).astype(np.float32)
-        found = self._segmenter(plane, pixel_size_um=self._pixel_size_um)
-        return np.asarray(found, np.int32)[self._window]
-
-
-PlaneSegmenter = MapSegmenter | AddOnSegmenter
+    def _check(self) -> None:
+        self.cancel.raise_if_cancelled()
 
 
 @dataclass(slots=True)
@@ -155,7 +96,7 @@ class Session:
 
     Attributes
     ----------
-    segmenter : MapSegmenter or AddOnSegmenter
+    segmenter : PlaneSegmenter
         With its maps.
     region : Region
         The part of the source.
@@ -169,12 +110,11 @@ class Session:
 
 
 def segment_job(
-    request: SegmentRequest, cut: Cut, context: JobContext
+    request: SegmentRequest, cut: SegmentSettings, context: JobContext
 ) -> Generator[Started | tuple[int, ...], None, Session]:
     """Yield the indices of labelled planes, the visible one first; return the session."""
     context.progress(Progress(0, None, "frame", "loading the model"))
-    made = MapSegmenter if add_on_name(request.model) is None else AddOnSegmenter
-    segmenter: PlaneSegmenter = made(request, context.cancel)
+    segmenter = PlaneSegmenter(request, context.cancel)
     chosen = request.preferences
     labels = allocate(
         request.region.shape,
@@ -191,7 +131,7 @@ def segment_job(
 
 def cut_job(
     session: Session,
-    cut: Cut,
+    cut: SegmentSettings,
     centre: tuple[int, ...],
     spared: frozenset[tuple[int, ...]],
     context: JobContext,
@@ -204,7 +144,7 @@ def cut_job(
     ----------
     session : Session
         What to label.
-    cut : Cut
+    cut : SegmentSettings
         How.
     centre : tuple of int
         The visible plane, as an index into the leading axes of the source.
@@ -230,11 +170,3 @@ def cut_job(
             session.labels[index] = session.segmenter.labels(inside, cut)
         yield index
         reporter.advance()
-
-
-def _size(maps: Any) -> int:
-    """Return the bytes that the arrays of `maps` take."""
-    names = getattr(type(maps), "__slots__", ()) or vars(maps)
-    arrays = [getattr(maps, name, None) for name in names]
-    distinct = {id(array): array.nbytes for array in arrays if isinstance(array, np.ndarray)}
-    return sum(distinct.values())

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from qtpy.QtCore import QObject, QTimer
 
+from ...engine import Planes
 from ..kit.cleanup import Cleanup
 from ..kit.jobs import JobContext, JobRunner, Outcome, error_text
 from ..kit.regions import Region, visible_index
 from ..kit.table import FrameTable
 from ..layers.description import axes_of, has_layer, uncertainty_of
-from ..layers.movie import Movie
 
 SHOWN = ["label", "shape_class", "area_um2", "trust", "skeleton_length_um", "aspect_ratio"]
 
@@ -117,8 +117,8 @@ class VisibleMeasures(QObject):
         inside = tuple(i + o for i, o in zip(index, region.offset, strict=False))
         window = (region.slices[-2], region.slices[-1])
         error = uncertainty_of(self._viewer, source)
-        movies = [Movie(layer.data, axes_of(source)) for layer in (source, error) if layer]
-        return [partial(movie.plane, inside, window) for movie in movies]
+        movies = [Planes(layer.data, axes_of(source)) for layer in (source, error) if layer]
+        return [partial(movie.plane, movie.number(inside), window) for movie in movies]
 
     def _conclude(self, outcome: Outcome) -> Outcome:
         if outcome.error is not None and not outcome.cancelled:

@@ -8,6 +8,7 @@ from typing import Any
 from qtpy.QtWidgets import QFormLayout
 
 from ...progress import counted
+from ...settings import StainSettings
 from ..kit.controls import (
     Choice,
     Folded,
@@ -264,7 +265,8 @@ class StainWidget(StepWidget):
         if layer is None or self.model.why_not() is not None:
             return None
         fields = self._fields(layer, visible_frame(self.viewer, layer))
-        return StainRequest(**fields, average=self.options.values["average"]), layer
+        shown = StainSettings(average=self.options.values["settings"].average)
+        return StainRequest(**fields, settings=shown), layer
 
     def _on_preview(self, checked: bool) -> None:
         if checked:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from ...engine import outward
 from ...hooks import add_on_name
 from ...progress import CancelToken, Reporter
+from ...settings import StainSettings
 from ..kit.background import import_torch
 from ..kit.jobs import JobContext
-from ..kit.regions import outward
 from ..kit.stopping import stop_inside
 from ..kit.work_request import WorkRequest
-from ..layers.movie import Movie
 from ..layers.result_arrays import allocate
 
 Stained = tuple[np.ndarray, np.ndarray | None]
@@ -30,18 +30,12 @@ class StainRequest(WorkRequest):
     ----------
     tile : int or None
         None lets the engine choose.
-    uncertainty : bool
-        Whether to return the expected error as well.
-    temporal : int
-        Frames before and after over which flicker is averaged away; 0 for none.
-    average : bool or None
-        Whether to average over the eight turns and flips; None does as the model says.
+    settings : StainSettings
+        How.
     """
 
     tile: int | None = None
-    uncertainty: bool = False
-    temporal: int = 0
-    average: bool | None = None
+    settings: StainSettings = field(default_factory=StainSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,58 +91,71 @@ class FitChecked:
 
 
 class PlaneStainer:
-    """Stains planes of one movie, normalised over the whole movie.
+    """Stains planes of one movie with a model or an add-on, normalised over the whole movie.
 
     The pixels of a region of interest are those that the whole frame has there.
     """
 
     def __init__(self, request: StainRequest, cancel: CancelToken | None = None) -> None:
         import_torch()
-        from ...engine import use_threads
+        from ...engine import Planes, use_threads
         from ...models import load_model
-        from ...staining import Stainer, StainingSettings
+        from ...staining import is_add_on, open_stainer
 
         use_threads(request.preferences.threads)
         self._cancel = cancel or CancelToken()
         self._request = request
-        self.movie = Movie(request.data, request.axes, self._cancel.raise_if_cancelled)
-        self.model = load_model(request.model, kind="generator")
-        stop_inside(self.model.network, lambda: self._cancel)
-        settings = StainingSettings(
-            device=request.device, tile=request.tile, test_time_augmentation=request.average
+        model: Any = request.model
+        if not is_add_on(model):
+            model = load_model(model, kind="generator")
+            stop_inside(model.network, lambda: self._cancel)
+        self._stainer = open_stainer(
+            model,
+            _possible(request.settings, model),
+            pixel_size_um=request.pixel_size_um,
+            device=request.device,
+            tile=request.tile,
         )
-        stainer = Stainer(self.model, settings, pixel_size_um=request.pixel_size_um)
-        self._stainer = stainer.with_uncertainty() if request.uncertainty else stainer
-        # Movie has all that fit asks of its source: sample()
-        self._fitted = stainer.fit(self.movie)  # type: ignore[arg-type]
+        check = self._cancel.raise_if_cancelled
+        self.planes = Planes(request.data, request.axes, self._stainer.inputs, check=check)
+        self._fitted = self._stainer.fit(self.planes)
         rows, columns = request.region.slices[-2:]
         self._region = (rows, columns)
+        self._model = model
 
-    @property
-    def at_once(self) -> int:
-        """How many planes are worth one call."""
-        height, width = np.shape(self._request.data)[-2:]
-        return self._stainer.frames_at_once((height, width), self._region)
-
-    def stain(self, indices: list[tuple[int, ...]]) -> list[Stained]:
+    def stain(self, places: Sequence[tuple[int, ...]]) -> list[Stained]:
         """Return fluorescence and uncertainty of planes of the movie, cut to the region."""
-        inputs = self.model.card.inputs
-        stained = self._stainer.stain_batch(
-            [self.movie.read(index, inputs) for index in indices],
-            self._fitted,
-            region=self._region,
-            on_tile=lambda *_: self._cancel.raise_if_cancelled(),
-        )
-        return [(plane.fluorescence, plane.uncertainty) for plane in stained]
+        return [stained for _, stained in self.stained(places)]
 
-    def check_fit(self) -> FitChecked:
-        """Return whether the model was made for movies like this."""
+    def stained(
+        self, places: Sequence[tuple[int, ...]]
+    ) -> Iterator[tuple[tuple[int, ...], Stained]]:
+        """Yield each plane's place in the movie and its :meth:`stain`, in the order given."""
+        from ...staining import stain_planes
+
+        check = self._cancel.raise_if_cancelled
+        order = [self.planes.number(place) for place in places]
+        for index, plane in stain_planes(
+            self.planes,
+            self._stainer,
+            self._fitted,
+            order,
+            region=self._region,
+            check=check,
+            on_tile=lambda *_: check(),
+        ):
+            yield self.planes.place(index), (plane.fluorescence, plane.uncertainty)
+
+    def check_fit(self) -> FitChecked | None:
+        """Return whether the model was made for movies like this, None for an add-on."""
         from ...staining import assess_fit
 
+        if self._stainer.card is None:
+            return None
         request = self._request
         report = assess_fit(
             request.data,
-            self.model,
+            self._model,
             request.pixel_size_um,
             axes=request.axes,
             most_frames=4,
@@ -158,45 +165,22 @@ class PlaneStainer:
 
     @property
     def provenance(self) -> tuple[str, str]:
-        """Name and checksum of the model."""
-        return self.model.name, self.model.sha256
+        """Name and checksum of the model; an add-on has no file."""
+        if isinstance(self._model, str):
+            return add_on_name(self._model) or self._model, ""
+        return self._model.name, self._model.sha256
 
 
-class AddOnPlaneStainer:
-    """The same for a generator that another package added."""
-
-    at_once = 1
-
-    def __init__(self, request: StainRequest, cancel: CancelToken | None = None) -> None:
-        from ...staining import AddOnStainer
-
-        self._stainer = AddOnStainer(
-            add_on_name(request.model) or request.model, request.pixel_size_um
-        )
-        rows, columns = request.region.slices[-2:]
-        self._region = (rows, columns)
-        self.movie = Movie(request.data, request.axes)
-
-    def stain(self, indices: list[tuple[int, ...]]) -> list[Stained]:
-        """Return the fluorescence of planes of the movie, cut to the region."""
-        from ...normalisation import FittedNormalisation
-
-        planes = [self.movie.plane(index)[None] for index in indices]
-        stained = self._stainer.stain_batch(planes, FittedNormalisation(), region=self._region)
-        return [(plane.fluorescence, None) for plane in stained]
-
-    @property
-    def provenance(self) -> tuple[str, str]:
-        """Name of the add-on; it has no file."""
-        return self._stainer.name, ""
+def _possible(settings: StainSettings, model: Any) -> StainSettings:
+    """Return the settings without what an add-on cannot do: it gives no uncertainty."""
+    if not isinstance(model, str):
+        return settings
+    return settings.model_copy(update={"uncertainty": False})
 
 
-def open_stainer(
-    request: StainRequest, cancel: CancelToken | None = None
-) -> PlaneStainer | AddOnPlaneStainer:
+def open_stainer(request: StainRequest, cancel: CancelToken | None = None) -> PlaneStainer:
     """Return what stains the planes of `request`."""
-    made = PlaneStainer if add_on_name(request.model) is None else AddOnPlaneStainer
-    return made(request, cancel)
+    return PlaneStainer(request, cancel)
 
 
 def stain_job(
@@ -206,10 +190,6 @@ def stain_job(
     context.progress(_starting())
     stainer = open_stainer(request, context.cancel)
     shape = request.region.shape
-    kinds = ["fluorescence"]
-    if request.uncertainty and isinstance(stainer, PlaneStainer):
-        kinds.append("uncertainty")
-    results = [_allocate(shape, request) for _ in kinds]
     leading, offset = shape[:-2], request.region.offset
     centre = [
         int(np.clip(c - o, 0, n - 1))
@@ -217,25 +197,27 @@ def stain_job(
     ]
     order = list(outward(leading, centre))
     reporter = Reporter(len(order), "frame", "staining", context.progress, context.cancel)
-    first = order[0]
-    # the visible plane alone: the user sees it at once
-    for batch in [[first], *_chunks(order[1:], stainer.at_once)]:
-        reporter.check()
-        stained = stainer.stain([_moved(index, offset) for index in batch])
-        for index, planes in zip(batch, stained, strict=True):
-            for result, plane in zip(results, planes, strict=False):
-                if plane is not None:
-                    result[index] = plane
-        if batch == [first]:
-            for kind, result in zip(kinds, results, strict=True):
-                limits = display_limits(result[first])
+    results: list[np.ndarray] = []
+    stained = stainer.stained([_moved(index, offset) for index in order])
+    for index, (_, planes) in zip(order, stained, strict=True):
+        there = [plane for plane in planes if plane is not None]
+        first = not results
+        if first:
+            kinds = ["fluorescence", "uncertainty"][: 1 + bool(request.settings.uncertainty)]
+            results = [_allocate(shape, request) for _, _ in zip(kinds, there, strict=False)]
+        for result, plane in zip(results, there, strict=False):
+            result[index] = plane
+        if first:
+            for kind, result in zip(kinds, results, strict=False):
+                limits = display_limits(result[index])
                 yield Started(kind, result, limits, *stainer.provenance)
                 context.wait_until_shown()  # each layer costs the window a tenth of a second
-            if isinstance(stainer, PlaneStainer):
-                yield stainer.check_fit()
-        yield PlanesDone(tuple(batch))
-        reporter.advance(len(batch))
-    if request.temporal:
+            if (fit := stainer.check_fit()) is not None:
+                yield fit
+        yield PlanesDone((index,))
+        reporter.advance()
+        reporter.check()
+    if request.settings.temporal:
         yield from _steadied(results[0], request, context)
 
 
@@ -249,7 +231,7 @@ def _steadied(
     reporter = Reporter(
         math.prod(leading), "frame", "reducing flicker", context.progress, context.cancel
     )
-    for index in steady_in_place(result, request.axes, request.temporal):
+    for index in steady_in_place(result, request.axes, request.settings.temporal):
         yield PlanesDone((tuple(int(i) for i in np.unravel_index(index, leading)),))
         reporter.advance()
 
@@ -284,7 +266,3 @@ def _allocate(shape: tuple[int, ...], request: StainRequest) -> np.ndarray:
 def _moved(index: tuple[int, ...], offset: tuple[int, ...]) -> tuple[int, ...]:
     """Return an index of the region as one of the movie."""
     return tuple(i + o for i, o in zip(index, offset, strict=False))
-
-
-def _chunks(items: list[Any], size: int) -> list[list[Any]]:
-    return [items[start : start + size] for start in range(0, len(items), size)]

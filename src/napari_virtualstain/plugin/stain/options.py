@@ -6,6 +6,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QCheckBox
 
+from ...settings import StainSettings
 from ..kit.controls import check_box
 
 STEADY_RADIUS = 2
@@ -44,11 +45,12 @@ class StainOptions:
     @property
     def values(self) -> dict[str, Any]:
         """Fields of a :class:`StainRequest`; the model decides where nothing was asked for."""
-        return {
-            "uncertainty": self.uncertainty.isChecked(),
-            "temporal": self._radius if self.steady.isChecked() else 0,
-            "average": self.average.isChecked() or None,
-        }
+        chosen = StainSettings(
+            uncertainty=self.uncertainty.isChecked(),
+            temporal=self._radius if self.steady.isChecked() else 0,
+            average=self.average.isChecked() or None,
+        )
+        return {"settings": chosen}
 
     def why_not(self, frames: int) -> str | None:
         """Return why so many frames cannot be stained so, None when they can."""

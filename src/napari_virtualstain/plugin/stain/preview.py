@@ -124,7 +124,7 @@ class LivePreview(QObject):
             request.pixel_size_um,
             request.device,
             request.tile,
-            request.average,
+            request.settings.average,
         )
         key = (settings, visible_index(self._viewer, layer))
         self._geometry, self._name = flat_geometry(geometry_of(layer)), layer.name

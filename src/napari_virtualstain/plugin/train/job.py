@@ -16,7 +16,6 @@ from ..kit.background import import_torch
 from ..kit.jobs import JobContext
 from ..kit.preferences import Preferences
 from ..kit.regions import whole
-from ..layers.movie import Movie
 from ..stain.job import StainRequest, open_stainer
 from .settings import ALLOW_SHARED, TrainSettings, remember_settings
 
@@ -106,14 +105,15 @@ def collect_pairs(
         where they are wanted.
     """
     from ...data import Region, stack_pairs, usual_planes
+    from ...engine import Planes
 
     leading, settings = request.axes[:-2], request.settings
     sizes = dict(zip(request.axes, request.bright_field.shape, strict=True))
     reason = why_not_held_out(settings.by, len(request.rectangles), sizes.get("t", 1))
     if reason := reason or why_shared(settings, request.rectangles):
         raise InputError(reason)
-    inputs = Movie(request.bright_field, request.axes, check).whole()
-    targets = Movie(request.fluorescence, request.axes, check).whole()
+    inputs = Planes(request.bright_field, request.axes, check=check).in_memory()
+    targets = Planes(request.fluorescence, request.axes, check=check).in_memory()
     pairs = stack_pairs(
         inputs,
         targets,

@@ -1,0 +1,74 @@
+"""Segmenter add-on of another package, in the place of a model of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine import AddedNetwork
+from ..errors import ModelError
+from ..hooks import segmenters
+from ..normalisation import FittedNormalisation
+from ..settings import SegmentSettings
+from .instances import Labels
+
+
+class AddOnSegmenter:
+    """Labels planes with an add-on, which sees whole frames and has no settings of ours.
+
+    Parameters
+    ----------
+    name : str
+        As its package calls it.
+    pixel_size_um : float or None
+        Handed to the add-on.
+
+    Examples
+    --------
+    >>> AddOnSegmenter("some add-on", 0.1).note
+    'add-on some add-on pixel 0.1'
+    """
+
+    def __init__(self, name: str, pixel_size_um: float | None = None) -> None:
+        self.name, self.pixel_size_um = name, pixel_size_um
+        self._added = AddedNetwork(name, segmenters, pixel_size_um)
+
+    @property
+    def note(self) -> str:
+        """What must be the same for a resumed run to give the same labels."""
+        return f"add-on {self.name} pixel {self.pixel_size_um}"
+
+    @property
+    def provenance(self) -> tuple[str, str]:
+        """Name of the add-on; it has no file."""
+        return self.name, ""
+
+    def fit(self, planes: Iterable[NDArray[Any]]) -> FittedNormalisation:
+        """Return no normalisation: an add-on gets what the camera counted."""
+        return FittedNormalisation()
+
+    def labels(
+        self,
+        plane: NDArray[Any],
+        fitted: FittedNormalisation | None,
+        settings: SegmentSettings,
+        *,
+        on_tile: Callable[[int, int], None] | None = None,
+    ) -> Labels:
+        """Return the labels of one plane, int32 (Y, X); settings have no effect.
+
+        Raises
+        ------
+        ModelError
+            The add-on failed, or returned something else than labels of the frame's size.
+        """
+        found = self._added(plane)
+        if found.dtype.kind == "f" and not (found == np.round(found)).all():
+            raise ModelError(
+                f"The add-on {self.name!r} returned numbers with fractions: expected one whole "
+                "number for each mitochondrion. Tell its authors, or choose another model."
+            )
+        return found.astype(np.int32)
