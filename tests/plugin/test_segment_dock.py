@@ -73,7 +73,7 @@ def test_the_threshold_acts_at_once_without_the_network(
 ) -> None:
     session = segmented._session
     monkeypatch.setattr(
-        session.segmenter._segmenter, "maps", lambda *_, **__: pytest.fail("network")
+        session.segmenter._made.segmenter, "maps", lambda *_, **__: pytest.fail("network")
     )
     segmented.outline.threshold.setValue(0.9)
     qtbot.waitUntil(lambda: len(np.unique(_labels(segmented).data[2])) == 2, timeout=5000)

@@ -189,12 +189,12 @@ def test_progress_and_cancel(discs, threshold_segmenter):
         (np.array([["a", "b"]]), {}, "real numbers"),
         (np.ones((5, 5)), {"pixel_size_um": -1}, "pixel size"),
         (np.ones((5, 5)), {"pixel_size_um": "80nm"}, "pixel size is 80nm"),
-        (np.ones((5, 5)), {"threshold": "high"}, "threshold='high'"),
-        (np.ones((5, 5)), {"min_area_um2": "small"}, "min_area_um2='small'"),
+        (np.ones((5, 5)), {"threshold": "high"}, "threshold = 'high'"),
+        (np.ones((5, 5)), {"min_area_um2": "small"}, "min_area_um2 = 'small'"),
         (np.ones((5, 5)), {"pixel_size_um": 50}, "pixel size"),
         (np.ones((5, 5)), {"threshold": 1.5}, "threshold"),
         (np.ones((5, 5)), {"min_area_um2": -1}, "min_area_um2"),
-        (np.ones((5, 5)), {"split": "some"}, "skeleton, log, none"),
+        (np.ones((5, 5)), {"split": "some"}, "'skeleton', 'log' or 'none'"),
     ],
 )
 def test_bad_input_is_named(image, options, message, threshold_segmenter):

@@ -116,12 +116,9 @@ def test_both_devices_work_at_the_same_time(movie, tmp_path, monkeypatch) -> Non
     both = threading.Barrier(2)
     members = [_Slow(both), _Slow(both)]
     team = StainerTeam(members)
-    fitted = type("", (), {"offset": 0.0, "scale": 1.0})
+    fitted = type("", (), {"offset": 0.0, "scale": 1.0, "level": 0.0})
     monkeypatch.setattr(_Slow, "fit", lambda self, source: fitted)
-    for module in ("staining", "to_file"):
-        monkeypatch.setattr(
-            f"napari_virtualstain.staining.{module}.open_stainer", lambda *_, **__: team
-        )
+    monkeypatch.setattr("napari_virtualstain.staining.inputs.open_stainer", lambda *_, **__: team)
     np.testing.assert_array_equal(vs.stain(movie[:8]), movie[:8])
     out = stain_to_file(movie[:8], tmp_path / "out.ome.tif")
     np.testing.assert_array_equal(vs.open_stack(out).data, movie[:8])
