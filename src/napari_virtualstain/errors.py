@@ -8,6 +8,10 @@ show it inline.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class VirtualStainError(Exception):
     """Base of every error that napari-virtualstain raises on purpose."""
@@ -47,3 +51,56 @@ class TrainingError(VirtualStainError):
 
 class CancelledError(VirtualStainError):
     """The user cancelled; what was complete by then has been kept."""
+
+
+@contextmanager
+def reading(
+    path: str | Path,
+    expected: str,
+    *,
+    error_class: type[VirtualStainError] = ImageFileError,
+) -> Iterator[None]:
+    """Turn any exception of the block into an error that names the file and what was expected.
+
+    The boundary between foreign files and this package: libraries that parse files raise whatever
+    breaks first on a damaged or hostile one, such as key, type and overflow errors.
+
+    Parameters
+    ----------
+    path : str or Path
+        File or folder that is read.
+    expected : str
+        What it should be, for instance ``"a TrackMate XML file"``.
+    error_class : type
+        Class of the error.
+
+    Examples
+    --------
+    >>> with reading("a.xml", "a TrackMate file"):  # doctest: +IGNORE_EXCEPTION_DETAIL
+    ...     {}["Model"]
+    Traceback (most recent call last):
+    ImageFileError: a.xml is truncated, damaged or of another kind (KeyError: 'Model'): ...
+    """
+    try:
+        yield
+    except (VirtualStainError, Warning):
+        raise
+    except Exception as error:
+        raise error_class(
+            f"{shown(path)} is truncated, damaged or of another kind ({reason(error)}): expected "
+            f"{expected}. Copy it again from its source."
+        ) from error
+
+
+def reason(error: BaseException) -> str:
+    """Return the class and the first line of an exception, cut to a line's length."""
+    text = str(error).strip().splitlines()
+    name = type(error).__name__
+    return f"{name}: {text[0][:160]}" if text and text[0] else name
+
+
+def shown(path: str | Path) -> str:
+    """Return a path for a message: one line of at most 300 characters that can be printed."""
+    text = str(path).encode(errors="backslashreplace").decode()
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return text if len(text) <= 300 else f"{text[:150]}…{text[-100:]}"

@@ -16,10 +16,12 @@ from napari_virtualstain.errors import ModelError, OutputError, OutputExistsErro
 from napari_virtualstain.models import (
     ModelCard,
     build_network,
+    find_model,
     list_models,
     load_model,
     read_card,
     save_model,
+    shipped_folder,
     user_model_folder,
 )
 
@@ -240,3 +242,18 @@ def test_prediction_survives_the_file(file: Path) -> None:
         spread = original(image).std()
     assert float(difference.abs().max()) < 5e-3 * float(spread)
     assert np.isfinite(float(spread))
+
+
+def test_a_file_in_the_working_folder_does_not_replace_a_shipped_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mito-h9c2").write_bytes(b"something else")
+    assert find_model("mito-h9c2") == shipped_folder() / "mito-h9c2.safetensors"
+    assert find_model("./mito-h9c2").read_bytes() == b"something else"
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-that-name/m", "a\0b", "x" * 5000])
+def test_impossible_names_of_models(name: str) -> None:
+    with pytest.raises(ModelError):
+        find_model(name)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from ..errors import InputError
+from ..errors import InputError, reading
 from ..progress import CancelToken, ProgressCallback, Reporter
 from .correlative_pairs import CorrelativePairs, check_shapes
 from .grouping import group_of, groups_of_stacks, guess_groups
@@ -179,6 +179,12 @@ def _relative_names(paths: Sequence[Path]) -> list[str]:
 
 
 def _from_csv(path: Path) -> list[PairFiles]:
+    expected = "a table with the columns bright_field and fluorescence"
+    with reading(path, expected, error_class=InputError):
+        return _listed_pairs(path)
+
+
+def _listed_pairs(path: Path) -> list[PairFiles]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))

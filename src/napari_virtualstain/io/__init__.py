@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .boundary import check_extent, reading
 from .folder import image_paths
 from .image import write_image
+from .limits import check_extent
 from .ngff import is_inside
 from .opening import open_stack, plain_name
 from .output import atomic_path, check_output, remove
@@ -29,7 +29,6 @@ __all__ = [
     "open_stack",
     "plain_name",
     "read_table",
-    "reading",
     "remove",
     "seconds",
     "write_image",

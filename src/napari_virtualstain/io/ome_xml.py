@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import tifffile
 
 from ..errors import ImageFileError
-from .boundary import MAX_PLANES
+from .limits import MAX_PLANES
 
 _COUNTS = ("NumPlanes", "PlaneCount", "IFD", "FirstT", "FirstC", "FirstZ")
 

@@ -11,11 +11,11 @@ import dask.array as da
 import numpy as np
 
 from ..axes import ORDER, normalise_axes
-from ..errors import AxesError, ImageFileError, InputError
-from .boundary import check_extent, reading
+from ..errors import AxesError, ImageFileError, InputError, reading
 from .companion import read_companion
 from .deltavision import read_deltavision
 from .folder import frames_in, frames_matching, read_frames
+from .limits import check_extent
 from .micromanager import dataset_file
 from .ngff import is_zarr, read_ngff
 from .output import PARTIAL_SUFFIX

@@ -7,8 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ImageFileError, InputError
-from .boundary import reading, shown
+from ..errors import ImageFileError, InputError, reading, shown
 from .output import atomic_path
 from .sniff import check_is_file, missing_file_error
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..errors import ModelError
+from ..errors import ModelError, reading
 from .card import SCHEMA_VERSION, ModelCard
 
 METADATA_KEY = "napari_virtualstain"
@@ -49,6 +49,11 @@ def read_header(path: Path) -> Header:
     ModelError
         The file is missing, foreign, cut off, damaged or hostile.
     """
+    with reading(path, "a model of napari-virtualstain", error_class=ModelError):
+        return _header(path)
+
+
+def _header(path: Path) -> Header:
     raw = _raw_header(path)
     try:
         header = json.loads(raw)
@@ -94,7 +99,7 @@ def _checked_shapes(
             shape = tuple(int(n) for n in entry["shape"])
             begin, end = (int(n) for n in entry["data_offsets"])
             expected = math.prod(shape) * _BYTES_OF[entry["dtype"]]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise _damaged(path, f"array {name[:80]!r} is described wrongly") from error
         if min(shape, default=0) < 0 or end - begin != expected:
             raise _damaged(path, f"array {name[:80]!r} has a size that contradicts its shape")

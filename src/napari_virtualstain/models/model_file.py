@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import ModelError, OutputError, OutputExistsError
+from ..errors import ModelError, OutputError, OutputExistsError, reading
 from .architectures import build_network
 from .card import ModelCard, ModelKind
 from .header import METADATA_KEY, read_header
@@ -124,6 +124,11 @@ def load_model(name_or_path: str | Path, *, kind: ModelKind | None = None) -> Mo
     napari_virtualstain.errors.ModelError: There is no model 'no-such-model'. ...
     """
     path = find_model(name_or_path)
+    with reading(path, "a model of napari-virtualstain", error_class=ModelError):
+        return _loaded(path, kind)
+
+
+def _loaded(path: Path, kind: ModelKind | None) -> Model:
     header = read_header(path)
     if kind is not None and header.card.kind != kind:
         raise ModelError(

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from ..errors import ModelError
+from ..errors import ModelError, shown
 from ..folders import data_folder
 from .card import ModelCard, ModelKind
 from .header import read_header
@@ -142,8 +142,15 @@ def find_model(name_or_path: str | Path) -> Path:
     'mito-h9c2.safetensors'
     """
     given = str(name_or_path)
-    path = Path(given).expanduser()
-    if path.is_file():
+    shipped = shipped_folder() / f"{given}{SUFFIX}"
+    if Path(given).name == given and shipped.is_file():
+        return shipped  # a file of that name in the working folder is another model
+    try:
+        path = Path(given).expanduser()
+        is_file = path.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # no such user, a null character
+        raise ModelError(f"{shown(given)} is no usable name of a model ({error}).") from error
+    if is_file:
         return path
     if path.is_dir():
         raise ModelError(f"{given!r} is a folder; give a {SUFFIX} file, or the name of a model.")

@@ -133,7 +133,8 @@ def read_detections(table: pd.DataFrame) -> Detections:
     features, names = _features(optional, len(frame))
     box = None
     if "height_um" in optional and "width_um" in optional:
-        box = np.column_stack([optional["height_um"], optional["width_um"]])
+        box = np.column_stack([_filled(optional[name]) for name in ("height_um", "width_um")])
+        box = box if np.isfinite(box).all() else None
     return Detections(
         frame=frame[order],
         position_um=position,
@@ -224,6 +225,12 @@ def _features(optional: dict[str, FloatArray], length: int) -> tuple[FloatArray,
         columns["log_intensity"] = _log(optional["intensity"])
     stacked = np.column_stack(list(columns.values())) if columns else np.zeros((length, 0))
     return stacked, tuple(columns)
+
+
+def _filled(values: FloatArray) -> FloatArray:
+    """Return `values` with the median where they are not known; NaN where none is."""
+    good = np.isfinite(values)
+    return np.where(good, values, np.median(values[good]) if good.any() else np.nan)
 
 
 def _log(values: FloatArray) -> FloatArray:

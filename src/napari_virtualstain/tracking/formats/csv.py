@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...errors import InputError
-from ...io import read_table, reading, write_table
+from ...errors import InputError, reading
+from ...io import read_table, write_table
 from ..detections import check_scale
 from ..tables import EVENT_COLUMNS, TrackTables
 

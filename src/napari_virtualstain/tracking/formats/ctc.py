@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...errors import AxesError, ImageFileError, InputError
-from ...io import atomic_path, check_output, open_stack, reading
+from ...errors import AxesError, ImageFileError, InputError, reading
+from ...io import atomic_path, check_output, open_stack
 from ..detections import no_rows
 from ..mask_detections import measure_plane, whole_labels
 from ..motion_models.smoothing import fill_gaps

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...errors import ImageFileError, InputError
-from ...io import atomic_path, check_output, reading
+from ...errors import ImageFileError, InputError, reading
+from ...io import atomic_path, check_output
 from ..detections import check_scale
 from ..tables import COLUMNS, EVENT_COLUMNS, TrackTables
 

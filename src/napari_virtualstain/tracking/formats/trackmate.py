@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...errors import ImageFileError, InputError
-from ...io import check_is_file, micrometres, reading, seconds, write_text_atomically
+from ...errors import ImageFileError, InputError, reading
+from ...io import check_is_file, micrometres, seconds, write_text_atomically
 from ..detections import check_scale
 from ..tables import EVENT_COLUMNS, TrackTables
 
