@@ -142,9 +142,9 @@ def find_model(name_or_path: str | Path) -> Path:
     'mito-h9c2.safetensors'
     """
     given = str(name_or_path)
-    shipped = shipped_folder() / f"{given}{SUFFIX}"
-    if Path(given).name == given and shipped.is_file():
-        return shipped  # a file of that name in the working folder is another model
+    shipped = {file.stem: file for file in _files(shipped_folder())}
+    if given in shipped:
+        return shipped[given]  # a file of that name in the working folder is another model
     try:
         path = Path(given).expanduser()
         is_file = path.is_file()
