@@ -173,10 +173,7 @@ def _check_columns(table: pd.DataFrame) -> None:
 
 
 def _numbers(table: pd.DataFrame, name: str) -> FloatArray:
-    column = pd.to_numeric(table[name], errors="coerce")
-    if np.iscomplexobj(column):
-        raise InputError(f"Detections have complex numbers in column {name}: expected real ones.")
-    values = column.to_numpy(np.float64, na_value=np.nan)
+    values = numbers_of(table[name])
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad) and (name in REQUIRED or name == "label"):
         rows = ", ".join(str(i) for i in bad[:5]) + (", …" if len(bad) > 5 else "")
@@ -225,6 +222,23 @@ def _features(optional: dict[str, FloatArray], length: int) -> tuple[FloatArray,
         columns["log_intensity"] = _log(optional["intensity"])
     stacked = np.column_stack(list(columns.values())) if columns else np.zeros((length, 0))
     return stacked, tuple(columns)
+
+
+def numbers_of(column: pd.Series) -> FloatArray:
+    """Return a column as floats, NaN for what is no real number.
+
+    Raises
+    ------
+    InputError
+        It holds numbers that no float can, or complex ones.
+    """
+    try:
+        numbers = pd.to_numeric(column, errors="coerce")
+        if not np.iscomplexobj(numbers):
+            return numbers.to_numpy(np.float64, na_value=np.nan)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise InputError(f"The column {column.name} is not usable ({error}).") from error
+    raise InputError(f"The column {column.name} holds complex numbers: expected real ones.")
 
 
 def _filled(values: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
-from .detections import MAX_FRAMES, MAX_PLACE_UM
+from .detections import MAX_FRAMES, MAX_PLACE_UM, numbers_of
 
 COLUMNS: dict[str, Any] = {
     "track_id": np.int64,
@@ -152,7 +152,7 @@ def _check_numbers(table: pd.DataFrame) -> None:
     if len(twice):
         raise InputError(f"A table of tracks has the column {twice[0]!r} twice: expected it once.")
     if "area_um2" in table:
-        area = pd.to_numeric(table.area_um2, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        area = numbers_of(table.area_um2)
         if (area < 0).any() or np.isinf(area).any():
             raise InputError(
                 f"A table of tracks has values from {np.nanmin(area):g} to {np.nanmax(area):g} in "
@@ -163,7 +163,7 @@ def _check_numbers(table: pd.DataFrame) -> None:
             "A table of tracks has other values than True and False in column interpolated."
         )
     for name, limit in _LIMITS.items():
-        values = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        values = numbers_of(table[name])
         whole = name in ("track_id", "frame")
         bad = ~(np.abs(values) <= limit) | (whole & (values != np.round(values)))
         if bad.any():
