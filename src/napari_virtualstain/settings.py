@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ._version import __version__
 from .errors import InputError
 
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 Split: TypeAlias = Literal["skeleton", "log", "none"]
-Linker: TypeAlias = Literal["kalman", "trackpy"]
 Mode: TypeAlias = Literal["extended", "paper"]
+LINKERS = ("kalman", "trackpy")
 
 _AVERAGE = (
     "Average the network over the eight turns and flips of the image: a little better and less "
@@ -98,7 +98,8 @@ class StainSettings(Settings):
     temporal: int = _setting(
         0,
         "Reduce flicker",
-        "Average a pixel over so many frames before and after, where they agree; what moves stays.",
+        "Average away flicker over so many frames before and after, where they agree; what moves "
+        "stays.",
         unit="frames",
         ge=0,
         le=15,
@@ -169,8 +170,10 @@ class TrackSettings(Settings):
         "and Hungarian assignment alone.",
         choices={"extended": "extended", "paper": "as in the paper"},
     )
-    linker: Linker = _setting(
-        "kalman", "Linker", "kalman, or trackpy: Crocker and Grier's algorithm."
+    linker: str = _setting(
+        "kalman",
+        "Linker",
+        "kalman; trackpy: Crocker and Grier's algorithm; or the name of an add-on.",
     )
     search_radius_um: float | None = _setting(
         None,
@@ -212,6 +215,16 @@ class TrackSettings(Settings):
         "What of a z-stack is tracked: a plane counted from 0, or max for the maximum over z.",
         none="refuse z-stacks",
     )
+
+    @field_validator("linker")
+    @classmethod
+    def _linker_is_there(cls, linker: str) -> str:
+        from .hooks import added_name, trackers
+
+        if linker in LINKERS or added_name(linker, "tracker", LINKERS):
+            return linker
+        known = ", ".join([*LINKERS, *sorted(trackers())])
+        raise ValueError(f"expected one of {known}")
 
 
 class PipelineSettings(Settings):

@@ -165,8 +165,9 @@ def test_run_all_and_what_it_saved_repeats_headless(
     widget.load_settings(tmp_path / "settings.json")
     assert widget.outline.threshold.value() == 0.6
     assert widget.track_settings()["max_gap"] == 2
-    assert widget.outline.network == {"width_um": 1.0, "average": True}
-    assert widget.stain_options.values == {"uncertainty": True, "temporal": 2, "average": True}
+    assert (widget.outline.cut.width_um, widget.outline.cut.average) == (1.0, True)
+    chosen = widget.stain_options.values["settings"]
+    assert (chosen.uncertainty, chosen.temporal, chosen.average) == (True, 2, True)
 
 
 @pytest.mark.parametrize(

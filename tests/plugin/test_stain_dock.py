@@ -403,19 +403,23 @@ def test_staining_ends_the_preview(widget: StainWidget, wait_for: Any, qtbot: An
     assert [one.name for one in layers if one.visible] == ["cell", layer.name]
 
 
+def _slow_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the network take a third of a second a frame."""
+    original = Stainer.stain_batch
+
+    def slowly(self: Any, *args: Any, **options: Any) -> Any:
+        time.sleep(0.3)
+        return original(self, *args, **options)
+
+    monkeypatch.setattr(Stainer, "stain_batch", slowly)
+
+
 def test_what_was_stained_by_a_cancel_is_marked_and_the_former_stain_is_back(
     widget: StainWidget, wait_for: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = _run(widget, wait_for)
     whole = np.array(first.data)
-    stained = PlaneStainer.stain
-
-    def slowly(self: PlaneStainer, indices: Any) -> Any:
-        time.sleep(0.3)
-        return stained(self, indices)
-
-    monkeypatch.setattr(PlaneStainer, "stain", slowly)
-    monkeypatch.setattr(PlaneStainer, "at_once", 1)
+    _slow_down(monkeypatch)
     widget.run_button.click()
     qtbot.waitUntil(lambda: first.data.shape == whole.shape and not first.data[-1].any())
     widget.cancel_button.click()
@@ -433,14 +437,7 @@ def test_what_was_stained_by_a_cancel_is_marked_and_the_former_stain_is_back(
 def test_a_stain_whose_dock_is_removed_says_that_it_is_not_finished(
     viewer_model: Any, movie: np.ndarray, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stained = PlaneStainer.stain
-
-    def slowly(self: PlaneStainer, indices: Any) -> Any:
-        time.sleep(0.3)
-        return stained(self, indices)
-
-    monkeypatch.setattr(PlaneStainer, "stain", slowly)
-    monkeypatch.setattr(PlaneStainer, "at_once", 1)
+    _slow_down(monkeypatch)
     viewer_model.add_image(movie, name="cell", **SCALE)
     dock = StainWidget(viewer_model)  # deletes itself when it is removed
     dock.model.value, dock.device.value = "tiny", "cpu"

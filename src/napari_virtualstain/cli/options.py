@@ -12,10 +12,29 @@ import typer
 
 from ..axes import check_positive
 from ..errors import InputError, OutputExistsError
+from ..settings import (
+    SegmentSettings,
+    Settings,
+    StainSettings,
+    TrackSettings,
+    fields_of,
+)
 from .jobs import Job
 
 if TYPE_CHECKING:
     from ..io import Stack
+
+
+def setting_option(settings: type[Settings], name: str, *flags: str) -> Any:
+    """Return the option of a setting, described as the settings class describes it."""
+    field = fields_of(settings)[name]
+    low = None if field.is_open else field.minimum
+    limits: dict[str, Any] = {"min": low, "max": field.maximum}
+    if field.kind is int:
+        limits = {side: None if limit is None else int(limit) for side, limit in limits.items()}
+    given: dict[str, Any] = {side: limit for side, limit in limits.items() if limit is not None}
+    return typer.Option(*flags, help=field.help, **given)
+
 
 Axes = Annotated[
     str | None,
@@ -36,9 +55,7 @@ FrameInterval = Annotated[
     float | None,
     typer.Option("--frame-interval-s", help="Seconds from frame to frame; overrides the file."),
 ]
-Frames = Annotated[
-    str | None, typer.Option(help="Frames to use, such as 0:100, ::5 or 0,3,7; all by default.")
-]
+Frames = Annotated[str | None, setting_option(StainSettings, "frames")]
 Device = Annotated[
     str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; the best there is by default.")
 ]
@@ -54,41 +71,14 @@ Tile = Annotated[
     int | None, typer.Option(help="Tile size in pixels; by free memory by default.", min=16)
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Ends in .ome.tif or .ome.zarr.")]
-Generator = Annotated[
-    str | None, typer.Option(help="Generator: name of a model or add-on, or a .safetensors file.")
-]
-Segmenter = Annotated[
-    str | None, typer.Option(help="Segmenter: name of a model, or a .safetensors file.")
-]
-Average = Annotated[
-    bool | None,
-    typer.Option(
-        "--average/--no-average",
-        help="Average over the eight turns and flips, eight times the work; as the model says "
-        "by default.",
-    ),
-]
-Temporal = Annotated[
-    int | None,
-    typer.Option(
-        help="Average away flicker over so many frames before and after, where they agree [0].",
-        min=0,
-        max=15,
-    ),
-]
-Threshold = Annotated[
-    float | None,
-    typer.Option(help="Probability from which a pixel is taken [0.5].", min=0.0, max=1.0),
-]
-MinArea = Annotated[
-    float | None,
-    typer.Option("--min-area-um2", help="Smallest mitochondrion, µm² [0.05].", min=0.0),
-]
-Width = Annotated[
-    float | None,
-    typer.Option("--width-um", help="Typical width of swollen mitochondria, µm."),
-]
-MaxGap = Annotated[int | None, typer.Option(help="Frames an object may be missing [3].", min=0)]
+Generator = Annotated[str | None, setting_option(StainSettings, "model")]
+Segmenter = Annotated[str | None, setting_option(SegmentSettings, "model")]
+Average = Annotated[bool | None, setting_option(StainSettings, "average", "--average/--no-average")]
+Temporal = Annotated[int | None, setting_option(StainSettings, "temporal")]
+Threshold = Annotated[float | None, setting_option(SegmentSettings, "threshold")]
+MinArea = Annotated[float | None, setting_option(SegmentSettings, "min_area_um2")]
+Width = Annotated[float | None, setting_option(SegmentSettings, "width_um")]
+MaxGap = Annotated[int | None, setting_option(TrackSettings, "max_gap")]
 
 
 class Precision(StrEnum):
@@ -108,26 +98,9 @@ class Split(StrEnum):
     none = "none"
 
 
-class Linker(StrEnum):
-    """Who links."""
-
-    kalman = "kalman"
-    trackpy = "trackpy"
-
-
-Arithmetic = Annotated[
-    Precision | None,
-    typer.Option(
-        "--precision",
-        help="auto: half precision where this processor gains from it and the model agrees; "
-        "float32: the same on all machines [auto].",
-    ),
-]
-SplitBy = Annotated[
-    Split | None,
-    typer.Option("--split", help="How touching mitochondria are told apart [skeleton]."),
-]
-LinkBy = Annotated[Linker | None, typer.Option("--linker", help="Who links [kalman].")]
+Arithmetic = Annotated[Precision | None, setting_option(StainSettings, "precision")]
+SplitBy = Annotated[Split | None, setting_option(SegmentSettings, "split")]
+LinkBy = Annotated[str | None, setting_option(TrackSettings, "linker")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on where an interrupted run of this command stopped.")

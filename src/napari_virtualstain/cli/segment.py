@@ -10,6 +10,7 @@ import typer
 from ..errors import InputError
 from .jobs import running_job
 from .options import (
+    Arithmetic,
     Average,
     Axes,
     Channel,
@@ -43,6 +44,7 @@ def segment(
     split: SplitBy = None,
     width_um: Width = None,
     average: Average = None,
+    precision: Arithmetic = None,
     measures: Annotated[
         Path | None, typer.Option(help="Also write a CSV of measures, one row a mitochondrion.")
     ] = None,
@@ -73,6 +75,7 @@ def segment(
         split=split,
         width_um=width_um,
         average=average,
+        precision=precision,
     )
     settings = merged_settings(PipelineSettings(), {"segment": chosen}).segment
     if uncertainty is not None and measures is None:

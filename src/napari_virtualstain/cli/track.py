@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
+from ..settings import TrackSettings
 from .jobs import Job, running_job
 from .options import (
     Axes,
@@ -21,6 +22,7 @@ from .options import (
     check_other,
     given_options,
     open_input,
+    setting_option,
 )
 
 if TYPE_CHECKING:
@@ -46,11 +48,7 @@ class TrackFormat(StrEnum):
 
 ZPlaneOption = Annotated[
     str | None,
-    typer.Option(
-        "--z-plane",
-        metavar="N|max",
-        help="What of a z-stack is tracked: a plane, counted from 0, or the maximum over z.",
-    ),
+    setting_option(TrackSettings, "z_plane"),
 ]
 
 
@@ -67,19 +65,12 @@ def track(
         typer.Option(help="Expected error of the intensity; tracks then tell their trust."),
     ] = None,
     linker: LinkBy = None,
-    mode: Annotated[
-        Mode | None, typer.Option(help="extended, or eq. 1 as in the paper [extended].")
-    ] = None,
+    mode: Annotated[Mode | None, setting_option(TrackSettings, "mode")] = None,
     max_gap: MaxGap = None,
     search_radius_um: Annotated[
-        float | None,
-        typer.Option(
-            "--search-radius-um", help="Farthest step in µm; found from the movie by default."
-        ),
+        float | None, setting_option(TrackSettings, "search_radius_um")
     ] = None,
-    min_length: Annotated[
-        int | None, typer.Option(help="Detections that make a track; found by default.", min=1)
-    ] = None,
+    min_length: Annotated[int | None, setting_option(TrackSettings, "min_length")] = None,
     z_plane: ZPlaneOption = None,
     labels_out: Annotated[
         Path | None,

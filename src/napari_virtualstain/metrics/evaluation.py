@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..axes import check_positive
+from ..axes import USUAL_PIXEL_SIZE_UM, check_positive
 from ..engine import as_image, is_lazy
 from ..errors import InputError
+from ..io import Stack
 from ..progress import CancelToken, ProgressCallback, Reporter
 from ..staining import flicker as flicker_of_pixels
 from .distributions import Range, js_divergence, kl_divergence, reference_range
@@ -82,7 +83,7 @@ def evaluate(
     reference: Any,
     *,
     data_range: float | Range | Ranges | None = None,
-    pixel_size_um: float = 0.08,
+    pixel_size_um: float | None = None,
     names: Sequence[str] | None = None,
     groups: Sequence[str] | None = None,
     progress: ProgressCallback | None = None,
@@ -99,8 +100,8 @@ def evaluate(
         Largest minus smallest possible intensity, or both. By default (0, 255) for
         8-bit references, else the smallest and largest value of the whole reference.
         The column ``data_range`` states what was used.
-    pixel_size_um : float
-        Size of a pixel, micrometres.
+    pixel_size_um : float, optional
+        Size of a pixel, micrometres. Not given, that of a stack is taken, or else 0.08.
     names, groups : sequence of str, optional
         One for each frame, copied to the columns ``name`` and ``group``. Frames of one
         cell or movie belong to one group; intervals are over groups.
@@ -130,7 +131,11 @@ def evaluate(
     0      0      1.0   1.0   inf
     1      1      1.0   1.0   inf
     """
-    check_positive(pixel_size_um, "pixel size", "µm")
+    pixel_size_um = check_positive(pixel_size_um, "pixel size", "µm")
+    if pixel_size_um is None:
+        stacks = [image for image in (predicted, reference) if isinstance(image, Stack)]
+        known = [stack.pixel_size_um for stack in stacks if stack.pixel_size_um is not None]
+        pixel_size_um = known[0] if known else USUAL_PIXEL_SIZE_UM
     pairs = _Pairs(predicted, reference)
     ranges = find_ranges(reference, data_range)
     labels = {"name": names, "group": groups}

@@ -297,9 +297,10 @@ class _Run:
 def _model_facts(model: str | None, kind: Any) -> dict[str, Any]:
     """Return name and checksum of the model that a step uses."""
     from ..models import default_model, read_card
+    from ..segmentation import is_added_segmenter
     from ..staining import is_add_on
 
-    if kind == "generator" and is_add_on(model):
+    if (is_add_on if kind == "generator" else is_added_segmenter)(model):
         return {"model": model, "weights_sha256": None}
     name = model or default_model(kind)
     return {"model": name, "weights_sha256": read_card(name).weights_sha256}

@@ -1,4 +1,5 @@
 from . import editing as editing
+from .add_on import tracks_of_add_on as tracks_of_add_on
 from .config import TrackingConfig as TrackingConfig
 from .editing import Change as Change
 from .editing import EditableTracks as EditableTracks

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..errors import InputError
 from ..progress import CancelToken, ProgressCallback, Reporter
+from ..settings import LINKERS, settings_beside
 from .assembly import assemble
 from .config import TrackingConfig
 from .detections import (
@@ -60,7 +61,7 @@ def link(
     mode : {"extended", "paper"}
         ``paper`` is eq. 1 as published.
     config : TrackingConfig, optional
-        All settings; the three above are then taken from it.
+        All settings; the three above must not contradict it.
     pixel_size_um : float
         Used for the columns in pixels.
     progress, cancel : callable, CancelToken
@@ -73,7 +74,8 @@ def link(
     Raises
     ------
     InputError
-        A column is missing or holds no finite numbers, or a setting is impossible.
+        A column is missing or holds no finite numbers, a setting is impossible, or contradicts
+        `config`.
 
     Examples
     --------
@@ -81,7 +83,15 @@ def link(
     >>> link(seen, search_radius_um=1.0).table.track_id.tolist()
     [1, 1, 1]
     """
-    settings = config or _settings(mode, search_radius_um, max_gap)
+    settings = _settings(mode, search_radius_um, max_gap)
+    if config is not None:
+        given = {"mode": mode, "search_radius_um": search_radius_um, "max_gap": max_gap}
+        settings = settings_beside(config, **given)
+    if settings.linker not in LINKERS:
+        raise InputError(
+            f"The linker {settings.linker!r} is an add-on, which tracks labels: expected kalman or "
+            "trackpy for a table of detections."
+        )
     check_scale(pixel_size_um, frame_interval_s)
     found = read_detections(detections)
     steps = rounds(settings) * len(found.slices())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import AxesError
+from ..io import Stack
 
 
 def relabel(labels: Any, table: pd.DataFrame) -> Any:
@@ -16,7 +18,7 @@ def relabel(labels: Any, table: pd.DataFrame) -> Any:
 
     Parameters
     ----------
-    labels : array of int, shape (T, Y, X)
+    labels : array of int, shape (T, Y, X), or Stack
         Numpy, or dask for a lazy result.
     table : DataFrame
         ``track_id frame label pieces`` of the objects seen.
@@ -25,6 +27,8 @@ def relabel(labels: Any, table: pd.DataFrame) -> Any:
     -------
     array of int32, shape (T, Y, X)
     """
+    if isinstance(labels, Stack):
+        return replace(labels, data=relabel(labels.data, table))
     if getattr(labels, "ndim", 0) != 3:
         raise AxesError(
             f"Labels have the shape {getattr(labels, 'shape', None)}: expected three axes t, y, x."

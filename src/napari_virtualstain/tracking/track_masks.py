@@ -10,7 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import AxesError, InputError
+from ..hooks import added_name
+from ..io import Stack
 from ..progress import CancelToken, ProgressCallback, Reporter
+from ..settings import LINKERS
+from .add_on import tracks_of_add_on
 from .assembly import assemble
 from .config import TrackingConfig
 from .detections import Detections, check_scale, no_rows, read_detections
@@ -26,8 +30,8 @@ def track(
     labels: Any,
     *,
     intensity: Any | None = None,
-    pixel_size_um: float = 1.0,
-    frame_interval_s: float = 1.0,
+    pixel_size_um: float | None = None,
+    frame_interval_s: float | None = None,
     config: TrackingConfig | None = None,
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
@@ -36,15 +40,16 @@ def track(
 
     Parameters
     ----------
-    labels : array of int, shape (T, Y, X) or (T, Z, Y, X)
+    labels : array of int, shape (T, Y, X) or (T, Z, Y, X), or Stack
         One value an object in each frame, 0 outside; numpy or dask. A value need not
         mean the same object in another frame. Of a z-stack ``config.z_plane`` is tracked.
-    intensity : array of the shape of `labels`, optional
+    intensity : array or Stack of the shape of `labels`, optional
         Fluorescence; its mean tells objects apart.
-    pixel_size_um, frame_interval_s : float
-        Scale of the movie.
+    pixel_size_um, frame_interval_s : float, optional
+        Scale of the movie. Not given, a stack's own is taken; where that is unknown too,
+        positions count in pixels and times in frames.
     config : TrackingConfig, optional
-        Settings.
+        Settings; their `linker` can be the name of a tracker add-on.
     progress, cancel : callable, CancelToken
         See :mod:`napari_virtualstain.progress`.
 
@@ -67,13 +72,24 @@ def track(
     >>> track(movie).table.track_id.tolist()
     [1, 1]
     """
+    if isinstance(labels, Stack):
+        if pixel_size_um is None:
+            pixel_size_um = labels.pixel_size_um
+        if frame_interval_s is None:
+            frame_interval_s = labels.frame_interval_s
+    pixel_size_um = 1.0 if pixel_size_um is None else pixel_size_um
+    frame_interval_s = 1.0 if frame_interval_s is None else frame_interval_s
     check_scale(pixel_size_um, frame_interval_s)
+    labels, intensity = _movie(labels), _movie(intensity)
     settings = config or TrackingConfig()
     if getattr(labels, "ndim", 0) == 4:
         _check_shapes(labels, intensity)
         labels = project_labels(labels, settings.z_plane)
         intensity = None if intensity is None else project_image(intensity, settings.z_plane)
     check_labels(labels, intensity)
+    if (added := added_name(settings.linker, "tracker", LINKERS)) is not None:
+        scale = {"pixel_size_um": pixel_size_um, "frame_interval_s": frame_interval_s}
+        return tracks_of_add_on(added, labels, intensity, **scale)
     report = Reporter((1 + rounds(settings)) * len(labels), "step", "tracking", progress, cancel)
     measured, pixels, is_checked = [no_rows()], [], False
     for frame in range(len(labels)):
@@ -99,6 +115,20 @@ def track(
     tracks = assemble(linked, settings, pixel_size_um, frame_interval_s)
     report.finish()
     return with_pieces(tracks, table, owner)
+
+
+def _movie(image: Any) -> Any:
+    """Return the array of a stack, with a time axis, after checking its axes; others as given."""
+    if not isinstance(image, Stack):
+        return image
+    if image.axes == "yx":
+        return image.data[None]
+    if image.axes not in ("tyx", "tzyx"):
+        raise AxesError(
+            f"{image.name or 'The stack'} has axes {image.axes!r}: expected 'tyx', or 'tzyx' with "
+            "a plane in config.z_plane. Select a channel, or name the axes."
+        )
+    return image.data
 
 
 def _mask_pixels(

@@ -118,20 +118,12 @@ def _trusted(tracks: Any, request: TrackRequest) -> Any:
 
 def _add_on_tracks(request: TrackRequest) -> Any:
     """Return the tracks of a tracker that another package added."""
-    from ...hooks import trackers
-    from ...tracking import Tracks
+    from ...tracking import tracks_of_add_on
 
-    scale = {"pixel_size_um": request.pixel_size_um, "frame_interval_s": request.frame_interval_s}
-    intensity = None if request.intensity is None else np.asarray(request.intensity)
-    tracker = trackers()[str(request.tracker)]()
-    table = pd.DataFrame(tracker(np.asarray(request.labels), intensity=intensity, **scale))
-    parents: dict[int, list[int]] = {}
-    if "parent" in table:
-        known = table.loc[table["parent"].fillna(-1) >= 0, ["track_id", "parent"]]
-        parents = {int(child): [int(parent)] for child, parent in known.to_numpy(float)}
-    return Tracks.from_table(
-        table,
-        parents,
+    return tracks_of_add_on(
+        str(request.tracker),
+        request.labels,
+        request.intensity,
         pixel_size_um=request.pixel_size_um,
         frame_interval_s=request.frame_interval_s,
     )
