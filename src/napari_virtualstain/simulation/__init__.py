@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .config import Camera, Cell, Microscope, Mitochondria, Motion, SceneConfig
+from .likeness import LikePairs, simulate_like
 from .scene import Scene
 from .simulate import simulate
 from .stills import Still, simulate_frames
@@ -10,6 +11,7 @@ from .stills import Still, simulate_frames
 __all__ = [
     "Camera",
     "Cell",
+    "LikePairs",
     "Microscope",
     "Mitochondria",
     "Motion",
@@ -18,4 +20,5 @@ __all__ = [
     "Still",
     "simulate",
     "simulate_frames",
+    "simulate_like",
 ]

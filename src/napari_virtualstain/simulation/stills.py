@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..progress import CancelToken, ProgressCallback, Reporter
 from .config import Camera, Cell, Microscope, Mitochondria, SceneConfig
+from .scene import Scene
 from .simulate import checked_size, simulate
 
 _MICROSCOPES = 12
@@ -136,17 +137,22 @@ def _stills(
             pixel_size_um=pixel_size_um,
             config=drawn,
         )
-        labels, _ = np.unique(scene.labels[0], return_inverse=True)
-        compact = np.searchsorted(labels, scene.labels[0]).astype(np.int32)
-        yield Still(
-            bright_field=scene.bright_field[0],
-            fluorescence=scene.fluorescence[0],
-            expected_fluorescence=scene.expected_fluorescence[0],
-            labels=compact if labels[0] == 0 else compact + np.int32(1),
-            pixel_size_um=float(pixel_size_um),
-            config=drawn,
-        )
+        yield still_of(scene)
         reporter.advance()
+
+
+def still_of(scene: Scene) -> Still:
+    """Return the first frame of a scene, its labels without gaps."""
+    labels, _ = np.unique(scene.labels[0], return_inverse=True)
+    compact = np.searchsorted(labels, scene.labels[0]).astype(np.int32)
+    return Still(
+        bright_field=scene.bright_field[0],
+        fluorescence=scene.fluorescence[0],
+        expected_fluorescence=scene.expected_fluorescence[0],
+        labels=compact if labels[0] == 0 else compact + np.int32(1),
+        pixel_size_um=scene.pixel_size_um,
+        config=scene.config,
+    )
 
 
 def varied(base: SceneConfig, rng: np.random.Generator, seed: int = 0) -> SceneConfig:
