@@ -19,13 +19,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from napari_virtualstain.data import CorrelativePairs
 from napari_virtualstain.simulation import simulate_frames
 from napari_virtualstain.training import TrainingConfig, cross_validate, preset, train
+from napari_virtualstain.training.presets import PSF_WEIGHT
 from recipes.h9c2 import h9c2_pairs
 
 # v_002 has 8 crops: it trains in every fold
@@ -84,7 +84,8 @@ def simulated_pairs(folder: Path, number: int) -> CorrelativePairs:
 
 def start_config(steps: int, pairs: int) -> TrainingConfig:
     """Return the settings of the training on simulated pairs."""
-    return preset().updated(
+    recommended = preset()
+    return recommended.updated(
         name="mito-simulated",
         description="Mitochondria of simulated pairs of many microscopes: a start for training "
         "on other microscopes and for folds. Real cells: see mito-h9c2.",
@@ -92,6 +93,8 @@ def start_config(steps: int, pairs: int) -> TrainingConfig:
         data_source=f"the simulator of napari-virtualstain, {pairs} pairs of recipes/"
         "train_shipped_models.py",
         architecture=ARCHITECTURE,
+        # noise-free targets need no weight map
+        loss=recommended.loss.model_copy(update={"weighted_l1": 0.0}),
         validation_groups=["held-out"],
         keep_best=False,
         patience=None,
@@ -118,7 +121,7 @@ def real_config(init: Path, steps: int, psf_weight: float) -> TrainingConfig:
         frozen_statistics=0.0,
         keep_best=False,  # held-out cells judge only
         patience=None,
-        loss=recommended.loss.model_copy(update=psf_term(psf_weight)),
+        loss=recommended.loss.model_copy(update={"weighted_l1": psf_weight}),
         validation_images=8,
         validate_every=steps,
         report=False,
@@ -130,21 +133,6 @@ def real_config(init: Path, steps: int, psf_weight: float) -> TrainingConfig:
     )
 
 
-def psf_term(weight: float) -> dict[str, Any]:
-    """Return the changes of the loss for a PSF-weighted L1 term of that weight.
-
-    The map redistributes the loss: divided by its mean it weighs as much as plain L1.
-    """
-    if not weight:
-        return {"l1": 3.0}
-    return {
-        "l1": 3.0 - weight,
-        "weighted_l1": weight,
-        "weight_map": "psf_deconvolution",
-        "weight_mean_one": True,
-    }
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train both generators, or go on."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -154,7 +142,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--simulated-pairs", type=int, default=5000)
     parser.add_argument("--simulated-steps", type=int, default=20000)
     parser.add_argument("--steps", type=int, default=1200)
-    parser.add_argument("--psf-weight", type=float, default=0.0, help="of 3 for both L1 terms")
+    parser.add_argument(
+        "--psf-weight", type=float, default=PSF_WEIGHT, help="beside plain L1 of weight 3"
+    )
     parser.add_argument("--cells", nargs="+", default=JUDGED, help="cells that a fold judges")
     parser.add_argument("--name", default="mito-h9c2", help="of the fine-tuned model's file")
     given = parser.parse_args(arguments)

@@ -175,3 +175,44 @@ def test_train_segmenter_refuses_what_does_not_fit(run: Run, pairs: Path, tmp_pa
     assert "expected equal shapes" in result.stderr
     result = run(*arguments, "nowhere", "--labels", "y", code=2)
     assert "nowhere does not exist" in result.stderr
+
+
+@pytest.mark.slow
+def test_a_movie_without_fluorescence_trains_on_simulated_pairs(run: Run, tmp_path: Path) -> None:
+    scene = vs.simulate(frames=2, size=96, count=6, seed=3)
+    tifffile.imwrite(tmp_path / "movie.tif", scene.bright_field)
+    result = run(
+        "train", "--simulate-like", tmp_path / "movie.tif", "--pixel-size-um", 0.08, "--na", 1.3,
+        "-o", "like.safetensors", "--init", "mito-simulated", "--steps", 2, "--batch-size", 1,
+        "--crop-size", 64, "--simulated-pairs", 12, "--device", "cpu",
+    )  # fmt: skip
+    assert "No real fluorescence taught or judged this model" in result.stderr
+    assert "starting model: band-pass Pearson" in result.stdout
+    card = read_card(tmp_path / "like.safetensors")
+    assert card.data["source"] == "12 simulated pairs like movie; no real fluorescence"
+    assert card.optics["numerical_aperture"] == 1.3
+    assert card.split["validation_groups"] == ["simulated, held out"]
+    assert vs.stain(scene.bright_field[0], "like.safetensors").shape == (96, 96)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "No pairs were given"),
+        (["--na", "1.4", "--bright-field", "bf"], "Optics were given without --simulate-like"),
+        (["--simulate-like", "m.tif", "--bright-field", "bf"], "--bright-field was given with"),
+        (["--simulate-like", "m.tif"], "does not say its pixel size"),
+        (
+            ["--simulate-like", "m.tif", "--pixel-size-um", "0.08", "--na", "1.6"],
+            "numerical aperture is 1.6 in a medium of index 1.515",
+        ),
+        (["--simulate-like", "m.tif", "--pixel-size-um", "8"], "pixel size is 8.0 µm"),
+    ],
+)
+def test_bad_input_of_a_training_without_fluorescence(
+    run: Run, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    noise = np.random.default_rng(0).normal(500, 50, (2, 64, 64)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "m.tif", noise)
+    result = run("train", *arguments, "-o", "x.safetensors", expect=2)
+    assert message in " ".join(result.stderr.split())

@@ -15,6 +15,15 @@ from ..axes import check_positive
 from ..errors import InputError
 from .jobs import Job, running_job
 from .options import Axes, Device, Overwrite, PixelSize, Resume, is_terminal
+from .simulated_training import (
+    Condenser,
+    Emission,
+    FocusOffset,
+    Illumination,
+    ImmersionIndex,
+    NumericalAperture,
+    simulated,
+)
 
 if TYPE_CHECKING:
     from ..data import CorrelativePairs, Region
@@ -22,13 +31,29 @@ if TYPE_CHECKING:
 
 
 def train(
-    bright_field: Annotated[
-        str, typer.Option(help="Folder, glob or stack of bright-field; or a CSV that lists pairs.")
-    ],
     out: Annotated[Path, typer.Option("--output", "-o", help="Model, ends in .safetensors.")],
+    bright_field: Annotated[
+        str | None,
+        typer.Option(help="Folder, glob or stack of bright-field; or a CSV that lists pairs."),
+    ] = None,
     fluorescence: Annotated[
         str | None, typer.Option(help="Folder, glob or stack of the same frames in fluorescence.")
     ] = None,
+    simulate_like: Annotated[
+        str | None,
+        typer.Option(
+            help="Bright-field movie without fluorescence: pairs are simulated for its microscope."
+        ),
+    ] = None,
+    na: NumericalAperture = None,
+    immersion_index: ImmersionIndex = None,
+    emission_um: Emission = None,
+    illumination_um: Illumination = None,
+    condenser_na: Condenser = None,
+    focus_offset_um: FocusOffset = None,
+    simulated_pairs: Annotated[
+        int, typer.Option(help="With --simulate-like: how many pairs.", min=10)
+    ] = 200,
     preset: Annotated[
         str, typer.Option(help="recommended, or A to H of the paper's Table 1.")
     ] = "recommended",
@@ -139,6 +164,8 @@ def train(
     beside it history.csv and report/.
 
     Example:  virtualstain train --bright-field bf/ --fluorescence fl/ -o mine.safetensors
+
+    Without fluorescence:  virtualstain train --simulate-like movie.tif --na 1.4 -o mine.safetensors
     """
     from ..training import AUTOMATIC, plane_reading, with_planes_of, with_start
 
@@ -171,21 +198,50 @@ def train(
             job.note(f"Starts from {started.init}; --init none trains from nothing.")
         # z-stacks are read with three planes, whatever an automatic start was made for
         named = started if init != AUTOMATIC else config
-        reading = plane_reading(named, planes, plane_axis)
-        pairs = _pairs(
-            job,
-            bright_field,
-            fluorescence,
-            regions,
-            planes=asdict(reading),
-            group_by=group_by,
-            bright_field_channel=bright_field_channel,
-            fluorescence_channel=fluorescence_channel,
-            axes=axes,
-            pixel_size_um=pixel_size_um,
-            unmatched="ignore" if ignore_unmatched else "stop",
-        )
-        config = with_planes_of(started, pairs, reading)
+        optics = {
+            "na": na,
+            "n_immersion": immersion_index,
+            "emission_um": emission_um,
+            "illumination_um": illumination_um,
+            "condenser_na": condenser_na,
+            "bright_field_offset_um": focus_offset_um,
+        }
+        given = {name: value for name, value in optics.items() if value is not None}
+        if simulate_like is not None:
+            _check_alone(bright_field, fluorescence, planes, groups, folds)
+            pairs, config = simulated(
+                job,
+                simulate_like,
+                started,
+                given,
+                number=simulated_pairs,
+                axes=axes,
+                channel=bright_field_channel,
+                pixel_size_um=pixel_size_um,
+            )
+        elif bright_field is None:
+            raise InputError(
+                "No pairs were given: expected --bright-field and --fluorescence, or "
+                "--simulate-like with a bright-field movie if there is no fluorescence."
+            )
+        elif given:
+            raise InputError("Optics were given without --simulate-like: they describe its movie.")
+        else:
+            reading = plane_reading(named, planes, plane_axis)
+            pairs = _pairs(
+                job,
+                bright_field,
+                fluorescence,
+                regions,
+                planes=asdict(reading),
+                group_by=group_by,
+                bright_field_channel=bright_field_channel,
+                fluorescence_channel=fluorescence_channel,
+                axes=axes,
+                pixel_size_um=pixel_size_um,
+                unmatched="ignore" if ignore_unmatched else "stop",
+            )
+            config = with_planes_of(started, pairs, reading)
         if trainable:
             config = config.updated(trainable=trainable)
         how = {"output": out, "overwrite": overwrite, "resume": resume, "cancel": job.cancel}
@@ -194,6 +250,28 @@ def train(
             job.note("This process has helped; the first one judges and writes the model.")
         else:
             _say_result(job, result)
+
+
+def _check_alone(
+    bright_field: str | None,
+    fluorescence: str | None,
+    planes: int | None,
+    groups: list[str],
+    folds: int | None,
+) -> None:
+    """Refuse what a training on simulated pairs has no use for."""
+    for name, value in (
+        ("--bright-field", bright_field),
+        ("--fluorescence", fluorescence),
+        ("--planes", planes),
+        ("--validation-groups", groups),
+        ("--folds", folds),
+    ):
+        if value:
+            raise InputError(
+                f"{name} was given with --simulate-like: there the movie is the only input, and "
+                "simulated scenes of their own judge."
+            )
 
 
 def _config(preset_name: str, **given: Any) -> TrainingConfig:

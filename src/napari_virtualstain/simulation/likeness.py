@@ -33,7 +33,7 @@ _TOLERANCE, _FOR_FEW = 0.35, 0.35
 # lies at 0.3 to 0.9 (a single frame: to 1.7) from the nearest of 100 others, the real H9c2
 # recordings at 0.6 to 1.0, photographs and noise above 3
 _FARTHEST = 2.5
-_MICROSCOPES = 24
+_SCENES_A_MICROSCOPE = 4
 _WAVELENGTHS_UM = (0.3, 1.1)
 
 
@@ -119,7 +119,8 @@ def simulate_like(
     reporter = Reporter(candidates + number, "scene", "simulating", progress, cancel)
     rng = np.random.default_rng([seed, 11])
     microscopes = [
-        _possible(base.microscope, rng, focus_known, condenser_known) for _ in range(_MICROSCOPES)
+        _possible(base.microscope, rng, focus_known, condenser_known)
+        for _ in range(0, candidates, _SCENES_A_MICROSCOPE)
     ]
 
     def shot(config: SceneConfig, crowd: float) -> Still:
@@ -136,8 +137,10 @@ def simulate_like(
         return still_of(scene)
 
     tried, rows = [], []
-    for _ in range(candidates):
-        config = replace(varied(base, rng, seed), microscope=microscopes[rng.integers(_MICROSCOPES)])
+    for index in range(candidates):
+        # one microscope after the other: its tables take longer than a scene
+        optics = microscopes[index // _SCENES_A_MICROSCOPE]
+        config = replace(varied(base, rng, seed), microscope=optics)
         crowd = float(np.exp(rng.uniform(*np.log(density))))
         rows.append(bright_field_statistics(shot(config, crowd).bright_field))
         tried.append((config, crowd))
@@ -150,7 +153,7 @@ def simulate_like(
             f"further than scenes lie from each other (expected below {_FARTHEST:g}). Check pixel "
             "size and optics, and that the images are bright-field of cells; or train on pairs."
         )
-    chosen = rng.choice(candidates, number, p=shares)
+    chosen = np.sort(rng.choice(candidates, number, p=shares))
     return LikePairs(tuple(shot(*tried[index]) for index in chosen), distance)
 
 

@@ -23,6 +23,8 @@ from .presets import Method as Method
 from .presets import preset as preset
 from .presets import preset_names as preset_names
 from .presets import preset_sentence as preset_sentence
+from .simulated import SimulatedTraining as SimulatedTraining
+from .simulated import simulated_training as simulated_training
 from .start import AUTOMATIC as AUTOMATIC
 from .start import FROM_NOTHING as FROM_NOTHING
 from .start import USUAL_START as USUAL_START

@@ -1,0 +1,121 @@
+"""The part of ``virtualstain train`` for a microscope without fluorescence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from ..errors import InputError
+from .jobs import Job
+from .options import open_input
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..data import CorrelativePairs
+    from ..io import Stack
+    from ..training import TrainingConfig
+
+_MOST_FRAMES = 12
+
+NumericalAperture = Annotated[
+    float | None, typer.Option("--na", help="With --simulate-like: of the objective [1.42].")
+]
+ImmersionIndex = Annotated[
+    float | None,
+    typer.Option(help="Likewise: 1 for air, 1.33 for water, 1.515 for oil; by --na if not given."),
+]
+Emission = Annotated[
+    float | None, typer.Option("--emission-um", help="Likewise: of the stain to show [0.608].")
+]
+Illumination = Annotated[
+    float | None,
+    typer.Option("--illumination-um", help="Likewise: wavelength of the bright-field [0.45]."),
+]
+Condenser = Annotated[
+    float | None,
+    typer.Option("--condenser-na", help="Likewise: its aperture; tried out if not given."),
+]
+FocusOffset = Annotated[
+    float | None,
+    typer.Option(
+        "--focus-offset-um",
+        help="Likewise: how much nearer to the objective than that of the fluorescence the focus "
+        "is; tried out if not given.",
+    ),
+]
+
+
+def simulated(
+    job: Job,
+    movie: str,
+    config: TrainingConfig,
+    optics: dict[str, float],
+    *,
+    number: int,
+    axes: str | None,
+    channel: str | None,
+    pixel_size_um: float | None,
+) -> tuple[CorrelativePairs, TrainingConfig]:
+    """Return pairs simulated like a movie, and the settings to train on them.
+
+    Raises
+    ------
+    InputError
+        The movie has no pixel size, the optics are impossible, or nothing resembles it.
+    """
+    from ..simulation import Microscope
+    from ..training import simulated_training
+
+    stack = open_input(movie, job, axes=axes, channel=channel, pixel_size_um=pixel_size_um)
+    if stack.pixel_size_um is None:
+        raise InputError(
+            "The movie does not say its pixel size, and scenes are simulated for it: give it "
+            "(--pixel-size-um)."
+        )
+    microscope = replace(Microscope(), **optics)
+    if "n_immersion" not in optics and "na" in optics:
+        microscope = replace(microscope, n_immersion=usual_immersion(optics["na"]))
+    made = simulated_training(
+        frames_of(stack),
+        config,
+        pixel_size_um=stack.pixel_size_um,
+        microscope=microscope,
+        focus_known="bright_field_offset_um" in optics,
+        condenser_known="condenser_na" in optics,
+        number=number,
+        source=stack.name,
+        progress=job.progress,
+        cancel=job.cancel,
+    )
+    for note in made.notes:
+        job.note(f"Note: {note}")
+    return made.pairs, made.config
+
+
+def usual_immersion(na: float) -> float:
+    """Return the index of the medium that objectives of that aperture have.
+
+    Examples
+    --------
+    >>> usual_immersion(0.75), usual_immersion(1.2), usual_immersion(1.4)
+    (1.0, 1.33, 1.515)
+    """
+    return 1.0 if na < 1 else 1.33 if na <= 1.27 else 1.515
+
+
+def frames_of(stack: Stack) -> list[NDArray[Any]]:
+    """Return up to a dozen frames of a stack, spread over time; of z-stacks the middle plane."""
+    data = stack.data
+    axes = stack.axes
+    if "z" in axes:
+        data = np.take(data, stack.sizes["z"] // 2, axis=axes.index("z"))
+        axes = axes.replace("z", "")
+    if axes == "yx":
+        return [np.asarray(data)]
+    count = int(data.shape[0])
+    chosen = np.linspace(0, count - 1, min(count, _MOST_FRAMES)).round().astype(int)
+    return [np.asarray(data[int(index)]) for index in chosen]
