@@ -214,5 +214,5 @@ def test_bad_input_of_a_training_without_fluorescence(
 ) -> None:
     noise = np.random.default_rng(0).normal(500, 50, (2, 64, 64)).astype(np.uint16)
     tifffile.imwrite(tmp_path / "m.tif", noise)
-    result = run("train", *arguments, "-o", "x.safetensors", expect=2)
+    result = run("train", *arguments, "-o", "x.safetensors", code=2)
     assert message in " ".join(result.stderr.split())

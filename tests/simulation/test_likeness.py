@@ -16,7 +16,7 @@ from napari_virtualstain.simulation.likeness import (
     likeness_shares,
 )
 
-QUICK = {"number": 6, "candidates": 24, "size": 96, "pixel_size_um": 0.08}
+QUICK = {"number": 4, "candidates": 12, "size": 64, "pixel_size_um": 0.08}
 
 
 def _movie(number: int = 3, size: int = 128, **optics: float) -> list[np.ndarray]:
@@ -50,20 +50,12 @@ def test_the_scenes_like_the_movie_are_drawn() -> None:
     assert far > 10 * distance
 
 
-def test_focus_is_found_from_the_bright_field_alone() -> None:
-    pairs = simulate_like(_movie(bright_field_offset_um=1.8), **QUICK | {"candidates": 48})
-    offsets = [abs(s.config.microscope.bright_field_offset_um) for s in pairs.stills]
-    # drawn at random, half of them would lie below 0.7
-    assert np.median(offsets) > 0.9
-    assert pairs.distance < 2
-
-
 def test_the_same_movie_and_seed_give_the_same_pairs() -> None:
     movie = _movie(2)
     one, other = (simulate_like(movie, **QUICK, seed=3) for _ in range(2))
     for first, second in zip(one.stills, other.stills, strict=True):
         np.testing.assert_array_equal(first.bright_field, second.bright_field)
-    assert one.stills[0].bright_field.shape == (96, 96)
+    assert one.stills[0].bright_field.shape == (64, 64)
 
 
 def test_what_is_known_is_kept() -> None:
