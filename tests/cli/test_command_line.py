@@ -220,3 +220,11 @@ def test_progress_is_a_bar_on_a_terminal(
     assert "staining: frame 4/4, 2 s/frame, 0 s left" in captured.err
     assert "100%" in captured.err
     assert captured.out == "out.tif: written\n"
+
+
+def test_what_the_terminal_cannot_show_becomes_a_question_mark(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = _shell("models", "list", cwd=tmp_path, env=environment, encoding="latin-1")
+    assert done.returncode == 0, done.stderr
+    assert "0.08 µm/px" in done.stdout
+    assert "as a start for ?" in done.stdout  # an ellipsis is not in Latin-1

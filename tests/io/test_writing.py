@@ -29,6 +29,7 @@ from napari_virtualstain.io import (
     write_table,
     write_text_atomically,
 )
+from napari_virtualstain.io.output import output_error
 from napari_virtualstain.progress import CancelToken, Progress
 
 MOVIE = np.random.default_rng(4).integers(0, 4000, (4, 20, 30)).astype(np.uint16)
@@ -303,3 +304,10 @@ def test_text_is_replaced_only_with_permission(tmp_path: Path) -> None:
     write_text_atomically(path, "other", overwrite=True)
     assert path.read_text() == "other"
     assert [entry.name for entry in path.parent.iterdir()] == ["n.txt"]
+
+
+def test_a_file_that_windows_keeps_open_is_said_to_be_open(tmp_path: Path) -> None:
+    error = PermissionError(errno.EACCES, "the process cannot access the file")
+    assert "may not write there" in str(output_error(tmp_path / "a", error))
+    error.winerror = 32
+    assert "has it open. Close it there first" in str(output_error(tmp_path / "a", error))

@@ -18,6 +18,7 @@ from ..errors import OutputError, OutputExistsError
 
 PARTIAL_SUFFIX = ".partial"
 
+_IN_USE = 32  # ERROR_SHARING_VIOLATION of Windows
 _REASONS = {
     errno.ENOSPC: "the disk is full. Free some space or choose another disk",
     errno.EDQUOT: "your disk quota is used up. Free some space or choose another disk",
@@ -86,6 +87,8 @@ def translated_errors(path: Path) -> Iterator[None]:
 def output_error(path: Path, error: OSError) -> OutputError:
     """Return the :class:`OutputError` that says why `path` cannot be written."""
     reason = _REASONS.get(error.errno or 0, f"{error.strerror or error}. Choose another path")
+    if getattr(error, "winerror", None) == _IN_USE:
+        reason = "another program or a napari layer has it open. Close it there first"
     shown = str(path) if len(str(path)) < 300 else f"{str(path)[:120]}…"
     return OutputError(f"{shown} cannot be written: {reason}.")
 

@@ -8,6 +8,7 @@ sparse: frames that were not computed cost nothing.
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 import weakref
 from collections.abc import Sequence
@@ -59,6 +60,9 @@ def allocate(
                 f"{free / GIB:.1f} GiB free. Free some, choose another cache folder in "
                 "Preferences > Virtual staining, or stain fewer frames."
             )
+        if sys.platform == "win32":  # where a mapped file outlives its array; open ones stay
+            for left in folder.glob("virtualstain-*"):
+                shutil.rmtree(left, ignore_errors=True)
         home = Path(tempfile.mkdtemp(prefix="virtualstain-", dir=folder))
         array = np.lib.format.open_memmap(
             home / "result.npy", mode="w+", dtype=np.dtype(dtype), shape=tuple(shape)
