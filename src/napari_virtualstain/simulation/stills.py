@@ -164,7 +164,7 @@ def varied(base: SceneConfig, rng: np.random.Generator, seed: int = 0) -> SceneC
     Notes
     -----
     The ranges are wider than what one microscope shows: a network that starts from such pairs
-    finds more in real cells (``docs/models.md``). The parts draw from `rng` in this order,
+    finds more in real cells (``docs/evidence/models.md``). The parts draw from `rng` in this order,
     on which the images of a seed depend.
     """
     optics = np.random.default_rng([seed, 7, int(rng.integers(_MICROSCOPES))])
