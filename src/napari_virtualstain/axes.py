@@ -55,7 +55,7 @@ def normalise_axes(axes: str, ndim: int | None = None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """Where the samples of an image lie in space and time.
+    """Placement of the samples of an image in space and time.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How other packages add generators, segmenters and trackers.
+"""Extension points for generators, segmenters and trackers of other packages.
 
 A package offers functions of the names below, marked with :data:`hook_implementation`,
 in a module that it announces under the entry-point group :data:`ENTRY_POINT_GROUP`::

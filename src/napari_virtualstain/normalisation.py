@@ -135,7 +135,7 @@ class FittedNormalisation:
 
 
 class Normalisation(BaseModel):
-    """How intensities are normalised; part of every model card.
+    """Intensity normalisation, part of every model card.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How long work says how far it is, and how it is told to stop.
+"""Progress reporting and cancellation.
 
 A core function takes ``progress``, a callable that receives :class:`Progress`
 values, and ``cancel``, a :class:`CancelToken` that it looks at once a tile, frame or
@@ -20,7 +20,7 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How much of a job is done.
+    """Completed share of a job.
 
     Attributes
     ----------

@@ -59,7 +59,7 @@ class Settings(BaseModel):
 
 
 class ReadSettings(Settings):
-    """How the bright-field is read; None leaves it to the file."""
+    """Reading of the bright-field; None leaves it to the file."""
 
     axes: str | None = _setting(
         None, "Axes", "Axes of the file, one letter each of t c z y x, such as tcyx."
@@ -79,7 +79,7 @@ class ReadSettings(Settings):
 
 
 class StainSettings(Settings):
-    """How a movie is stained.
+    """Settings of staining.
 
     Examples
     --------
@@ -114,7 +114,7 @@ class StainSettings(Settings):
 
 
 class SegmentSettings(Settings):
-    """How mitochondria are outlined.
+    """Settings of segmentation.
 
     Examples
     --------
@@ -155,7 +155,7 @@ class SegmentSettings(Settings):
 
 
 class TrackSettings(Settings):
-    """How mitochondria are followed; the defaults fit most movies.
+    """Settings of tracking; the defaults fit most movies.
 
     Examples
     --------
@@ -255,7 +255,7 @@ Chosen = TypeVar("Chosen", bound=Settings)
 
 @dataclass(frozen=True, slots=True)
 class SettingField:
-    """What a front end needs to know to show a setting and to ask for it.
+    """Description of a setting for front ends: label, unit, range, choices.
 
     Attributes
     ----------

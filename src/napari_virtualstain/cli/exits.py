@@ -1,4 +1,4 @@
-"""How a command ends: 0 done, 2 bad input, 130 interrupted, 1 a defect of this program.
+"""Exit codes and messages: 0 done, 2 bad input, 130 interrupted, 1 a defect of this program.
 
 Whatever goes wrong is said in one plain line on stderr. A defect's traceback goes to a
 file that the line names.

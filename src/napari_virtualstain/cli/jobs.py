@@ -1,4 +1,4 @@
-"""What a running command shows and listens to: progress bar, warnings, Ctrl-C."""
+"""Progress bar, warnings and Ctrl-C of a running command."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class ProgressLine:
 
 
 class Job:
-    """What a command hands to the core and uses to talk.
+    """Progress, cancellation and output of one command.
 
     Attributes
     ----------

@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 
 class Mode(StrEnum):
-    """How the Kalman linker links."""
+    """Modes of the Kalman linker."""
 
     extended = "extended"
     paper = "paper"
 
 
 class TrackFormat(StrEnum):
-    """How tracks are written."""
+    """File formats of tracks."""
 
     csv = "csv"
     trackmate = "trackmate"

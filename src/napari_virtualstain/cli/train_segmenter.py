@@ -37,7 +37,7 @@ def train_segmenter(
 ) -> None:
     """Train or fine-tune a segmenter on images and their labels.
 
-    Some labels are held out; the score before and after on these is told.
+    Some labels are held out; the score before and after on these is reported.
 
     Example:  virtualstain train-segmenter --images fl/ --labels lab/ -o mine.safetensors
     """

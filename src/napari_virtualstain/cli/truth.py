@@ -1,4 +1,4 @@
-"""What a demo reached, against the truth and beside simple methods."""
+"""Scores of a demo against the truth and beside simple methods."""
 
 from __future__ import annotations
 

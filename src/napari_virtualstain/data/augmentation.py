@@ -1,4 +1,4 @@
-"""How strongly training crops are varied.
+"""Augmentation settings of training crops.
 
 Geometry is applied to input, target and weight map alike; contrast, noise and
 blur to the input only: they stand for other lamps, cameras and focal planes.

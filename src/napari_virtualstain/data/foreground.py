@@ -1,4 +1,4 @@
-"""How much of an image is foreground, and how sharp it is.
+"""Foreground share and sharpness of an image.
 
 The paper leaves out crops with less than 20 % mitochondria; the authors' code counts
 pixels above the frame's mean plus one standard deviation and asks for 14 %.

@@ -1,4 +1,4 @@
-"""Which images belong to one cell or movie, judged by their names.
+"""Grouping of images into cells or movies by their names.
 
 Frames of one cell resemble each other even minutes apart (Pearson 0.75 to 0.85 between
 fluorescence frames of the published sample), so a score on a cell that also trained

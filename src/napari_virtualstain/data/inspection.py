@@ -23,7 +23,7 @@ _CEILINGS = (1023, 4095, 16383)
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What was found in the pairs.
+    """Findings about a set of pairs.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Which bright-field file belongs to which fluorescence file, judged by their names.
+"""Matching of bright-field and fluorescence files by their names.
 
 Three rules are tried in turn, and the first that pairs files wins for each file:
 
@@ -28,7 +28,7 @@ _SUFFIXES = re.compile(r"(\.ome)?\.(tiff?|zarr|png|jpe?g|bmp|dv|npy|nd2|czi)$", 
 
 @dataclass(frozen=True, slots=True)
 class NameMatch:
-    """Which names belong together.
+    """Result of matching two lists of names.
 
     Attributes
     ----------

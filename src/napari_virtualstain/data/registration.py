@@ -1,4 +1,4 @@
-"""How far the two images of a pair lie from each other, and how sure that is.
+"""Displacement between the two images of a pair, with its certainty.
 
 Bright-field and fluorescence look different, so grey values cannot be correlated.
 What they share is where structure is: the local contrast of the bright-field image
@@ -33,7 +33,7 @@ _ENOUGH_PIXELS = 2**21
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """Where the fluorescence lies with respect to the bright-field image.
+    """Displacement of the fluorescence relative to the bright-field image.
 
     Attributes
     ----------

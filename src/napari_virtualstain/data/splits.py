@@ -17,7 +17,7 @@ from .leakage import Overlap, find_overlaps, merge_groups
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Which pairs train and which judge.
+    """Division of pairs into training and held-out ones.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What images look like in numbers, to tell whether a model fits a microscope.
+"""Image statistics that decide whether a model fits a microscope.
 
 The numbers are taken of *normalised* images, as the network sees them. A model card
 holds their mean and spread over the training frames; a new movie is held against it.

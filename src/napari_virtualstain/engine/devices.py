@@ -1,4 +1,4 @@
-"""Where a network runs, how exactly, and how much memory there is for it."""
+"""Devices, precision and free memory for networks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far an output pixel of a network looks, and so how wide a tile's halo must be.
+"""Receptive field of a network, which sets the halo of tiles.
 
 A tile is cut with a margin, the halo, and only its core is kept. Tile and whole frame
 are then the same, to rounding, if no pixel of the core can see the edge of the window.

@@ -1,4 +1,4 @@
-"""What to read and to compute so that a region is stained as in the whole frame."""
+"""Regions that are stained with the values of the whole frame."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def resample(plane: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.f
 
 @dataclass(frozen=True, slots=True)
 class Resampling:
-    """How planes of one shape are brought to another, whole or in part.
+    """Interpolation of planes, whole or in part, to another shape.
 
     Attributes
     ----------

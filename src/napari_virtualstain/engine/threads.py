@@ -1,4 +1,4 @@
-"""How many processor threads a network may use."""
+"""Number of processor threads for networks."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _MAX_SIDE = 65536
 
 @dataclass(frozen=True, slots=True)
 class _Header:
-    """What the header says, with counts of zero taken as one."""
+    """Contents of the header, with counts of zero taken as one."""
 
     byteorder: str
     width: int

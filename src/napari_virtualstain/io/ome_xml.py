@@ -125,5 +125,5 @@ def _whole(text: str | None) -> int | None:
 def _wrong(path: Path, reason: str) -> ImageFileError:
     return ImageFileError(
         f"{path} is truncated or damaged: its OME-XML {reason}. Copy it again from its source, or "
-        "save it anew with Fiji."
+        "save it again with Fiji."
     )

@@ -72,7 +72,7 @@ def complete_shape(grid: PlaneGrid, given: str) -> tuple[tuple[int, ...], list[s
         raise ImageFileError(
             f"{given} lacks {len(missing)} of {math.prod(shape)} planes, the first at "
             f"{grid.word(first)}. Expected one for each combination of time, channel and depth. "
-            "Of a folder, give the files of one channel or depth by a glob; else export it anew."
+            "Of a folder, give the files of one channel or depth by a glob; else export it again."
         )
     note = (
         f"The last frame ({grid.word(first[:1])}) is not complete: {len(missing)} of its planes "

@@ -167,7 +167,7 @@ class PlaneWriter:
         if header != self._header:
             raise InputError(
                 f"{self._partial} was begun with another image, model or settings: it cannot be "
-                "resumed. Repeat the command as it was, or start anew without resuming (--resume)."
+                "resumed. Repeat the command as it was, or start again without resuming (--resume)."
             )
         for line in lines:
             fields = line.split(" ")
@@ -261,7 +261,7 @@ def open_plane_writer(
         if resume:
             raise OutputExistsError(
                 f"{path} is complete already; nothing is left to resume. Allow overwriting it "
-                "(--overwrite) to make it anew."
+                "(--overwrite) to make it again."
             ) from None
         raise
     return PlaneWriter(path, layout, overwrite=overwrite, resume=resume, settings=settings)

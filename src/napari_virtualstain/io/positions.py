@@ -1,4 +1,4 @@
-"""Which of several positions, wells or images in one file or folder is opened."""
+"""Choice among positions, wells or images in one file or folder."""
 
 from __future__ import annotations
 

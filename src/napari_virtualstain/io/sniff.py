@@ -1,4 +1,4 @@
-"""What a file is by its content; names lie."""
+"""File type detection by content, because names can be wrong."""
 
 from __future__ import annotations
 

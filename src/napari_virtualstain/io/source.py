@@ -1,4 +1,4 @@
-"""What a reader of one format hands to :func:`open_stack`: planes, and facts about them."""
+"""Planes and metadata that a reader passes to :func:`open_stack`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Source:
         Of a plane as `read` returns it.
     read : callable
         ``read(index)`` returns the (y, x) plane at the flat index over the leading
-        dimensions. It opens the file anew, so it may run in any thread or process.
+        dimensions. It opens the file each time, so it may run in any thread or process.
     axes : str or None
         Lower case, as the file states them; None when it does not.
     pixel_size_um, frame_interval_s, z_step_um : float or None

@@ -157,7 +157,7 @@ def _left_out(file: tifffile.TiffFile, every: Sequence[Any]) -> list[str]:
         return []
     return [
         f"The file holds {pages} pages, of which its metadata describe {described}; the others "
-        "are not opened. If they belong to the movie, export it anew."
+        "are not opened. If they belong to the movie, export it again."
     ]
 
 

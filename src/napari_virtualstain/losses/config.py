@@ -1,4 +1,4 @@
-"""Which losses are added up, and with which weights."""
+"""Loss terms and their weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How true a virtual stain is, and how well mitochondria are outlined and followed."""
+"""Scores of virtual stains, outlines and tracks."""
 
 from __future__ import annotations
 

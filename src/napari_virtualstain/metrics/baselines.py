@@ -1,4 +1,4 @@
-"""What can be had without a network: the scores that a virtual stain has to beat."""
+"""Trivial baselines that a virtual stain has to beat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well identities are kept: scores of tracks against true tracks.
+"""Identity scores of tracks against true tracks.
 
 IDF1 and identity switches as TrackEval computes them, without needing it.
 """

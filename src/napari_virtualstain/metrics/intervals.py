@@ -1,4 +1,4 @@
-"""How sure a mean score is: bootstrap over groups, because frames of one cell are alike."""
+"""Bootstrap intervals over groups, because frames of one cell are alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well mitochondria are outlined: scores of instance labels against true labels."""
+"""Scores of instance labels against true labels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Labels = npt.NDArray[np.integer[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """Which predicted object is which true one.
+    """Matching of predicted and true objects.
 
     Attributes
     ----------

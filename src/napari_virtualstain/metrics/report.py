@@ -40,7 +40,7 @@ _OTHER_UNITS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What :func:`write_report` wrote.
+    """Files and tables written by :func:`write_report`.
 
     Attributes
     ----------

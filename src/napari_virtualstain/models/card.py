@@ -33,7 +33,7 @@ class Architecture(BaseModel):
 
 
 class Inputs(BaseModel):
-    """Which planes the network reads for one output plane.
+    """Input planes that the network reads for one output plane.
 
     Parameters
     ----------

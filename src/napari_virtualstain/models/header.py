@@ -27,7 +27,7 @@ _PICKLES = {".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".bin", ".joblib"}
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a model file says about itself.
+    """Header of a model file.
 
     Attributes
     ----------
@@ -142,5 +142,5 @@ def _foreign(path: Path, reason: str) -> ModelError:
 
 def _damaged(path: Path, reason: str) -> ModelError:
     return ModelError(
-        f"Model file {path.name} is damaged: {reason}. Copy or download it again, or train anew."
+        f"Model file {path.name} is damaged: {reason}. Copy or download it again, or train again."
     )

@@ -1,4 +1,4 @@
-"""Where models are found: shipped with the package, in the user's folder, elsewhere.
+"""Model registry: shipped with the package, in the user's folder, elsewhere.
 
 The environment variable ``VIRTUALSTAIN_MODELS`` names more folders, separated as in
 PATH; the first of them, if given, replaces the user's folder. A shipped name

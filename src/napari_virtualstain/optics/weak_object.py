@@ -1,4 +1,4 @@
-"""How bright-field turns phase and absorption into contrast: weak-object transfer functions.
+"""Weak-object transfer functions of bright-field: contrast from phase and absorption.
 
 Unstained organelles absorb nothing; they delay light. In a partially coherent
 microscope a thin slice of delay phi at distance z from the focal plane changes the

@@ -32,7 +32,7 @@ UNCERTAINTY = "uncertainty.ome.tif"
 
 @dataclass(slots=True)
 class MovieResult:
-    """What became of one movie.
+    """Outcome of one movie.
 
     Attributes
     ----------

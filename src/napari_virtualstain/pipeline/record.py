@@ -1,4 +1,4 @@
-"""What of a movie has been done already, with which settings."""
+"""Record of finished steps of a movie and their settings."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def stain_stack(
 ) -> Stack:
     """Write the virtual fluorescence of a bright-field stack, and return it.
 
-    With `uncertainty_out` the expected error is written there; `on_fit` is told how well each
+    With `uncertainty_out` the expected error is written there; `on_fit` gets the fit of each
     frame fits the model.
 
     Raises
@@ -292,7 +292,7 @@ def measure_stack(
 
 @dataclass(frozen=True, slots=True)
 class MovieScore:
-    """How good a virtual stain is.
+    """Scores of a virtual stain.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a segmenter is taught, and the loop that teaches it. The one file with torch here.
+"""Training loop of the segmenter, the one file with torch here.
 
 The network has 2 + K output maps: foreground, contact (a pixel of one mitochondrion
 with another within two pixels), and for each of K steps whether the pixel there
@@ -279,7 +279,7 @@ class Learner:
             self.step = int(note["step"])
         except Exception as error:
             raise TrainingError(
-                f"The checkpoint {path.name} cannot be used ({error}). Delete it to start anew."
+                f"The checkpoint {path.name} cannot be used ({error}). Delete it to start over."
             ) from error
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:

@@ -1,4 +1,4 @@
-"""What the network says about one plane, kept so that settings can change at once.
+"""Output maps of the network for one plane, kept so that settings can change at once.
 
 Running the network takes seconds, cutting its maps at another threshold milliseconds.
 The maps are kept compactly: pairs of pixels only where there is any foreground at all.

@@ -1,4 +1,4 @@
-"""What every mitochondrion measures, in physical units, and what a frame sums up to."""
+"""Measures of each mitochondrion in physical units, and summaries of frames."""
 
 from __future__ import annotations
 

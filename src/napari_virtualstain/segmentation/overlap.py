@@ -1,4 +1,4 @@
-"""Where to cut a map of probabilities so that the mask fits best.
+"""Cut of a probability map with the largest expected overlap.
 
 One half is the right cut where the network is sure. Where an image is blurred, as virtual
 fluorescence is in places that the bright-field does not decide, hardly a pixel reaches

@@ -89,7 +89,7 @@ class Segmenter:
         self._lock = threading.RLock()
 
     def __getstate__(self) -> dict[str, Any]:
-        # a lock and a network on a GPU cannot travel; both are made anew there
+        # a lock and a network on a GPU cannot travel; both are made again there
         hidden = ("_lock", "network")
         return {name: value for name, value in self.__dict__.items() if name not in hidden}
 

@@ -91,7 +91,7 @@ class Mitochondria:
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """How mitochondria move, bend, split and join.
+    """Motion of mitochondria: drift, bending, fission and fusion.
 
     Attributes
     ----------
@@ -138,7 +138,7 @@ class Motion:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What surrounds the mitochondria.
+    """Surroundings of the mitochondria.
 
     Attributes
     ----------

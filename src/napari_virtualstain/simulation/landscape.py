@@ -16,7 +16,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Landscape:
-    """Where organelles live in a field and the margin round it, micrometres.
+    """Places of organelles in a field and its margin, micrometres.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Where mitochondria are at the start, and how they move from frame to frame."""
+"""Initial places and movement of mitochondria."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ Image = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Backdrop:
-    """What does not change during a movie.
+    """Parts of a scene that do not change during a movie.
 
     Attributes
     ----------

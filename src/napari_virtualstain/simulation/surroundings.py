@@ -1,4 +1,4 @@
-"""What bright-field shows besides mitochondria: granules, droplets, texture, folds."""
+"""Granules, droplets, texture and folds that bright-field shows besides mitochondria."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _LEVELS = tuple(float(p) for p in np.round(np.arange(0.05, 1.0, 0.05), 2))
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How stated uncertainties compare with the errors.
+    """Comparison of stated uncertainties with the errors.
 
     Attributes
     ----------

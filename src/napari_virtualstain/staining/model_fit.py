@@ -2,7 +2,7 @@
 
 A model card holds what its training images looked like: the shape of their histogram,
 the fall of their spectrum, their noise, their pixel size. Squares of the new images, at
-the model's pixel size, are held against that; a loss of focus is told by its direction.
+the model's pixel size, are held against that; a loss of focus is recognised by its direction.
 Limits were set on the H9c2 pairs, each cell judged by the others: see
 ``benchmarks/staining_fit.py``.
 """
@@ -49,7 +49,7 @@ _TOLD_STRETCHES = 5
 
 @dataclass(frozen=True, slots=True)
 class FrameFit:
-    """How well one frame fits.
+    """Fit of one frame.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class FrameFit:
 
 @dataclass(frozen=True, slots=True)
 class FitReport:
-    """How well a movie fits a model.
+    """Fit of a movie to a model.
 
     Attributes
     ----------
@@ -189,7 +189,7 @@ def combine(frames: list[FrameFit], card: ModelCard, pixel_size_um: float | None
     if not card.statistics.get("features"):
         reasons.append("The model's card does not say what its training images looked like.")
         level = max(level, 1)
-    # a movie is as its middle frame is: one bad frame is told apart, not spread over all
+    # a movie is as its middle frame is: one bad frame is reported by itself, not spread over all
     levels = sorted(_LEVELS.index(frame.level) for frame in frames)
     level = max(level, levels[len(levels) // 2])
     judged = [frame for frame in frames if frame.distances]

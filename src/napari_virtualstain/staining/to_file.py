@@ -180,7 +180,7 @@ def _writer(
 
 @dataclass(slots=True)
 class _Output:
-    """Where stained planes go: through the filter against flicker, if any, into the files."""
+    """Output of stained planes: through the flicker filter, if any, into the files."""
 
     writers: list[PlaneWriter]
     steadying: Steadying | None

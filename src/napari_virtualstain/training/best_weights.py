@@ -1,4 +1,4 @@
-"""Which step of a training was best on held-out images, and its weights."""
+"""Best weights of a training on held-out images."""
 
 from __future__ import annotations
 

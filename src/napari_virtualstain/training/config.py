@@ -19,7 +19,7 @@ _FEWEST_STEPS, _MOST_STEPS = 500, 3000
 
 
 class Optimisation(BaseModel):
-    """How the generator's weights are changed."""
+    """Optimiser settings of the generator."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -242,7 +242,7 @@ class TrainingConfig(BaseModel):
         """Return the number of steps for so many training pairs, of so many pixels in all.
 
         Without steps and epochs it grows with the root of the data, from 500 to 3000: few
-        images are learnt by heart, and many are worth more time, but not in proportion.
+        sets overfit; larger sets merit more steps, but sub-linearly.
         A model that is fine-tuned needs half of that.
         """
         if self.steps is not None:

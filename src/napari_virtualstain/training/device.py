@@ -1,4 +1,4 @@
-"""Where a training runs, and how exactly."""
+"""Device and precision of a training."""
 
 from __future__ import annotations
 

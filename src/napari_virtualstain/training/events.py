@@ -1,4 +1,4 @@
-"""What a training says while it runs, for a dock, a progress bar or a log."""
+"""Events of a running training, for a dock, a progress bar or a log."""
 
 from __future__ import annotations
 

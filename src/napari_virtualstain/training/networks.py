@@ -46,8 +46,8 @@ def generator_for(config: TrainingConfig) -> tuple[nn.Module, dict[str, Any]]:
 def with_settings_of(config: TrainingConfig) -> TrainingConfig:
     """Return the settings with normalisation and outputs of the model to start from.
 
-    A fine-tuned network keeps seeing what it has learnt to see. If its output has fixed units,
-    those of another camera, the targets are normalised anew and :func:`match_units` follows.
+    A fine-tuned network keeps the inputs that it was trained with. If its output has fixed units,
+    those of another camera, the targets are normalised again and :func:`match_units` follows.
     """
     if not config.init:
         return config

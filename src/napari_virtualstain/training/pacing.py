@@ -1,4 +1,4 @@
-"""How many steps fit into the time that a user gives."""
+"""Number of steps that fit into the given time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a training writes: the model, its history, its report, its checkpoint."""
+"""Output places of a training: model, history, report, checkpoint."""
 
 from __future__ import annotations
 

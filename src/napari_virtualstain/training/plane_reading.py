@@ -1,4 +1,4 @@
-"""How many bright-field planes pairs are read with, for one training."""
+"""Number of bright-field planes that pairs are read with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PlaneReading:
-    """What :func:`napari_virtualstain.data.match_pairs` is asked for.
+    """Arguments of :func:`napari_virtualstain.data.match_pairs` about planes.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a training starts from: a shipped model, unless somebody asks otherwise."""
+"""Starting model of a training: a shipped one unless another is given."""
 
 from __future__ import annotations
 

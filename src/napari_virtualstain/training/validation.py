@@ -1,4 +1,4 @@
-"""What a network makes of held-out images."""
+"""Validation of a network on held-out images."""
 
 from __future__ import annotations
 
