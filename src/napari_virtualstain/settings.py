@@ -243,11 +243,11 @@ class PipelineSettings(Settings):
     0.5
     """
 
-    read: ReadSettings = ReadSettings()
-    stain: StainSettings = StainSettings()
-    segment: SegmentSettings = SegmentSettings()
-    track: TrackSettings = TrackSettings()
-    version: str = __version__
+    read: ReadSettings = Field(ReadSettings(), description="Reading of the movie.")
+    stain: StainSettings = Field(StainSettings(), description="Staining.")
+    segment: SegmentSettings = Field(SegmentSettings(), description="Segmentation.")
+    track: TrackSettings = Field(TrackSettings(), description="Tracking.")
+    version: str = Field(__version__, description="Version that wrote the file; informs only.")
 
 
 Chosen = TypeVar("Chosen", bound=Settings)
