@@ -243,11 +243,13 @@ class PipelineSettings(Settings):
     0.5
     """
 
-    read: ReadSettings = Field(ReadSettings(), description="Reading of the movie.")
-    stain: StainSettings = Field(StainSettings(), description="Staining.")
-    segment: SegmentSettings = Field(SegmentSettings(), description="Segmentation.")
-    track: TrackSettings = Field(TrackSettings(), description="Tracking.")
-    version: str = Field(__version__, description="Version that wrote the file; informs only.")
+    read: ReadSettings = Field(default=ReadSettings(), description="Reading of the movie.")
+    stain: StainSettings = Field(default=StainSettings(), description="Staining.")
+    segment: SegmentSettings = Field(default=SegmentSettings(), description="Segmentation.")
+    track: TrackSettings = Field(default=TrackSettings(), description="Tracking.")
+    version: str = Field(
+        default=__version__, description="Version that wrote the file; informs only."
+    )
 
 
 Chosen = TypeVar("Chosen", bound=Settings)
