@@ -19,7 +19,7 @@ Frames: TypeAlias = str | slice | int | Sequence[int] | None
 
 @dataclass(frozen=True, slots=True)
 class OpenedMovie:
-    """What is stained, and with what.
+    """Opened movie with the stainer that it is stained with.
 
     Attributes
     ----------

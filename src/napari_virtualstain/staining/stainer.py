@@ -94,7 +94,7 @@ class Stainer:
         self._network: TiledNetwork | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        # a lock and a network on a GPU cannot travel; both are made anew there, but with the
+        # a lock and a network on a GPU cannot travel; both are made again there, but with the
         # arithmetic that was chosen here, so that unlike workers make one movie
         settings = self.settings.model_copy(update={"precision": self.network.precision})
         return {**self.__dict__, "_lock": None, "_network": None, "settings": settings}

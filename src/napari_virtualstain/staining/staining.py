@@ -234,7 +234,7 @@ class _TileReporter:
 
 
 class _PlaneTask:
-    """What the task of each plane needs; workers elsewhere get numbers, not the movie."""
+    """Input of the task for each plane; workers elsewhere get numbers, not the movie."""
 
     def __init__(self, cancel: CancelToken | None) -> None:
         self._cancel = cancel
