@@ -91,7 +91,7 @@ class Precision(StrEnum):
 
 
 class Split(StrEnum):
-    """How touching mitochondria are told apart."""
+    """Ways to separate touching mitochondria."""
 
     skeleton = "skeleton"
     log = "log"
@@ -217,7 +217,7 @@ def check_free(output: Path, *, resume: bool, overwrite: bool) -> None:
     if resume and not overwrite and output.exists():
         raise OutputExistsError(
             f"{output} is complete already; nothing is left to resume. Allow replacing it "
-            "(--overwrite) to make it anew."
+            "(--overwrite) to make it again."
         )
     check_output(output, overwrite=overwrite)
 
