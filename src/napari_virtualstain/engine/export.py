@@ -11,8 +11,6 @@ import contextlib
 import io
 import json
 import logging
-import os
-import secrets
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,8 +20,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import InputError, OutputError
-from ..io import check_output
+from ..errors import InputError
+from ..io import check_output, write_bytes_atomically
 from ..models import Model, load_model
 from .prepared import fold_batch_norm
 from .receptive_field import network_halo, network_stride, smallest_input
@@ -68,7 +66,7 @@ def export_model(model: Model | str | Path, out: str | Path, *, overwrite: bool 
     content = (
         onnx_bytes(loaded) if path.suffix.lower() == ".onnx" else _bioimageio_bytes(loaded, path)
     )
-    return _write(path, content)
+    return write_bytes_atomically(path, content)
 
 
 def onnx_bytes(model: Model) -> bytes:
@@ -326,19 +324,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(previous)
-
-
-def _write(path: Path, content: bytes) -> Path:
-    temporary = path.with_name(f".{path.name[:80]}-{secrets.token_hex(4)}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise OutputError(
-            f"{str(path)!r} cannot be written ({error.strerror or error}). Choose a folder that "
-            "you may write to, with enough space."
-        ) from error
-    return path

@@ -7,7 +7,7 @@ from .image import write_image
 from .limits import check_extent
 from .ngff import is_inside
 from .opening import open_stack, plain_name
-from .output import atomic_path, check_output, remove
+from .output import atomic_path, check_output, remove, write_bytes_atomically
 from .plane_writer import PlaneWriter, open_plane_writer
 from .sniff import check_is_file, missing_file_error
 from .stack import Stack
@@ -31,6 +31,7 @@ __all__ = [
     "read_table",
     "remove",
     "seconds",
+    "write_bytes_atomically",
     "write_image",
     "write_table",
     "write_text_atomically",

@@ -116,6 +116,29 @@ def atomic_path(path: Path, *, overwrite: bool) -> Iterator[Path]:
         remove(temporary)
 
 
+def write_bytes_atomically(path: str | Path, content: bytes, *, overwrite: bool = True) -> Path:
+    """Write bytes, on the disk when this returns, and return their path.
+
+    Raises
+    ------
+    OutputExistsError, OutputError
+        See :func:`check_output`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> write_bytes_atomically(Path(tempfile.mkdtemp()) / "a.bin", b"1").read_bytes()
+    b'1'
+    """
+    target = Path(path)
+    with atomic_path(target, overwrite=overwrite) as temporary, temporary.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+        file.close()  # an open file cannot be renamed on every system
+    return target
+
+
 def move_into_place(temporary: Path, path: Path, *, overwrite: bool) -> None:
     """Rename a complete file or folder to its final name, replacing what may be replaced."""
     if path.exists() and not overwrite:

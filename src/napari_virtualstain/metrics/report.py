@@ -14,6 +14,7 @@ import pandas as pd
 
 from .._version import __version__
 from ..io import check_output, write_table, write_text_atomically
+from ..normalisation import spread_evenly
 from ..progress import CancelToken, ProgressCallback
 from .baselines import BASELINES, baselines
 from .distributions import histogram, intensity_confusion
@@ -247,7 +248,7 @@ def _scored(
 
 
 def _take_sample(predicted: Any, reference: Any, bright_field: Any, count: int) -> _Sample:
-    index = sorted({round(i) for i in np.linspace(0, count - 1, min(count, SAMPLE))})
+    index = spread_evenly(SAMPLE, count)
 
     def read(images: Any) -> list[Any]:
         frames = list(frames_of(images))

@@ -7,10 +7,7 @@ float32, because a running variance can leave the range of float16.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import ModelError, OutputError, OutputExistsError, reading
+from ..errors import ModelError, OutputExistsError, reading
 from .architectures import build_network
 from .card import ModelCard, ModelKind
 from .header import METADATA_KEY, read_header
@@ -98,7 +95,9 @@ def save_model(
     from safetensors.torch import save
 
     content = save(tensors, metadata={METADATA_KEY: complete.model_dump_json()})
-    _write_atomically(target, content)
+    from ..io import write_bytes_atomically  # loads dask, which reading a card does not need
+
+    write_bytes_atomically(target, content)
     return target
 
 
@@ -210,22 +209,3 @@ def _check_shapes(path: Path, network: nn.Module, shapes: dict[str, tuple[int, .
         f"({len(differing)} arrays differ; {first[:80]}: {shapes.get(first)} in the file, "
         f"{expected.get(first)} in the network). Copy or download it again."
     )
-
-
-def _write_atomically(target: Path, content: bytes) -> None:
-    # hidden and of another suffix, so that no listing takes it for a model
-    temporary = target.with_name(f".{target.stem[:80]}-{secrets.token_hex(4)}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise OutputError(
-            f"The model cannot be written to {str(target)!r} ({error.strerror or error}). "
-            "Choose a folder that you may write to, with enough space."
-        ) from error

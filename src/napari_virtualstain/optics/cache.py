@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..errors import OutputError
 from ..folders import cache_folder
 from .weights import Map, WeightKind, weight_map
 
@@ -102,14 +101,11 @@ def _read(path: Path, shape: tuple[int, ...]) -> Map | None:
 
 
 def _write(path: Path, weights: Map) -> None:
-    temporary = ""
+    from ..io import atomic_path
+
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        with os.fdopen(handle, "wb") as stream:
+        with atomic_path(path, overwrite=True) as temporary, temporary.open("wb") as stream:
             np.savez(stream, weights=weights)
-        os.replace(temporary, path)
-    except OSError as error:
+            stream.close()
+    except OutputError as error:
         _log.warning("Weight map could not be kept in %s: %s", path.parent, error)
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)

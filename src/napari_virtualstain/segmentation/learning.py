@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import TrainingError
+from ..io import write_bytes_atomically
 from .affinities import Step
 
 _NEAR = sorted(
@@ -258,9 +259,7 @@ class Learner:
             tensors |= {f"optimiser.{index}.{k}": v for k, v in state.items()}
         note = json.dumps({"step": self.step, "rng": rng.bit_generator.state})
         copies = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-        part = path.with_name(path.name + ".part")
-        part.write_bytes(safetensors.torch.save(copies, metadata={"note": note}))
-        part.replace(path)
+        write_bytes_atomically(path, safetensors.torch.save(copies, metadata={"note": note}))
 
     def resume(self, path: Path, rng: np.random.Generator) -> None:
         """Go on from a checkpoint.

@@ -13,6 +13,7 @@ import torch
 
 from ..data import CorrelativePairs
 from ..errors import OutputError, TrainingError
+from ..io import atomic_path
 from .config import TrainingConfig
 
 # A cancelled training has returned within a second; the writing of 0.8 GB alone may take longer
@@ -47,16 +48,13 @@ def fingerprint(pairs: CorrelativePairs) -> str:
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint, or leave the one before it as it is."""
-    temporary = path.with_name(f".{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with atomic_path(path, overwrite=True) as temporary, temporary.open("xb") as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
+            file.close()
+    except (OutputError, RuntimeError) as error:
         raise OutputError(
             f"The checkpoint cannot be written to {str(path)!r} ({error}). Free some space or "
             "choose another folder, then resume."

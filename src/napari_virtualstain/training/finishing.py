@@ -18,11 +18,12 @@ from ..engine import TiledNetwork
 from ..losses import LossConfig
 from ..metrics import compare, evaluate, summarise, write_report
 from ..models import Architecture, CardNormalisation, ModelCard
+from ..normalisation import spread_evenly
 from ..progress import CancelToken
 from .config import TrainingConfig
 from .device import Compute
 from .preparation import PreparedTraining
-from .validation import predict, spread_out
+from .validation import predict
 
 STARTING_MODEL = "starting model"
 _WHOLE_FRAME = 1024
@@ -116,7 +117,7 @@ class HeldOut:
 def _judged(prepared: PreparedTraining) -> list[int]:
     """Return which held-out images are judged: all, or an even choice of very many."""
     pixels = [pair.fluorescence.size for pair in prepared.validation]
-    return spread_out(len(pixels), max(8, _MOST_JUDGED_PIXELS // max([1, *pixels])))
+    return spread_evenly(max(8, _MOST_JUDGED_PIXELS // max([1, *pixels])), len(pixels))
 
 
 def _predicted(network: nn.Module, pair: PreparedPair, compute: Compute) -> NDArray[np.float32]:

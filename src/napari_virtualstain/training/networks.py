@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from ..axes import USUAL_PIXEL_SIZE_UM
 from ..errors import InputError, ModelError
 from ..models import Discriminator, Inputs, Model, ModelCard, UNet, build_network, load_model
-from ..normalisation import Normalisation
+from ..normalisation import Normalisation, spread_evenly
 from .config import TrainingConfig
 from .more_planes import reading_planes
 from .preparation import PreparedTraining
-from .validation import spread_out
 
 
 def generator_for(config: TrainingConfig) -> tuple[nn.Module, dict[str, Any]]:
@@ -151,7 +150,7 @@ def _fitted_units(network: nn.Module, prepared: PreparedTraining) -> tuple[float
     stride = int(getattr(network, "stride", 1))
     outputs, targets = [], []
     network.eval()
-    for index in spread_out(len(prepared.train), 8):
+    for index in spread_evenly(8, len(prepared.train)):
         pair = prepared.train[index]
         part = [slice(0, min(n, 256) // stride * stride) for n in pair.fluorescence.shape]
         inputs, target, _ = pair.normalised(part[0], part[1])

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from ..data import CropBatches, TensorBatch
 from ..errors import CancelledError, TrainingError
 from ..models import read_card, save_model
+from ..normalisation import spread_evenly
 from ..progress import CancelToken
 from .augment import augment
 from .best_weights import BestWeights, monitored
@@ -36,7 +37,7 @@ from .parallel import Processes, cancelled_anywhere
 from .places import Places
 from .preparation import PreparedTraining
 from .trainer import Trainer
-from .validation import preview, quick_scores, spread_out
+from .validation import preview, quick_scores
 
 # about what a killed training loses at most
 CHECKPOINT_SECONDS = 120.0
@@ -224,7 +225,7 @@ class Session:
         return StepFinished(step, self.trainer.steps, total, terms, rate, self.seconds)
 
     def _validate(self, step: int) -> Iterator[TrainingEvent]:
-        chosen = spread_out(len(self.prepared.validation), self.config.validation_images)
+        chosen = spread_evenly(self.config.validation_images, len(self.prepared.validation))
         if not chosen or not self.group.is_first:
             return
         pairs = [self.prepared.validation[i] for i in chosen]

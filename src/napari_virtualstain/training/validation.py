@@ -107,19 +107,6 @@ def preview(prepared: PreparedTraining, index: int, image: NDArray[np.float32]) 
     )
 
 
-def spread_out(count: int, most: int) -> list[int]:
-    """Return at most `most` indices out of `count`, evenly spread.
-
-    Examples
-    --------
-    >>> spread_out(10, 3)
-    [0, 4, 9]
-    """
-    if count <= most:
-        return list(range(count))
-    return sorted({int(i) for i in np.linspace(0, count - 1, most)})
-
-
 def _middle(shape: tuple[int, ...], largest: int | None) -> tuple[slice, slice]:
     def along(size: int) -> slice:
         if largest is None or size <= largest:

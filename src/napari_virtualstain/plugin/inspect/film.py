@@ -10,6 +10,8 @@ from qtpy.QtCore import QRect, Qt, Signal
 from qtpy.QtGui import QImage, QPainter, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from ...normalisation import spread_evenly
+
 _PICTURES = 9
 
 
@@ -22,7 +24,7 @@ def pick_frames(rows: pd.DataFrame, count: int, frame: int | None) -> pd.DataFra
     >>> pick_frames(rows, 3, 4)["frame"].tolist()
     [0, 4, 9]
     """
-    places = np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int))
+    places = np.array(spread_evenly(count, len(rows)), int)
     if frame is not None and len(rows):
         wanted = int(np.argmin(np.abs(rows["frame"].to_numpy() - frame)))
         places[int(np.argmin(np.abs(places - wanted)))] = wanted
