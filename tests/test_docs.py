@@ -20,8 +20,6 @@ from napari_virtualstain.io import write_image
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 SIDE = 96
-# pages that wait for vs.track to take a Stack
-LATER = {"index.md", "howto/track.md", "tutorials/judge_tracks.md"}
 # what takes minutes for a reader takes seconds in a test
 SHORTER = {"--minutes 10": "--steps 2", "--steps 100": "--steps 2"}
 FENCE = re.compile(
@@ -82,7 +80,7 @@ def _run_shell(code: str) -> None:
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize(
     "page",
-    [p for p in PAGES if _blocks(p) and _name(p) not in LATER],
+    [p for p in PAGES if _blocks(p)],
     ids=lambda p: _name(p),
 )
 def test_the_examples_of_a_page_run_in_order(
