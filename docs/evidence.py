@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import itertools
 import os
 import platform
 import shlex
@@ -75,10 +76,23 @@ def measure(name: str, threads: int) -> None:
         f"`OMP_NUM_THREADS={threads} python -m {command}`, at commit {commit()} on "
         f"{datetime.date.today():%d %B %Y}.\n"
         f"Machine: {machine()}; load average at the start {load:.1f}.\n\n"
-        f"```\n{done.stdout.rstrip()}\n```\n"
+        f"{_shown(done.stdout)}\n"
     )
     (FOLDER / f"{name}.md").write_text(page, encoding="utf-8")
     print(f"{FOLDER / name}.md")
+
+
+def _shown(output: str) -> str:
+    """Return the output with tables as they are, and other lines as code."""
+    blocks = []
+    for is_table, lines in itertools.groupby(output.strip().splitlines(), _is_row):
+        text = "\n".join(lines).strip("\n")
+        blocks.append(text if is_table else f"```\n{text}\n```")
+    return "\n\n".join(blocks)
+
+
+def _is_row(line: str) -> bool:
+    return line.startswith("|")
 
 
 def main() -> None:
