@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -167,3 +168,17 @@ def test_published_sample_leaks_within_cells_and_not_between_them(real_data) -> 
     overlaps = find_overlaps(pairs.fluorescence)
     assert len(overlaps) > 50  # random crops of one frame
     assert merge_groups(pairs.groups, overlaps) == pairs.groups
+
+
+def test_other_parts_of_one_movie_are_scored_but_never_called_independent() -> None:
+    images = np.random.default_rng(0).normal(size=(4, 32, 32))
+    pairs = CorrelativePairs.from_arrays(
+        images, images, groups=["a", "a", "b", "b"], movies=["cell"] * 4
+    )
+    split = split_pairs(pairs, validation_groups=["b"])
+    assert split.scorable
+    assert not split.independent
+    assert "next cell" in " ".join(split.notes)
+    other = split_pairs(replace(pairs, movies=("x", "x", "y", "y")), validation_groups=["b"])
+    assert other.independent
+    assert other.notes == ()

@@ -1,6 +1,8 @@
 from .augmentation import Augmentation as Augmentation
 from .correlative_pairs import CorrelativePairs as CorrelativePairs
 from .correlative_pairs import Region as Region
+from .correlative_pairs import inside_only as inside_only
+from .correlative_pairs import joined as joined
 from .dataset import CropBatches as CropBatches
 from .dataset import TensorBatch as TensorBatch
 from .foreground import foreground_mask as foreground_mask

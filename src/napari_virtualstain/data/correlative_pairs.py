@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import InputError
 
 Image = NDArray[np.generic]
+_Number = TypeVar("_Number", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,9 @@ class Region:
         Its corners.
     pair : int or None
         The pair that it belongs to; None means every pair.
+    vertices : tuple of (y, x)
+        Corners of a polygon in pixels of the whole image; pixels of the rectangle outside of
+        it do not count. None: the whole rectangle counts.
     """
 
     y0: int
@@ -30,6 +35,24 @@ class Region:
     y1: int
     x1: int
     pair: int | None = None
+    vertices: tuple[tuple[float, float], ...] = ()
+
+    def mask(self) -> NDArray[np.bool_] | None:
+        """Return which pixels of the rectangle count, or None where all do.
+
+        Examples
+        --------
+        >>> Region(0, 0, 4, 4, vertices=((0, 0), (0, 3), (3, 0))).mask().sum()
+        np.int64(10)
+        """
+        if not self.vertices:
+            return None
+        from skimage.draw import polygon2mask
+
+        corner = np.array([self.y0, self.x0])
+        shape = (self.y1 - self.y0, self.x1 - self.x0)
+        mask: NDArray[np.bool_] = polygon2mask(shape, np.asarray(self.vertices) - corner)
+        return None if mask.all() or not mask.any() else mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +77,8 @@ class CorrelativePairs:
         Micrometres, None when not known.
     notes : tuple of str
         What happened while they were collected: for the report and the user.
+    masks : tuple of (ndarray of shape (Y, X), bool, or None)
+        Which pixels of each pair count; None: all. Empty: all of every pair.
     """
 
     bright_field: tuple[Image, ...]
@@ -63,6 +88,11 @@ class CorrelativePairs:
     movies: tuple[str, ...]
     pixel_size_um: float | None = None
     notes: tuple[str, ...] = field(default=())
+    masks: tuple[NDArray[np.bool_] | None, ...] = field(default=())
+
+    def mask_of(self, index: int) -> NDArray[np.bool_] | None:
+        """Return which pixels of a pair count, None: all."""
+        return self.masks[index] if self.masks else None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -87,6 +117,7 @@ class CorrelativePairs:
             names=tuple(self.names[i] for i in chosen),
             groups=tuple(self.groups[i] for i in chosen),
             movies=tuple(self.movies[i] for i in chosen),
+            masks=tuple(self.masks[i] for i in chosen) if self.masks else (),
         )
 
     def of_groups(self, groups: Iterable[str]) -> CorrelativePairs:
@@ -139,6 +170,7 @@ class CorrelativePairs:
                 f"{name}[{r.y0}:{r.y1},{r.x0}:{r.x1}]"
                 for name, r in zip(cropped.names, regions_used, strict=True)
             ),
+            masks=_masks(cropped, regions_used),
         )
 
     @classmethod
@@ -202,6 +234,54 @@ class CorrelativePairs:
         return pairs
 
 
+def joined(parts: Sequence[CorrelativePairs]) -> CorrelativePairs:
+    """Return the pairs of several collections as one.
+
+    Raises
+    ------
+    InputError
+        There is none, or their planes differ.
+
+    Examples
+    --------
+    >>> one = CorrelativePairs.from_arrays(np.zeros((2, 8, 8)), np.ones((2, 8, 8)))
+    >>> len(joined([one, one]))
+    4
+    """
+    if not parts:
+        raise InputError("There are no pairs to train on. Choose two layers.")
+    whole = CorrelativePairs(
+        bright_field=tuple(image for part in parts for image in part.bright_field),
+        fluorescence=tuple(image for part in parts for image in part.fluorescence),
+        names=tuple(name for part in parts for name in part.names),
+        groups=tuple(group for part in parts for group in part.groups),
+        movies=tuple(movie for part in parts for movie in part.movies),
+        pixel_size_um=parts[0].pixel_size_um,
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
+        masks=tuple(part.mask_of(i) for part in parts for i in range(len(part)))
+        if any(part.masks for part in parts)
+        else (),
+    )
+    check_shapes(whole)
+    return whole
+
+
+def inside_only(image: NDArray[_Number], mask: NDArray[np.bool_] | None) -> NDArray[_Number]:
+    """Return an image whose pixels outside `mask` have the mean of those inside.
+
+    They then add nothing to a correlation.
+
+    Examples
+    --------
+    >>> inside_only(np.array([1.0, 3.0, 9.0]), np.array([True, True, False])).tolist()
+    [1.0, 3.0, 2.0]
+    """
+    if mask is None:
+        return image
+    inside: Any = image[mask]
+    return np.where(mask, image, inside.mean()).astype(image.dtype)
+
+
 def check_shapes(pairs: CorrelativePairs) -> None:
     """Raise InputError unless both images of each pair have one size."""
     lengths = {len(pairs.bright_field), len(pairs.fluorescence), len(pairs.names)}
@@ -236,6 +316,20 @@ def _with_planes(image: Image) -> Image:
         f"A bright-field image has shape {image.shape}; expected (Y, X), or (P, Y, X) for P "
         "neighbouring planes."
     )
+
+
+def _masks(
+    pairs: CorrelativePairs, regions: Sequence[Region]
+) -> tuple[NDArray[np.bool_] | None, ...]:
+    """Return which pixels count inside regions, one for each pair."""
+    masks: list[NDArray[np.bool_] | None] = []
+    for index, region in enumerate(regions):
+        drawn, before = region.mask(), pairs.mask_of(index)
+        if before is not None:
+            before = before[region.y0 : region.y1, region.x0 : region.x1]
+            drawn = before if drawn is None else drawn & before
+        masks.append(drawn)
+    return tuple(masks) if any(mask is not None for mask in masks) else ()
 
 
 def _size(image: Image) -> str:

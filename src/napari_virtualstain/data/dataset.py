@@ -20,8 +20,10 @@ class TensorBatch:
     ----------
     inputs : Tensor of shape (N, P, S, S)
         Normalised bright-field.
-    targets, weights : Tensor of shape (N, 1, S, S)
-        Normalised fluorescence and weight map.
+    targets : Tensor of shape (N, 1, S, S)
+        Normalised fluorescence.
+    weights : Tensor of shape (N, 1, S, S) or (N, 2, S, S)
+        Weight map and, where regions are polygons, which pixels count (1) or not (0).
     """
 
     inputs: Tensor
@@ -80,8 +82,9 @@ class CropBatches(Dataset[TensorBatch]):
             raise IndexError(step)
         rng = np.random.default_rng([self._seed, 1, step])
         crops = self._sampler.draw(rng, self._batch_size)
+        maps = [crops.weights] if crops.counts is None else [crops.weights, crops.counts]
         return TensorBatch(
             torch.from_numpy(crops.inputs),
             torch.from_numpy(crops.targets[:, None]),
-            torch.from_numpy(crops.weights[:, None]),
+            torch.from_numpy(np.stack(maps, axis=1)),
         )

@@ -40,6 +40,8 @@ class PreparedPair:
         Of each bright-field plane.
     target_map : FittedNormalisation
         Of the fluorescence.
+    mask : ndarray of shape (Y, X), bool, or None
+        Which pixels count; None: all.
     """
 
     bright_field: NDArray[np.generic]
@@ -47,6 +49,7 @@ class PreparedPair:
     weight: NDArray[np.float16] | None
     input_maps: tuple[FittedNormalisation, ...]
     target_map: FittedNormalisation
+    mask: NDArray[np.bool_] | None = None
 
     def normalised(
         self, y: slice = slice(None), x: slice = slice(None)
@@ -98,12 +101,15 @@ class CropBatch:
         Normalised fluorescence and weight map.
     pairs : tuple of int
         From which pair each crop is.
+    counts : ndarray of shape (N, S, S), float32, or None
+        1 where a pixel counts and 0 outside of polygons; None: all count.
     """
 
     inputs: FloatImage
     targets: FloatImage
     weights: FloatImage
     pairs: tuple[int, ...]
+    counts: FloatImage | None = None
 
 
 class CropSampler:
@@ -147,6 +153,7 @@ class CropSampler:
     ) -> None:
         self.crop_size = crop_size
         self._prepared = [_enlarged(pair, crop_size) for pair in prepared]
+        self._has_masks = any(pair.mask is not None for pair in prepared)
         self._places = [
             _places(pair.fluorescence, crop_size, min_foreground) for pair in self._prepared
         ]
@@ -176,11 +183,12 @@ class CropSampler:
             targets=np.stack([crop[1] for crop in crops]),
             weights=np.stack([crop[2] for crop in crops]),
             pairs=tuple(int(index) for index in indices),
+            counts=np.stack([crop[3] for crop in crops]) if self._has_masks else None,
         )
 
     def _crop(
         self, index: int, rng: np.random.Generator
-    ) -> tuple[FloatImage, FloatImage, FloatImage]:
+    ) -> tuple[FloatImage, FloatImage, FloatImage, FloatImage]:
         pair, places = self._prepared[index], self._places[index]
         rows, columns = (n - self.crop_size + 1 for n in pair.fluorescence.shape)
         if places is None:
@@ -188,7 +196,10 @@ class CropSampler:
         else:
             place = int(places[rng.integers(len(places))])
         y, x = divmod(place, columns)
-        return pair.normalised(slice(y, y + self.crop_size), slice(x, x + self.crop_size))
+        part = slice(y, y + self.crop_size), slice(x, x + self.crop_size)
+        inputs, target, weight = pair.normalised(*part)
+        counts = np.ones_like(target) if pair.mask is None else pair.mask[part].astype(np.float32)
+        return inputs, target, weight, counts
 
     def _reached(self) -> dict[str, float]:
         """Return what the filters left: shares of frames, of crop positions, and in focus."""
@@ -229,4 +240,5 @@ def _enlarged(pair: PreparedPair, size: int) -> PreparedPair:
         weight=None if pair.weight is None else np.pad(pair.weight, margins, mode="symmetric"),
         input_maps=pair.input_maps,
         target_map=pair.target_map,
+        mask=None if pair.mask is None else np.pad(pair.mask, margins, mode="symmetric"),
     )

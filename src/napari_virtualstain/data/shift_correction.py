@@ -40,20 +40,25 @@ def correct_shifts(
     """
     if isinstance(shifts, Mapping):
         shifts = [shifts.get(group, NO_SHIFT) for group in pairs.groups]
-    inputs, targets = [], []
+    inputs, targets, masks = [], [], []
     done: dict[str, list[Shift]] = {}
-    for image, target, group, shift in zip(
-        pairs.bright_field, pairs.fluorescence, pairs.groups, shifts, strict=True
+    for index, (image, target, group, shift) in enumerate(
+        zip(pairs.bright_field, pairs.fluorescence, pairs.groups, shifts, strict=True)
     ):
+        mask = pairs.mask_of(index)
         if not shift.is_certain or shift.distance < smallest_px:
             inputs.append(image)
             targets.append(target)
+            masks.append(mask)
             continue
         moved, valid = _moved_back(target, shift)
         inputs.append(image[:, valid[0], valid[1]])
         targets.append(moved[valid])
+        masks.append(None if mask is None else mask[valid])
         done.setdefault(group, []).append(shift)
     moved_pairs = replace(pairs, bright_field=tuple(inputs), fluorescence=tuple(targets))
+    if pairs.masks:
+        moved_pairs = replace(moved_pairs, masks=tuple(masks))
     return moved_pairs.with_notes(*(_moved_note(group, used) for group, used in done.items()))
 
 

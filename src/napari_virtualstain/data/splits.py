@@ -14,6 +14,11 @@ from ..progress import CancelToken
 from .correlative_pairs import CorrelativePairs
 from .leakage import Overlap, find_overlaps, merge_groups
 
+SAME_CELL = (
+    "The held-out images are other frames or regions of cells that also train: their scores say "
+    "nothing about the next cell."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -26,8 +31,12 @@ class Split:
     train_groups, validation_groups : tuple of str
         Their groups.
     independent : bool
-        Whether no validation group trains. A score of a split that is not independent
-        says nothing about new cells.
+        Whether the held-out images are of cells or movies that do not train, and share no
+        pixels with those that do. A score of a split that is not independent says nothing
+        about new cells.
+    scorable : bool
+        Whether the held-out images differ from those that train, be it other frames or other
+        regions of the same movie.
     overlaps : tuple of Overlap
         Pixels that both sides share.
     notes : tuple of str
@@ -39,6 +48,7 @@ class Split:
     train_groups: tuple[str, ...]
     validation_groups: tuple[str, ...]
     independent: bool = True
+    scorable: bool = True
     overlaps: tuple[Overlap, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -154,12 +164,16 @@ def _split(
 ) -> Split:
     train = tuple(i for i, out in enumerate(held_out) if not out)
     validation = tuple(i for i, out in enumerate(held_out) if out)
+    shared = {pairs.movies[i] for i in train} & {pairs.movies[i] for i in validation}
+    if shared and len(set(pairs.groups)) > 1:
+        notes = [*notes, SAME_CELL]
     return Split(
         train=train,
         validation=validation,
         train_groups=tuple(sorted({pairs.groups[i] for i in train})),
         validation_groups=tuple(sorted({pairs.groups[i] for i in validation})),
-        independent=not crossing,
+        independent=not crossing and not shared,
+        scorable=not crossing,
         overlaps=tuple(crossing),
         notes=tuple(notes),
     )
@@ -205,6 +219,7 @@ def _within_one_group(
         split.train_groups,
         split.validation_groups,
         independent=False,
+        scorable=False,
         overlaps=split.overlaps,
         notes=split.notes,
     )

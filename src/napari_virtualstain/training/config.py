@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..data import Augmentation
@@ -203,6 +205,15 @@ class TrainingConfig(BaseModel):
     )
     wavelength_um: float = Field(default=0.608, gt=0, description="Of the emission, for the PSF.")
     numerical_aperture: float = Field(default=1.42, gt=0, le=1.7, description="For the PSF.")
+    immersion_index: float = Field(
+        default=1.515, ge=1, le=2, description="Refractive index of the immersion, for the PSF."
+    )
+    sample_index: float = Field(
+        default=1.33, ge=1, le=2, description="Refractive index of the sample, for the PSF."
+    )
+    depth_um: float = Field(
+        default=0.0, ge=0, le=200, description="Depth below the cover glass, for the PSF."
+    )
     psf_size: int = Field(default=5, ge=1, le=65, description="Side of the PSF kernel, pixels.")
 
     @model_validator(mode="after")
@@ -264,6 +275,32 @@ class TrainingConfig(BaseModel):
     def keeps_best(self) -> bool:
         """Whether held-out images choose the weights."""
         return self.keep_best or self.patience is not None
+
+    def psf(self, pixel_size_um: float) -> NDArray[np.float64]:
+        """Return the kernel of the weight map for pixels of a size, sum 1.
+
+        Raises
+        ------
+        InputError
+            The optics are not physical, such as an aperture above the immersion's index.
+
+        Examples
+        --------
+        >>> TrainingConfig(psf_size=3).psf(0.08).shape
+        (3, 3)
+        """
+        from ..optics import GibsonLanni, gibson_lanni_psf
+
+        optics = GibsonLanni(
+            wavelength_um=self.wavelength_um,
+            na=self.numerical_aperture,
+            n_immersion=self.immersion_index,
+            n_sample=self.sample_index,
+            n_immersion_design=self.immersion_index,  # what the objective was made for
+        )
+        return gibson_lanni_psf(
+            size=self.psf_size, pixel_size_um=pixel_size_um, depth_um=self.depth_um, optics=optics
+        )
 
     def network_architecture(self) -> dict[str, Any]:
         """Return the architecture with the channels that inputs and loss ask for."""

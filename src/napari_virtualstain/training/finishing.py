@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import nn
 
-from ..data import CorrelativePairs, PreparedPair
+from ..data import CorrelativePairs, PreparedPair, inside_only
 from ..engine import TiledNetwork
 from ..losses import LossConfig
 from ..metrics import compare, evaluate, summarise, write_report
@@ -55,8 +55,11 @@ class HeldOut:
         self.virtual = self.images_of(network, cancel)
         for index in self._chosen:
             pair = prepared.validation[index]
-            self.fluorescence.append(np.asarray(pair.fluorescence, np.float32))
-            self.bright_field.append(np.asarray(pair.bright_field[centre], np.float32))
+            for kept, image in (
+                (self.fluorescence, pair.fluorescence),
+                (self.bright_field, pair.bright_field[centre]),
+            ):
+                kept.append(inside_only(np.asarray(image, np.float32), pair.mask))
         held = prepared.pairs.subset(prepared.split.validation[i] for i in self._chosen)
         self.names, self.groups = held.names, held.groups
         self.data_range = _data_range(held.fluorescence[0].dtype)
@@ -72,7 +75,8 @@ class HeldOut:
             if cancel is not None:
                 cancel.raise_if_cancelled()
             pair = self._prepared.validation[index]
-            images.append(typical.invert(_predicted(network, pair, self._compute)))
+            image = typical.invert(_predicted(network, pair, self._compute))
+            images.append(inside_only(image, pair.mask))
         return images
 
     def score(
@@ -168,6 +172,9 @@ def make_card(
         optics={
             "numerical_aperture": config.numerical_aperture,
             "wavelength_um": config.wavelength_um,
+            "immersion_index": config.immersion_index,
+            "sample_index": config.sample_index,
+            "depth_um": config.depth_um,
             "psf_size": config.psf_size,
         },
         loss=_loss(config.loss),

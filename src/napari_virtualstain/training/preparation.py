@@ -29,7 +29,7 @@ from ..data import (
 )
 from ..errors import InputError
 from ..normalisation import FittedNormalisation
-from ..optics import WeightMapCache, gibson_lanni_psf
+from ..optics import WeightMapCache
 from ..progress import CancelToken
 from .augment import MARGIN
 from .config import TrainingConfig
@@ -201,12 +201,24 @@ def _prepared_pairs(
     )
     target_maps = _without_stretched_noise(target_maps)
     weights = _weight_maps(pairs.fluorescence, config, pairs.pixel_size_um, cancel)
+    masks = pairs.masks or (None,) * len(pairs)
     return [
         PreparedPair(
-            light, dark, weight, tuple(map(of_light.for_plane, light)), of_dark.for_plane(dark)
+            light,
+            dark,
+            weight,
+            tuple(map(of_light.for_plane, light)),
+            of_dark.for_plane(dark),
+            mask,
         )
-        for light, dark, weight, of_light, of_dark in zip(
-            pairs.bright_field, pairs.fluorescence, weights, input_maps, target_maps, strict=True
+        for light, dark, weight, of_light, of_dark, mask in zip(
+            pairs.bright_field,
+            pairs.fluorescence,
+            weights,
+            input_maps,
+            target_maps,
+            masks,
+            strict=True,
         )
     ]
 
@@ -229,12 +241,7 @@ def _weight_maps(
         return [None] * len(images)
     settings: dict[str, Any] = {"iterations": loss.weight_iterations}
     if loss.weight_map.startswith("psf"):
-        settings["psf"] = gibson_lanni_psf(
-            size=config.psf_size,
-            pixel_size_um=config.pixel_size_um or pixel_size_um or USUAL_PIXEL_SIZE_UM,
-            wavelength_um=config.wavelength_um,
-            na=config.numerical_aperture,
-        )
+        settings["psf"] = config.psf(config.pixel_size_um or pixel_size_um or USUAL_PIXEL_SIZE_UM)
     if loss.weight_background:
         settings |= {
             "background": "percentile",

@@ -64,6 +64,8 @@ class Session:
         Where to write.
     cancel : CancelToken, optional
         Looked at in every layer.
+    stop : CancelToken, optional
+        Looked at after each step: ends the training early, with its model.
     """
 
     def __init__(
@@ -74,9 +76,10 @@ class Session:
         config: TrainingConfig,
         places: Places,
         cancel: CancelToken | None,
+        stop: CancelToken | None = None,
     ) -> None:
         self.prepared, self.trainer, self.architecture = prepared, trainer, architecture
-        self.config, self.places, self.cancel = config, places, cancel
+        self.config, self.places, self.cancel, self.stop = config, places, cancel, stop
         self.compute: Compute = trainer.compute
         self.group: Processes = trainer.group
         self.history = History(places.history)
@@ -156,8 +159,12 @@ class Session:
             step = self.trainer.step
             yield from self._fit_to_time()
             yield self._log(step, losses, rate)
-            if self._is_validation_due():
+            stopped = self.stop is not None and self.stop.cancelled
+            if self._is_validation_due() or (stopped and self._best.looked != step):
                 yield from self._validate(step)
+            if stopped:
+                yield self._warn(f"Stopped after {step} of {self.trainer.steps} steps, as asked.")
+                return
             if self._is_checkpoint_due(step):
                 self._keep()
             if step >= self.trainer.steps or self._is_exhausted():
@@ -299,7 +306,8 @@ class Session:
         self.history.write()
         report = None
         if held is not None and self.config.report:
-            title = f"{self.config.name}: held-out cells"
+            held_out = "cells" if self.prepared.split.independent else "images of the same cells"
+            title = f"{self.config.name}: held-out {held_out}"
             report = held.report(self.places.report, title, self.warnings, self.cancel)
         self.places.checkpoint.unlink(missing_ok=True)
         yield TrainingFinished(
@@ -316,8 +324,8 @@ class Session:
         )
 
     def _may_be_scored(self) -> bool:
-        independent = self.prepared.split.independent or self.config.allow_leakage
-        return bool(self.prepared.validation) and independent
+        scorable = self.prepared.split.scorable or self.config.allow_leakage
+        return bool(self.prepared.validation) and scorable
 
     def _score_terms(self, held: HeldOut) -> dict[str, Any]:
         """Return what a reader must know to trust the scores."""

@@ -107,6 +107,7 @@ def train_events(
     overwrite: bool = False,
     resume: bool = False,
     cancel: CancelToken | None = None,
+    stop: CancelToken | None = None,
 ) -> Iterator[TrainingEvent]:
     """Yield what happens while a generator is trained, for a live display.
 
@@ -114,6 +115,8 @@ def train_events(
     ----------
     pairs, config, output, overwrite, resume, cancel
         As for :func:`train`.
+    stop : CancelToken, optional
+        Once it is cancelled the training ends after the present step, and its model is kept.
 
     Yields
     ------
@@ -144,7 +147,7 @@ def train_events(
     places = places_for(settings, output, overwrite=overwrite, resume=resume)
     settle(places.checkpoint)
     try:
-        yield from _session(pairs, settings, places, resume, cancel).run()
+        yield from _session(pairs, settings, places, resume, cancel, stop).run()
     except RuntimeError as error:
         # torch raises RuntimeError for memory and shapes alike, and a napari worker loses it
         raise _translated(error) from error
@@ -184,6 +187,7 @@ def _session(
     places: Places,
     resume: bool,
     cancel: CancelToken | None,
+    stop: CancelToken | None,
 ) -> Session:
     group = processes()
     check_batch(config.batch_size, group)
@@ -197,7 +201,7 @@ def _session(
     steps = config.step_count(len(prepared.train), pixels)
     discriminator = discriminator_for(config)
     trainer = Trainer(generator, discriminator, config, steps, compute, group, cancel)
-    session = Session(prepared, trainer, architecture, config, places, cancel)
+    session = Session(prepared, trainer, architecture, config, places, cancel, stop)
     if resume:
         session.resume()
     return session

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ..data import PreparedPair
+from ..data import PreparedPair, inside_only
 from ..metrics import bandpass_pearson, pearson
 from ..progress import CancelToken
 from .device import Compute
@@ -66,7 +66,11 @@ def quick_scores(
         if cancel is not None:
             cancel.raise_if_cancelled()
         image, part = predict(network, pair, compute, largest=_LARGEST_WHILE_TRAINING)
-        target = pair.normalised(*part)[1]
+        mask = None if pair.mask is None else pair.mask[part]
+        if mask is not None and not mask.any():
+            mask = None
+        image = inside_only(image, mask)
+        target = inside_only(pair.normalised(*part)[1], mask)
         rows.append(
             (
                 float(np.abs(image - target).mean()),
