@@ -31,10 +31,12 @@ if TYPE_CHECKING:
 
 
 def train(
-    out: Annotated[Path, typer.Option("--output", "-o", help="Model, ends in .safetensors.")],
     bright_field: Annotated[
         str | None,
         typer.Option(help="Folder, glob or stack of bright-field; or a CSV that lists pairs."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Model, ends in .safetensors.")
     ] = None,
     fluorescence: Annotated[
         str | None, typer.Option(help="Folder, glob or stack of the same frames in fluorescence.")
@@ -155,6 +157,10 @@ def train(
         bool,
         typer.Option("--allow-leakage", help="Score even though the judged cells also trained."),
     ] = False,
+    job_folder: Annotated[
+        Path | None,
+        typer.Option("--job", help="Folder of 'Write job folder' in napari; all else is in it."),
+    ] = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
@@ -169,9 +175,17 @@ def train(
     """
     from ..training import AUTOMATIC, plane_reading, with_planes_of, with_start
 
+    if job_folder is not None:
+        _run_job(job_folder, device, resume=resume, overwrite=overwrite)
+        return
     regions = [_region(text) for text in roi or []]
     groups = [part.strip() for text in validation_groups or [] for part in text.split(",")]
     with running_job() as job:
+        if out is None:
+            raise InputError(
+                "--output was not given: expected the model file to write (-o mine.safetensors), "
+                "or --job with the folder of a job."
+            )
         if folds and groups:
             raise InputError("Both --folds and --validation-groups were given: expected one.")
         config = _config(
@@ -245,11 +259,28 @@ def train(
         if trainable:
             config = config.updated(trainable=trainable)
         how = {"output": out, "overwrite": overwrite, "resume": resume, "cancel": job.cancel}
-        result = _result(job, _events(pairs, config, folds, **how))
-        if result is None:
-            job.note("This process has helped; the first one judges and writes the model.")
-        else:
-            _say_result(job, result)
+        _train(job, pairs, config, folds, **how)
+
+
+def _run_job(folder: Path, device: str | None, *, resume: bool, overwrite: bool) -> None:
+    """Train what a job folder holds; the model is written into it."""
+    from ..training import read_job
+
+    with running_job() as job:
+        saved = read_job(folder)
+        config = saved.config if device is None else saved.config.updated(device=device)
+        how = {"output": saved.output, "overwrite": overwrite, "resume": resume}
+        _train(job, saved.pairs, config, saved.folds, **how, cancel=job.cancel)
+
+
+def _train(
+    job: Job, pairs: CorrelativePairs, config: TrainingConfig, folds: int | None, **how: Any
+) -> None:
+    result = _result(job, _events(pairs, config, folds, **how))
+    if result is None:
+        job.note("This process has helped; the first one judges and writes the model.")
+    else:
+        _say_result(job, result)
 
 
 def _check_alone(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -40,6 +41,7 @@ def stack_pairs(
     plane_step: int = 1,
     name: str = "",
     movie: str = "movie",
+    frames: Sequence[int] | None = None,
     pixel_size_um: float | None = None,
     notes: tuple[str, ...] = (),
 ) -> CorrelativePairs:
@@ -48,7 +50,7 @@ def stack_pairs(
     Parameters
     ----------
     bright_field, fluorescence : ndarray of shape (..., Y, X)
-        Of equal shape.
+        Of equal shape, but for the frames.
     axes : str
         One letter of ``tz`` for each leading axis.
     planes, plane_axis, plane_step : int, {"t", "z"}, int
@@ -57,6 +59,9 @@ def stack_pairs(
         Begins the name of each pair.
     movie : str
         What is normalised together.
+    frames : sequence of int, optional
+        The bright-field frame that each fluorescence frame goes with; all of them in order
+        when not given.
     pixel_size_um : float, optional
         Micrometres.
     notes : tuple of str
@@ -80,7 +85,8 @@ def stack_pairs(
             f"axes {axes + 'yx'!r}. Give stacks with that axis, name another one "
             "(--plane-axis) or the axes of the files (--axes), or ask for one plane."
         )
-    indices = list(np.ndindex(bright_field.shape[:-2]))
+    taken = list(np.ndindex(fluorescence.shape[:-2]))
+    indices = taken if frames is None else [_at_frame(i, axes.index("t"), frames) for i in taken]
     along = axes.find(plane_axis)
     return CorrelativePairs(
         bright_field=tuple(
@@ -89,13 +95,17 @@ def stack_pairs(
             else _neighbours(bright_field, index, along, planes, plane_step)
             for index in indices
         ),
-        fluorescence=tuple(fluorescence[index] for index in indices),
+        fluorescence=tuple(fluorescence[index] for index in taken),
         names=tuple(_plane_name(name, axes, index) for index in indices),
         groups=("",) * len(indices),
         movies=(movie,) * len(indices),
         pixel_size_um=pixel_size_um,
         notes=notes,
     )
+
+
+def _at_frame(index: tuple[int, ...], along: int, frames: Sequence[int]) -> tuple[int, ...]:
+    return (*index[:along], int(frames[index[along]]), *index[along + 1 :])
 
 
 def _neighbours(

@@ -12,6 +12,10 @@ from .events import TrainingPrepared as TrainingPrepared
 from .events import TrainingResult as TrainingResult
 from .events import TrainingWarning as TrainingWarning
 from .events import Validated as Validated
+from .job_folder import TrainingJob as TrainingJob
+from .job_folder import model_of_job as model_of_job
+from .job_folder import read_job as read_job
+from .job_folder import write_job as write_job
 from .places import is_unfinished as is_unfinished
 from .places import training_folder as training_folder
 from .plane_reading import PlaneReading as PlaneReading

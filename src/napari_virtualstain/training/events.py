@@ -35,6 +35,8 @@ class TrainingPrepared:
         Side of the crops, after fitting it to the frames.
     reached : dict
         What the foreground and focus filters left.
+    baselines : dict of str to dict of str to float
+        Pearson and band-pass Pearson that cost nothing, for each trivial method.
     """
 
     steps: int
@@ -47,6 +49,7 @@ class TrainingPrepared:
     precision: str
     crop_size: int
     reached: dict[str, float]
+    baselines: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +153,16 @@ class StepFinished:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One held-out image with what the network makes of it, in the target's units."""
+    """One held-out image with what the network makes of it, in the target's units.
+
+    `before` is what the starting model made of it, where there is one.
+    """
 
     name: str
     bright_field: NDArray[np.float32]
     fluorescence: NDArray[np.float32]
     virtual: NDArray[np.float32]
+    before: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +210,8 @@ class TrainingResult:
         Whether patience ended it.
     warnings : tuple of str
         All that were given.
+    worst : tuple of Preview
+        The held-out images with the lowest band-pass Pearson, worst first.
     """
 
     path: Path
@@ -213,6 +222,7 @@ class TrainingResult:
     steps: int
     stopped_early: bool = False
     warnings: tuple[str, ...] = field(default=())
+    worst: tuple[Preview, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from ..normalisation import spread_evenly
 from ..progress import CancelToken
 from .config import TrainingConfig
 from .device import Compute
+from .events import Preview
 from .preparation import PreparedTraining
 from .validation import predict
 
@@ -49,6 +50,7 @@ class HeldOut:
     ) -> None:
         self.fluorescence: list[NDArray[np.float32]] = []
         self.bright_field: list[NDArray[np.float32]] = []
+        self.before: list[NDArray[np.float32]] = []
         self._prepared, self._compute = prepared, compute
         centre = prepared.pairs.planes // 2
         self._chosen = _judged(prepared)
@@ -93,9 +95,25 @@ class HeldOut:
         table = compare(self.virtual, self.fluorescence, self.bright_field, **settings)
         if start is None:
             return table
-        before = evaluate(self.images_of(start, cancel), self.fluorescence, **settings)
+        self.before = self.images_of(start, cancel)
+        before = evaluate(self.before, self.fluorescence, **settings)
         before.insert(0, "method", STARTING_MODEL)
         return pd.concat([table, before], ignore_index=True)
+
+    def worst(self, table: pd.DataFrame, most: int = 3) -> tuple[Preview, ...]:
+        """Return the images of a table of :meth:`score` that are stained worst, worst first."""
+        own = table[table["method"] == "virtual stain"]["bandpass_pearson"].to_numpy(float)
+        order = np.argsort(np.where(np.isnan(own), -np.inf, own), kind="stable")
+        return tuple(
+            Preview(
+                name=f"{self.names[i]}: band-pass Pearson {own[i]:.2f}",
+                bright_field=self.bright_field[i],
+                fluorescence=self.fluorescence[i],
+                virtual=self.virtual[i],
+                before=self.before[i] if self.before else None,
+            )
+            for i in order[:most]
+        )
 
     def report(
         self, folder: Path, title: str, warnings: Sequence[str], cancel: CancelToken | None = None

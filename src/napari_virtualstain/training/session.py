@@ -8,10 +8,12 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from ..data import CropBatches, TensorBatch
+from ..data import CropBatches, PreparedPair, TensorBatch
 from ..errors import CancelledError, TrainingError
 from ..models import read_card, save_model
 from ..normalisation import spread_evenly
@@ -22,6 +24,7 @@ from .checkpoint import fingerprint, leave_checkpoint, load_checkpoint, save_che
 from .config import TrainingConfig
 from .device import Compute
 from .events import (
+    Preview,
     StepFinished,
     TrainingEvent,
     TrainingFinished,
@@ -37,7 +40,13 @@ from .parallel import Processes, cancelled_anywhere
 from .places import Places
 from .preparation import PreparedTraining
 from .trainer import Trainer
-from .validation import preview, quick_scores
+from .validation import (
+    LARGEST_WHILE_TRAINING,
+    predict,
+    preview,
+    quick_scores,
+    trivial_scores,
+)
 
 # about what a killed training loses at most
 CHECKPOINT_SECONDS = 120.0
@@ -86,6 +95,7 @@ class Session:
         self.warnings: list[str] = []
         self._data = fingerprint(prepared.pairs)
         self._start_model = deepcopy(trainer.averaged) if config.init else None
+        self._shown_before: tuple[PreparedPair, NDArray[np.float32]] | None = None
         self._best = BestWeights()
         self._seconds_before = 0.0
         self._planned = trainer.steps
@@ -146,7 +156,13 @@ class Session:
             precision=self.compute.precision,
             crop_size=self.prepared.crop_size,
             reached=dict(self.prepared.sampler.reached),
+            baselines=trivial_scores(self._looked_at(), pixel_size_um=self.prepared.scale_um),
         )
+
+    def _looked_at(self) -> list[PreparedPair]:
+        """Return the held-out pairs that are looked at while training."""
+        chosen = spread_evenly(self.config.validation_images, len(self.prepared.validation))
+        return [self.prepared.validation[i] for i in chosen]
 
     def _steps(self) -> Iterator[TrainingEvent]:
         if self._is_validation_due():
@@ -235,7 +251,7 @@ class Session:
         chosen = spread_evenly(self.config.validation_images, len(self.prepared.validation))
         if not chosen or not self.group.is_first:
             return
-        pairs = [self.prepared.validation[i] for i in chosen]
+        pairs = self._looked_at()
         scores, images = quick_scores(
             self.trainer.averaged,
             pairs,
@@ -248,12 +264,24 @@ class Session:
         kept = self.trainer.averaged if self.config.keeps_best else None
         best = self._best.note(step, monitored(self.config.monitor, scores), kept)
         middle = len(chosen) // 2
-        yield Validated(step, scores, best, preview(self.prepared, chosen[middle], images[middle]))
+        shown = preview(self.prepared, chosen[middle], images[middle], self._before(pairs[middle]))
+        yield Validated(step, scores, best, shown)
         if all(float(image.std()) < 1e-6 for image in images):
             yield self._warn(
                 f"At step {step} the network answers every image with one constant. If this "
                 "lasts, lower the learning rate or change the loss."
             )
+
+    def _before(self, pair: PreparedPair) -> NDArray[np.float32] | None:
+        """Return what the starting model makes of a pair, computed once."""
+        if self._start_model is None:
+            return None
+        if self._shown_before is None or self._shown_before[0] is not pair:
+            image, _ = predict(
+                self._start_model, pair, self.compute, largest=LARGEST_WHILE_TRAINING
+            )
+            self._shown_before = (pair, image)
+        return self._shown_before[1]
 
     def _is_exhausted(self) -> bool:
         patience = self.config.patience
@@ -292,10 +320,12 @@ class Session:
                     f"those of {self.config.init!r}. More pairs or fewer trainable parts may help."
                 )
         table, scores, held = None, {}, None
+        worst: tuple[Preview, ...] = ()
         if self._may_be_scored():
             held = HeldOut(self.trainer.averaged, self.prepared, self.compute, self.cancel)
             table = held.score(self.cancel, start=self._start_model)
             scores = {**summarised(table), **self._score_terms(held)}
+            worst = held.worst(table)
         elif self.prepared.validation:
             scores = {"refused": _NO_SCORE}
             yield self._warn(_NO_SCORE)
@@ -320,6 +350,7 @@ class Session:
                 steps=self.trainer.step,
                 stopped_early=early,
                 warnings=tuple(self.warnings),
+                worst=worst,
             )
         )
 

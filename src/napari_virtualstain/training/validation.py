@@ -16,7 +16,7 @@ from .device import Compute
 from .events import Preview
 from .preparation import PreparedTraining
 
-_LARGEST_WHILE_TRAINING = 320
+LARGEST_WHILE_TRAINING = 320
 
 
 def predict(
@@ -65,7 +65,7 @@ def quick_scores(
     for pair in pairs:
         if cancel is not None:
             cancel.raise_if_cancelled()
-        image, part = predict(network, pair, compute, largest=_LARGEST_WHILE_TRAINING)
+        image, part = predict(network, pair, compute, largest=LARGEST_WHILE_TRAINING)
         mask = None if pair.mask is None else pair.mask[part]
         if mask is not None and not mask.any():
             mask = None
@@ -85,7 +85,32 @@ def quick_scores(
     return {name: float(value) for name, value in zip(names, means, strict=True)}, images
 
 
-def preview(prepared: PreparedTraining, index: int, image: NDArray[np.float32]) -> Preview:
+def trivial_scores(
+    pairs: Sequence[PreparedPair], *, pixel_size_um: float
+) -> dict[str, dict[str, float]]:
+    """Return the mean Pearson and band-pass Pearson of the bright-field image itself.
+
+    Dark structures count as bright ones: what any stain should beat is their likeness.
+    """
+    if not pairs:
+        return {}
+    rows = []
+    for pair in pairs:
+        part = _middle(pair.fluorescence.shape, LARGEST_WHILE_TRAINING)
+        inputs, target, _ = pair.normalised(*part)
+        image = inputs[len(inputs) // 2]
+        fine = bandpass_pearson(image, target, pixel_size_um=pixel_size_um)
+        rows.append((abs(pearson(image, target)), abs(fine)))
+    whole, fine = np.nan_to_num(np.array(rows, dtype=float)).mean(0)
+    return {"bright-field": {"pearson": float(whole), "bandpass_pearson": float(fine)}}
+
+
+def preview(
+    prepared: PreparedTraining,
+    index: int,
+    image: NDArray[np.float32],
+    before: NDArray[np.float32] | None = None,
+) -> Preview:
     """Return a held-out image beside its truth, in the units of the data.
 
     Parameters
@@ -96,6 +121,8 @@ def preview(prepared: PreparedTraining, index: int, image: NDArray[np.float32]) 
         Which of its held-out pairs.
     image : ndarray of shape (Y, X)
         What the network made of the middle of it, normalised.
+    before : ndarray of shape (Y, X), optional
+        What the starting model made of it.
     """
     pair = prepared.validation[index]
     height, width = image.shape
@@ -108,6 +135,7 @@ def preview(prepared: PreparedTraining, index: int, image: NDArray[np.float32]) 
         bright_field=pair.bright_field[centre][part].astype("float32"),
         fluorescence=pair.fluorescence[part].astype("float32"),
         virtual=prepared.typical_maps()[1].invert(image),
+        before=None if before is None else prepared.typical_maps()[1].invert(before),
     )
 
 

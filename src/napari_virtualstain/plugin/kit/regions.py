@@ -106,7 +106,7 @@ def bounding_box(layer: Any, shapes: Any) -> Region:
             f"The Shapes layer {shapes.name!r} is empty. Draw a rectangle on the image first."
         )
     corners = np.concatenate([np.asarray(vertices, float)[:, -2:] for vertices in shapes.data])
-    rows, columns = _onto(layer, shapes, corners)
+    rows, columns = onto(layer, shapes, corners)
     limits = []
     for values, size in zip((rows, columns), layer.data.shape[-2:], strict=True):
         start, stop = max(0, round(values.min())), min(size, round(values.max()) + 1)
@@ -135,7 +135,7 @@ def rectangles_on(layer: Any, shapes: Any) -> tuple[tuple[int, int, int, int], .
         )
     boxes = []
     for number, vertices in enumerate(shapes.data):
-        rows, columns = _onto(layer, shapes, np.asarray(vertices, float)[:, -2:])
+        rows, columns = onto(layer, shapes, np.asarray(vertices, float)[:, -2:])
         box: list[int] = []
         for values, size in zip((rows, columns), layer.data.shape[-2:], strict=True):
             box += [max(0, round(values.min())), min(size, round(values.max()) + 1)]
@@ -149,7 +149,7 @@ def rectangles_on(layer: Any, shapes: Any) -> tuple[tuple[int, int, int, int], .
     return tuple(boxes)
 
 
-def _onto(layer: Any, shapes: Any, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def onto(layer: Any, shapes: Any, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return rows and columns in the pixels of `layer` of points in the data of `shapes`."""
     points = np.zeros((len(corners), shapes.ndim))
     points[:, -2:] = corners

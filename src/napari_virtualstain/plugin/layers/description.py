@@ -25,6 +25,9 @@ NAMES = {
     "tracked": ("same numbers", "tracked mitochondria"),
     "before": ("before", "before training"),
     "after": ("after", "after training"),
+    "regions": ("regions", "regions"),
+    "weights": ("weights", "weight map"),
+    "aligned": ("aligned", "aligned fluorescence"),
 }
 PROVENANCE = "virtualstain"
 SAMPLING = "virtualstain_sampling"
