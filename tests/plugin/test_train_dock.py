@@ -11,12 +11,14 @@ from napari_virtualstain.errors import InputError
 from napari_virtualstain.models import Inputs, read_card
 from napari_virtualstain.plugin.kit.preferences import preferences
 from napari_virtualstain.plugin.train.dock import TrainWidget
-from napari_virtualstain.plugin.train.job import TrainRequest, collect_pairs, why_shared
+from napari_virtualstain.plugin.train.drawn_regions import DrawnRegion
+from napari_virtualstain.plugin.train.job import TrainRequest, collect_pairs, why_not_split
 from napari_virtualstain.plugin.train.settings import (
     TrainSettings,
     recall_settings,
     remember_settings,
 )
+from napari_virtualstain.plugin.train.sources import PairSource
 from napari_virtualstain.staining import stain
 from napari_virtualstain.training import FoldStarted, PlaneReading
 
@@ -61,10 +63,10 @@ def test_training_draws_its_curve_and_lists_the_model(
     wait_for(widget, timeout_s=200)
     assert widget.state == "done", widget.status_label.text()
     assert widget.display.curve.losses
-    assert widget.display.curve.scores
+    assert widget.display.curve.scores["bandpass_pearson"]
     assert (models.parent / "my-model.safetensors").exists()
     assert widget.start_from.combo.findText("my-model") >= 0
-    assert "already" in widget.run_button.toolTip()
+    assert widget.name.text() == "my-model-2"
     before, after = (
         widget.viewer.layers[f"cell bright-field [{kind} training]"] for kind in ("before", "after")
     )
@@ -75,16 +77,18 @@ def test_training_draws_its_curve_and_lists_the_model(
     assert after.data.shape == (1, 64, 96)
 
 
+def _source(movie: np.ndarray, rectangles: Any = (), name: str = "cell") -> PairSource:
+    regions = tuple(DrawnRegion(n, tuple(box)) for n, box in enumerate(rectangles, start=1))
+    return PairSource(name, movie, movie + 1, "tyx", regions=regions)
+
+
 def _request(
     movie: np.ndarray | None = None, rectangles: Any = (), **settings: Any
 ) -> TrainRequest:
     if movie is None:
         movie = np.arange(8 * 20 * 30, dtype=float).reshape(8, 20, 30)
     return TrainRequest(
-        bright_field=movie,
-        fluorescence=movie + 1,
-        axes="tyx",
-        rectangles=rectangles,
+        sources=(_source(movie, rectangles),),
         settings=TrainSettings(pixel_size_um=0.08, **settings),
         output=Path("model.safetensors"),
         preferences=preferences(),
@@ -94,14 +98,14 @@ def _request(
 def test_the_last_frames_are_held_out_and_the_report_says_what_that_means() -> None:
     pairs = collect_pairs(_request(), PlaneReading(1))
     assert pairs.groups == ("first frames",) * 6 + ("last frames",) * 2
-    assert any("same cells" in remark for remark in pairs.notes)
+    assert set(pairs.movies) == {"cell"}
 
 
 def test_each_region_is_a_group_of_its_own() -> None:
     pairs = collect_pairs(
         _request(by="region", rectangles=((0, 0, 10, 10), (5, 10, 20, 30))), PlaneReading(1)
     )
-    assert pairs.group_names == ("region 0", "region 1")
+    assert pairs.group_names == ("region 1", "region 2")
     assert len(pairs) == 16
     assert pairs.fluorescence[1].shape == (15, 20)
 
@@ -136,11 +140,13 @@ def test_regions_that_would_judge_each_other_must_not_overlap(
     """Rectangles drawn side by side share a row of pixels, which is no leak."""
     unread = np.broadcast_to(np.float32(0), (8, 20, 30))
     settings = TrainSettings(by="region", folds=folds, pixel_size_um=0.08)
-    assert (why_shared(settings, rectangles) is not None) == refused
+    sources = (_source(unread, rectangles),)
+    assert (why_not_split(sources, settings) is not None) == refused
     if refused:
         with pytest.raises(InputError, match="tick Allow shared pixels"):
             collect_pairs(_request(unread, rectangles, by="region", folds=folds), PlaneReading(1))
-        assert why_shared(settings.model_copy(update={"allow_leakage": True}), rectangles) is None
+        allowed = settings.model_copy(update={"allow_leakage": True})
+        assert why_not_split(sources, allowed) is None
 
 
 def _draw_two_cells(widget: TrainWidget) -> Any:
@@ -174,8 +180,8 @@ def test_regions_judge_in_turn_and_a_stopped_cross_validation_goes_on(
     widget.run_button.click()
     wait_for(widget, "idle", timeout_s=200)
     assert "Train goes on from here" in widget.status_label.text()
-    assert "fold 1 of 2, without region 0: Pearson" in widget.display.fold_scores.text()
-    assert titles[-1] == "fold 2 of 2, without region 1"
+    assert "fold 1 of 2, without region 1: Pearson" in widget.display.fold_scores.text()
+    assert titles[-1] == "fold 2 of 2, without region 2"
 
     other = TrainWidget(widget.viewer)  # of the next day
     qtbot.addWidget(other)
@@ -200,7 +206,7 @@ def test_regions_judge_in_turn_and_a_stopped_cross_validation_goes_on(
     assert shown[:2] == ["FoldStarted", "FoldFinished"]
     assert shown.count("TrainingPrepared") == 2
     card = read_card(models.parent / "folded.safetensors")
-    assert card.split["folds"] == [["region 0"], ["region 1"]]
+    assert card.split["folds"] == [["region 1"], ["region 2"]]
     assert card.split["train_pairs"] == 16
     assert card.scores["images"] == 16
     assert "held out: Pearson" in other.status_label.text()
@@ -230,7 +236,7 @@ def test_overlapping_regions_are_refused_before_anything_is_read(widget: TrainWi
     widget.hold_out.kind.value = "region"
     assert widget.run_button.isEnabled()
     drawn.add_rectangles([[0, 30], [64, 90]])
-    assert "Regions 0 and 2 overlap" in widget.run_button.toolTip()
+    assert "Regions 1 and 3 overlap" in widget.run_button.toolTip()
     widget.hold_out.shared.setChecked(True)
     assert widget.run_button.isEnabled()
 
@@ -275,6 +281,7 @@ def test_a_z_stack_trains_with_the_planes_above_and_below_like_the_command(
     widget.bright_field.value = widget.viewer.layers["stack bright-field"]
     widget.fluorescence.value = widget.viewer.layers["stack fluorescence"]
     assert (widget.planes.asked, widget.planes.axis) == (3, "z")
+    widget.hold_out.kind.value = "time"
     assert "Hold out a region" in widget.run_button.toolTip()
     widget.hold_out.kind.value = "region"
     widget.shapes.value = cells

@@ -149,11 +149,12 @@ class LayerChoice(Choice):
             for layer in layers
             if not self._accepts(layer) and (reason := self._why_unfit(layer)) is not None
         }
-        keep = self._picked_by_hand and before is not None and has_layer(self._viewer, before)
+        none = self._optional and before is None
+        keep = self._picked_by_hand and (none or has_layer(self._viewer, before))
         if not keep:
             self._picked_by_hand = False
         target = before if keep and any(before is layer for layer in self._layers) else None
-        if target is None:
+        if target is None and not (keep and none):
             target = self._propose(self._layers)
         self._fill(target)
         self._announce()

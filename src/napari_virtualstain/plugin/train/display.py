@@ -1,15 +1,15 @@
-"""What shows a training while it runs: curves, a held-out picture, folds, remarks."""
+"""What shows a training while it runs and after: curves, held-out images, folds, remarks."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from ..inspect.film import FilmStrip
 from ..kit.controls import note
-from .curve import TrainingCurve
+from .outcome_view import OutcomeView
+from .patches import PatchView
+from .plot import TrainingPlot
 
 _MOST_REMARKS = 3
 
@@ -19,14 +19,15 @@ class TrainingDisplay(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.curve = TrainingCurve()
-        self.pictures = FilmStrip()
-        self.pictures.setToolTip("A held-out image: bright-field, virtual, true")
+        self.curve = TrainingPlot()
+        self.pictures = PatchView()
+        self.outcome = OutcomeView(self.pictures.show_preview)
         self.fold_scores = note(name="fold_scores")
         self.fold_scores.setToolTip("What the models that had not seen these parts scored there")
         self.remarks = note(name="remarks")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.outcome)
         layout.addWidget(self.curve, 1)
         for widget in (self.pictures, self.fold_scores, self.remarks):
             layout.addWidget(widget)
@@ -38,21 +39,27 @@ class TrainingDisplay(QWidget):
         self._remarked: list[str] = []
         self.curve.begin()
         self.pictures.clear()
+        self.outcome.clear()
         self._write()
 
     def follow(self, event: Any) -> None:
         """Show an event of :func:`napari_virtualstain.training.cross_validation_events`."""
-        from ...training import FoldFinished, FoldStarted, StepFinished, Validated
+        from ...training import (
+            FoldFinished,
+            FoldStarted,
+            StepFinished,
+            TrainingPrepared,
+            Validated,
+        )
 
-        if isinstance(event, StepFinished):
+        self.setVisible(True)
+        if isinstance(event, TrainingPrepared):
+            self.curve.set_baselines(event.baselines)
+        elif isinstance(event, StepFinished):
             self.curve.add_loss(event.step, event.loss)
         elif isinstance(event, Validated):
-            self.curve.add_score(event.step, event.scores.get("bandpass_pearson", np.nan))
-            shown = event.preview
-            self.pictures.show_pictures(
-                [shown.bright_field, shown.virtual, shown.fluorescence],
-                ["input", "virtual", "true"],
-            )
+            self.curve.add_scores(event.step, event.scores)
+            self.pictures.show_preview(event.preview)
         elif isinstance(event, FoldStarted):
             self.curve.begin(event.text)
         elif isinstance(event, FoldFinished):

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from napari.layers import Image
-from qtpy.QtWidgets import QFormLayout, QLineEdit
+from qtpy.QtWidgets import QFileDialog, QLineEdit
 
-from ...errors import InputError
-from ..kit.cleanup import Cleanup
-from ..kit.controls import Choice, IntegerBox, add_row, check_box, new_form, note
-from ..kit.jobs import JobContext, Outcome, Work, in_dock_terms
-from ..kit.layer_choice import LayerChoice
+from ...errors import InputError, VirtualStainError
+from ..kit.controls import add_row, button, check_box, in_row, new_form, note
+from ..kit.jobs import JobContext, JobState, Outcome, Work, error_text, in_dock_terms
 from ..kit.model_choice import ModelChoice, scores_text
 from ..kit.preferences import preferences
-from ..kit.regions import rectangles_on, visible_index
+from ..kit.regions import visible_index
 from ..kit.sampling_rows import pixel_size_row
+from ..kit.section import Section
 from ..kit.step import StepWidget
-from ..kit.suitable_layers import is_movie
 from ..layers.description import (
     axes_of,
     geometry_of,
@@ -32,10 +31,23 @@ from ..layers.description import (
 from ..layers.insertion import hide_results, insert
 from ..stain.job import display_limits
 from .display import TrainingDisplay
+from .effort_rows import AdvancedRows, EffortRows
 from .hold_out import HoldOutChoice
-from .job import Compared, TrainRequest, train_job, why_not_held_out, why_shared
-from .planes_choice import PlanesChoice
-from .settings import ALLOW_SHARED, CORRECT_SHIFTS, TrainSettings, recall_settings
+from .job import (
+    Compared,
+    TrainRequest,
+    held_out_text,
+    train_job,
+    why_not_split,
+    write_job_folder,
+)
+from .kept_training import forget, keep, kept_pairs, restore, unfinished
+from .optics_panel import OpticsPanel
+from .own_models import OwnModels, next_name, why_no_name
+from .pair_rows import PairRows
+from .settings import ALLOW_SHARED, CORRECT_SHIFTS, FOREGROUND, TrainSettings, recall_settings
+from .sources import PairSource, pairing_text
+from .watched_job import JobWatcher
 
 
 class TrainWidget(StepWidget):
@@ -44,37 +56,51 @@ class TrainWidget(StepWidget):
     title = "Train virtual staining"
     tab_title = "Train"
     run_text = "Train"
-    run_tooltip = "Train on the two layers; the model is in the list of Virtual staining at once"
+    run_tooltip = "Train on the pairs; the model is in the list of Virtual staining at once"
     controls: ClassVar[Mapping[str, str]] = {
         "--allow-leakage": f"tick {ALLOW_SHARED}",
         "--correct-registration": f"tick {CORRECT_SHIFTS}",
+        "--min-foreground": f"lower {FOREGROUND} under Advanced",
     }
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         self._source = ""
         self._geometry: dict[str, Any] = {}
-        self._drawing = Cleanup()
-        self.cleanup.add(self._drawing.run)
+        self._request: TrainRequest | None = None
+        self._sources: tuple[PairSource, ...] = ()
+        self._why_no_pairs: str | None = None
+        self.writer = self.add_runner()
+        self.writer.conclude = self._after_writing
         self._add_form(napari_viewer)
-        self._follow_drawing(self.shapes.value)
-        self.shapes.chosen.connect(self._follow_drawing)
-        self.bright_field.chosen.connect(self._on_bright_field)
-        for choice in (self.bright_field, self.fluorescence, self.shapes):
-            choice.chosen.connect(self._on_layers)
-        self.hold_out.changed.connect(self._on_layers)
-        self.steps.valueChanged.connect(lambda _steps: self._on_layers())
-        self.name.textChanged.connect(lambda _text: self._on_layers())
-        self.name.editingFinished.connect(self._recall)
-        self.fine_tune.toggled.connect(self._on_fine_tune)
-        self.start_from.changed.connect(self._on_layers)
+        self.cleanup.add(self.pairs.stop)
+        self._connect_form()
         self._on_bright_field(self.bright_field.value)
         self._on_fine_tune(self.fine_tune.isChecked())
+        self._fill_optics()
+        self._propose_name()
         self._recall()
+        self._offer_unfinished()
+
+    @property
+    def bright_field(self) -> Any:
+        """The bright-field of the first pair."""
+        return self.pairs.first.bright_field
+
+    @property
+    def fluorescence(self) -> Any:
+        """The true fluorescence of the first pair."""
+        return self.pairs.first.fluorescence
+
+    @property
+    def shapes(self) -> Any:
+        """The regions of the first pair."""
+        return self.pairs.first.shapes
 
     @property
     def settings(self) -> TrainSettings:
         """What the form says, but for the layers and the name."""
+        advanced = self.advanced
         return TrainSettings(
             by=self.hold_out.by,
             folds=self.hold_out.folds,
@@ -83,15 +109,21 @@ class TrainWidget(StepWidget):
             pixel_size_um=self.pixel_size.value(),
             start_from=self.start_from.value if self.fine_tune.isChecked() else None,
             preset=self.preset.value,
-            planes=self.planes.value,
-            steps=self.steps.value(),
-            crop_size=self.crop.value(),
-            batch_size=self.batch.value(),
+            planes=advanced.planes.value,
+            minutes=self.effort.minutes.value() or None,
+            steps=advanced.steps.value() or None,
+            crop_size=advanced.crop.value(),
+            batch_size=advanced.batch.value(),
+            min_foreground=advanced.foreground.value() / 100,
+            device=advanced.device.value,
+            each_frame=self.pairs.each_frame.isChecked(),
+            optics=self.optics.value,
             compare=self.compare_box.isChecked(),
         )
 
     def load_settings(self, settings: TrainSettings) -> None:
         """Fill the form, as far as layers and models of the moment allow."""
+        advanced = self.advanced
         self.hold_out.load(settings)
         self.correct_shifts.setChecked(settings.correct_shifts)
         self.pixel_size.setValue(settings.pixel_size_um)
@@ -99,60 +131,34 @@ class TrainWidget(StepWidget):
         if settings.start_from is not None:
             self.start_from.value = settings.start_from
         self.preset.value = settings.preset
-        self.planes.load(settings.planes)
-        self.steps.setValue(settings.steps)
-        self.crop.setValue(settings.crop_size)
-        self.batch.setValue(settings.batch_size)
+        advanced.planes.load(settings.planes)
+        self.effort.minutes.setValue(settings.minutes or 0)
+        advanced.steps.setValue(settings.steps or 0)
+        advanced.crop.setValue(settings.crop_size)
+        advanced.batch.setValue(settings.batch_size)
+        advanced.foreground.setValue(100 * settings.min_foreground)
+        advanced.device.value = settings.device
+        self.pairs.each_frame.setChecked(settings.each_frame)
+        self.optics.value = settings.optics
         self.compare_box.setChecked(settings.compare)
 
     def why_not(self) -> str | None:
         """Return why nothing can be trained now."""
-        first, second = self.bright_field.value, self.fluorescence.value
-        if first is None or second is None or first is second:
-            return "Two layers are needed: bright-field and fluorescence of the same frames."
-        if first.data.shape != second.data.shape:
-            return (
-                f"The layers have unlike shapes, {first.data.shape} and {second.data.shape}. "
-                "Choose layers of the same frames."
-            )
-        if (reason := self._why_not_held_out(first)) is not None:
+        if not hasattr(self, "optics"):
+            return None
+        if self._why_no_pairs is not None:
+            return self._why_no_pairs
+        if (reason := why_not_split(self._sources, self.settings)) is not None:
             return reason
-        if not self.name.text().strip():
-            return "Give the new model a name."
-        if self.output().exists():
-            return f"There is a model {self.name.text().strip()!r} already. Choose another name."
-        return self._why_not_start_from(first) if self.fine_tune.isChecked() else None
-
-    def _why_not_held_out(self, layer: Any) -> str | None:
-        by, frames = self.hold_out.by, sizes_of(layer).get("t", 1)
-        if (reason := why_not_held_out(by, self._region_count(), frames)) is not None:
+        if (reason := self._why_not_planes()) or (reason := self.optics.why_not()):
             return reason
-        try:
-            return why_shared(self.settings, self._rectangles(layer))
-        except InputError as error:
-            return str(error)
-
-    def _region_count(self) -> int:
-        return 0 if self.shapes.value is None else len(self.shapes.value.data)
-
-    def _rectangles(self, layer: Any) -> tuple[tuple[int, int, int, int], ...]:
-        shapes = self.shapes.value
-        return () if shapes is None else rectangles_on(layer, shapes)
-
-    def _why_not_start_from(self, layer: Any) -> str | None:
-        if (reason := self.start_from.why_not()) is not None:
+        if (reason := why_no_name(self.name.text().strip())) is not None:
             return reason
-        if self.start_from.card is None:
-            return "An add-on cannot be trained. Choose a model to start from, or begin anew."
-        inputs = self.start_from.card.inputs
-        if inputs.planes > 1 and inputs.axis not in axes_of(layer):
-            return (
-                f"{self.start_from.card.name!r} reads {inputs.planes} planes along {inputs.axis}, "
-                "which the layers do not have. Choose another model, or begin anew."
-            )
+        if self.fine_tune.isChecked():
+            return self._why_not_start_from(self.bright_field.value)
         return None
 
-    def output(self) -> Any:
+    def output(self) -> Path:
         """Return the model file that will be written."""
         from ...models import user_model_folder
 
@@ -160,30 +166,33 @@ class TrainWidget(StepWidget):
 
     def prepare(self) -> Work:
         """Return the work of training."""
+        request = self._request_now()
+        kept = kept_pairs(self.pairs.rows)
         layer = self.bright_field.value
-        request = TrainRequest(
-            bright_field=layer.data,
-            fluorescence=self.fluorescence.value.data,
-            axes=axes_of(layer),
-            rectangles=self._rectangles(layer),
-            settings=self.settings,
-            output=self.output(),
-            preferences=preferences(),
-            shown=visible_index(self.viewer, layer),
-            resume=self.resume.isChecked() and self._is_unfinished(),
-        )
         self._source, self._geometry = layer.name, geometry_of(layer)
-        self._asked = request.settings
+        self._request = request
+        self.watcher.stop()
         self.display.clear()
+        self.display.setVisible(True)
         self.area.ensureWidgetVisible(self.display)
 
         def work(context: JobContext) -> Any:
+            from ...training import training_folder
+
+            keep(training_folder(request.output), kept, context.cancel.raise_if_cancelled)
             return train_job(request, context)
 
         return work
 
+    def stop_and_keep(self) -> None:
+        """End the training after the present step, and keep its model."""
+        if self._request is not None and self.state is JobState.RUNNING:
+            self._request.stop.cancel()
+            self.stop_button.setEnabled(False)
+            self.say("Stopping after this step; the model is judged and kept.")
+
     def on_items(self, items: list[Any]) -> None:
-        """Draw the curve and the newest held-out picture."""
+        """Draw the curves and the newest held-out picture."""
         from ...training import TrainingWarning
 
         for event in items:
@@ -194,9 +203,123 @@ class TrainWidget(StepWidget):
             else:
                 self.display.follow(event)
 
+    def on_result(self, value: Any) -> str:
+        """Name the model and its held-out score."""
+        from ...training import training_folder
+
+        forget(training_folder(value.path))
+        self.display.outcome.show_result(value)
+        self.area.ensureWidgetVisible(self.display.outcome)
+        told = scores_text(value.card.scores) or "no honest score can be given"
+        return f"{value.card.name} is in the model list after {self.took_text()}; {told}."
+
+    def on_end(self, outcome: Outcome) -> None:
+        """See whether the name is still free, or the training can go on."""
+        self.start_from.refresh()
+        self.own_models.refresh()
+        self._follow()
+        if outcome.error is None:
+            self._propose_name()
+        elif outcome.cancelled and self._is_unfinished():
+            self.say("Cancelled. Train goes on from here, or begins again if Resume is unticked.")
+
+    def render(self) -> None:
+        """Also say whether the training can be ended with its model."""
+        super().render()
+        if hasattr(self, "stop_button"):
+            running = self.state is JobState.RUNNING
+            stopped = self._request is not None and self._request.stop.cancelled
+            folds = self._request is not None and self._request.settings.folds is not None
+            self.stop_button.setVisible(running)
+            self.stop_button.setEnabled(running and not stopped and not folds)
+            self.stop_button.setToolTip(
+                "A cross-validation has no model before its last training"
+                if folds
+                else "End after the present step, judge the model and keep it"
+            )
+            self.job_button.setEnabled(self.run_button.isEnabled())
+
+    def tear_down(self) -> None:
+        """Let go of the folder that is watched, too."""
+        if not self._closed and hasattr(self, "watcher"):
+            self.watcher.stop()
+        super().tear_down()
+
+    def write_job(self, folder: Path) -> None:
+        """Write the training as a folder that runs elsewhere."""
+        if (reason := self.why_not()) is not None:
+            self.say(reason)
+            return
+        request = self._request_now()
+
+        def work(context: JobContext) -> Any:
+            return write_job_folder(request, folder, context)
+
+        self.writer.start(work, "Write job folder")
+
+    def go_on_with(self, model: Path) -> None:
+        """Restore layers, regions and settings of a training that was stopped."""
+        from ...training import training_folder
+
+        try:
+            pairs = restore(training_folder(model), self.viewer)
+        except InputError as error:
+            self.say(error_text(error))
+            return
+        while len(self.pairs.rows) > max(1, len(pairs)):
+            self.pairs.remove()
+        for number, layers in enumerate(pairs):
+            row = self.pairs.rows[number] if number < len(self.pairs.rows) else self.pairs.add()
+            for role, layer in layers.items():
+                choice = getattr(row, role)
+                choice.refresh()
+                choice.value = layer
+        self.name.setText(model.stem)
+        if (known := recall_settings(model)) is not None:
+            self.load_settings(known)
+        self.resume.setChecked(True)
+        self._on_layers()
+        if self.why_not() is None:
+            self.say(f"Layers, regions and settings of {model.stem} are back. Train goes on.")
+
+    def _request_now(self) -> TrainRequest:
+        layer = self.bright_field.value
+        return TrainRequest(
+            sources=self.pairs.sources(),
+            settings=self.settings,
+            output=self.output(),
+            preferences=preferences(),
+            shown=visible_index(self.viewer, layer),
+            resume=self.resume.isChecked() and self._is_unfinished(),
+        )
+
+    def _why_not_planes(self) -> str | None:
+        asked = self.advanced.planes.value
+        layer = self.bright_field.value
+        if asked is None or asked[0] == 1 or layer is None or asked[1] in axes_of(layer):
+            return None
+        return f"Planes along {asked[1]} were asked for, which the layers do not have."
+
+    def _why_not_start_from(self, layer: Any) -> str | None:
+        if (reason := self.start_from.why_not()) is not None:
+            return reason
+        if self.start_from.card is None:
+            return "An add-on cannot be trained. Choose a model to start from, or begin without."
+        value = self.start_from.value
+        if value is None or not Path(value).exists():
+            return f"The model to start from is gone: {value!r}. Choose another one."
+        inputs = self.start_from.card.inputs
+        if inputs.planes > 1 and inputs.axis not in axes_of(layer):
+            return (
+                f"{self.start_from.card.name!r} reads {inputs.planes} planes along {inputs.axis}, "
+                "which the layers do not have. Choose another model, or begin without one."
+            )
+        return None
+
     def _show_compared(self, compared: Compared) -> None:
         """Add the frame, on its place in the movie, as a layer; before lies hidden under after."""
         plane, index = compared.fluorescence, compared.index
+        settings = self._request.settings.model_dump() if self._request is not None else {}
         layer = Image(
             plane[(np.newaxis,) * len(index)],
             name=layer_name(self._source, compared.kind),
@@ -204,168 +327,241 @@ class TrainWidget(StepWidget):
             blending="additive",
             contrast_limits=display_limits(plane),
             visible=compared.kind == "after",
-            metadata=provenance(
-                "train",
-                self._source,
-                model=self.name.text().strip(),
-                settings=self._asked.model_dump(),
-            ),
+            metadata=provenance("train", self._source, model=self.output().stem, settings=settings),
             **shifted(self._geometry, (*index, 0, 0)),
         )
         if compared.kind == "after":
             hide_results(self.viewer, self._source)
         insert(self.viewer, layer)
 
-    def on_result(self, value: Any) -> str:
-        """Name the model and its held-out score."""
-        scores = value.card.scores
-        told = scores_text(scores) or "no honest score can be given"
-        if not scores.get("independent", True):
-            told += "; images that judged share pixels with those that trained"
-        report = f" Report: {value.report}" if value.report else ""
-        return f"{value.card.name} is in the model list; {told}.{report}"
-
-    def on_end(self, outcome: Outcome) -> None:
-        """See whether the name is still free, or the training can go on."""
-        self.start_from.refresh()
-        self._follow()
-        if outcome.cancelled and self._is_unfinished():
-            self.say("Cancelled. Train goes on from here, or anew if Resume training is unticked.")
-
     def _add_form(self, viewer: Any) -> None:
-        form = new_form()
-        self._add_data(form, viewer)
-        self.hold_out = HoldOutChoice(form)
-        self._add_start(form)
-        self._add_effort(form)
-        self._add_output(form)
-        self.form.addLayout(form)
+        self.going_on = note(name="unfinished")
+        self.resume_button = button(
+            "Go on with it",
+            "Bring back layers, regions and settings, and go on",
+            self._on_go_on,
+            name="resume_button",
+        )
+        self._offer = in_row(self.going_on, self.resume_button, stretch=0)
+        self.form.addWidget(self._offer)
+        self.pairs = PairRows(viewer, self.add_choice, self.say)
+        self.form.addWidget(self.pairs)
+        self._add_main_rows()
+        self._add_sections(viewer)
         self.display = TrainingDisplay()
+        self.display.setVisible(False)
         self.form.addWidget(self.display, 1)
+        self.form.addStretch(0)
+        self.stop_button = button("Stop and keep", "", self.stop_and_keep, name="stop_button")
+        self.stop_button.setVisible(False)
+        self.layout().insertWidget(self.layout().count() - 1, self.stop_button)
 
-    def _add_data(self, form: QFormLayout, viewer: Any) -> None:
-        """Add what is learnt from."""
-        self.bright_field = self.add_choice(
-            LayerChoice(viewer, is_movie, role="bright_field", nothing="load a pair of layers")
-        )
-        tooltip = "What the model will see"
-        add_row(form, "Bright-field", self.bright_field, tooltip, name="bright_field")
-        self.fluorescence = self.add_choice(
-            LayerChoice(viewer, is_movie, role="true_fluorescence", nothing="load a pair of layers")
-        )
-        tooltip = "What it shall learn: true fluorescence of the same frames"
-        add_row(form, "True", self.fluorescence, tooltip, name="fluorescence")
-        self.shapes = self.add_choice(
-            LayerChoice(
-                viewer,
-                lambda layer: type(layer).__name__ == "Shapes",
-                role="shapes",
-                optional=True,
-            )
-        )
-        tooltip = "Rectangles to learn from, best one a cell; none: the whole frames"
-        add_row(form, "Regions", self.shapes, tooltip, name="shapes")
+    def _add_main_rows(self) -> None:
+        form = new_form()
+        self.hold_out = HoldOutChoice(form)
         self.pixel_size = pixel_size_row(form)
+        self.fine_tune = check_box(
+            "Start from a model", "Fine-tune a model instead of training a new one", checked=True
+        )
+        form.addRow("", self.fine_tune)
+        self.start_from = ModelChoice("generator", form, brief=True)
+        self.form.addLayout(form)
+        self.effort = EffortRows()
+        self.preset = self.effort.preset
+        self.form.addWidget(self.effort)
+        named = new_form()
+        self.name = QLineEdit("my-model")
+        add_row(named, "Name", self.name, "Name in the list of models", name="model_name")
+        self.resume = check_box(
+            "Resume training",
+            "Go on with the unfinished training of this name; layers, regions and settings must be "
+            "the same. Untick to begin again",
+            checked=True,
+            name="resume",
+        )
+        named.addRow("", self.resume)
+        self.form.addLayout(named)
+
+    def _add_sections(self, viewer: Any) -> None:
+        self.optics = OpticsPanel(
+            viewer, lambda: self.fluorescence.value, self.pixel_size.value, self.say
+        )
+        optics = Section("Optics and weight map", "Kernel of the PSF-weighted loss", name="optics")
+        optics.room.addWidget(self.optics)
+        self.advanced = AdvancedRows()
+        self.steps, self.crop, self.batch = (
+            self.advanced.steps,
+            self.advanced.crop,
+            self.advanced.batch,
+        )
+        self.planes = self.advanced.planes
         self.correct_shifts = check_box(
             CORRECT_SHIFTS,
             "Undo shifts between the two channels, in the frames where the evidence suffices",
             name="correct_shifts",
         )
-        form.addRow("", self.correct_shifts)
-
-    def _add_start(self, form: QFormLayout) -> None:
-        """Add what training begins with."""
-        self.fine_tune = check_box(
-            "Start from a model", "Fine-tune a model instead of beginning anew", checked=True
-        )
-        form.addRow("", self.fine_tune)
-        self.start_from = ModelChoice("generator", form, brief=True)
-        self.planes = PlanesChoice()
-        tooltip = (
-            "Bright-field planes that the model reads for each one: its contrast turns over in "
-            "focus, and the neighbours tell on which side a structure lies"
-        )
-        add_row(form, "Planes", self.planes, tooltip, name="planes")
-
-    def _add_effort(self, form: QFormLayout) -> None:
-        """Add how is trained, and for how long."""
-        from ...training import preset_names
-
-        self.preset = Choice([(name, name) for name in preset_names()])
-        tooltip = "Method: ours, or one of the paper's Table 1"
-        add_row(form, "Method", self.preset, tooltip, name="preset")
-        self._method_note = note(name="method_note")
-        form.addRow(self._method_note)
-        self.preset.currentIndexChanged.connect(self._on_preset)
-        self._on_preset()
-        self.steps = IntegerBox(500, 1, 1_000_000)
-        add_row(form, "Steps", self.steps, "Steps of training", name="steps")
-        self.crop = IntegerBox(128, 16, 2048, suffix=" px")
-        add_row(form, "Crop", self.crop, "Side of the pieces that are learnt from", name="crop")
-        self.batch = IntegerBox(8, 1, 1024)
-        add_row(form, "Batch", self.batch, "Pieces a step; fewer need less memory", name="batch")
-
-    def _on_preset(self, _index: int = 0) -> None:
-        from ...training import preset_sentence
-
-        self._method_note.setText(preset_sentence(self.preset.value))
-
-    def _add_output(self, form: QFormLayout) -> None:
-        """Add what comes out, and whether it was begun already."""
-        self.name = QLineEdit("my-model")
-        add_row(form, "Name", self.name, "Under which the model will be listed", name="model_name")
-        self.resume = check_box(
-            "Resume training",
-            "Go on with the unfinished training of this name; layers, regions and settings must be "
-            "the same. Untick to begin anew",
-            checked=True,
-            name="resume",
-        )
-        form.addRow("", self.resume)
         self.compare_box = check_box(
             "Before and after",
             "Stain the visible frame with the model as it was and as it is, as two layers",
             checked=True,
             name="compare",
         )
-        form.addRow("", self.compare_box)
+        advanced = Section("Advanced", "Steps, crops, planes, device", name="advanced")
+        advanced.room.addWidget(self.advanced)
+        advanced.room.addWidget(self.correct_shifts)
+        advanced.room.addWidget(self.compare_box)
+        self.job_button = button(
+            "Write job folder…",
+            "Write pairs, settings and starting model to a folder that "
+            "'virtualstain train --job FOLDER' runs on another computer",
+            self._ask_job_folder,
+            name="write_job",
+        )
+        self.watch_button = button(
+            "Watch job folder…",
+            "Show the curve of a job that runs elsewhere, and take its model when it is done",
+            self._ask_watch,
+            name="watch_job",
+        )
+        self.watcher = JobWatcher(self)
+        elsewhere = Section("Train elsewhere", "Workstation or cluster", name="elsewhere")
+        elsewhere.room.addWidget(in_row(self.job_button, self.watch_button, stretch=None))
+        self.own_models = OwnModels()
+        mine = Section("My models", "Compare, rename, delete", name="my_models")
+        mine.room.addWidget(self.own_models)
+        for section in (optics, advanced, elsewhere, mine):
+            self.form.addWidget(section)
+
+    def _connect_form(self) -> None:
+        self.pairs.changed.connect(self._on_pairs)
+        self.bright_field.chosen.connect(self._on_bright_field)
+        self.fluorescence.chosen.connect(self._fill_optics)
+        self.hold_out.changed.connect(self._on_layers)
+        self.effort.changed.connect(self._on_layers)
+        self.preset.activated.connect(self._on_preset)
+        self.advanced.changed.connect(self._on_layers)
+        self.optics.changed.connect(self._on_layers)
+        self.pixel_size.valueChanged.connect(self._on_pixel_size)
+        self.name.textChanged.connect(self._on_layers)
+        self.name.editingFinished.connect(self._recall)
+        self.fine_tune.toggled.connect(self._on_fine_tune)
+        self.start_from.changed.connect(self._on_start)
+        self.own_models.changed.connect(self._on_models)
+        self.watcher.finished.connect(self._on_job_done)
+        self.watcher.said.connect(self.say)
+
+    def _on_preset(self, _index: int) -> None:
+        from ...training import preset
+
+        self.advanced.take_preset(preset(self.preset.value))
 
     def _on_fine_tune(self, checked: bool) -> None:
         self.start_from.set_wanted(checked)
         self._on_layers()
 
-    def _follow_drawing(self, layer: Any) -> None:
-        """Look again whenever a rectangle is drawn or deleted."""
-        self._drawing.run()
-        if layer is not None:
-            self._drawing.connect(layer.events.data, self._on_layers)
+    def _on_start(self, *_: Any) -> None:
+        self._fill_optics()
+        self._on_layers()
+
+    def _on_models(self) -> None:
+        self.start_from.refresh()
+        self._on_layers()
+
+    def _on_pixel_size(self, _value: float) -> None:
+        self.optics.follow()
+        self._on_layers()
+
+    def _fill_optics(self, *_: Any) -> None:
+        card = self.start_from.card if self.fine_tune.isChecked() else None
+        self.optics.fill(self.fluorescence.value, card)
 
     def _on_bright_field(self, layer: Any) -> None:
         # on a new layer only: what was typed in must not be undone
         if layer is not None and (size := sampling_of(layer).pixel_size_um):
             self.pixel_size.setValue(size)
 
+    def _on_pairs(self) -> None:
+        self._on_layers()
+
     def _on_layers(self, *_: Any) -> None:
+        if self._closed:
+            return
+        self._read_pairs()
         self._follow()
         self.runner.reset()
         self.render()
         if self.state.value == "idle" and self.why_not() is None:
             self.say("Ready to train.")
 
+    def _read_pairs(self) -> None:
+        """Look at layers and regions once, for all that depends on them."""
+        try:
+            self._sources, self._why_no_pairs = self.pairs.sources(), None
+        except InputError as error:
+            self._sources, self._why_no_pairs = (), str(error)
+        regions = sum(len(source.regions) for source in self._sources)
+        marked = self.pairs.marks_any
+        if len(self._sources) > 1 and not marked:
+            self.hold_out.suggest("pair")
+        else:
+            self.hold_out.suggest("region" if regions > 1 else "time")
+        text = ""
+        if self._sources:
+            try:
+                settings = self.settings
+            except ValueError:  # a field is out of its range while it is typed in
+                return
+            problem = why_not_split(self._sources, settings)
+            text = pairing_text(
+                self._sources,
+                "" if problem else held_out_text(self._sources, settings),
+                unit="frame" if "t" in self._sources[0].axes else "plane",
+                crop_size=settings.crop_size,
+            )
+        self.pairs.summary.setText(text)
+        self.pairs.summary.setVisible(bool(text))
+
     def _follow(self) -> None:
         """Offer what fits the layers, the model to start from, and what was stopped."""
         layer = self.bright_field.value
         sizes = {} if layer is None else sizes_of(layer)
         self.planes.follow(sizes, self.start_from.card if self.fine_tune.isChecked() else None)
-        is_region = self.hold_out.by == "region"
-        parts = self._region_count() if is_region else sizes.get("t", 1)
-        self.hold_out.follow(parts, self.steps.value())
+        parts = {
+            "time": min((source.sizes.get("t", 1) for source in self._sources), default=1),
+            "region": sum(len(source.regions) for source in self._sources),
+            "pair": len(self._sources),
+        }[self.hold_out.by]
+        steps, minutes = self.steps.value(), self.effort.minutes.value()
+        each = f"{steps} steps" if steps else f"at most {minutes:g} min"
+        self.hold_out.follow(parts, each)
         self.resume.setVisible(self._is_unfinished())
 
     def _is_unfinished(self) -> bool:
         from ...training import is_unfinished
 
         return bool(self.name.text().strip()) and is_unfinished(self.output())
+
+    def _propose_name(self) -> None:
+        """Propose the next free name, but that of a training that can go on."""
+        from ...models import user_model_folder
+
+        taken = [path.stem for path in user_model_folder().glob("*.safetensors")]
+        self.name.setText(next_name(self.name.text().strip() or "my-model", taken))
+
+    def _offer_unfinished(self) -> None:
+        """Offer the newest training that was stopped."""
+        from ...models import user_model_folder
+
+        found = unfinished(user_model_folder())
+        self._unfinished = found[-1] if found else None
+        self._offer.setVisible(bool(found))
+        if found:
+            self.going_on.setText(f"The training of {found[-1].stem} was stopped.")
+
+    def _on_go_on(self) -> None:
+        if self._unfinished is not None:
+            self._offer.setVisible(False)
+            self.go_on_with(self._unfinished)
 
     def _recall(self) -> None:
         """Fill in the settings of a training of this name that was stopped on another day."""
@@ -376,5 +572,38 @@ class TrainWidget(StepWidget):
             self.load_settings(known)
             self.say(
                 f"The training of {self.output().stem} was stopped. Its settings were filled in: "
-                "Train goes on with it, or begins anew if Resume training is not ticked."
+                "Train goes on with it, or begins again if Resume training is not ticked."
             )
+
+    def _ask_job_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Empty folder for the job")
+        if folder:
+            self.write_job(Path(folder))
+
+    def _ask_watch(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Folder of the job")
+        if folder:
+            self.watch(Path(folder))
+
+    def watch(self, folder: Path) -> None:
+        """Show the curve of a job that runs elsewhere, and take its model when it is done."""
+        try:
+            self.watcher.start(folder, self.display)
+        except VirtualStainError as error:
+            self.say(error_text(error))
+
+    def _after_writing(self, outcome: Outcome) -> Outcome:
+        if outcome.error is not None:
+            self.say(error_text(outcome.error, self.controls))
+        else:
+            self.say(
+                f"Written. On the other computer: virtualstain train --job {outcome.value.folder}. "
+                "Then choose Watch job folder."
+            )
+        return outcome
+
+    def _on_job_done(self, path: Any) -> None:
+        self.start_from.refresh()
+        self.own_models.refresh()
+        self._propose_name()
+        self.say(f"{Path(path).stem} was trained elsewhere and is in the model list.")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import combinations
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +16,18 @@ from ..kit.jobs import JobContext
 from ..kit.preferences import Preferences
 from ..kit.regions import whole
 from ..stain.job import StainRequest, open_stainer
+from .drawn_regions import DrawnRegion, shared
 from .settings import ALLOW_SHARED, TrainSettings, remember_settings
+from .sources import PairSource
 
 if TYPE_CHECKING:
-    from ...data import CorrelativePairs
+    from ...data import CorrelativePairs, Region
     from ...training import PlaneReading, TrainingConfig, TrainingEvent
 
 _HELD_OUT_BY_TIME = 0.25
 _FEWEST_FRAMES = 4
 _EVERY = 5
-# what the search for shared pixels sees: see data/leakage.py
-_OVERLAP_PX = 8
+_LAST_FRAMES = "last frames"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,8 @@ class TrainRequest:
 
     Attributes
     ----------
-    bright_field, fluorescence : array (..., Y, X)
-        Correlative planes, lazy or not.
-    axes : str
-        Of both, such as ``tzyx``.
-    rectangles : tuple of (y0, x0, y1, x1)
-        Regions to learn from, in pixels; none means the whole frames.
+    sources : tuple of PairSource
+        Layers and regions.
     settings : TrainSettings
         What else the form says.
     output : Path
@@ -49,20 +45,20 @@ class TrainRequest:
     preferences : Preferences
         Device, and how many threads may be used.
     shown : tuple of int
-        The plane that the user looks at.
+        The plane of the first pair's bright-field that the user looks at.
     resume : bool
         Whether to go on with a training that was stopped.
+    stop : CancelToken
+        Ends the training early, with its model.
     """
 
-    bright_field: Any
-    fluorescence: Any
-    axes: str
-    rectangles: tuple[tuple[int, int, int, int], ...]
+    sources: tuple[PairSource, ...]
     settings: TrainSettings
     output: Path
     preferences: Preferences
     shown: tuple[int, ...] = ()
     resume: bool = False
+    stop: CancelToken = field(default_factory=CancelToken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,48 +100,72 @@ def collect_pairs(
         There is nothing that could be held out, regions overlap, or there are no neighbours
         where they are wanted.
     """
-    from ...data import Region, stack_pairs, usual_planes
-    from ...engine import Planes
+    from ...data import joined
 
-    leading, settings = request.axes[:-2], request.settings
-    sizes = dict(zip(request.axes, request.bright_field.shape, strict=True))
-    reason = why_not_held_out(settings.by, len(request.rectangles), sizes.get("t", 1))
-    if reason := reason or why_shared(settings, request.rectangles):
+    if reason := why_not_split(request.sources, request.settings):
         raise InputError(reason)
-    inputs = Planes(request.bright_field, request.axes, check=check).in_memory()
-    targets = Planes(request.fluorescence, request.axes, check=check).in_memory()
-    pairs = stack_pairs(
-        inputs,
-        targets,
-        leading,
-        planes=reading.planes or usual_planes(sizes.get(reading.plane_axis, 1)),
-        plane_axis=reading.plane_axis,
-        plane_step=reading.plane_step,
-        name="plane",
-        pixel_size_um=settings.pixel_size_um,
-    )
-    cut = pairs.within([Region(*box) for box in request.rectangles])
-    places = max(1, len(request.rectangles))
-    if settings.by == "region":
-        groups = tuple(f"region {number % places}" for number in range(len(cut)))
-        return replace(cut, groups=groups)
-    times = [index[leading.index("t")] for index in np.ndindex(*inputs.shape[:-2])]
-    names = [_part_of_time(time, sizes["t"], settings.folds) for time in times]
-    groups = tuple(name for name in names for _ in range(places))
-    return replace(cut, groups=groups).with_notes(
-        "The held-out frames are other frames of the same cells: scores are optimistic for other "
-        "cells."
+    several = len(request.sources) > 1
+    parts = [
+        _pairs_of(source, request.settings, reading, check, several=several)
+        for source in request.sources
+    ]
+    return joined(parts)
+
+
+def held_out_groups(sources: tuple[PairSource, ...], settings: TrainSettings) -> tuple[str, ...]:
+    """Return the names of the groups that are held out once."""
+    several = len(sources) > 1
+    if settings.by == "time":
+        return (_LAST_FRAMES,)
+    if settings.by == "pair":
+        return (sources[-1].name,)
+    return tuple(
+        _region_name(source, region, several=several)
+        for source, region in _held_out_regions(sources)
     )
 
 
-def _part_of_time(time: int, frames: int, folds: int | None) -> str:
-    """Return the name of the group that frame `time` of `frames` belongs to."""
-    if folds is None:
-        late = round(frames * (1 - _HELD_OUT_BY_TIME))
-        return "last frames" if time >= late else "first frames"
-    parts = np.array_split(np.arange(frames), min(folds, frames))
-    part = next(part for part in parts if time <= part[-1])
-    return f"frames {part[0]} to {part[-1]}"
+def held_out_text(sources: tuple[PairSource, ...], settings: TrainSettings) -> str:
+    """Return in words what is held out."""
+    if settings.folds:
+        what = {"time": "frames", "region": "regions", "pair": "pairs"}[settings.by]
+        return f"{what} in turn"
+    if settings.by == "time":
+        count = max((_late_frames(source) for source in sources), default=0)
+        return f"the last {count} frames" + " of each pair" * (len(sources) > 1)
+    if settings.by == "pair":
+        return f"pair {sources[-1].name!r}" if sources else ""
+    several = len(sources) > 1
+    names = [
+        f"{region.number} of {source.name}" if several else str(region.number)
+        for source, region in _held_out_regions(sources)
+    ]
+    return f"region{'s' * (len(names) != 1)} {', '.join(names)}" if names else ""
+
+
+def why_not_split(sources: tuple[PairSource, ...], settings: TrainSettings) -> str | None:
+    """Return why pairs cannot be trained on and judged as asked, None when they can."""
+    for source in sources:
+        if (reason := source.why_not()) is not None:
+            return reason
+    regions = sum(len(source.regions) for source in sources)
+    if settings.by == "pair":
+        if len(sources) < 2:
+            return (
+                "There is one pair of layers: expected at least two to hold one out. Add a pair, "
+                "or hold out regions or frames."
+            )
+        return None
+    if settings.by == "time":
+        return next(
+            (r for s in sources if (r := why_not_held_out("time", 0, s.sizes.get("t", 1)))), None
+        )
+    if reason := why_not_held_out("region", regions, 0):
+        return reason
+    held = _held_out_regions(sources)
+    if not settings.folds and len(held) == regions:
+        return "All regions are held out: leave at least one to train on."
+    return _why_shared(sources, settings)
 
 
 def why_not_held_out(by: str, regions: int, frames: int) -> str | None:
@@ -159,40 +179,136 @@ def why_not_held_out(by: str, regions: int, frames: int) -> str | None:
     if by == "region" and regions < 2:
         return (
             f"{regions} region{'s were' if regions != 1 else ' was'} drawn: expected at least two "
-            "rectangles, best on different cells, so that one can be held out. Draw more, or hold "
-            "out the last frames."
+            "rectangles or polygons, ideally on different cells, so that one can be held out. Draw "
+            "more, or hold out the last frames."
         )
     if by == "time" and frames < _FEWEST_FRAMES:
         return (
-            f"There {'are' if frames != 1 else 'is'} {frames} frame{'s' * (frames != 1)}: expected "
-            f"at least {_FEWEST_FRAMES} to hold out the last ones. Hold out a region instead."
+            f"There {'are' if frames != 1 else 'is'} {frames} frame{'s' * (frames != 1)} of "
+            f"fluorescence: expected at least {_FEWEST_FRAMES} to hold out the last ones. Hold out "
+            "a region instead."
         )
     return None
 
 
-def why_shared(
-    settings: TrainSettings, rectangles: Sequence[tuple[int, int, int, int]]
-) -> str | None:
-    """Return why regions (y0, x0, y1, x1) cannot judge each other, None when they can.
-
-    Examples
-    --------
-    >>> settings = TrainSettings(by="region", pixel_size_um=0.08)
-    >>> why_shared(settings, [(0, 0, 40, 40), (0, 30, 40, 70)]).split(":")[0]
-    'Regions 0 and 1 overlap'
-    """
-    if settings.by != "region" or settings.allow_leakage:
+def _why_shared(sources: tuple[PairSource, ...], settings: TrainSettings) -> str | None:
+    """Return why regions cannot judge each other, None when they can."""
+    if settings.allow_leakage:
         return None
-    last = len(rectangles) - 1
-    for (i, one), (j, other) in combinations(enumerate(rectangles), 2):
-        height = min(one[2], other[2]) - max(one[0], other[0])
-        width = min(one[3], other[3]) - max(one[1], other[1])
-        if min(height, width) >= _OVERLAP_PX and (settings.folds or j == last):
-            return (
-                f"Regions {i} and {j} overlap: the model would be judged on pixels that it has "
-                f"learnt. Draw them apart, or tick {ALLOW_SHARED}."
-            )
+    held = {id(region) for _, region in _held_out_regions(sources)}
+    for source in sources:
+        for one, other in shared(source.regions):
+            if settings.folds or (id(one) in held) != (id(other) in held):
+                return (
+                    f"Regions {one.number} and {other.number} overlap: the model would be judged "
+                    f"on pixels that trained it. Draw them apart, or tick {ALLOW_SHARED}."
+                )
     return None
+
+
+def _held_out_regions(sources: tuple[PairSource, ...]) -> list[tuple[PairSource, DrawnRegion]]:
+    """Return the regions that are marked, or the last one where none is."""
+    drawn = [(source, region) for source in sources for region in source.regions]
+    return [(s, region) for s, region in drawn if region.held_out] or drawn[-1:]
+
+
+def _region_name(source: PairSource, region: DrawnRegion, *, several: bool) -> str:
+    return f"{source.name}, region {region.number}" if several else f"region {region.number}"
+
+
+def _pairs_of(
+    source: PairSource,
+    settings: TrainSettings,
+    reading: PlaneReading,
+    check: Callable[[], None],
+    *,
+    several: bool,
+) -> CorrelativePairs:
+    from ...data import stack_pairs, usual_planes
+    from ...engine import Planes
+
+    leading = source.axes[:-2]
+    depth = dict(zip(source.axes, source.bright_field.shape, strict=True))
+    planes = reading.planes or usual_planes(depth.get(reading.plane_axis, 1))
+    light, frames = source.bright_field, source.frames
+    if frames is not None and (planes == 1 or reading.plane_axis != "t"):
+        along = (slice(None),) * leading.index("t")
+        light, frames = light[(*along, list(frames))], None
+    pairs = stack_pairs(
+        Planes(light, source.axes, check=check).in_memory(),
+        Planes(source.fluorescence, source.axes, check=check).in_memory(),
+        leading,
+        planes=planes,
+        plane_axis=reading.plane_axis,
+        plane_step=reading.plane_step,
+        name=f"{source.name}_plane" if several else "plane",
+        movie=source.name,
+        frames=frames,
+        pixel_size_um=settings.pixel_size_um,
+    )
+    times = [
+        index[leading.index("t")] if "t" in leading else 0
+        for index in np.ndindex(*source.fluorescence.shape[:-2])
+    ]
+    used = _used_regions(source, times)
+    cut = pairs.within([region for _, region in used])
+    chosen: list[tuple[int, DrawnRegion | None]] = [
+        (pair, drawn)
+        for pair in range(len(pairs))
+        for drawn, region in used
+        if region.pair in (None, pair)
+    ]
+    chosen = chosen if used else [(pair, None) for pair in range(len(pairs))]
+    groups = tuple(
+        _group(source, settings, times[pair], drawn, several=several) for pair, drawn in chosen
+    )
+    return replace(cut, groups=groups)
+
+
+def _used_regions(source: PairSource, times: list[int]) -> list[tuple[DrawnRegion, Region]]:
+    """Return the regions as the core takes them: those of one frame once for each of its planes."""
+    from ...data import Region
+
+    frames = range(max(times, default=0) + 1) if source.frames is None else source.frames
+    used = []
+    for drawn in source.regions:
+        places: list[int | None] = [None]
+        if drawn.frame is not None:
+            places = [pair for pair, time in enumerate(times) if frames[time] == drawn.frame]
+        used += [(drawn, Region(*drawn.box, pair=pair, vertices=drawn.vertices)) for pair in places]
+    return used
+
+
+def _group(
+    source: PairSource,
+    settings: TrainSettings,
+    time: int,
+    region: DrawnRegion | None,
+    *,
+    several: bool,
+) -> str:
+    if settings.by == "pair":
+        return source.name
+    if settings.by == "region" and region is not None:
+        return _region_name(source, region, several=several)
+    if settings.by == "region":
+        return f"{source.name}, whole images"
+    return _part_of_time(time, source.sizes.get("t", 1), settings.folds)
+
+
+def _late_frames(source: PairSource) -> int:
+    frames = source.sizes.get("t", 1)
+    return frames - round(frames * (1 - _HELD_OUT_BY_TIME))
+
+
+def _part_of_time(time: int, frames: int, folds: int | None) -> str:
+    """Return the name of the group that frame `time` of `frames` belongs to."""
+    if folds is None:
+        late = round(frames * (1 - _HELD_OUT_BY_TIME))
+        return _LAST_FRAMES if time >= late else "first frames"
+    parts = np.array_split(np.arange(frames), min(folds, frames))
+    part = next(part for part in parts if time <= part[-1])
+    return f"frames {part[0]} to {part[-1]}"
 
 
 def train_job(request: TrainRequest, context: JobContext) -> Generator[Any, None, Any]:
@@ -202,7 +318,7 @@ def train_job(request: TrainRequest, context: JobContext) -> Generator[Any, None
     from ...training import StepFinished, TrainingFinished
 
     use_threads(request.preferences.threads)
-    config, pairs = _configured(request, context.cancel)
+    config, pairs = configured(request, context.cancel)
     remember_settings(request.output, request.settings)
     steps = _StepCounter(context.progress)
     result = None
@@ -219,16 +335,26 @@ def train_job(request: TrainRequest, context: JobContext) -> Generator[Any, None
     return result
 
 
-def _configured(
+def write_job_folder(request: TrainRequest, folder: Path, context: JobContext) -> Any:
+    """Write the training as a folder that runs elsewhere, and return it."""
+    import_torch()
+    from ...training import write_job
+
+    config, pairs = configured(request, context.cancel)
+    if not request.settings.folds:
+        held = held_out_groups(request.sources, request.settings)
+        config = config.updated(validation_groups=held)
+    return write_job(folder, pairs, config, folds=request.settings.folds)
+
+
+def configured(
     request: TrainRequest, cancel: CancelToken
 ) -> tuple[TrainingConfig, CorrelativePairs]:
     """Return the training's settings, and its pairs."""
-    from ...training import plane_reading, preset, with_planes_of
+    from ...training import plane_reading, with_planes_of
 
     settings = request.settings
-    config = preset(settings.preset).updated(
-        **settings.config_fields(), name=request.output.stem, device=request.preferences.device
-    )
+    config = settings.training_config(request.output.stem, request.preferences.device)
     reading = plane_reading(config, *(settings.planes or ()))
     pairs = collect_pairs(request, reading, cancel.raise_if_cancelled)
     return with_planes_of(config, pairs, reading), pairs
@@ -244,13 +370,13 @@ def _events(
         # there is no model of this name, but there may be folds that were given up
         how["overwrite"] = not request.resume
         return cross_validation_events(pairs, config, folds=folds, **how)
-    held = "last frames" if request.settings.by == "time" else pairs.group_names[-1]
-    return train_events(pairs, config.updated(validation_groups=(held,)), **how)
+    held = held_out_groups(request.sources, request.settings)
+    return train_events(pairs, config.updated(validation_groups=held), **how, stop=request.stop)
 
 
 @dataclass(slots=True)
 class _StepCounter:
-    """Tells how far a training is, or all trainings of a cross-validation together."""
+    """Reports how far a training is, or all trainings of a cross-validation together."""
 
     tell: Callable[[Progress], None]
     text: str = "training"
@@ -272,20 +398,20 @@ class _StepCounter:
 
 def _compared(request: TrainRequest, context: JobContext) -> Iterator[Compared]:
     """Yield the visible plane as the model stains it with which training began, and the new one."""
-    settings = request.settings
+    settings, source = request.settings, request.sources[0]
     if not settings.compare:
         return
     models = {"before": settings.start_from, "after": str(request.output)}
     for kind, model in models.items():
         if model is not None:
             asked = StainRequest(
-                data=request.bright_field,
-                axes=request.axes,
-                region=whole(request.bright_field.shape),
+                data=source.bright_field,
+                axes=source.axes,
+                region=whole(source.bright_field.shape),
                 centre=request.shown,
                 model=model,
                 pixel_size_um=settings.pixel_size_um,
-                device=request.preferences.device,
+                device=settings.device or request.preferences.device,
                 preferences=request.preferences,
             )
             [(stained, _)] = open_stainer(asked, context.cancel).stain([request.shown])

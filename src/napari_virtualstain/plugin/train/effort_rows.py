@@ -1,0 +1,94 @@
+"""Form rows of the method and of how long to train; the rest folds away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from ..kit.controls import Choice, IntegerBox, NumberBox, add_row, new_form, note
+from ..kit.preferences import DEVICE_CHOICES
+from .planes_choice import PlanesChoice
+
+
+class EffortRows(QWidget):
+    """Method and minutes."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        from ...training import preset_names
+
+        self.preset = Choice([(_title(name), name) for name in preset_names()])
+        self.method_note = note(name="method_note")
+        self.minutes = NumberBox(
+            10, 0, 10_000, step=5, decimals=1, suffix=" min", special="no limit"
+        )
+        form = new_form()
+        tooltip = "Method: ours, or one of Table 1 of the paper"
+        add_row(form, "Method", self.preset, tooltip, name="preset")
+        form.addRow(self.method_note)
+        tooltip = "Longest time of the training; fewer steps are made when they do not fit"
+        add_row(form, "Time", self.minutes, tooltip, name="minutes")
+        form.setContentsMargins(0, 0, 0, 0)
+        self.setLayout(form)
+        self.preset.currentIndexChanged.connect(self._on_preset)
+        self.minutes.valueChanged.connect(self._on_changed)
+        self._on_preset()
+
+    def _on_preset(self, _index: int = 0) -> None:
+        from ...training import preset_sentence
+
+        self.method_note.setText(preset_sentence(self.preset.value))
+        self.changed.emit()
+
+    def _on_changed(self, _value: object) -> None:
+        self.changed.emit()
+
+
+class AdvancedRows(QWidget):
+    """Steps, crop, batch, foreground, planes and device."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        form = new_form()
+        form.setContentsMargins(0, 0, 0, 0)
+        self.planes = PlanesChoice()
+        tooltip = (
+            "Bright-field planes that the model reads for each one: its contrast turns over in "
+            "focus, and the neighbours show on which side a structure lies"
+        )
+        add_row(form, "Planes", self.planes, tooltip, name="planes")
+        self.steps = IntegerBox(0, 0, 1_000_000, special="automatic")
+        tooltip = "Steps of training; automatic: as many as the data is worth, within the time"
+        add_row(form, "Steps", self.steps, tooltip, name="steps")
+        self.crop = IntegerBox(128, 16, 2048, suffix=" px")
+        add_row(form, "Crop", self.crop, "Side of the crops that train", name="crop")
+        self.batch = IntegerBox(8, 1, 1024)
+        add_row(form, "Batch", self.batch, "Crops a step; fewer need less memory", name="batch")
+        self.foreground = NumberBox(0, 0, 90, step=1, decimals=0, suffix=" %")
+        tooltip = "Smallest share of bright pixels of a crop; 0 takes all (the paper: 14 %)"
+        add_row(form, "Foreground", self.foreground, tooltip, name="min_foreground")
+        self.device = Choice([("as in the preferences", None), *DEVICE_CHOICES])
+        add_row(form, "Device", self.device, "Where the network trains", name="device")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(form)
+        for box in (self.steps, self.crop, self.batch, self.foreground):
+            box.valueChanged.connect(self._on_changed)
+
+    def take_preset(self, config: Any) -> None:
+        """Show crop and batch of a method."""
+        self.crop.setValue(config.crop_size)
+        self.batch.setValue(config.batch_size)
+
+    def _on_changed(self, _value: object) -> None:
+        self.changed.emit()
+
+
+def _title(name: str) -> str:
+    return name if len(name) > 1 else f"{name} (Table 1)"

@@ -1,0 +1,193 @@
+"""What is kept of a training so that it can go on after the program was killed.
+
+Settings, regions and the images themselves lie beside the checkpoint until the model is there.
+Images that came from a file are opened from it again; others are saved.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...errors import InputError
+from ..layers.description import find_layer, geometry_of
+from .drawn_regions import COLOURS, ROLE, roles_of
+from .sources import plane_at
+
+_FILE, _FOLDER = "layers.json", "layers"
+_ROLES = ("bright_field", "fluorescence")
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLayer:
+    """A layer as it was, copied in the GUI thread.
+
+    Attributes
+    ----------
+    role : str
+        ``bright_field``, ``fluorescence`` or ``shapes``.
+    name : str
+        Of the layer.
+    data : array or None
+        Of an image; None for shapes.
+    look : dict
+        Geometry, and what else makes the layer again.
+    """
+
+    role: str
+    name: str
+    data: Any
+    look: dict[str, Any]
+
+
+def kept_pairs(rows: Any) -> list[list[KeptLayer]]:
+    """Return the layers of each row of a dock."""
+    return [
+        [
+            _kept(role, getattr(row, role).value)
+            for role in (*_ROLES, "shapes")
+            if getattr(row, role).value is not None
+        ]
+        for row in rows
+    ]
+
+
+def keep(folder: Path, pairs: list[list[KeptLayer]], check: Callable[[], None]) -> None:
+    """Write the layers of a training into its folder; images that are there stay."""
+    target = folder / _FOLDER
+    target.mkdir(parents=True, exist_ok=True)
+    described = []
+    for number, pair in enumerate(pairs):
+        rows = []
+        for layer in pair:
+            file = ""
+            if layer.data is not None:
+                file = f"{number}_{layer.role}.npy"
+                _save(target / file, layer.data, check)
+            rows.append({"role": layer.role, "name": layer.name, "file": file, "look": layer.look})
+        described.append(rows)
+    temporary = target / f".{_FILE}"
+    temporary.write_text(json.dumps(described), encoding="utf-8")
+    temporary.replace(target / _FILE)
+
+
+def unfinished(models: Path) -> list[Path]:
+    """Return the model files of trainings that were stopped and whose layers are kept."""
+    found = [path.parent.parent for path in models.glob(f"*.training/{_FOLDER}/{_FILE}")]
+    names = [models / f"{folder.name.removesuffix('.training')}.safetensors" for folder in found]
+    return sorted(path for path in names if not path.exists())
+
+
+def restore(folder: Path, viewer: Any) -> list[dict[str, Any]]:
+    """Return the layers of each pair by their role, added to the viewer where they are missing.
+
+    Raises
+    ------
+    InputError
+        What was kept is damaged.
+    """
+    try:
+        pairs = json.loads((folder / _FOLDER / _FILE).read_text(encoding="utf-8"))
+        return [
+            {kept["role"]: _restored(folder / _FOLDER, kept, viewer) for kept in pair}
+            for pair in pairs
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"What was kept of this training in {str(folder)!r} cannot be read "
+            f"({type(error).__name__}). Load the layers again, or give the model another name."
+        ) from error
+
+
+def forget(folder: Path) -> None:
+    """Delete the layers of a training that has its model."""
+    shutil.rmtree(folder / _FOLDER, ignore_errors=True)
+
+
+def _kept(role: str, layer: Any) -> KeptLayer:
+    look: dict[str, Any] = {"geometry": _plain(geometry_of(layer))}
+    if role == "shapes":
+        look |= {
+            "shapes": [np.asarray(vertices).tolist() for vertices in layer.data],
+            "kinds": [str(kind) for kind in layer.shape_type],
+            "roles": roles_of(layer),
+            "ndim": int(layer.ndim),
+        }
+        return KeptLayer(role, layer.name, None, look)
+    look |= {
+        "colormap": str(layer.colormap.name),
+        "blending": str(layer.blending),
+        "contrast_limits": [float(limit) for limit in layer.contrast_limits],
+        "metadata": {key: value for key, value in layer.metadata.items() if key == "virtualstain"},
+    }
+    return KeptLayer(role, layer.name, layer.data, _plain(look))
+
+
+def _save(path: Path, data: Any, check: Callable[[], None]) -> None:
+    """Write an array plane by plane; what is there with the same shape is the same."""
+    if path.exists():
+        try:
+            if np.load(path, mmap_mode="r").shape == tuple(data.shape):
+                return
+        except ValueError:
+            pass
+    partial = path.with_suffix(".part")
+    with partial.open("wb") as file:
+        header = {
+            "descr": np.lib.format.dtype_to_descr(np.dtype(data.dtype)),
+            "fortran_order": False,
+            "shape": tuple(int(n) for n in data.shape),
+        }
+        np.lib.format.write_array_header_2_0(file, header)
+        for index in np.ndindex(*data.shape[:-2]):
+            check()
+            file.write(np.ascontiguousarray(plane_at(data, index)).tobytes())
+    partial.replace(path)
+
+
+def _restored(folder: Path, kept: dict[str, Any], viewer: Any) -> Any:
+    look, geometry = kept["look"], kept["look"]["geometry"]
+    known = find_layer(viewer, kept["name"])
+    if kept["role"] == "shapes":
+        if known is not None and len(known.data) == len(look["shapes"]):
+            return known
+        made = viewer.add_shapes(
+            None,
+            ndim=look["ndim"],
+            name=kept["name"],
+            face_color="transparent",
+            edge_color=COLOURS["train"],
+            edge_width=2,
+            **geometry,
+        )
+        for vertices, kind in zip(look["shapes"], look["kinds"], strict=True):
+            made.add(np.asarray(vertices, float), shape_type=kind)
+        made.features = pd.DataFrame({ROLE: look["roles"]})
+        made.edge_color = [COLOURS[role] for role in look["roles"]]
+        made.face_color = "transparent"
+        return made
+    data = np.load(folder / kept["file"], mmap_mode="r")
+    if known is not None and tuple(known.data.shape) == data.shape:
+        return known
+    looks = {key: look[key] for key in ("colormap", "blending", "contrast_limits", "metadata")}
+    return viewer.add_image(data, name=kept["name"], **looks, **geometry)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -1,0 +1,185 @@
+"""What a training has brought: one table, one sentence, the worst images, the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from qtpy.QtCore import QUrl
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from ..kit.controls import button, in_row, note
+from ..kit.table import FrameTable
+
+_ROWS = {
+    "bandpass_pearson": "band-pass Pearson",
+    "pearson": "Pearson",
+    "ssim": "SSIM",
+    "psnr": "PSNR (dB)",
+    "mask_iou": "mask IoU",
+}
+STAIN, BEFORE = "virtual stain", "starting model"
+
+
+class OutcomeView(QWidget):
+    """Scores before, after and of baselines on the same held-out images.
+
+    Parameters
+    ----------
+    show_patch : callable
+        Receives a held-out image to show.
+    """
+
+    def __init__(self, show_patch: Callable[[Any], None]) -> None:
+        super().__init__()
+        self._show_patch = show_patch
+        self._worst: tuple[Any, ...] = ()
+        self._next = 0
+        self.report: Path | None = None
+        self.sentence = note(name="outcome")
+        self.table = FrameTable()
+        self.table.setObjectName("outcome_table")
+        self.table.setAccessibleName("Scores before, after and of baselines")
+        self.table.setToolTip("Mean over the held-out images, with its 95 % interval")
+        self.table.setMinimumHeight(150)
+        self.worst_button = button(
+            "Worst held-out image",
+            "Show the held-out image that is stained worst; again: the next",
+            self._show_next,
+            name="worst_button",
+        )
+        self.report_button = button(
+            "Open report",
+            "Open the page with all scores and images",
+            self._open,
+            name="open_report",
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.sentence)
+        layout.addWidget(self.table)
+        layout.addWidget(in_row(self.worst_button, self.report_button, stretch=None))
+        self.clear()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.setVisible(False)
+
+    def show_result(self, result: Any) -> None:
+        """Show a :class:`napari_virtualstain.training.TrainingResult`."""
+        self._worst, self._next, self.report = tuple(result.worst), 0, _page(result.report)
+        self.sentence.setText(outcome_sentence(result.scores, result.card.scores))
+        self.table.setVisible(result.scores is not None)
+        if result.scores is not None:
+            self.table.show_frame(outcome_table(result.card.scores))
+        self.worst_button.setVisible(bool(self._worst))
+        self.report_button.setVisible(self.report is not None)
+        self.setVisible(True)
+
+    def _show_next(self) -> None:
+        if self._worst:
+            self._show_patch(self._worst[self._next % len(self._worst)])
+            self._next += 1
+
+    def _open(self) -> None:
+        if self.report is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.report)))
+
+
+def outcome_table(scores: dict[str, Any]) -> pd.DataFrame:
+    """Return a row a score: before, after and baselines, each with its interval.
+
+    Parameters
+    ----------
+    scores : dict
+        Of a model card.
+
+    Examples
+    --------
+    >>> after = {"pearson": {"mean": 0.612, "low": 0.55, "high": 0.66}}
+    >>> outcome_table({"virtual stain": after})["after"].tolist()
+    ['0.61 (0.55 to 0.66)']
+    """
+    before = scores.get("before", {}).get(BEFORE)
+    columns = {"before": before, "after": scores.get(STAIN)}
+    columns |= {
+        name: values
+        for name, values in scores.items()
+        if name not in (STAIN, "before") and _is_method(values)
+    }
+    columns = {name: values for name, values in columns.items() if values}
+    rows = [
+        {"score": text, **{name: _interval(values.get(key)) for name, values in columns.items()}}
+        for key, text in _ROWS.items()
+        if any(key in values for values in columns.values())
+    ]
+    return pd.DataFrame(rows)
+
+
+def outcome_sentence(table: pd.DataFrame | None, scores: dict[str, Any]) -> str:
+    """Return in plain words whether the training helped, and for what that counts.
+
+    Parameters
+    ----------
+    table : DataFrame or None
+        A row for each held-out image and method.
+    scores : dict
+        Of the model card.
+    """
+    if table is None:
+        return "No score can be given: no image was held out that differs from those that trained."
+    own = _by_image(table, STAIN)
+    rival, what = _by_image(table, BEFORE), "the starting model"
+    if not len(rival):
+        others = [m for m in table["method"].unique() if m not in (STAIN, BEFORE)]
+        means = {m: np.nanmean(_by_image(table, m)) for m in others}
+        if not means:
+            return _meaning(table, scores)
+        best = max(means, key=lambda m: means[m])
+        rival, what = _by_image(table, best), f"the best baseline ({best})"
+    better, count = int((own > rival).sum()), len(own)
+    word = "image" if count == 1 else "images"
+    gain = float(np.nanmean(own - rival))
+    return (
+        f"Better than {what} on {better} of {count} held-out {word} (band-pass Pearson "
+        f"{gain:+.3f} on average). {_meaning(table, scores)}"
+    )
+
+
+def _meaning(table: pd.DataFrame, scores: dict[str, Any]) -> str:
+    if not scores.get("independent", True):
+        return "They are of cells that also trained, so this says nothing about the next cell."
+    groups = table["group"].nunique() if "group" in table else len(scores.get("judged_on", []))
+    if groups < 2:
+        return "They are of one cell only, so this says little about the next cell."
+    return f"They are of {groups} cells that did not train."
+
+
+def _by_image(table: pd.DataFrame, method: str) -> np.ndarray:
+    """Return the band-pass Pearson of each image; none where the method was not judged."""
+    return table[table["method"] == method]["bandpass_pearson"].to_numpy(float)
+
+
+def _is_method(values: Any) -> bool:
+    return isinstance(values, dict) and any(key in values for key in _ROWS)
+
+
+def _interval(score: Any) -> str:
+    if not isinstance(score, dict) or score.get("mean") is None:
+        return ""
+    digits = 1 if abs(score["mean"]) > 5 else 2
+    text = f"{score['mean']:.{digits}f}"
+    if score.get("low") is None:
+        return text
+    return f"{text} ({score['low']:.{digits}f} to {score['high']:.{digits}f})"
+
+
+def _page(folder: Path | None) -> Path | None:
+    if folder is None:
+        return None
+    page = Path(folder) / "report.html"
+    return page if page.exists() else Path(folder)

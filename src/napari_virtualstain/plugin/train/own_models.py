@@ -1,0 +1,196 @@
+"""The user's own models: compared in a table, renamed, deleted."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from qtpy.QtCore import QFileSystemWatcher, Signal
+from qtpy.QtWidgets import QInputDialog, QMessageBox, QVBoxLayout, QWidget
+
+from ...errors import InputError, VirtualStainError
+from ..kit.controls import button, in_row, note
+from ..kit.table import FrameTable
+
+_NUMBERED = re.compile(r"^(.*?)-(\d{1,6})$")
+
+
+class OwnModels(QWidget):
+    """A table of the models in the user's folder, with what can be done to them."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = FrameTable()
+        self.table.setObjectName("own_models")
+        self.table.setAccessibleName("Own models")
+        self.table.setToolTip("Your models with their held-out scores, to compare them")
+        self._rename_button = button(
+            "Rename…", "Give the chosen model another name", self._ask_name, name="rename_model"
+        )
+        self._delete_button = button(
+            "Delete…", "Delete the chosen model", self._ask_delete, name="delete_model"
+        )
+        self._empty = note("No model of your own yet.")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._empty)
+        layout.addWidget(self.table)
+        layout.addWidget(in_row(self._rename_button, self._delete_button, stretch=None))
+        self._said = note(name="own_models_note")
+        self._said.setVisible(False)
+        layout.addWidget(self._said)
+        self._watcher = QFileSystemWatcher(self)
+        self._watcher.directoryChanged.connect(self._on_folder)
+        self.table.row_chosen.connect(self._on_row)
+        self.refresh()
+
+    @property
+    def chosen(self) -> Path | None:
+        """File of the chosen model."""
+        row = self.table.row
+        return None if row is None else self._paths[row]
+
+    def refresh(self) -> None:
+        """List the models of the moment."""
+        from ...models import list_models, user_model_folder
+
+        folder = user_model_folder()
+        if folder.is_dir() and str(folder) not in self._watcher.directories():
+            self._watcher.addPath(str(folder))
+        entries = [e for e in list_models("generator") if Path(e.path).parent == folder]
+        self._paths = [Path(entry.path) for entry in entries]
+        self.table.show_frame(pd.DataFrame([_row(entry) for entry in entries]))
+        self.table.setVisible(bool(entries))
+        self._empty.setVisible(not entries)
+        self._on_row()
+
+    def rename(self, path: Path, name: str) -> None:
+        """Give a model another name, on its card too.
+
+        Raises
+        ------
+        InputError
+            The name cannot be used, or is taken.
+        """
+        from ...models import load_model, save_model
+
+        if (reason := why_no_name(name)) is not None:
+            raise InputError(reason)
+        model = load_model(str(path))
+        card = model.card.model_copy(update={"name": name})
+        save_model(path.with_name(f"{name}.safetensors"), model.network, card)
+        beside = path.with_name(f"{path.stem}.training")
+        if beside.is_dir():
+            beside.rename(path.with_name(f"{name}.training"))
+        path.unlink()
+        self._after(f"{path.stem} is now {name}.")
+
+    def delete(self, path: Path) -> None:
+        """Delete a model and what its training left."""
+        import shutil
+
+        path.unlink(missing_ok=True)
+        shutil.rmtree(path.with_name(f"{path.stem}.training"), ignore_errors=True)
+        self._after(f"{path.stem} is deleted.")
+
+    def _after(self, text: str) -> None:
+        self.refresh()
+        self._say(text)
+        self.changed.emit()
+
+    def _say(self, text: str) -> None:
+        self._said.setText(text)
+        self._said.setVisible(bool(text))
+
+    def _ask_name(self) -> None:
+        path = self.chosen
+        if path is None:
+            return
+        name, given = QInputDialog.getText(self, "Rename model", "New name:", text=path.stem)
+        if given and name.strip() != path.stem:
+            self._try(lambda: self.rename(path, name.strip()))
+
+    def _ask_delete(self) -> None:
+        path = self.chosen
+        if path is None:
+            return
+        answer = QMessageBox.question(
+            self, "Delete model", f"Delete the model {path.stem!r} and its report for good?"
+        )
+        if answer == QMessageBox.StandardButton.Yes:
+            self._try(lambda: self.delete(path))
+
+    def _try(self, function: Any) -> None:
+        try:
+            function()
+        except (VirtualStainError, OSError) as error:
+            self._say(str(error))
+
+    def _on_folder(self, _folder: str) -> None:
+        self.refresh()
+
+    def _on_row(self, _row: int = 0) -> None:
+        for made in (self._rename_button, self._delete_button):
+            made.setEnabled(self.chosen is not None)
+
+
+def why_no_name(name: str) -> str | None:
+    """Return why a model cannot have a name, None when it can.
+
+    Examples
+    --------
+    >>> why_no_name("cells/3")
+    "A model cannot be called 'cells/3': expected no slash and no dot at the beginning."
+    """
+    from ...models import user_model_folder
+
+    if not name.strip():
+        return "Give the new model a name."
+    if re.search(r"[/\\\x00-\x1f]", name) or name.startswith(".") or len(name) > 100:
+        return (
+            f"A model cannot be called {name[:40]!r}: expected no slash and no dot at the "
+            "beginning."
+        )
+    if (user_model_folder() / f"{name}.safetensors").exists():
+        return f"There is a model {name!r} already. Choose another name."
+    return None
+
+
+def next_name(name: str, taken: list[str]) -> str:
+    """Return `name`, or where it is taken the next one with a number.
+
+    Examples
+    --------
+    >>> next_name("cells", []), next_name("cells", ["cells"]), next_name("cells-2", ["cells-2"])
+    ('cells', 'cells-2', 'cells-3')
+    """
+    known = set(taken)
+    while name in known:
+        found = _NUMBERED.match(name)
+        name = f"{found[1]}-{int(found[2]) + 1}" if found else f"{name}-2"
+    return name
+
+
+def _row(entry: Any) -> dict[str, Any]:
+    card = entry.card
+    own = card.scores.get("virtual stain", {})
+    psf = card.loss.get("weighted_l1")
+    return {
+        "model": entry.name,
+        "bandpass_pearson": _mean(own, "bandpass_pearson"),
+        "pearson": _mean(own, "pearson"),
+        "pairs": card.split.get("train_pairs"),
+        "method": card.training.get("preset", ""),
+        "psf_weight": psf if psf else 0.0,
+        "steps": card.training.get("steps"),
+        "other_cells": bool(card.scores.get("independent", False)),
+    }
+
+
+def _mean(scores: Any, name: str) -> float:
+    score = scores.get(name) if isinstance(scores, dict) else None
+    return float(score["mean"]) if score and score.get("mean") is not None else float("nan")

@@ -1,0 +1,118 @@
+"""A job folder that is trained elsewhere: its curve, and its model when it is done."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from ...errors import InputError
+
+_EVERY_MS = 2000
+
+
+class JobWatcher(QObject):
+    """Looks at a job folder every two seconds.
+
+    Signals
+    -------
+    finished : str
+        The model, copied to the user's models.
+    said : str
+        What a person should know.
+    """
+
+    finished = Signal(str)
+    said = Signal(str)
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._folder: Path | None = None
+        self._display: Any = None
+        self._steps: set[int] = set()
+        self._timer = QTimer(self)
+        self._timer.setInterval(_EVERY_MS)
+        self._timer.timeout.connect(self.look)
+
+    def start(self, folder: Path, display: Any) -> None:
+        """Watch a folder.
+
+        Raises
+        ------
+        InputError
+            It is no job folder.
+        """
+        try:
+            saved = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+            self._name = str(saved["config"]["name"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{str(folder)!r} is no job folder: expected job.json in it, as Write job folder "
+                "writes it."
+            ) from error
+        self._folder, self._display, self._steps = folder, display, set()
+        display.clear()
+        display.setVisible(True)
+        display.curve.begin(f"{self._name}, trained elsewhere")
+        self._timer.start()
+        self.said.emit(f"Watching {folder}.")
+        self.look()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._timer.stop()
+        self._folder = None
+
+    def look(self) -> None:
+        """Read what is new, and take the model when it is there."""
+        folder = self._folder
+        if folder is None:
+            return
+        self._draw(folder / "history.csv")
+        model = folder / f"{self._name}.safetensors"
+        if model.exists():
+            self.stop()
+            self._take(model)
+
+    def _draw(self, path: Path) -> None:
+        try:
+            table = pd.read_csv(path)
+        except (OSError, ValueError):  # not there yet, or just being written
+            return
+        for row in table.to_dict("records"):
+            step = int(row["step"])
+            if step in self._steps:
+                continue
+            self._steps.add(step)
+            if pd.notna(row.get("loss")):
+                self._display.curve.add_loss(step, float(row["loss"]))
+            scores = {
+                name: float(row[f"validation_{name}"])
+                for name in ("pearson", "bandpass_pearson")
+                if pd.notna(row.get(f"validation_{name}"))
+            }
+            if scores:
+                self._display.curve.add_scores(step, scores)
+
+    def _take(self, model: Path) -> None:
+        from ...models import read_card, user_model_folder
+
+        target = user_model_folder() / model.name
+        number = 2
+        while target.exists():
+            target = user_model_folder() / f"{model.stem}-{number}.safetensors"
+            number += 1
+        try:
+            read_card(model)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial = target.with_suffix(".part")
+            shutil.copyfile(model, partial)
+            partial.replace(target)
+        except Exception as error:  # a model that cannot be read is said, and left where it is
+            self.said.emit(f"The model of the job cannot be taken ({error}).")
+            return
+        self.finished.emit(str(target))
