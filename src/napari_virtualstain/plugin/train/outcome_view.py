@@ -23,6 +23,7 @@ _ROWS = {
     "mask_iou": "mask IoU",
 }
 STAIN, BEFORE = "virtual stain", "starting model"
+_METHODS = {"before": BEFORE, "after": STAIN}
 
 
 class OutcomeView(QWidget):
@@ -44,7 +45,10 @@ class OutcomeView(QWidget):
         self.table = FrameTable()
         self.table.setObjectName("outcome_table")
         self.table.setAccessibleName("Scores before, after and of baselines")
-        self.table.setToolTip("Mean over the held-out images, with its 95 % interval")
+        self.table.setToolTip(
+            "Mean over the held-out images, with its 95 % interval over cells; of one cell, over "
+            "its images"
+        )
         self.table.setMinimumHeight(150)
         self.worst_button = button(
             "Worst held-out image",
@@ -75,7 +79,7 @@ class OutcomeView(QWidget):
         self.sentence.setText(outcome_sentence(result.scores, result.card.scores))
         self.table.setVisible(result.scores is not None)
         if result.scores is not None:
-            self.table.show_frame(outcome_table(result.card.scores))
+            self.table.show_frame(outcome_table(result.card.scores, result.scores))
         self.worst_button.setVisible(bool(self._worst))
         self.report_button.setVisible(self.report is not None)
         self.setVisible(True)
@@ -90,13 +94,15 @@ class OutcomeView(QWidget):
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.report)))
 
 
-def outcome_table(scores: dict[str, Any]) -> pd.DataFrame:
+def outcome_table(scores: dict[str, Any], images: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return a row a score: before, after and baselines, each with its interval.
 
     Parameters
     ----------
     scores : dict
-        Of a model card.
+        Of a model card; its intervals are over cells.
+    images : DataFrame, optional
+        A row for each held-out image and method. Of one cell the interval is over its images.
 
     Examples
     --------
@@ -113,7 +119,13 @@ def outcome_table(scores: dict[str, Any]) -> pd.DataFrame:
     }
     columns = {name: values for name, values in columns.items() if values}
     rows = [
-        {"score": text, **{name: _interval(values.get(key)) for name, values in columns.items()}}
+        {
+            "score": text,
+            **{
+                name: _interval(values.get(key), _values(images, _METHODS.get(name, name), key))
+                for name, values in columns.items()
+            },
+        }
         for key, text in _ROWS.items()
         if any(key in values for values in columns.values())
     ]
@@ -168,13 +180,25 @@ def _is_method(values: Any) -> bool:
     return isinstance(values, dict) and any(key in values for key in _ROWS)
 
 
-def _interval(score: Any) -> str:
+def _values(images: pd.DataFrame | None, method: str, key: str) -> np.ndarray:
+    if images is None or key not in images:
+        return np.zeros(0)
+    values: np.ndarray = images[images["method"] == method][key].to_numpy(float)
+    finite: np.ndarray = values[np.isfinite(values)]
+    return finite
+
+
+def _interval(score: Any, values: np.ndarray) -> str:
     if not isinstance(score, dict) or score.get("mean") is None:
         return ""
     digits = 1 if abs(score["mean"]) > 5 else 2
     text = f"{score['mean']:.{digits}f}"
     if score.get("low") is None:
-        return text
+        if len(values) < 3:
+            return text
+        drawn = np.random.default_rng(0).choice(values, (2000, len(values)))
+        low, high = np.percentile(drawn.mean(axis=1), [2.5, 97.5])
+        return f"{text} ({low:.{digits}f} to {high:.{digits}f})"
     return f"{text} ({score['low']:.{digits}f} to {score['high']:.{digits}f})"
 
 

@@ -15,7 +15,7 @@ from ..kit.cleanup import Cleanup
 from ..kit.controls import add_row, button, check_box, in_row, new_form, note
 from ..kit.layer_choice import LayerChoice
 from ..kit.suitable_layers import is_movie
-from ..layers.description import axes_of, base_name, has_layer
+from ..layers.description import axes_of, base_name, has_layer, layer_name
 from .drawn_regions import HELD_OUT, TRAIN, add_regions_layer, give_role, read_regions, roles_of
 from .pair_proposal import propose_pair
 from .sources import PairSource, paired_frames, why_no_pair
@@ -108,7 +108,7 @@ class PairRow(QWidget):
     def _drawn_on_it(self) -> Any:
         """Return the Shapes layer that was made for this bright-field."""
         light = self.bright_field.value
-        name = None if light is None else f"{base_name(light.name)} [regions]"
+        name = None if light is None else layer_name(light.name, "regions")
         return next((layer for layer in self._viewer.layers if layer.name == name), None)
 
     def _on_chosen(self, _layer: Any = None) -> None:

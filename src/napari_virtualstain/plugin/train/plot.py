@@ -17,6 +17,7 @@ SCORES = {
 }
 _LOSS_COLOUR = "#9aa0a6"
 _DASHES = {"bright-field": Qt.PenStyle.DotLine, "starting model": Qt.PenStyle.DashLine}
+_MARKS = {"bright-field": "┈ (dotted)", "starting model": "╌ (dashed)"}
 _SMOOTHING = 0.9
 
 
@@ -34,13 +35,14 @@ class TrainingPlot(QWidget):
         self.loss_plot.setMinimumHeight(90)
         self.loss_plot.setXLink(self.scores_plot)
         self.loss_plot.setLabel("bottom", "step")
-        self.legend = self.scores_plot.addLegend(offset=(-4, 4), labelTextSize="8pt")
+        self.legend = note(name="plot_legend")
         self._title = note(name="plot_title")
         self.reading = note(name="plot_reading")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         layout.addWidget(self._title)
+        layout.addWidget(self.legend)
         layout.addWidget(self.scores_plot, 3)
         layout.addWidget(self.loss_plot, 2)
         layout.addWidget(self.reading)
@@ -62,7 +64,7 @@ class TrainingPlot(QWidget):
         self.lines: dict[tuple[str, str], float] = {}
         for plot in (self.scores_plot, self.loss_plot):
             plot.clear()
-        self.legend.clear()
+        self._write_legend()
         self._curves = {
             name: self.scores_plot.plot(
                 pen=pyqtgraph.mkPen(colour, width=2),
@@ -70,9 +72,8 @@ class TrainingPlot(QWidget):
                 symbolSize=5,
                 symbolBrush=colour,
                 symbolPen=None,
-                name=text,
             )
-            for name, (text, colour) in SCORES.items()
+            for name, (_, colour) in SCORES.items()
         }
         self._loss = self.loss_plot.plot(pen=pyqtgraph.mkPen(_LOSS_COLOUR, width=1))
         self._smooth = self.loss_plot.plot(pen=pyqtgraph.mkPen("#00b7eb", width=2))
@@ -109,7 +110,6 @@ class TrainingPlot(QWidget):
                 axis = plot.getAxis(side)
                 axis.setPen(text)
                 axis.setTextPen(text)
-        self.legend.setLabelTextColor(text)
 
     def changeEvent(self, event: Any) -> None:
         """Follow the theme of the window."""
@@ -122,20 +122,28 @@ class TrainingPlot(QWidget):
         self._take_colours()
 
     def _take_colours(self) -> None:
-        if hasattr(self, "legend"):
+        if hasattr(self, "reading"):
             roles = self.reading.palette()
             self.follow_theme(roles.windowText().color(), roles.window().color())
 
     def _add_lines(self, method: str, values: dict[str, float]) -> None:
-        for name, (text, colour) in SCORES.items():
+        for name, (_, colour) in SCORES.items():
             if name in values and (method, name) not in self.lines:
                 self.lines[method, name] = values[name]
                 style = _DASHES.get(method, Qt.PenStyle.DotLine)
                 pen = pyqtgraph.mkPen(colour, width=1, style=style)
                 line = pyqtgraph.InfiniteLine(values[name], angle=0, pen=pen)
                 self.scores_plot.addItem(line)
-                key = pyqtgraph.PlotDataItem(pen=pen)
-                self.legend.addItem(key, f"{method}, {text}")
+        self._write_legend()
+
+    def _write_legend(self) -> None:
+        """Write the legend above the plot, where it covers no curve."""
+        parts = [
+            f'<span style="color:{colour}">━</span> {text}' for text, colour in SCORES.values()
+        ]
+        methods = dict.fromkeys(method for method, _ in self.lines)
+        parts += [f"{_MARKS.get(method, '┄')} {method}" for method in methods]
+        self.legend.setText("&nbsp; ".join(parts))
 
     def _write(self) -> None:
         parts = [f"loss {self.losses[-1][1]:.3g}"] if self.losses else []
@@ -156,6 +164,8 @@ def _plot(label: str) -> pyqtgraph.PlotWidget:
     plot.showGrid(x=True, y=True, alpha=0.2)
     plot.setMouseEnabled(x=False, y=False)  # a passing wheel scrolls the form
     plot.setMenuEnabled(False)
+    for side in ("left", "bottom"):
+        plot.getAxis(side).enableAutoSIPrefix(False)
     plot.hideButtons()
     plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
     plot.wheelEvent = lambda event: event.ignore()
