@@ -8,17 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 from napari.layers import Image
-from qtpy.QtWidgets import QFileDialog, QLineEdit
+from qtpy.QtWidgets import QFileDialog
 
 from ...errors import InputError, VirtualStainError
-from ..kit.controls import add_row, button, check_box, in_row, new_form, note
 from ..kit.jobs import JobContext, JobState, Outcome, Work, error_text, in_dock_terms
-from ..kit.model_choice import ModelChoice, scores_text
+from ..kit.model_choice import scores_text
 from ..kit.preferences import preferences
 from ..kit.regions import visible_index
-from ..kit.sampling_rows import pixel_size_row
-from ..kit.section import Section
-from ..kit.step import StepWidget
 from ..layers.description import (
     axes_of,
     geometry_of,
@@ -30,9 +26,7 @@ from ..layers.description import (
 )
 from ..layers.insertion import hide_results, insert
 from ..stain.job import display_limits
-from .display import TrainingDisplay
-from .effort_rows import AdvancedRows, EffortRows
-from .hold_out import HoldOutChoice
+from .form import TrainForm
 from .job import (
     Compared,
     TrainRequest,
@@ -42,15 +36,12 @@ from .job import (
     write_job_folder,
 )
 from .kept_training import forget, keep, kept_pairs, restore, unfinished
-from .optics_panel import OpticsPanel
-from .own_models import OwnModels, next_name, why_no_name
-from .pair_rows import PairRows
-from .settings import ALLOW_SHARED, CORRECT_SHIFTS, FOREGROUND, TrainSettings, recall_settings
+from .own_models import next_name, why_no_name
+from .settings import ALLOW_SHARED, CORRECT_SHIFTS, FOREGROUND, recall_settings
 from .sources import PairSource, pairing_text
-from .watched_job import JobWatcher
 
 
-class TrainWidget(StepWidget):
+class TrainWidget(TrainForm):
     """Fits the generator to the user's own microscope, on an honest held-out part."""
 
     title = "Train virtual staining"
@@ -72,7 +63,7 @@ class TrainWidget(StepWidget):
         self._why_no_pairs: str | None = None
         self.writer = self.add_runner()
         self.writer.conclude = self._after_writing
-        self._add_form(napari_viewer)
+        self.add_form(napari_viewer)
         self.cleanup.add(self.pairs.stop)
         self._connect_form()
         self._on_bright_field(self.bright_field.value)
@@ -81,66 +72,6 @@ class TrainWidget(StepWidget):
         self._propose_name()
         self._recall()
         self._offer_unfinished()
-
-    @property
-    def bright_field(self) -> Any:
-        """The bright-field of the first pair."""
-        return self.pairs.first.bright_field
-
-    @property
-    def fluorescence(self) -> Any:
-        """The true fluorescence of the first pair."""
-        return self.pairs.first.fluorescence
-
-    @property
-    def shapes(self) -> Any:
-        """The regions of the first pair."""
-        return self.pairs.first.shapes
-
-    @property
-    def settings(self) -> TrainSettings:
-        """What the form says, but for the layers and the name."""
-        advanced = self.advanced
-        return TrainSettings(
-            by=self.hold_out.by,
-            folds=self.hold_out.folds,
-            allow_leakage=self.hold_out.shared.isChecked(),
-            correct_shifts=self.correct_shifts.isChecked(),
-            pixel_size_um=self.pixel_size.value(),
-            start_from=self.start_from.value if self.fine_tune.isChecked() else None,
-            preset=self.preset.value,
-            planes=advanced.planes.value,
-            minutes=self.effort.minutes.value() or None,
-            steps=advanced.steps.value() or None,
-            crop_size=advanced.crop.value(),
-            batch_size=advanced.batch.value(),
-            min_foreground=advanced.foreground.value() / 100,
-            device=advanced.device.value,
-            each_frame=self.pairs.each_frame.isChecked(),
-            optics=self.optics.value,
-            compare=self.compare_box.isChecked(),
-        )
-
-    def load_settings(self, settings: TrainSettings) -> None:
-        """Fill the form, as far as layers and models of the moment allow."""
-        advanced = self.advanced
-        self.hold_out.load(settings)
-        self.correct_shifts.setChecked(settings.correct_shifts)
-        self.pixel_size.setValue(settings.pixel_size_um)
-        self.fine_tune.setChecked(settings.start_from is not None)
-        if settings.start_from is not None:
-            self.start_from.value = settings.start_from
-        self.preset.value = settings.preset
-        advanced.planes.load(settings.planes)
-        self.effort.minutes.setValue(settings.minutes or 0)
-        advanced.steps.setValue(settings.steps or 0)
-        advanced.crop.setValue(settings.crop_size)
-        advanced.batch.setValue(settings.batch_size)
-        advanced.foreground.setValue(100 * settings.min_foreground)
-        advanced.device.value = settings.device
-        self.pairs.each_frame.setChecked(settings.each_frame)
-        self.optics.value = settings.optics
-        self.compare_box.setChecked(settings.compare)
 
     def why_not(self) -> str | None:
         """Return why nothing can be trained now."""
@@ -334,104 +265,6 @@ class TrainWidget(StepWidget):
             hide_results(self.viewer, self._source)
         insert(self.viewer, layer)
 
-    def _add_form(self, viewer: Any) -> None:
-        self.going_on = note(name="unfinished")
-        self.resume_button = button(
-            "Go on with it",
-            "Bring back layers, regions and settings, and go on",
-            self._on_go_on,
-            name="resume_button",
-        )
-        self._offer = in_row(self.going_on, self.resume_button, stretch=0)
-        self.form.addWidget(self._offer)
-        self.pairs = PairRows(viewer, self.add_choice, self.say)
-        self.form.addWidget(self.pairs)
-        self._add_main_rows()
-        self._add_sections(viewer)
-        self.display = TrainingDisplay()
-        self.display.setVisible(False)
-        self.form.addWidget(self.display, 1)
-        self.form.addStretch(0)
-        self.stop_button = button("Stop and keep", "", self.stop_and_keep, name="stop_button")
-        self.stop_button.setVisible(False)
-        self.layout().insertWidget(self.layout().count() - 1, self.stop_button)
-
-    def _add_main_rows(self) -> None:
-        form = new_form()
-        self.hold_out = HoldOutChoice(form)
-        self.pixel_size = pixel_size_row(form)
-        self.fine_tune = check_box(
-            "Start from a model", "Fine-tune a model instead of training a new one", checked=True
-        )
-        form.addRow("", self.fine_tune)
-        self.start_from = ModelChoice("generator", form, brief=True)
-        self.form.addLayout(form)
-        self.effort = EffortRows()
-        self.preset = self.effort.preset
-        self.form.addWidget(self.effort)
-        named = new_form()
-        self.name = QLineEdit("my-model")
-        add_row(named, "Name", self.name, "Name in the list of models", name="model_name")
-        self.resume = check_box(
-            "Resume training",
-            "Go on with the unfinished training of this name; layers, regions and settings must be "
-            "the same. Untick to begin again",
-            checked=True,
-            name="resume",
-        )
-        named.addRow("", self.resume)
-        self.form.addLayout(named)
-
-    def _add_sections(self, viewer: Any) -> None:
-        self.optics = OpticsPanel(
-            viewer, lambda: self.fluorescence.value, self.pixel_size.value, self.say
-        )
-        optics = Section("Optics and weight map", "Kernel of the PSF-weighted loss", name="optics")
-        optics.room.addWidget(self.optics)
-        self.advanced = AdvancedRows()
-        self.steps, self.crop, self.batch = (
-            self.advanced.steps,
-            self.advanced.crop,
-            self.advanced.batch,
-        )
-        self.planes = self.advanced.planes
-        self.correct_shifts = check_box(
-            CORRECT_SHIFTS,
-            "Undo shifts between the two channels, in the frames where the evidence suffices",
-            name="correct_shifts",
-        )
-        self.compare_box = check_box(
-            "Before and after",
-            "Stain the visible frame with the model as it was and as it is, as two layers",
-            checked=True,
-            name="compare",
-        )
-        advanced = Section("Advanced", "Steps, crops, planes, device", name="advanced")
-        advanced.room.addWidget(self.advanced)
-        advanced.room.addWidget(self.correct_shifts)
-        advanced.room.addWidget(self.compare_box)
-        self.job_button = button(
-            "Write job folder…",
-            "Write pairs, settings and starting model to a folder that "
-            "'virtualstain train --job FOLDER' runs on another computer",
-            self._ask_job_folder,
-            name="write_job",
-        )
-        self.watch_button = button(
-            "Watch job folder…",
-            "Show the curve of a job that runs elsewhere, and take its model when it is done",
-            self._ask_watch,
-            name="watch_job",
-        )
-        self.watcher = JobWatcher(self)
-        elsewhere = Section("Train elsewhere", "Workstation or cluster", name="elsewhere")
-        elsewhere.room.addWidget(in_row(self.job_button, self.watch_button, stretch=None))
-        self.own_models = OwnModels()
-        mine = Section("My models", "Compare, rename, delete", name="my_models")
-        mine.room.addWidget(self.own_models)
-        for section in (optics, advanced, elsewhere, mine):
-            self.form.addWidget(section)
-
     def _connect_form(self) -> None:
         self.pairs.changed.connect(self._on_pairs)
         self.bright_field.chosen.connect(self._on_bright_field)
@@ -554,13 +387,14 @@ class TrainWidget(StepWidget):
 
         found = unfinished(user_model_folder())
         self._unfinished = found[-1] if found else None
-        self._offer.setVisible(bool(found))
+        self.offer.setVisible(bool(found))
         if found:
             self.going_on.setText(f"The training of {found[-1].stem} was stopped.")
 
-    def _on_go_on(self) -> None:
+    def go_on_with_unfinished(self) -> None:
+        """Go on with the training that is offered."""
         if self._unfinished is not None:
-            self._offer.setVisible(False)
+            self.offer.setVisible(False)
             self.go_on_with(self._unfinished)
 
     def _recall(self) -> None:
@@ -575,12 +409,14 @@ class TrainWidget(StepWidget):
                 "Train goes on with it, or begins again if Resume training is not ticked."
             )
 
-    def _ask_job_folder(self) -> None:
+    def ask_job_folder(self) -> None:
+        """Ask for a folder, and write the training into it."""
         folder = QFileDialog.getExistingDirectory(self, "Empty folder for the job")
         if folder:
             self.write_job(Path(folder))
 
-    def _ask_watch(self) -> None:
+    def ask_watch(self) -> None:
+        """Ask for a job folder, and watch it."""
         folder = QFileDialog.getExistingDirectory(self, "Folder of the job")
         if folder:
             self.watch(Path(folder))
