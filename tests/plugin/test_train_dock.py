@@ -68,7 +68,8 @@ def test_training_draws_its_curve_and_lists_the_model(
     assert widget.start_from.combo.findText("my-model") >= 0
     assert widget.name.text() == "my-model-2"
     before, after = (
-        widget.viewer.layers[f"cell bright-field [{kind} training]"] for kind in ("before", "after")
+        widget.viewer.layers[f"{kind} · cell bright-field [{kind} training]"]
+        for kind in ("before", "after")
     )
     source = widget.viewer.layers["cell bright-field"]
     expected = stain(source.data, str(models), pixel_size_um=0.08)[3]
