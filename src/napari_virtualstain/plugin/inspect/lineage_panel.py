@@ -56,6 +56,7 @@ class LineagePanel(QWidget):
         self.lives: list[Life] = []
         self.table = FrameTable()
         self.table.setAccessibleName("Events")
+        self.table.setMinimumHeight(50)
         self.table.setToolTip("Fissions and fusions; choose one to go there")
         self.table.row_chosen.connect(self._on_event)
         made = [
@@ -119,7 +120,12 @@ class LineagePanel(QWidget):
         events = self.model.tracks.events_frame()
         columns = {name: events.get(name, "") for name in _COLUMNS}
         table = pd.DataFrame(columns, index=events.index).fillna({"status": ""})
-        self.table.show_frame(table.reset_index(drop=True) if len(events) else pd.DataFrame())
+        table = table.reset_index(drop=True) if len(events) else pd.DataFrame()
+        if not table.equals(self.table.frame):  # the chosen event stays chosen
+            row = self.table.row
+            self.table.show_frame(table)
+            if row is not None and row < len(table):
+                self.table.choose(row)
 
     def _on_event(self, place: int) -> None:
         from ...tracking import editing
