@@ -46,7 +46,7 @@ PEERS = [
     ("careamics-napari", "Noise2Void (N2V)"),
     ("careamics-napari", "CARE"),
 ]
-PARTS = ("startup", "creation", "staining", "cut", "cancel")
+PARTS = ("startup", "creation", "staining", "cut", "cancel", "inspector")
 GEOMETRY = {"scale": (2, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 _START_UP = """
 import time
@@ -340,6 +340,78 @@ def cancel(viewer: Any, arguments: argparse.Namespace) -> None:
     cancelled(dock, "training")
 
 
+def inspector(viewer: Any, arguments: argparse.Namespace) -> None:
+    """Print how soon choosing, cutting and undoing show among many tracks of 20 frames.
+
+    All views are open. The Tracks layer itself follows an edit when no other has come for a
+    moment; how long it takes then is printed apart.
+    """
+    import numpy as np
+
+    count, frames, side = arguments.tracks, 20, 2048
+    rng = np.random.default_rng(0)
+    starts = np.repeat(rng.uniform(0, side, (count, 2)), frames, axis=0)
+    ids, times = np.repeat(np.arange(1, count + 1), frames), np.tile(np.arange(frames), count)
+    data = np.column_stack([ids, times, starts + rng.normal(0, 1, starts.shape)])
+    quality = rng.uniform(0.3, 1, len(data))
+    viewer.add_image(rng.random((frames, side // 4, side // 4)), name="cell", scale=(1, 4, 4))
+    features = {"track_id": ids, "quality": quality}
+    layer = viewer.add_tracks(data, features=features, name="cell [tracks]")
+    begin = time.perf_counter()
+    dock = open_dock(viewer, "Track inspector")
+    let_qt_work(lambda: str(dock.state) == "done" and len(dock.table.frame) == count)
+    print(f"inspector: {count} tracks listed {time.perf_counter() - begin:.1f} s after opening")
+    # a million lines take a processor seconds to draw, where there is no graphics card
+    layer.visible = False
+    rest(1.0)
+    model, chosen = dock.model, dock.selection
+
+    def timed(text: str, act: Callable[[], Any], repeats: int = 7) -> None:
+        taken, drawn = [], []
+        for _ in range(repeats):
+            begin = time.perf_counter()
+            act()
+            taken.append(1000 * (time.perf_counter() - begin))
+            let_qt_work()
+            drawn.append(1000 * (time.perf_counter() - begin))
+            rest(0.05)
+        middle, late = sorted(taken)[repeats // 2], sorted(drawn)[repeats // 2]
+        print(
+            f"inspector: {text}: {middle:.0f} ms (median), worst {max(taken):.0f} ms; "
+            f"the canvas drawn after {late:.0f} ms"
+        )
+
+    def select() -> None:
+        dock.table.view.selectRow(int(rng.integers(0, 200)))
+
+    timed("choosing a row, shown in every view", select)
+    place = (float(dock.frame()), *starts[7 * frames])
+    timed("choosing by a click on the canvas", lambda: dock._on_click(place, 12.0))
+    dock.go_to(int(chosen.track_id), 10)
+    timed("a verdict", lambda: dock.judge("ok"))
+
+    def cut_one() -> None:
+        track = int(rng.integers(1, count))
+        model.selection.choose(track, 10)
+        model.edit("cut", track_id=track, frame=10, chosen=track)
+
+    timed("cutting a track", cut_one)
+    timed("undoing it", model.undo)
+    timed("redoing it", model.redo)
+    model.selection.choose(5, 10)
+    timed("deleting a track", lambda: model.edit("delete", track_id=int(chosen.track_id or 6)), 1)
+    timed("undoing that", model.undo, 1)
+    begin = time.perf_counter()
+    dock.sync.put()
+    print(f"inspector: the Tracks layer follows in {time.perf_counter() - begin:.1f} s")
+    layer.visible = True
+    let_qt_work()
+    begin = time.perf_counter()
+    viewer.dims.set_point(0, 3)
+    let_qt_work()
+    print(f"inspector: all tracks are drawn in {time.perf_counter() - begin:.1f} s")
+
+
 def main() -> None:
     """Run all measures, or those that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -347,6 +419,7 @@ def main() -> None:
     parser.add_argument("--model", default=None)
     parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--size", type=int, default=1024)
+    parser.add_argument("--tracks", type=int, default=50_000)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--stacks", action="store_true")
     arguments = parser.parse_args()
@@ -360,6 +433,7 @@ def main() -> None:
         ("staining", lambda: staining(viewer, arguments)),
         ("cut", lambda: cut(viewer, arguments)),
         ("cancel", lambda: cancel(viewer, arguments)),
+        ("inspector", lambda: inspector(viewer, arguments)),
     ):
         if part in arguments.only:
             measure()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -274,8 +275,12 @@ class InspectorWidget(StepWidget):
         if hasattr(main, "resizeDocks"):
             main.resizeDocks([dock], [self.workspace.sizeHint().height()], Qt.Orientation.Vertical)
         self.cleanup.add(self.workspace.setParent, self)  # deleted together, last of both
-        self.cleanup.add(window.remove_dock_widget, self.workspace)
+        self.cleanup.add(self._remove_workspace)
         return dock
+
+    def _remove_workspace(self) -> None:
+        with suppress(LookupError):  # somebody may have removed it before
+            self.viewer.window.remove_dock_widget(self.workspace)
 
     def _connect_views(self) -> None:
         model, workspace = self.model, self.workspace

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..kit.suitable_layers import is_movie
-from ..layers.description import axes_of, base_name, provenance_of, source_of
+from ..layers.description import axes_of, base_name, provenance_of, source_of, unwrap
 from .film_cells import FilmSource
 
 _MOST = 3
@@ -37,7 +37,7 @@ def film_layers(viewer: Any, tracks: Any) -> list[Any]:
         The tracks; layers of the same movie come first.
     """
     found = []
-    for layer in viewer.layers:
+    for layer in map(unwrap, viewer.layers):
         if not is_movie(layer) or layer.ndim != tracks.ndim or "t" not in axes_of(layer):
             continue
         if "uncertainty" in layer.name or "preview" in layer.name:
@@ -82,7 +82,7 @@ def _ancestors(viewer: Any, layer: Any) -> list[Any]:
     """Return the layers that a result was made from, the nearest first."""
     found: list[Any] = []
     while layer is not None and len(found) < 8:
-        layer = source_of(viewer, layer)
+        layer = unwrap(source_of(viewer, layer))
         if layer is not None:
             found.append(layer)
     return found

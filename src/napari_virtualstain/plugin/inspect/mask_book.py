@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...tracking import Change, EditableTracks
+from ..layers.description import unwrap
 
 _SAMPLE = 300
 
@@ -207,9 +208,9 @@ def find_masks(viewer: Any, tracks: EditableTracks, preferred: tuple[Any, ...]) 
     preferred : tuple of layers
         Looked at first.
     """
-    layers = [layer for layer in viewer.layers if type(layer).__name__ == "Labels"]
+    layers = [layer for layer in map(unwrap, viewer.layers) if type(layer).__name__ == "Labels"]
     layers = [layer for layer in layers if layer.ndim == 3 and isinstance(layer.data, np.ndarray)]
-    layers.sort(key=lambda layer: not any(layer is one for one in preferred))
+    layers.sort(key=lambda layer: not any(layer is unwrap(one) for one in preferred))
     tests: list[Callable[[Any], MaskBook | None]] = [
         lambda layer: _fits(layer, tracks, by_track=True),
         lambda layer: _fits(layer, tracks, by_track=False),

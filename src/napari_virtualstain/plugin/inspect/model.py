@@ -277,8 +277,7 @@ class InspectorModel:
         frame = self.selection.frame
         self.edited.emit(concerned)
         # the same number may be another track now: everybody must look again
-        self.selection.choose(None)
-        self.selection.choose(wanted, frame)
+        self.selection.choose(wanted, frame, renew=True)
 
     def _update_table(self, concerned: frozenset[int]) -> None:
         """Summarise the tracks concerned again, where they are; new ones come first."""

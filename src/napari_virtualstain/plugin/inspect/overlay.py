@@ -15,6 +15,8 @@ import pandas as pd
 from napari.utils.colormaps import Colormap
 from skimage.measure import find_contours
 
+from ..layers.description import geometry_of, has_layer, provenance, unwrap
+
 OVERLAY = "inspected mitochondrion"
 COLOUR = (1.0, 0.69, 0.0, 1.0)
 HALO = (0.05, 0.05, 0.05, 1.0)
@@ -105,7 +107,7 @@ class SelectionOverlay:
         layers, self._layers = self._layers, {}
         for layer in layers.values():
             if self._holds(layer):
-                self._viewer.layers.remove(layer)
+                self._viewer.layers.remove(unwrap(layer))
 
     def dim(self, layers: list[Any] | None) -> None:
         """Let layers fade, so that the chosen one stands out; None brings all back."""
@@ -160,20 +162,17 @@ class SelectionOverlay:
         )
 
     def _add(self, kind: str, method: str, data: Any, layer: Any, **looks: Any) -> None:
-        from ..layers.description import geometry_of, provenance
-
         before = self._viewer.layers.selection.active
         name = OVERLAY if kind == "line" else f"{OVERLAY} [{kind}]"
         add = getattr(self._viewer, f"add_{method}")
         geometry = {**geometry_of(layer), **looks}
-        self._layers[kind] = add(
-            data, name=name, metadata=provenance("inspect", layer.name), **geometry
-        )
+        made = add(data, name=name, metadata=provenance("inspect", layer.name), **geometry)
+        self._layers[kind] = unwrap(made)
         if before is not None:
             self._viewer.layers.selection.active = before
 
     def _holds(self, layer: Any) -> bool:
-        return any(layer is one for one in self._viewer.layers)
+        return has_layer(self._viewer, layer)
 
     def _centre(self, point: Any, *, always: bool) -> None:
         camera = getattr(self._viewer, "scene", self._viewer).camera

@@ -33,11 +33,19 @@ class Selection:
         self._future: list[tuple[int, int | None]] = []
 
     def choose(
-        self, track_id: int | None, frame: int | None = None, also: tuple[int, ...] = ()
+        self,
+        track_id: int | None,
+        frame: int | None = None,
+        also: tuple[int, ...] = (),
+        *,
+        renew: bool = False,
     ) -> None:
-        """Choose a track, a frame of it, and others beside it; tells the others if this is news."""
+        """Choose a track, a frame of it, and others beside it; tells views if this is news.
+
+        With `renew` they are told in any case: the track is not what it was.
+        """
         also = tuple(other for other in also if other != track_id)
-        if (track_id, frame, also) == (self.track_id, self.frame, self.also):
+        if not renew and (track_id, frame, also) == (self.track_id, self.frame, self.also):
             return
         if self.track_id is not None and track_id != self.track_id:
             self._past = [*self._past[-_LONGEST:], (self.track_id, self.frame)]

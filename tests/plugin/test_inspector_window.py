@@ -1,0 +1,257 @@
+"""The track inspector in a real window: what a hand presses and an eye sees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QComboBox, QTabWidget
+
+from napari_virtualstain.plugin.inspect.dock import InspectorWidget
+from napari_virtualstain.plugin.inspect.overlay import COLOUR
+
+from . import inspected
+
+ORANGE = 255 * np.array(COLOUR[:3])
+
+
+def _near_orange(picture: np.ndarray) -> np.ndarray:
+    return np.abs(picture[..., :3].astype(float) - ORANGE).max(axis=-1) < 40
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Any) -> Any:
+    made = make_napari_viewer(show=True)
+    made.window._qt_window.resize(1280, 720)
+    return made
+
+
+def _docked(viewer: Any, qtbot: Any, wait_for: Any) -> InspectorWidget:
+    widget = InspectorWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Track inspector")
+    wait_for(widget, "done")
+    qtbot.wait(100)
+    return widget
+
+
+def _canvas_point(viewer: Any, world: tuple[float, float]) -> QPoint:
+    """Return where a place of the world is on the canvas."""
+    camera = viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
+    canvas = viewer.window._qt_viewer.canvas.native
+    middle = np.array([canvas.height(), canvas.width()]) / 2
+    row, column = middle + (np.array(world) - np.asarray(camera.center)[-2:]) * camera.zoom
+    return QPoint(round(column), round(row))
+
+
+def _click(viewer: Any, qtbot: Any, world: tuple[float, float]) -> None:
+    canvas = viewer.window._qt_viewer.canvas.native
+    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=_canvas_point(viewer, world))
+    qtbot.wait(50)
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("background", ["black", "white", "gray"])
+def test_the_chosen_mitochondrion_is_seen_over_any_background(
+    viewer: Any, qtbot: Any, wait_for: Any, background: str
+) -> None:
+    rows = np.array([(k, t, 10.0 + 16 * k, 10.0 + 4 * t) for k in range(1, 4) for t in range(10)])
+    grey = np.zeros((10, 64, 64), np.float32) if background == "black" else np.ones((10, 64, 64))
+    if background == "gray":
+        grey = np.random.default_rng(0).random((10, 64, 64))
+    name = {"white": "gray", "black": "gray"}.get(background, background)
+    viewer.add_image(grey, colormap=name, contrast_limits=(0, 1), **inspected.SCALE)
+    viewer.add_tracks(rows, name="cell [tracks]", **inspected.SCALE)
+    widget = _docked(viewer, qtbot, wait_for)
+    viewer.dims.set_point(0, 10.0)
+    before = viewer.screenshot(canvas_only=True, flash=False)
+    inspected.choose(widget, 2)
+    viewer.dims.set_point(0, 10.0)
+    qtbot.wait(200)
+    after = viewer.screenshot(canvas_only=True, flash=False)
+    assert _near_orange(after).sum() > _near_orange(before).sum() + 300
+    # the dark rim lies around it
+    dark = (after[..., :3] < 60).all(axis=-1) & (before[..., :3] >= 60).any(axis=-1)
+    assert background == "black" or dark.sum() > 300
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("active", ["tracks", "labels", "stain"])
+def test_a_click_on_the_canvas_chooses_in_every_view(
+    viewer: Any, qtbot: Any, wait_for: Any, active: str
+) -> None:
+    inspected.add_family(viewer)
+    qtbot.wait(300)
+    widget = _docked(viewer, qtbot, wait_for)
+    names = {"tracks": "tracked · cell [tracks]", "stain": "cell [fluorescence]"}
+    names["labels"] = "same numbers · cell [tracked mitochondria]"
+    viewer.layers.selection.active = viewer.layers[names[active]]
+    viewer.dims.set_point(0, 2.0 * 4)
+    _click(viewer, qtbot, (2.0, 2.2))
+    assert widget.selection.track_id == 2
+    assert widget.table.track_at(widget.table.row) == 2
+    assert widget.workspace.film.strip.film.track_id == 2
+    assert viewer.layers.selection.active is viewer.layers[names[active]]
+    _click(viewer, qtbot, (1.0, 2.2))
+    assert widget.selection.track_id == 1
+    assert set(viewer.layers["inspected mitochondrion"].data[:, 0]) == {1}
+    _click(viewer, qtbot, (5.0, 5.0))
+    assert "no mitochondrion" in widget.status_label.text()
+    assert widget.selection.track_id == 1
+
+
+@pytest.mark.gui
+def test_the_camera_moves_only_where_the_target_is_out_of_view_or_on_double_click(
+    viewer: Any, qtbot: Any, wait_for: Any
+) -> None:
+    inspected.add_family(viewer)
+    widget = _docked(viewer, qtbot, wait_for)
+    camera = viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
+    centre = tuple(camera.center)
+    inspected.choose(widget, 2)
+    assert tuple(camera.center) == centre
+    table = widget.table.view
+    row = table.visualRect(table.currentIndex()).center()
+    qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=row)
+    qtbot.mouseDClick(table.viewport(), Qt.MouseButton.LeftButton, pos=row)
+    assert tuple(camera.center) != centre
+    camera.center = (0.0, 90.0, 90.0)
+    inspected.choose(widget, 1)
+    assert abs(camera.center[-2] - 1.0) < 1.0
+
+
+@pytest.mark.gui
+def test_the_others_fade_on_request_and_come_back(viewer: Any, qtbot: Any, wait_for: Any) -> None:
+    inspected.add_family(viewer)
+    widget = _docked(viewer, qtbot, wait_for)
+    layer = inspected.layer(widget)
+    inspected.choose(widget, 2)
+    qtbot.wait(200)
+    opacity = layer.opacity
+    widget.dim_box.click()
+    assert layer.opacity < 0.5 * opacity
+    assert viewer.layers["inspected mitochondrion"].opacity == 1.0
+    inspected.choose(widget, 1)
+    assert layer.opacity < 0.5 * opacity
+    widget.dim_box.click()
+    assert layer.opacity == opacity
+
+
+@pytest.mark.gui
+def test_the_film_shows_all_frames_with_outlines_and_a_click_goes_there(
+    viewer: Any, qtbot: Any, wait_for: Any, tmp_path: Path
+) -> None:
+    import imageio.v3 as imageio
+
+    inspected.add_family(viewer)
+    widget = _docked(viewer, qtbot, wait_for)
+    inspected.choose(widget, 2)
+    strip = widget.workspace.film.strip
+    assert [source.name for source in strip.film.sources] == ["true"]
+    assert strip.film.frames == list(range(10))
+    assert strip.film.cell(9).marks == ("fission",)
+    qtbot.wait(100)
+    picture = strip.viewport().grab().toImage()
+    box = strip.box_of(1)
+    colours = [
+        picture.pixelColor(x, y).getRgb()[:3]
+        for x in range(box.left(), box.right())
+        for y in range(box.top(), box.bottom())
+    ]
+    assert _near_orange(np.array(colours)).sum() > 20  # the outline
+    where = strip.box_of(6).center()
+    qtbot.mouseClick(strip.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    assert viewer.dims.point[0] == pytest.approx(12.0)
+    assert strip.frame == 6
+    for ending in ("png", "tif", "gif", "mp4"):
+        widget.workspace.film.save(tmp_path / f"film.{ending}")
+        assert f"film.{ending}" in widget.workspace.film.title.text()
+    assert _near_orange(imageio.imread(tmp_path / "film.png")).sum() > 500
+    assert imageio.imread(tmp_path / "film.tif").shape[-1] == 3
+    assert len(imageio.imread(tmp_path / "film.gif", index=None)) == 10
+    assert len(imageio.imread(tmp_path / "film.mp4", plugin="pyav")) == 10
+    widget.workspace.film.save(tmp_path / "film.bmp")
+    assert "cannot be written as .bmp" in widget.workspace.film.title.text()
+
+
+def _turn_to(widget: InspectorWidget, page: str) -> None:
+    tabs: QTabWidget = widget.workspace
+    tabs.setCurrentIndex(next(i for i in range(tabs.count()) if tabs.tabText(i) == page))
+
+
+@pytest.mark.gui
+def test_plots_have_units_and_a_fit_and_are_exported(
+    viewer: Any, qtbot: Any, wait_for: Any, tmp_path: Path
+) -> None:
+    inspected.add_family(viewer)
+    widget = _docked(viewer, qtbot, wait_for)
+    inspected.choose(widget, 1)
+    _turn_to(widget, "Plots")
+    plots = widget.workspace.plots
+    kinds = widget.workspace.findChild(QComboBox, "plot")
+    labels = {}
+    for place in range(kinds.count()):
+        kinds.setCurrentIndex(place)
+        item = plots.plot.getPlotItem()
+        labels[kinds.currentText()] = (
+            item.getAxis("bottom").labelText,
+            item.getAxis("left").labelText,
+        )
+        if kinds.currentText() == "speed":
+            # 0.05 um a frame of 2 s
+            np.testing.assert_allclose(plots.shown[0].y, 0.025)
+            np.testing.assert_allclose(plots.shown[0].x, np.arange(2, 20, 2))
+        if kinds.currentText() == "squared displacement":
+            # directed motion: (0.025 um/s)^2 t^2
+            np.testing.assert_allclose(plots.shown[0].y, (0.025 * plots.shown[0].x) ** 2)
+            assert "α = 2.00" in plots.fit_label.text()
+            assert "µm²/s^α" in plots.fit_label.text()
+        plots.save(tmp_path / "plot.csv")
+        plots.save(tmp_path / "plot.png")
+        assert (tmp_path / "plot.png").stat().st_size > 2000
+    assert labels["speed"] == ("time (s)", "speed (µm/s)")
+    assert labels["area"] == ("time (s)", "area (µm²)")
+    assert labels["squared displacement"] == ("lag (s)", "squared displacement (µm²)")
+    assert len(plots.shown) >= 2  # the histogram, and the chosen track in it
+
+
+@pytest.mark.gui
+def test_events_are_listed_rejected_and_undone(viewer: Any, qtbot: Any, wait_for: Any) -> None:
+    inspected.add_family(viewer)
+    widget = _docked(viewer, qtbot, wait_for)
+    inspected.choose(widget, 2)
+    _turn_to(widget, "Fission and fusion")
+    panel = widget.workspace.lineage
+    assert {life.track_id for life in panel.lives} == {2, 3, 4}
+    assert panel.table.frame[["kind", "frame", "parents"]].iloc[0].tolist() == ["fission", 10, "2"]
+    panel.table.selectRow(0)
+    assert widget.selection.track_id == 2
+    inspected.press(panel, "accept")
+    assert panel.table.frame["status"].tolist() == ["accepted"]
+    viewer.dims.set_point(0, 2.0 * 8)
+    inspected.press(panel, "move_event")
+    assert panel.table.frame["frame"].tolist() == [8]
+    assert widget.model.tracks.extent(2) == (0, 7)
+    inspected.press(panel, "reject")
+    assert panel.table.frame.empty
+    assert inspected.layer(widget).graph == {}
+    widget.selection.choose(2, 7, (3, 4))
+    inspected.press(panel, "add_event")
+    assert {c: list(of) for c, of in inspected.layer(widget).graph.items()} == {3: [2], 4: [2]}
+    for _ in range(4):
+        inspected.press(widget, "undo")
+    assert widget.model.tracks.extent(2) == (0, 9)
+    assert panel.table.frame["frame"].tolist() == [10]
+
+
+@pytest.mark.gui
+def test_the_window_fits_a_small_screen(viewer: Any, qtbot: Any, wait_for: Any) -> None:
+    inspected.add_family(viewer)
+    widget = _docked(viewer, qtbot, wait_for)
+    inspected.choose(widget, 2)
+    for page in ("Film", "Plots", "Fission and fusion"):
+        _turn_to(widget, page)
+        qtbot.wait(50)
+        assert viewer.window._qt_window.height() <= 720, page
