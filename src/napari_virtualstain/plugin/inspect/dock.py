@@ -343,6 +343,7 @@ class InspectorWidget(StepWidget):
         if self.source.value is not unwrap(self._layer):
             self.sync.flush()
             self._layer = self.clicks.layer = self.workspace.film.tracks_layer = None
+            self.overlay.drop()
             self.model.clear()
         self.runner.reset()
         self.render()
@@ -369,8 +370,10 @@ class InspectorWidget(StepWidget):
             self.save(self._file)
 
     def _on_selection(self, track_id: int | None, _frame: int | None) -> None:
-        if track_id is None or not has_layer(self.viewer, self._layer):
+        if not has_layer(self.viewer, self._layer):
             self.overlay.drop()
+        elif track_id is None:
+            self.overlay.hide()
         else:
             self.overlay.show(self.model.rows(track_id), self._layer)
             self._draw_outline()

@@ -17,7 +17,7 @@ from ...errors import VirtualStainError
 from ...tracking import Change, EditableTracks, EditLog, editing
 from .mask_book import MaskBook, Patch, Pixels
 from .selection import Selection
-from .summary import Scale, summarise
+from .summary import Scale, summarise, typical_step
 
 _MOST_UNDOS = 1000
 
@@ -92,6 +92,7 @@ class InspectorModel:
             Kept and filled by the model: that of the layer.
         """
         self.tracks, self.scale, self.verdicts = tracks, scale, verdicts
+        self._typical_step = typical_step(tracks, scale)
         self._undo: list[_Done] = []
         self._redo: list[_Done] = []
         self.masks = self.log = None
@@ -289,7 +290,8 @@ class InspectorModel:
         table = self.table
         if present:
             rows = pd.concat([self.tracks.track(t) for t in present])
-            fresh = self._with_verdicts(summarise(rows, self.tracks, self.scale))
+            fresh = summarise(rows, self.tracks, self.scale, self._typical_step)
+            fresh = self._with_verdicts(fresh)
             fresh = fresh.set_index(fresh["track_id"]).reindex(columns=table.columns)
             known = [t for t in present if t in self._places]
             places = [self._places[t] for t in known]
@@ -303,7 +305,8 @@ class InspectorModel:
         if gone:
             table = table.drop(index=gone).reset_index(drop=True)
         self.table = table
-        self._places = {int(t): i for i, t in enumerate(table["track_id"].to_numpy())}
+        if len(table) != len(self._places) or gone:
+            self._places = {int(t): i for i, t in enumerate(table["track_id"].to_numpy())}
 
     def _with_verdicts(self, table: pd.DataFrame) -> pd.DataFrame:
         if len(table):

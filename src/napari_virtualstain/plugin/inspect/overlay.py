@@ -101,6 +101,11 @@ class SelectionOverlay:
         if (shown := self.layers.get("outline")) is not None:
             shown.visible = False
 
+    def hide(self) -> None:
+        """Show nothing for now: removing layers takes napari a second."""
+        for layer in self.layers.values():
+            layer.visible = False
+
     def drop(self) -> None:
         """Take the layers away."""
         self.dim(None)
@@ -147,6 +152,7 @@ class SelectionOverlay:
         if shown is not None and self._holds(shown) and shown.ndim == layer.ndim:
             shown.data = data
             shown.tail_length, shown.head_length = _FADE * length, length
+            shown.visible = True
             return
         flat = Colormap([colour, colour], name=f"virtualstain {kind}")
         self._add(

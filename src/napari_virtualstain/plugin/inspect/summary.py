@@ -100,5 +100,6 @@ def summarise(
     for name, kin in (("parents", tracks.parents), ("children", children)):
         column = [";".join(map(str, kin.get(int(t), ()))) for t in table["track_id"]]
         table[name] = np.array(column, object)
+    table["why"] = np.array(table["why"], object)  # cells of Arrow's strings are slow to change
     ordered = [name for name in _FIRST if name in table]
     return table[ordered + [name for name in table.columns if name not in ordered]]

@@ -90,7 +90,7 @@ class TrackTable(QWidget):
         header.customContextMenuRequested.connect(self._ask_columns)
         self.hidden = set(HIDDEN)
         self._rows = np.zeros(0, int)
-        self._places: dict[int, int] = {}
+        self._places: dict[int, int] | None = {}  # None: all are listed, as in the model
         self._syncing = False
         self.view.row_entered.connect(lambda row: self.track_entered.emit(self.track_at(row)))
         self.view.selectionModel().selectionChanged.connect(lambda *_: self._on_selection())
@@ -110,7 +110,7 @@ class TrackTable(QWidget):
     @property
     def row(self) -> int | None:
         """The chosen row of those on show."""
-        return self._places.get(self.model.selection.track_id or -1)
+        return self._row_of(self.model.selection.track_id)
 
     def track_at(self, row: int) -> int:
         """Return the track of a row on show."""
@@ -143,8 +143,9 @@ class TrackTable(QWidget):
                 self._sort_by_risk(list(shown.columns))
         finally:
             self._syncing = False
-        ids = np.asarray(shown.get("track_id", []))
-        self._places = {int(track): row for row, track in enumerate(ids)}
+        self._places = None
+        if len(shown) < len(table):
+            self._places = {int(track): row for row, track in enumerate(shown["track_id"])}
         self._hide()
         self.filter.setToolTip(EXAMPLES + ", ".join(map(str, table.columns)))
         self.follow()
@@ -163,8 +164,13 @@ class TrackTable(QWidget):
 
     def set_verdict(self, track_id: int, verdict: str) -> None:
         """Write a verdict into its cell."""
-        if (row := self._places.get(track_id)) is not None:
+        if (row := self._row_of(track_id)) is not None:
             self.view.frame_model.set_cell(row, "verdict", verdict)
+
+    def _row_of(self, track_id: int | None) -> int | None:
+        if track_id is None or self._places is None:
+            return self.model.row_of(track_id)
+        return self._places.get(track_id)
 
     def _sort_by_risk(self, columns: list[str]) -> None:
         """Let the arrow say what the order is: the riskiest first."""

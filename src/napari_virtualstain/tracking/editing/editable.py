@@ -99,6 +99,7 @@ class EditableTracks:
         self.events: list[Event] = [{str(k): v for k, v in one.items()} for one in records]
         self._event_columns = [] if events is None else [str(name) for name in events.columns]
         self._open: Change | None = None
+        self._ends: tuple[NDArray[np.int64], Rows, Rows] | None = None
 
     def __len__(self) -> int:
         return len(self._index)
@@ -123,7 +124,7 @@ class EditableTracks:
     @property
     def row_count(self) -> int:
         """Number of rows that are not removed."""
-        return sum(len(rows) for rows in self._index.values())
+        return int(self._alive[: self._size].sum())
 
     def next_id(self) -> int:
         """Return a number that no track has or had."""
@@ -169,11 +170,14 @@ class EditableTracks:
 
     def ends(self) -> tuple[NDArray[np.int64], Rows, Rows]:
         """Return all tracks, and their first and last rows."""
+        if self._ends is not None:
+            return self._ends
         count = len(self._index)
         ids = np.fromiter(self._index, np.int64, count)
         first = np.fromiter((rows[0] for rows in self._index.values()), np.int64, count)
         last = np.fromiter((rows[-1] for rows in self._index.values()), np.int64, count)
-        return ids, first, last
+        self._ends = ids, first, last
+        return self._ends
 
     def nearest(
         self, frame: int, y_px: float, x_px: float, *, tail: int = 0
@@ -306,6 +310,7 @@ class EditableTracks:
         elif kind == "events":
             self.events = value
         else:
+            self._ends = None
             store: dict[int, Any] = self._index if kind == "index" else self.parents
             if value is None:
                 store.pop(place, None)
