@@ -378,8 +378,8 @@ def inspector(viewer: Any, arguments: argparse.Namespace) -> None:
             rest(0.05)
         middle, late, own = (sorted(one)[repeats // 2] for one in (taken, drawn, worked))
         print(
-            f"inspector: {text}: {middle:.0f} ms (median), of the processor {own:.0f} ms, worst {max(taken):.0f} ms; "
-            f"the canvas drawn after {late:.0f} ms"
+            f"inspector: {text}: {middle:.0f} ms (median), of the processor {own:.0f} ms, "
+            f"worst {max(taken):.0f} ms; the canvas drawn after {late:.0f} ms"
         )
 
     def select() -> None:
