@@ -181,3 +181,47 @@ def test_the_log_lies_beside_the_movie_and_another_movie_is_not_offered_it(
     second = inspected.inspect(other, qtbot, wait_for)
     assert not second.notice.isVisibleTo(second)
     assert "another movie" in second.status_label.text()
+
+
+def test_a_session_is_saved_and_gone_on_with_on_another_day(
+    viewer: Any, qtbot: Any, wait_for: Any, tmp_path: Path
+) -> None:
+    worked = _worked_on(viewer, qtbot, wait_for)
+    viewer.add_shapes([np.array([[0, 2, 2], [0, 2, 9], [0, 9, 9], [0, 9, 2]])], name="region")
+    viewer.layers["cell [fluorescence]"].contrast_limits = (5, 50)
+    worked.save_session(tmp_path / "tuesday")
+    assert "tuesday.vsession" in worked.status_label.text()
+    again = _fresh()
+    again.open(str(tmp_path / "tuesday.vsession"), plugin=None)
+    names = [layer.name for layer in viewer.layers if "inspected" not in layer.name]
+    assert [layer.name for layer in again.layers] == names
+    for layer in again.layers:
+        before = viewer.layers[layer.name]
+        if layer.name != "region":
+            np.testing.assert_array_equal(layer.data, before.data)
+            np.testing.assert_allclose(layer.scale, before.scale)
+            assert [str(unit) for unit in layer.units] == [str(unit) for unit in before.units]
+    assert tuple(again.layers["cell [fluorescence]"].contrast_limits) == (5, 50)
+    np.testing.assert_array_equal(again.layers["region"].data[0], viewer.layers["region"].data[0])
+    made = inspected.inspect(again, qtbot, wait_for)
+    assert not made.notice.isVisibleTo(made)  # they are in the tracks already
+    table = made.table.frame.set_index("track_id")
+    assert sorted(table.index) == [1, 2, 3, 4, 5]
+    assert table.loc[1, "verdict"] == "wrong"
+    assert made.model.log.path == worked.model.log.path
+    assert made.model.tracks.events[0]["parents"] == "5"
+    inspected.choose(made, 5)
+    inspected.press(made, "delete")
+    assert not (inspected.labels(made) == 5).any()
+
+
+def test_a_folder_that_is_no_session_is_refused_in_words(
+    viewer: Any, qtbot: Any, wait_for: Any, tmp_path: Path
+) -> None:
+    inspected.add_family(viewer)
+    made = inspected.inspect(viewer, qtbot, wait_for)
+    made.open_session(tmp_path)
+    assert "no session" in made.status_label.text()
+    (tmp_path / "session.json").write_text("{}")
+    made.open_session(tmp_path)
+    assert "is no session of this plugin" in made.status_label.text()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QPushButton, QWidget
+from qtpy.QtWidgets import QMenu, QPushButton, QToolButton, QWidget
 
 from ...tracking import VERDICTS
 from ..kit.controls import Choice, button, in_row
@@ -58,7 +58,7 @@ class InspectorButtons:
         self._move = self._placing("Move…", "move", "Click where it is in this frame")
         self._needing_track.append((self._move, self._move.toolTip()))
         tooltip = "Save the table with its verdicts, then keep it up to date"
-        save = button("Save CSV…", tooltip, dock.ask_where_to_save)
+        keep = self._keeping(tooltip)
         show = button("Film", "Show the film and the plots", dock.show_workspace)
         self.rows: tuple[QWidget, ...] = (
             in_row(*self._travelling(), show, stretch=None),
@@ -66,7 +66,7 @@ class InspectorButtons:
             in_row(self._join, self.partner, stretch=1),
             in_row(cut, swap, fill, delete, stretch=None),
             in_row(self._add, self._move, split, remove, stretch=None),
-            in_row(*self._undo_and_redo(), save, stretch=None),
+            in_row(*self._undo_and_redo(), keep, stretch=None),
         )
         self._add_keys()
 
@@ -138,6 +138,24 @@ class InspectorButtons:
         for made in (self._undo, self._redo):
             made.setEnabled(False)
         return self._undo, self._redo
+
+    def _keeping(self, tooltip: str) -> QToolButton:
+        """Return the menu of what is saved and opened."""
+        dock = self._dock
+        menu = QMenu(dock)
+        for text, slot in (
+            ("Table and verdicts as CSV…", dock.ask_where_to_save),
+            ("Save session…", partial(dock.ask_for_session, save=True)),
+            ("Open session…", partial(dock.ask_for_session, save=False)),
+        ):
+            menu.addAction(text, slot)
+        made = QToolButton()
+        made.setText("Save…")
+        made.setObjectName("keep")
+        made.setToolTip(f"{tooltip}; or save and open a whole session")
+        made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        made.setMenu(menu)
+        return made
 
     def _on_track(self, text: str, tooltip: str, slot: Callable[[], Any]) -> QPushButton:
         made = button(text, tooltip, slot, name=text.lower().replace(" ", "_"))

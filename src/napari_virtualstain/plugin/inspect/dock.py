@@ -27,6 +27,7 @@ from .mask_book import find_masks
 from .mending import Mending
 from .model import InspectorModel
 from .overlay import SelectionOverlay, is_overlay
+from .session import ENDING, read_session, save_session
 from .summary import Scale
 from .track_table import TrackTable
 from .workspace import TITLE, Workspace
@@ -206,6 +207,40 @@ class InspectorWidget(StepWidget):
         path, _ = QFileDialog.getSaveFileName(self, "Save table", "tracks_table.csv", "CSV (*.csv)")
         if path:
             self.save(Path(path))
+
+    def ask_for_session(self, *, save: bool) -> None:
+        """Ask where a session is, and save it there or open it."""
+        if save:
+            name = f"inspected{ENDING}"
+            path, _ = QFileDialog.getSaveFileName(
+                self, "Save session", name, f"Session (*{ENDING})"
+            )
+        else:
+            path = QFileDialog.getExistingDirectory(self, f"Open session (*{ENDING})")
+        if path and save:
+            self.save_session(Path(path))
+        elif path:
+            self.open_session(Path(path))
+
+    def save_session(self, path: Path) -> None:
+        """Write layers, edits and verdicts to a folder that opens again on another day."""
+        self.sync.flush()
+        try:
+            written = save_session(self.viewer, path)
+        except (VirtualStainError, OSError) as error:
+            self.say(error_text(error))
+            return
+        self.say(f"Saved the session as {written.name}. Drop that folder on napari to go on.")
+
+    def open_session(self, path: Path) -> None:
+        """Add the layers of a session; its tracks are listed at once."""
+        try:
+            layers = read_session(path)
+        except (VirtualStainError, OSError) as error:
+            self.say(error_text(error))
+            return
+        for data, looks, kind in layers:
+            getattr(self.viewer, f"add_{kind}")(data, **looks)
 
     def show_workspace(self) -> None:
         """Bring film and plots to the front; they may have been closed."""

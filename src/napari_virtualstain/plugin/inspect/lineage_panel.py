@@ -56,7 +56,7 @@ class LineagePanel(QWidget):
         self.lives: list[Life] = []
         self.table = FrameTable()
         self.table.setAccessibleName("Events")
-        self.table.setMinimumHeight(50)
+        self.table.setMinimumHeight(30)
         self.table.setToolTip("Fissions and fusions; choose one to go there")
         self.table.row_chosen.connect(self._on_event)
         made = [
@@ -88,7 +88,7 @@ class LineagePanel(QWidget):
         below.addWidget(self.table, 1)
         below.addWidget(in_row(*made, stretch=None))
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setContentsMargins(4, 2, 4, 2)
         layout.addWidget(self.plot, 3)
         layout.addWidget(right, 2)
 

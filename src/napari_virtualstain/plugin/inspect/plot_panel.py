@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from ...errors import InputError
 from ...io import write_table
-from ..kit.controls import Choice, button, note
+from ..kit.controls import Choice, button, in_row, note
 from ..kit.table import heading
 from .curves import (
     QUANTITIES,
@@ -68,8 +68,9 @@ class PlotPanel(QWidget):
         self._now: Any = None
         export = button("Export…", "Save the plot as PNG, SVG or CSV", self.ask, name="export_plot")
         beside = QVBoxLayout()
-        for widget in (self.kind, self.of, self.column, export):
-            beside.addWidget(widget)
+        beside.setSpacing(2)
+        beside.addWidget(self.kind)
+        beside.addWidget(in_row(self.of, self.column, export, stretch=None))
         beside.addWidget(self.fit_label, 1)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 2)
