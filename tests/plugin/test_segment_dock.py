@@ -98,7 +98,7 @@ def test_outlining_anew_is_told_and_can_be_cancelled(
 
     monkeypatch.setattr(segmenter, "labels", labels)
     segmented.outline.threshold.setValue(0.9)
-    qtbot.waitUntil(lambda: "outlining anew: frame 2/6" in segmented.status_label.text())
+    qtbot.waitUntil(lambda: "outlining again: frame 2/6" in segmented.status_label.text())
     assert segmented.cancel_button.isEnabled()
     assert not segmented.bar.isHidden()
     segmented.cancel_button.click()

@@ -139,7 +139,7 @@ class LiveTracker:
 
     @property
     def _frame_step(self) -> int:
-        """Frames from look to look, as far as it can be told: 2 for frames 0, 2, 4."""
+        """Frames from look to look, as far as it can be known: 2 for frames 0, 2, 4."""
         return max(self._interval, 1)
 
     def _count(self, frame: int) -> None:

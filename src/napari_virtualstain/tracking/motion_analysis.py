@@ -1,4 +1,4 @@
-"""How each mitochondrion moved, and how often they divide and fuse.
+"""Motion analysis of tracks and rates of fission and fusion.
 
 The mean squared displacement after a lag of ``τ`` grows as ``4 D τ^α``: α is 1 for
 diffusion, more for directed and less for confined motion.

@@ -28,7 +28,7 @@ _SMALLEST_WITH_BAR = 56
 
 @dataclass(frozen=True, slots=True)
 class FilmStyle:
-    """How a film is drawn.
+    """Drawing style of a film strip.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Which image layers are the rows of the film, and how each is coloured."""
+"""Image layers that form the rows of the film, with their colours."""
 
 from __future__ import annotations
 

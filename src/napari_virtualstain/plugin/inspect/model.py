@@ -24,7 +24,7 @@ _MOST_UNDOS = 1000
 
 @dataclass(slots=True)
 class _Done:
-    """What can be undone: an edit with its pixels, or a verdict."""
+    """Undoable step: an edit with its pixels, or a verdict."""
 
     text: str
     change: Change | None = None

@@ -2,7 +2,7 @@
 
 A track is not highlighted by rebuilding the whole Tracks layer, which takes seconds for many
 tracks, but by layers that hold it alone. Each line is orange over a wider dark one: the orange
-is told from grey, green and magenta by all kinds of colour vision, and the dark rim keeps it
+differs from grey, green and magenta for all kinds of colour vision, and the dark rim keeps it
 apart from a bright background.
 """
 

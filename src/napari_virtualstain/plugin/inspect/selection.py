@@ -1,4 +1,4 @@
-"""Which mitochondria are looked at, and when: one model that all views share."""
+"""Selection of mitochondria and frame, shared by all views."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What makes a thread at work a good neighbour of the window.
+"""Low-priority worker threads that leave the window responsive.
 
-The system's scheduler is told that the window comes first: without that, a step through
+The system's scheduler gets the window's priority: without that, a step through
 time takes twice as long on two cores while a movie is stained. And torch is imported
 so that Python's lock is never held for long: the window would stand still.
 """

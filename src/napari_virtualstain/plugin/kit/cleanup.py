@@ -1,4 +1,4 @@
-"""What a dock must undo at its end, kept apart from the widget itself.
+"""Clean-up actions of a dock, kept apart from the widget itself.
 
 A dock never receives ``closeEvent``. Removed from the window it loses its parent;
 when the window closes it is destroyed, and then its own slots are no longer called.

@@ -36,7 +36,7 @@ _OPTION = re.compile(r"\s*\((--[\w-]+)[^()]*\)")
 
 
 class JobState(StrEnum):
-    """What a dock is doing; compares equal to its lower-case name."""
+    """State of a dock; compares equal to its lower-case name."""
 
     IDLE = "idle"
     RUNNING = "running"
@@ -102,7 +102,7 @@ class JobContext:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job ended: with a value, or with an error."""
+    """Outcome of a job: a value or an error."""
 
     value: Any = None
     error: Exception | None = None
@@ -200,7 +200,7 @@ def in_dock_terms(text: str, controls: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What the thread runs; its text stands in napari's list of running tasks."""
+    """Thread task; its text stands in napari's list of running tasks."""
 
     work: Work
     title: str

@@ -1,4 +1,4 @@
-"""What the user set under Preferences > Virtual staining, once for all docks.
+"""Preferences > Virtual staining, shared by all docks.
 
 napari 0.9 and newer show and store these; with an older napari, or when the plugin is
 used without its manifest, the defaults hold.

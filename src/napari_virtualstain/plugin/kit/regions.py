@@ -1,4 +1,4 @@
-"""Which part of a layer a step works on, and in which order.
+"""Part of a layer that a step works on, and its order.
 
 A region is a slice for each axis of the layer's data. Its result becomes a layer that
 is only as large as the region and lies where the region lies.

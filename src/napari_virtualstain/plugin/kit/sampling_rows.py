@@ -1,4 +1,4 @@
-"""What a layer is, in one line, and the form rows for what it does not say.
+"""Sampling of a layer in one line, with form rows for what is unknown.
 
 Pixel size, frame interval and the meaning of unnamed axes are asked once a layer: an answer is
 kept with the layer, and with the results that are made from it.

@@ -1,4 +1,4 @@
-"""Which layers the docks can work on, and what to say where none fits."""
+"""Layers that suit a dock, with a message where none does."""
 
 from __future__ import annotations
 

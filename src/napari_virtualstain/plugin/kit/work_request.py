@@ -1,4 +1,4 @@
-"""What every step that goes plane by plane needs to know, and how the docks gather it."""
+"""Requests of steps that work plane by plane, as gathered by the docks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the results of the steps become layers; the same for each dock and for Run all."""
+"""Insertion of results as layers, for each dock and for Run all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a layer looks like at the visible frame, as colours on the pixels of another layer."""
+"""Colours of a layer at the visible frame, on the pixels of another layer."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _KEPT_BY = ("painted", "unfinished")
 
 @dataclass(frozen=True, slots=True)
 class Former:
-    """What a layer held before a new result took its place.
+    """Former contents of a layer, before a new result replaced them.
 
     Attributes
     ----------

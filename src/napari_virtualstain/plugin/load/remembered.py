@@ -1,4 +1,4 @@
-"""What the user corrected for the files of a folder, remembered for the next time."""
+"""Remembered corrections of the user for the files of a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was done to a movie, read back from its layers, as settings that can be repeated."""
+"""Repeatable settings of a movie, read back from its layers."""
 
 from __future__ import annotations
 

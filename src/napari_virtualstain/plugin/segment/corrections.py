@@ -1,4 +1,4 @@
-"""Which planes of a Labels layer were painted on by hand."""
+"""Planes of a Labels layer that were painted by hand."""
 
 from __future__ import annotations
 

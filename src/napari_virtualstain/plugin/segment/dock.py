@@ -102,7 +102,7 @@ class SegmentWidget(StepWidget):
         return self.model.why_not() or self.region.why_not()
 
     def cancel(self) -> None:
-        """Stop the network, or outlining anew; what is finished stays."""
+        """Stop the network, or the new outlines; what is finished stays."""
         self._pending_cut = False
         self._settle.stop()
         super().cancel()
@@ -178,7 +178,7 @@ class SegmentWidget(StepWidget):
             )
 
     def on_result(self, value: Any) -> str:
-        """Keep the session, so that settings can change the labels; or choose what was learnt."""
+        """Keep the session, so that settings can change the labels, or choose the new model."""
         if isinstance(value, Learnt):
             return self._show_learnt(value)
         self._session = value
@@ -309,7 +309,7 @@ class SegmentWidget(StepWidget):
             self.measures.measure()
 
     def _cut_again(self) -> None:
-        """Label anew with the settings of the moment, the visible frame first."""
+        """Label again with the current settings, the visible frame first."""
         session, layer = self._session, self._layer
         if session is None or layer is None or self.state.is_active:
             return
@@ -323,7 +323,7 @@ class SegmentWidget(StepWidget):
         layer.metadata["virtualstain"]["settings"].update(as_dict(cut))
 
         def work(context: JobContext) -> Any:
-            return cut_job(session, cut, centre, spared, context, step="outlining anew")
+            return cut_job(session, cut, centre, spared, context, step="outlining again")
 
         self.cutter.start(work, "Segment mitochondria")
 
@@ -340,7 +340,7 @@ class SegmentWidget(StepWidget):
         elif outcome.error is not None:
             self.say(error_text(outcome.error))
         else:
-            self.say(self._told("All frames are outlined anew."))
+            self.say(self._told("All frames are outlined again."))
         return outcome
 
     def _on_moved(self, _event: Any = None) -> None:

@@ -42,7 +42,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class SegmentRequest(WorkRequest):
-    """What to outline, and how the network does it.
+    """Request to segment a layer.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class PlaneSegmenter:
 
 @dataclass(slots=True)
 class Session:
-    """A finished or running segmentation, whose labels can be cut anew.
+    """A finished or running segmentation, whose labels can be cut again.
 
     Attributes
     ----------
@@ -138,7 +138,7 @@ def cut_job(
     *,
     step: str = "segmenting",
 ) -> Iterator[tuple[int, ...]]:
-    """Yield the indices of planes labelled anew, the visible one first.
+    """Yield the indices of planes labelled again, the visible one first.
 
     Parameters
     ----------

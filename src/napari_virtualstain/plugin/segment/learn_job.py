@@ -47,7 +47,7 @@ class LearnRequest:
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """What the dock shows of a fine-tuned segmenter.
+    """Fine-tuned segmenter, as the dock shows it.
 
     Attributes
     ----------

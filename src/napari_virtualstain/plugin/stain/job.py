@@ -24,7 +24,7 @@ Stained = tuple[np.ndarray, np.ndarray | None]
 
 @dataclass(frozen=True, slots=True)
 class StainRequest(WorkRequest):
-    """What to stain, and how.
+    """Request to stain a layer.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class PlanesDone:
 
 @dataclass(frozen=True, slots=True)
 class FitChecked:
-    """Whether the model fits the movie.
+    """Result of the check of fit.
 
     Attributes
     ----------

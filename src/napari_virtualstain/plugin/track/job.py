@@ -59,7 +59,7 @@ class Relabelled:
 
 @dataclass(frozen=True, slots=True)
 class TrackResult:
-    """What the dock shows.
+    """Result of tracking, as the dock shows it.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What is set in the dock `Train virtual staining`, kept beside a training that goes on later."""
+"""Settings of the dock `Train virtual staining`, kept beside a training that is resumed later."""
 
 from __future__ import annotations
 

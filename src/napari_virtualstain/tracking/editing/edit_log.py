@@ -118,7 +118,7 @@ class EditLog:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """How a log was repeated.
+    """Result of repeating a log.
 
     Attributes
     ----------

@@ -26,7 +26,7 @@ _SPARE = 1024
 
 @dataclass(slots=True)
 class Change:
-    """What an edit changed, in both directions.
+    """Change made by an edit, in both directions.
 
     Attributes
     ----------

@@ -9,7 +9,7 @@ beside an object asks whether it came out of it. The answer is a log odds that a
   became smaller (Mitometer's conservation of area).
 
 Whether parts and whole last is asked of the movie as a whole (:mod:`.persistence`), and objects
-that pass over each other are told in :mod:`.clumps`.
+that pass over each other are recognised in :mod:`.clumps`.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def find_events(movie: LinkedMovie) -> list[Event]:
     Parameters
     ----------
     movie : LinkedMovie
-        Without areas, events are told from places alone.
+        Without areas, events are recognised from positions alone.
     """
     if len(movie.detections) == 0 or movie.step_um <= 0:
         return []

@@ -7,7 +7,7 @@ one part with an unusual step while something else begins, or is found again, ju
 
     odds = D · p(middle | whole) · p(distance) / (p(step) · p(begins here))
 
-How often (D), how exactly and how far apart things divide is learnt from the movie. What keeps
+How often (D), how exactly and how far apart things divide is estimated from the movie. What keeps
 a movie without divisions free of them is a comparison with decoys: the same triples with the
 second part turned by a right angle about the first. Chance and broken tracks make as many good
 decoys as good triples; divisions do not, and only what the triples have more counts for D, once
@@ -69,7 +69,7 @@ class Triples:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the n triples are judged by; the first of three rows is as seen, two are decoys.
+    """Evidence of n triples; the first of three rows is as seen, two are decoys.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class DivisionModel:
-    """How objects of a movie divide; lengths in micrometres.
+    """Division model of a movie; lengths in micrometres.
 
     Attributes
     ----------
@@ -319,7 +319,7 @@ def _lasting_beginnings(names: IntArray, time: IntArray) -> IntArray:
 
 
 class _Links:
-    """How things go on, begin and are found again when nothing divides."""
+    """Likelihood that objects continue, begin and are found again without division."""
 
     def __init__(self, found: Detections, names: IntArray, step_um: float, backwards: bool) -> None:
         sign = -1 if backwards else 1

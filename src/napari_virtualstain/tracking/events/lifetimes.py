@@ -1,4 +1,4 @@
-"""How long things last: what is there stays, what outlines make up comes and goes.
+"""Persistence: real events last, segmentation artefacts come and go.
 
 A segmenter cuts one mitochondrion in two for a frame, or paints two as one. Each such piece
 looks like a fission and, when it is over, like a fusion. What gives them away is that they do not
@@ -7,9 +7,9 @@ three is likelier an artefact::
 
     odds of a flicker = (1 - π) / π · mean of P(lasted so long | artefact) / P(… | thing)
 
-Things end at one rate, which is learnt from the tracks of the movie. Most artefacts are gone after
+Things end at one rate, which is estimated from the tracks of the movie. Most artefacts are gone after
 a frame, some kinds later, so that an old one is less likely to end than a young one (a
-beta-geometric law). π, the part of such changes that are real, is learnt from the changes: where
+beta-geometric law). π, the part of such changes that are real, is estimated from the changes: where
 outlines are calm, two frames are enough; where they flicker, an event must last longer than
 flickers do there. Parts that touch have a π of their own: a line drawn through a heap of
 mitochondria moves more readily than a gap, unless the masks are those of somebody who can tell.
@@ -37,7 +37,7 @@ _APART, _TOUCHING = 0.5, 1.0
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What n changes of one object into two, or two into one, are judged by.
+    """Evidence of n changes of one object into two, or two into one.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
-    """How soon things of a movie end, and how many flickers it had.
+    """Rate at which objects of a movie end, and its number of flickers.
 
     Attributes
     ----------

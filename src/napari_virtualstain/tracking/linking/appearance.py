@@ -1,4 +1,4 @@
-"""How alike the same object looks from frame to frame, learnt from the movie.
+"""Appearance likelihood of objects from frame to frame, estimated from the movie.
 
 Looks (area, intensity, shape, mask overlap) help where they stay the same along a track
 and differ between neighbours, and harm where they are noise. So their weight is not set

@@ -1,4 +1,4 @@
-"""Who goes with whom: the cheapest pairing of tracks with detections.
+"""Optimal assignment of tracks to detections.
 
 Candidates come from a KD-tree, so that their number grows with the number of
 objects and not with its square. Most of them have no rival at all and are settled

@@ -24,7 +24,7 @@ _HOPELESS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class LinkModel:
-    """What the likelihood of a link needs to know of a movie.
+    """Parameters of a movie for the likelihood of a link.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How sure a link is: its share among everything else that could have happened.
+"""Link quality: probability of a link among all alternatives.
 
 In one frame, each track goes on as at most one detection and each detection continues at
 most one track. The probability of one link under all such pairings is found by belief
@@ -59,7 +59,7 @@ def link_probabilities(
 
 @dataclass(frozen=True, slots=True)
 class LinkEvidence:
-    """What is known of the link that leads to each of n detections.
+    """Evidence of the link that leads to each of n detections.
 
     Attributes
     ----------

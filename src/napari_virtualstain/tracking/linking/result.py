@@ -30,7 +30,7 @@ class Linking:
     masks : MaskPixels or None
         Pixels of the objects.
     lifetimes : Lifetimes or None
-        How soon things end, where that was learnt before pieces of objects were joined.
+        How soon things end, where that was estimated before pieces of objects were joined.
     """
 
     detections: Detections

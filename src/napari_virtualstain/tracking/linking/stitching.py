@@ -1,7 +1,7 @@
 """Joining the ends of tracks that broke at a step longer than the motion allows for.
 
 A mitochondrion that rested for a minute may be pulled ten times as far as ever before
-within one frame. Its likelihood under any motion learnt from the movie is nil, yet nobody
+within one frame. Its likelihood under any motion estimated from the movie is nil, yet nobody
 doubts who it is when nothing else is around. So what is left is judged by chance: how
 many beginnings of tracks would lie as near to this end if they had nothing to do with it?
 """

@@ -1,4 +1,4 @@
-"""How mitochondria move: a mixture of motions, followed for all objects at once.
+"""Mixture of motion models, filtered for all objects at once.
 
 Some mitochondria diffuse, each at its own rate; some ride along microtubules; most
 change between these. One Kalman filter cannot be right for all of them, and a

@@ -1,4 +1,4 @@
-"""What comes after tells who somebody was: links judged from both sides.
+"""Two-sided link likelihood from forward and backward filters.
 
 Once a movie has been linked for the first time, every detection has a likely future.
 Run through time backwards, the same filters turn that future into a density over the
