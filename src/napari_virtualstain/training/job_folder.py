@@ -23,7 +23,7 @@ _JOB, _PAIRS, _START = "job.json", "pairs.npz", "start.safetensors"
 
 
 class _Saved(BaseModel):
-    """What ``job.json`` holds."""
+    """Contents of ``job.json``."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -42,7 +42,7 @@ class Selection:
     ) -> None:
         """Choose a track, a frame of it, and others beside it; tells views if this is news.
 
-        With `renew` they are told in any case: the track is not what it was.
+        With `renew` they are notified in any case: the track has changed.
         """
         also = tuple(other for other in also if other != track_id)
         if not renew and (track_id, frame, also) == (self.track_id, self.frame, self.also):

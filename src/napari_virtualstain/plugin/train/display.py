@@ -1,4 +1,4 @@
-"""What shows a training while it runs and after: curves, held-out images, folds, remarks."""
+"""Display of a training, running or finished: curves, held-out images, folds, remarks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of a training so that it can go on after the program was killed.
+"""Kept state of a training, by which it continues after the program was killed.
 
 Settings, regions and the images themselves lie beside the checkpoint until the model is there.
 Images that came from a file are opened from it again; others are saved.

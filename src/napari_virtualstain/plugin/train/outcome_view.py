@@ -1,4 +1,4 @@
-"""What a training has brought: one table, one sentence, the worst images, the report."""
+"""Outcome of a training: one table, one sentence, the worst images, the report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which two layers are bright-field and true fluorescence, as far as can be seen."""
+"""Proposal of the two layers that are bright-field and true fluorescence."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ three is likelier an artefact::
 
     odds of a flicker = (1 - π) / π · mean of P(lasted so long | artefact) / P(… | thing)
 
-Things end at one rate, which is estimated from the tracks of the movie. Most artefacts are gone after
-a frame, some kinds later, so that an old one is less likely to end than a young one (a
+Things end at one rate, which is estimated from the tracks of the movie. Most artefacts are gone
+after a frame, some kinds later, so that an old one is less likely to end than a young one (a
 beta-geometric law). π, the part of such changes that are real, is estimated from the changes: where
 outlines are calm, two frames are enough; where they flicker, an event must last longer than
 flickers do there. Parts that touch have a π of their own: a line drawn through a heap of
