@@ -102,7 +102,7 @@ class FittedNormalisation:
         --------
         >>> movie = np.stack([np.eye(4), np.eye(4) + 7])
         >>> normal = Normalisation().fit(movie).apply_to_planes(movie)
-        >>> bool((normal[0] == normal[1]).all())
+        >>> bool(np.allclose(normal[0], normal[1]))
         True
         """
         frames = np.asarray(planes)

@@ -150,6 +150,7 @@ def test_an_interruption_in_any_step_is_gone_on_from(
     assert {path.name for path in (tmp_path / "out" / "cell").iterdir()} == OUTPUTS
 
 
+@pytest.mark.filterwarnings("ignore:The labels hold only")  # of an untrained generator
 def test_a_step_killed_within_keeps_its_planes(
     bright_field: Path, generator: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,7 +43,7 @@ def as_array(image: Any, name: str = "image") -> NDArray[Any]:
     Examples
     --------
     >>> as_array(np.ma.masked_equal([1, 2], 2))
-    array([ 1., nan], dtype=float32)
+    array([ 1., nan])
     """
     if isinstance(image, np.ma.MaskedArray):
         return _unmasked(image)

@@ -47,7 +47,7 @@ class RunRecord:
         """Return the record in `folder`, an empty one where there is none or it is damaged."""
         try:
             content = json.loads((folder / NAME).read_text(encoding="utf-8"))
-            steps = content["steps"]
+            steps = dict(content["steps"])
         except (OSError, ValueError, KeyError, TypeError):
             steps = {}
         return cls(folder, {"input": source, "version": __version__, "steps": steps})
