@@ -92,6 +92,23 @@ def reading(
         ) from error
 
 
+def expanded(path: str | Path) -> Path:
+    """Return a path with ``~`` and ``~user`` replaced by the home folder.
+
+    Raises
+    ------
+    InputError
+        There is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(
+            f"{shown(path)} names the home folder of a user that is not known here. Give the "
+            "folder by its path."
+        ) from error
+
+
 def reason(error: BaseException) -> str:
     """Return the class and the first line of an exception, cut to a line's length."""
     text = str(error).strip().splitlines()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import platform
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -91,14 +92,15 @@ def complain(text: str) -> None:
 
 
 def one_line(error: BaseException) -> str:
-    """Return the message of an error without line breaks."""
-    return " ".join(str(error).split())
+    """Return the message of an error without line breaks, long paths and words cut."""
+    text = " ".join(str(error).split()).encode(errors="backslashreplace").decode()
+    return re.sub(r"\S{300,}", lambda found: f"{found[0][:120]}…{found[0][-60:]}", text)[:2000]
 
 
 def _usage_text(error: Any) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "virtualstain"
-    message = " ".join(error.format_message().split())
+    message = one_line(ValueError(error.format_message()))
     stop = "" if message.endswith((".", "?")) else "."
     return f"Error: {message}{stop} See: {command} --help"
 

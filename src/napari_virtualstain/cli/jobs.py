@@ -99,8 +99,10 @@ class Job:
 @contextmanager
 def running_job() -> Iterator[Job]:
     """Yield a job whose cancel token Ctrl-C raises; a second Ctrl-C stops at once."""
+    from ..io import no_empty_folders
+
     job = Job()
-    with _interrupts(job), _plain_warnings(job):
+    with _interrupts(job), _plain_warnings(job), no_empty_folders():
         try:
             yield job
         finally:

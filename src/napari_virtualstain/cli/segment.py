@@ -65,7 +65,7 @@ def segment(
 
     Example:  virtualstain segment virtual.ome.tif -o labels.ome.tif --threshold 0.4
     """
-    from ..io import check_output
+    from ..io import check_distinct, check_output
     from ..pipeline import PipelineSettings, measure_stack, merged_settings, segment_stack
 
     chosen = given_options(
@@ -81,6 +81,7 @@ def segment(
     if uncertainty is not None and measures is None:
         raise InputError("--uncertainty adds a column to --measures, which is not given.")
     with running_job() as job:
+        check_distinct(out, measures)
         check_other(out, input_path)
         check_free(out, resume=resume, overwrite=overwrite)
         if measures is not None:

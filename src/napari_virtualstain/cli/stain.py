@@ -63,7 +63,10 @@ def stain(
 
     Example:  virtualstain stain movie.ome.tif -o virtual.ome.tif --model mito-h9c2
     """
+    from ..io import check_distinct
+
     with running_job() as job:
+        check_distinct(out, uncertainty)
         for path in (out, uncertainty):
             if path is not None:
                 check_other(path, input_path)

@@ -90,7 +90,7 @@ def track(
 
     Example:  virtualstain track labels.ome.tif -o tracks.csv --intensity virtual.ome.tif
     """
-    from ..io import check_output
+    from ..io import check_distinct, check_output
     from ..pipeline import tracking_config
 
     config = tracking_config(
@@ -104,6 +104,7 @@ def track(
         )
     )
     with running_job() as job:
+        check_distinct(out, labels_out)
         for path in (out, labels_out):
             if path is not None:
                 check_other(path, input_path)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from ..errors import InputError, reading
+from ..errors import InputError, expanded, reading
 from ..progress import CancelToken, ProgressCallback, Reporter
 from .correlative_pairs import CorrelativePairs, check_shapes
 from .grouping import group_of, groups_of_stacks, guess_groups
@@ -150,7 +150,7 @@ def _image_files(source: Source, what: str) -> list[Path]:
 
 
 def _expanded(given: str, what: str) -> list[Path]:
-    path = Path(given).expanduser()
+    path = expanded(given)
     if path.is_dir() and path.suffix.lower() != ".zarr":
         candidates = sorted(path.iterdir())
         if not any(_is_image(p) for p in candidates):

@@ -7,7 +7,14 @@ from .image import write_image
 from .limits import check_extent
 from .ngff import is_inside
 from .opening import open_stack, plain_name
-from .output import atomic_path, check_output, remove, write_bytes_atomically
+from .output import (
+    atomic_path,
+    check_distinct,
+    check_output,
+    no_empty_folders,
+    remove,
+    write_bytes_atomically,
+)
 from .plane_writer import PlaneWriter, open_plane_writer
 from .sniff import check_is_file, missing_file_error
 from .stack import Stack
@@ -18,6 +25,7 @@ __all__ = [
     "PlaneWriter",
     "Stack",
     "atomic_path",
+    "check_distinct",
     "check_extent",
     "check_is_file",
     "check_output",
@@ -25,6 +33,7 @@ __all__ = [
     "is_inside",
     "micrometres",
     "missing_file_error",
+    "no_empty_folders",
     "open_plane_writer",
     "open_stack",
     "plain_name",

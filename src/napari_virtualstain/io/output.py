@@ -12,9 +12,10 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
-from ..errors import OutputError, OutputExistsError
+from ..errors import InputError, OutputError, OutputExistsError, shown
 
 PARTIAL_SUFFIX = ".partial"
 
@@ -60,7 +61,7 @@ def check_output(path: str | Path, *, overwrite: bool) -> Path:
     if "\0" in str(path):
         raise OutputError(f"{str(path)!r} is no usable name: it holds a null character.")
     with translated_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         if path.exists() and not overwrite:
             raise OutputExistsError(
                 f"{path} exists already. Choose another name, or allow replacing it (--overwrite)."
@@ -71,6 +72,62 @@ def check_output(path: str | Path, *, overwrite: bool) -> Path:
         probe.unlink()
         path.with_name(path.name + PARTIAL_SUFFIX).exists()  # raises when too long
     return path
+
+
+_made: ContextVar[list[Path] | None] = ContextVar("made", default=None)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, and remember them for :func:`no_empty_folders`."""
+    made = _made.get()
+    if made is not None:
+        missing = [place for place in (folder, *folder.parents) if not place.exists()]
+        made.extend(missing)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def no_empty_folders() -> Iterator[None]:
+    """Remove the folders that were made for output in the block, if it fails and they are empty.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> place = Path(tempfile.mkdtemp()) / "new"
+    >>> with suppress(ValueError), no_empty_folders():
+    ...     _ = check_output(place / "a.csv", overwrite=False)
+    ...     raise ValueError("the input is refused")
+    >>> place.exists()
+    False
+    """
+    made: list[Path] = []
+    token = _made.set(made)
+    try:
+        yield
+    except BaseException:
+        for folder in sorted(set(made), key=lambda place: len(place.parts), reverse=True):
+            with suppress(OSError):
+                folder.rmdir()  # only an empty one
+        raise
+    finally:
+        _made.reset(token)
+
+
+def check_distinct(*outputs: str | Path | None) -> None:
+    """Refuse two outputs that are one file.
+
+    Raises
+    ------
+    InputError
+        Two of them are, also by way of links or ``..``.
+    """
+    given = [Path(output) for output in outputs if output is not None]
+    for i, one in enumerate(given):
+        for other in given[:i]:
+            if one == other or os.path.realpath(one) == os.path.realpath(other):
+                raise InputError(
+                    f"{shown(one)} is given for two outputs: expected a name of its own for each."
+                )
 
 
 @contextmanager
@@ -89,8 +146,7 @@ def output_error(path: Path, error: OSError) -> OutputError:
     reason = _REASONS.get(error.errno or 0, f"{error.strerror or error}. Choose another path")
     if getattr(error, "winerror", None) == _IN_USE:
         reason = "another program or a napari layer has it open. Close it there first"
-    shown = str(path) if len(str(path)) < 300 else f"{str(path)[:120]}…"
-    return OutputError(f"{shown} cannot be written: {reason}.")
+    return OutputError(f"{shown(path)} cannot be written: {reason}.")
 
 
 @contextmanager

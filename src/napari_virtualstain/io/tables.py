@@ -42,7 +42,7 @@ def write_text_atomically(path: str | Path, text: str, *, overwrite: bool = Fals
     path = Path(path)
     with (
         atomic_path(path, overwrite=overwrite) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
+        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
         file.write(text)
         file.flush()

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import ModelError, OutputExistsError, reading
+from ..errors import ModelError, OutputExistsError, expanded, reading
 from .architectures import build_network
 from .card import ModelCard, ModelKind
 from .header import METADATA_KEY, read_header
@@ -83,7 +83,7 @@ def save_model(
     ...     save_model(file, build_network(card.architecture), card).name
     'tiny.safetensors'
     """
-    target = Path(path).expanduser()
+    target = expanded(path)
     if target.suffix != SUFFIX:
         raise ModelError(f"A model file ends in {SUFFIX}, but {target.name!r} was given.")
     if target.exists() and not overwrite:

@@ -79,6 +79,7 @@ def simulate(
     config = config or SceneConfig()
     field = checked_size(size)
     _check(frames, count, seed, density, pixel_size_um, frame_interval_s)
+    _check_movie(frames, field)
     field_um = (field[0] * pixel_size_um, field[1] * pixel_size_um)
     if density is not None:
         count = round(density * math.prod(field_um) / 100)
@@ -186,15 +187,34 @@ def _event_table(events: list[Event]) -> pd.DataFrame:
     )
 
 
+_MOST = 2**32 - 1
+_LARGEST_SIZE = 16_384
+_MOST_PIXELS = 4_000_000_000
+
+
 def checked_size(size: int | tuple[int, int]) -> tuple[int, int]:
     """Return the size as (height, width) after checking it."""
-    pair = (size, size) if isinstance(size, (int, np.integer)) else tuple(size)
-    if len(pair) != 2 or any(int(extent) != extent or extent < 16 for extent in pair):
+    pair = tuple(size) if isinstance(size, (tuple, list, np.ndarray)) else (size, size)
+    if len(pair) != 2 or not all(_is_extent(extent) for extent in pair):
         raise InputError(
             f"The size is {size!r} pixels: expected one whole number or (height, width), "
-            "each at least 16."
+            f"each at least 16 and at most {_LARGEST_SIZE}."
         )
     return int(pair[0]), int(pair[1])
+
+
+def _is_extent(extent: object) -> bool:
+    is_number = isinstance(extent, (int, float, np.number)) and not isinstance(extent, bool)
+    return is_number and 16 <= extent <= _LARGEST_SIZE and int(extent) == extent  # type: ignore[operator, call-overload, no-any-return]
+
+
+def _check_movie(frames: int, field: tuple[int, int]) -> None:
+    """Refuse a movie that no memory holds, before it is begun."""
+    if frames * field[0] * field[1] > _MOST_PIXELS:
+        raise InputError(
+            f"{frames} frames of {field[0]} × {field[1]} px were asked for: expected at most "
+            f"{_MOST_PIXELS:.1g} pixels in all. Simulate fewer frames, or smaller ones."
+        )
 
 
 def _check(
@@ -210,9 +230,9 @@ def _check(
         (count, "count", 0),
         (seed, "seed", 0),
     ):
-        if not isinstance(given, (int, np.integer)) or given < least:
+        if not isinstance(given, (int, np.integer)) or not least <= given <= _MOST:
             raise InputError(
-                f"The {name} is {given!r}: expected a whole number of at least {least}."
+                f"The {name} is {given!r}: expected a whole number from {least} to {_MOST}."
             )
     if density is not None and not (math.isfinite(density) and density >= 0):
         raise InputError(

@@ -73,14 +73,14 @@ class TrainingConfig(BaseModel):
 
     name: str = Field(
         default="my-model",
-        pattern=r"^[^/\\]{1,100}$",
+        pattern=r"^[^/\\\x00-\x1f\x7f]{0,99}[^/\\\x00-\x1f\x7f. ]$",
         description="Name of the model in lists, and of its file when none is given.",
     )
     preset: str = Field(default="", description="The preset that the settings started from.")
     description: str = Field(default="", description="For the model card.")
     licence: str = Field(default="", description="Licence of the model, for its card.")
     data_source: str = Field(default="", description="Where the pairs are from, for the card.")
-    seed: int = Field(default=0, ge=0, description="Of everything that is random.")
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Of everything that is random.")
 
     architecture: Architecture = Field(
         default=Architecture(name="compact"), description="Network of the generator."
@@ -106,14 +106,21 @@ class TrainingConfig(BaseModel):
     steps: int | None = Field(
         default=None,
         ge=1,
+        le=10_000_000,
         description="Steps in all; or give epochs. Without both as many as the data is worth.",
     )
     epochs: float | None = Field(
-        default=None, gt=0, description="Times that every training pair is drawn, on average."
+        default=None,
+        gt=0,
+        le=1e6,
+        allow_inf_nan=False,
+        description="Times that every training pair is drawn, on average.",
     )
     minutes: float | None = Field(
         default=None,
         gt=0,
+        le=1e5,
+        allow_inf_nan=False,
         description="Longest time for the steps: fewer are made, with a schedule that fits.",
     )
     frozen_statistics: float | None = Field(

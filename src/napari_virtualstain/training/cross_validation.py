@@ -246,6 +246,11 @@ def _folds(pairs: CorrelativePairs, wanted: int | Sequence[Sequence[str]]) -> Fo
         return tuple(tuple(groups) for groups in wanted)
     if wanted < 2:
         raise InputError(f"{wanted} folds were asked for: expected two or more.")
+    if wanted > max(len(known), _USUAL_FOLDS):
+        raise InputError(
+            f"{wanted} folds of {len(known)} groups (cells or movies) were asked for: expected at "
+            f"most {len(known)}, one group a fold."
+        )
     parts: list[list[str]] = [[] for _ in range(min(wanted, len(known)))]
     sizes = [0] * len(parts)
     for group, count in Counter(pairs.groups).most_common():
@@ -253,6 +258,9 @@ def _folds(pairs: CorrelativePairs, wanted: int | Sequence[Sequence[str]]) -> Fo
         parts[lightest].append(group)
         sizes[lightest] += count
     return tuple(tuple(sorted(part)) for part in parts)
+
+
+_USUAL_FOLDS = 5
 
 
 def _check_named(folds: Sequence[Sequence[str]], known: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ModelError, OutputExistsError
+from ..errors import ModelError, OutputExistsError, expanded
 from ..models import user_model_folder
 from .config import TrainingConfig
 
@@ -53,7 +53,7 @@ def places_for(
     """
     folder = user_model_folder()
     given = folder / f"{config.name}{_SUFFIX}" if output is None else Path(output)
-    model = given.expanduser().absolute()
+    model = expanded(given).absolute()
     if model.suffix != _SUFFIX:
         raise ModelError(f"A model file ends in {_SUFFIX}, but {model.name!r} was given.")
     if model.exists() and not overwrite:

@@ -136,6 +136,7 @@ class Session:
         except TrainingError as error:
             raise self._diverged(error) from error
         if self.group.is_first:
+            self._keep()  # judging takes its time, and may be stopped
             yield from self._finish()
 
     @property
@@ -167,6 +168,8 @@ class Session:
     def _steps(self) -> Iterator[TrainingEvent]:
         if self._is_validation_due():
             yield from self._validate(self.trainer.step)
+        if self.trainer.step and (self.trainer.step >= self.trainer.steps or self._is_exhausted()):
+            return  # stopped while it was judged
         for batch in self._batches():
             if cancelled_anywhere(self.cancel, self.group, self.compute.device):
                 raise CancelledError("Cancelled. Training can be resumed where it stopped.")
@@ -332,13 +335,20 @@ class Session:
         card = make_card(
             self.config, self.prepared, self.architecture, scores, self._training_notes(early)
         )
-        path = save_model(self.places.model, self.trainer.averaged, card, overwrite=True)
         self.history.write()
         report = None
-        if held is not None and self.config.report:
-            held_out = "cells" if self.prepared.split.independent else "images of the same cells"
-            title = f"{self.config.name}: held-out {held_out}"
-            report = held.report(self.places.report, title, self.warnings, self.cancel)
+        try:
+            # before the model: where that is, nothing is left to resume
+            if held is not None and self.config.report:
+                held_out = "cells" if self.prepared.split.independent else "images of the same cells"
+                title = f"{self.config.name}: held-out {held_out}"
+                report = held.report(self.places.report, title, self.warnings, self.cancel)
+        except CancelledError:
+            raise
+        except Exception:
+            save_model(self.places.model, self.trainer.averaged, card, overwrite=True)
+            raise
+        path = save_model(self.places.model, self.trainer.averaged, card, overwrite=True)
         self.places.checkpoint.unlink(missing_ok=True)
         yield TrainingFinished(
             TrainingResult(
