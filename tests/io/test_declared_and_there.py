@@ -335,3 +335,28 @@ def test_a_plain_name_can_be_a_file(tmp_path: Path, name: str) -> None:
     assert plain not in ("", ".", "..")
     assert "\n" not in plain
     assert "/" not in plain
+
+
+def test_a_text_that_a_spreadsheet_would_run_is_written_as_text(tmp_path: Path) -> None:
+    import pandas as pd
+
+    from napari_virtualstain.io import read_table, write_table
+
+    names = ["=HYPERLINK(1)", "+1+1", "@SUM(A1)", "-2", "plain", "- cell"]
+    table = pd.DataFrame({"name": names, "score": [-1.5, 0.1, 2, 3, 4, 5]})
+    path = write_table(tmp_path / "t.csv", table)
+    cells = [line.partition(",")[0] for line in path.read_text().splitlines()[1:]]
+    assert cells == ["'=HYPERLINK(1)", "'+1+1", "'@SUM(A1)", "-2", "plain", "'- cell"]
+    back = read_table(path, "name, score", texts=("name",))
+    assert back["name"].tolist() == names
+    assert back["score"].tolist() == table["score"].tolist()
+
+
+def test_a_name_that_is_not_unicode_can_be_written(tmp_path: Path) -> None:
+    import pandas as pd
+
+    from napari_virtualstain.io import write_table
+
+    table = pd.DataFrame({"name": ["caf\udce9"]}, dtype=object)
+    text = write_table(tmp_path / "t.csv", table).read_text(encoding="utf-8")
+    assert "\\udce9" in text

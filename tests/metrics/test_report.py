@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -160,3 +161,26 @@ def test_the_same_input_gives_the_same_page(movie, tmp_path) -> None:
     few = {name: images[:1] for name, images in movie.items()}
     first, second = (write_report(tmp_path / name, **few).page.read_bytes() for name in "ab")
     assert first == second
+
+
+@pytest.mark.parametrize("group", [r"$\x$", "a$_$b", "caf\udce9", "a\nb\x07", "x" * 500])
+def test_no_name_of_a_group_loses_the_report(tmp_path: Path, group: str) -> None:
+    images = np.random.default_rng(0).normal(100, 10, (4, 32, 32))
+    report = write_report(
+        tmp_path / "r", images, images + 1.0, groups=[group, group, "b", "b"], names=[group] * 4
+    )
+    assert report.page.exists()
+    assert report.table.shape[0] == 4
+
+
+def test_tables_are_there_when_a_picture_cannot_be_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise ValueError("no font")
+
+    monkeypatch.setattr("napari_virtualstain.metrics.report.scores_figure", fails)
+    images = np.random.default_rng(0).normal(100, 10, (2, 32, 32))
+    with pytest.raises(ValueError, match="no font"):
+        write_report(tmp_path / "r", images, images + 1.0)
+    assert (tmp_path / "r" / "metrics.csv").exists()

@@ -53,7 +53,9 @@ def write_text_atomically(path: str | Path, text: str, *, overwrite: bool = Fals
 def write_table(path: str | Path, frame: pd.DataFrame, *, overwrite: bool = False) -> Path:
     r"""Write a table as CSV without its index and return its path.
 
-    Numbers are written so that reading them gives the same numbers.
+    Numbers are written so that reading them gives the same numbers. A text that a spreadsheet
+    would take for a formula (``=HYPERLINK(...)``) has an apostrophe before it, which
+    :func:`read_table` removes.
 
     Parameters
     ----------
@@ -76,8 +78,40 @@ def write_table(path: str | Path, frame: pd.DataFrame, *, overwrite: bool = Fals
     >>> write_table(file, pd.DataFrame({"track_id": [1], "y_um": [0.1]})).read_text()
     'track_id,y_um\n1,0.1\n'
     """
-    text = frame.to_csv(index=False, lineterminator="\n")
+    text = _guarded(frame).to_csv(index=False, lineterminator="\n")
     return write_text_atomically(path, text, overwrite=overwrite)
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def _guarded(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose texts, and names of columns, no spreadsheet runs as a formula."""
+    changed = frame.rename(columns=_without_formula)
+    for place, is_number in enumerate(_are_numbers(changed)):
+        column = changed.iloc[:, place]
+        if not is_number and any(_without_formula(value) is not value for value in column):
+            changed.isetitem(place, column.astype(object).map(_without_formula))
+    return changed
+
+
+def _are_numbers(frame: pd.DataFrame) -> list[bool]:
+    return [dtype.kind in "biufcmM" for dtype in frame.dtypes]
+
+
+def _without_formula(value: Any) -> Any:
+    if not isinstance(value, str) or not value.startswith(_FORMULA):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value  # a number with its sign
+
+
+def _unguarded(value: Any) -> Any:
+    is_guarded = isinstance(value, str) and value[:1] == "'" and value[1:].startswith(_FORMULA)
+    return value[1:] if is_guarded else value
 
 
 _MAX_TABLE_BYTES = 2**30
@@ -160,4 +194,8 @@ def read_table(path: str | Path, expected: str, *, texts: tuple[str, ...] = ()) 
             index_col=False,
             **options,
         )
+        for place, is_number in enumerate(_are_numbers(table)):
+            column = table.iloc[:, place]
+            if not is_number and any(_unguarded(value) is not value for value in column):
+                table.isetitem(place, column.astype(object).map(_unguarded))
         return table

@@ -138,7 +138,7 @@ def evaluate(
         pixel_size_um = known[0] if known else USUAL_PIXEL_SIZE_UM
     pairs = _Pairs(predicted, reference)
     ranges = find_ranges(reference, data_range)
-    labels = {"name": names, "group": groups}
+    labels = {"name": _written(names), "group": _written(groups)}
     for column, values in labels.items():
         if values is not None and len(values) != len(pairs):
             raise InputError(
@@ -335,3 +335,10 @@ def _with_flicker(table: pd.DataFrame, means: Image, is_movie: bool) -> pd.DataF
     for column, side in (("flicker", 0), ("flicker_reference", 1)):
         table[column] = flicker_of_means(means[:, side]) if is_movie else np.nan
     return table
+
+
+def _written(names: Sequence[str] | None) -> list[str] | None:
+    """Return names that a table can hold: those of files need not be unicode."""
+    if names is None:
+        return None
+    return [str(name).encode(errors="backslashreplace").decode() for name in names]

@@ -201,6 +201,9 @@ def write_report(
     )
     table, summary, trivial = scored.table, scored.summary, scored.trivial
     sample, ranges = scored.sample, scored.ranges
+    # before the page: numbers are not lost to a picture that cannot be drawn
+    write_table(files[1], table, overwrite=overwrite)
+    write_table(files[2], summary.rename_axis("score").reset_index(), overwrite=overwrite)
     everything = {
         "virtualstain": __version__,
         "python": platform.python_version(),
@@ -220,8 +223,6 @@ def write_report(
         baselines={name: text for name, text in BASELINES.items() if name in trivial},
         settings=everything,
     )
-    write_table(files[1], table, overwrite=overwrite)
-    write_table(files[2], summary.rename_axis("score").reset_index(), overwrite=overwrite)
     write_text_atomically(files[0], page, overwrite=overwrite)
     return Report(files[0], files[1], files[2], table, summary)
 

@@ -76,9 +76,19 @@ def scores_figure(table: pd.DataFrame, columns: Sequence[str]) -> Figure:
         panel.tick_params(labelsize=8)
         panel.locator_params(axis="x", nbins=4)
         panel.grid(axis="x", alpha=0.3)
-    panels[0].set_yticks(range(len(names)), names)
+    panels[0].set_yticks(range(len(names)), [_shown(name) for name in names], parse_math=False)
     panels[0].set_ylim(len(names) - 0.5, -0.5)
     return figure
+
+
+def _shown(name: str) -> str:
+    """Return a name as it can be drawn: printable, and not longer than the panel."""
+    text = name.encode(errors="backslashreplace").decode()
+    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}…"
+
+
+_LONGEST_NAME = 60
 
 
 def distributions_figure(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -264,6 +265,11 @@ def in_row(*widgets: QWidget, stretch: int | None = 0) -> QWidget:
         layout.addWidget(widget, 1 if stretch in (index, None) else 0)
     row.setFocusProxy(widgets[0])
     return row
+
+
+def plain_tooltip(text: str) -> str:
+    """Return a text of a file or layer for a tooltip, which Qt else reads as HTML if it can."""
+    return f"<qt>{html.escape(text, quote=False)}</qt>" if Qt.mightBeRichText(text) else text
 
 
 def note(text: str = "", *, name: str = "", rich: bool = False) -> QLabel:

@@ -32,7 +32,8 @@ from ...progress import CancelToken, Progress
 from .background import run_behind
 
 POLL_MS = 100
-_OPTION = re.compile(r"\s*\((--[\w-]+)[^()]*\)")
+# bounded: a message may quote a text of any length, and this runs in the GUI thread
+_OPTION = re.compile(r"\s{0,4}\((--[\w-]{1,40})[^()]{0,200}\)")
 
 
 class JobState(StrEnum):

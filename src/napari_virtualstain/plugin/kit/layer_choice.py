@@ -17,6 +17,7 @@ from ..layers.description import has_layer, unwrap
 from .controls import Choice
 
 _RESULT = re.compile(r" (\[[^\[\]]*[a-z][^\[\]]*\])(?: \[\d+\])?$")
+_LONGEST_RESULT = 80  # letters; a longer name would take the expression seconds
 ROLE_WORDS = {
     "bright_field": (
         ("bright", "brightfield", "bf", "transmi", "phase", "dic"),
@@ -50,7 +51,7 @@ def rank(name: str, role: str, *, active: bool, position: int) -> tuple[int, int
     """
     wanted, unwanted = ROLE_WORDS.get(role, ((), ()))
     # a result's own kind counts, and not what its source was called or napari's number
-    kind = _RESULT.search(name.lower())
+    kind = _RESULT.search(name.lower()[-_LONGEST_RESULT:])
     lowered = kind[1] if kind else name.lower()
     score = 0
     for weight, word in zip(range(len(wanted), 0, -1), wanted, strict=True):

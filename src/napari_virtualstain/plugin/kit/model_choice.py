@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QFormLayout
 
 from ...errors import VirtualStainError
 from ...hooks import add_on_key, add_on_name, generators, segmenters
-from .controls import Choice, add_row, button, in_row, note
+from .controls import Choice, add_row, button, in_row, note, plain_tooltip
 
 
 class ModelChoice(QObject):
@@ -195,7 +195,7 @@ class ModelChoice(QObject):
     def _on_chosen(self, *_: Any) -> None:
         card = self.card
         text = "" if card is None else facts_text(card) if self._brief else card_text(card)
-        self.card_note.setToolTip("" if card is None else full_text(card))
+        self.card_note.setToolTip("" if card is None else plain_tooltip(full_text(card)))
         if add_on_name(self.value) is not None:
             text = "Added by another package."
         self._tell(text)

@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 
 from ...progress import Progress, duration_text
 from .cleanup import Cleanup
-from .controls import FormArea, button, note
+from .controls import FormArea, button, note, plain_tooltip
 from .dock_place import can_open_docks, open_dock, share_place
 from .jobs import JobRunner, JobState, Outcome, Work, error_text
 from .layer_choice import LayerChoice
@@ -207,7 +207,7 @@ class StepWidget(QWidget):
         """Set every button and bar from the state."""
         state, working, reason = self.state, self.working, self.why_not()
         self.run_button.setEnabled(not state.is_active and reason is None)
-        self.run_button.setToolTip(reason or self.run_tooltip)
+        self.run_button.setToolTip(plain_tooltip(reason or self.run_tooltip))
         self.cancel_button.setEnabled(working is JobState.RUNNING)
         self.cancel_button.setText("Cancelling…" if working is JobState.CANCELLING else "Cancel")
         self.cancel_button.setToolTip(
