@@ -91,7 +91,7 @@ def _guarded(frame: pd.DataFrame) -> pd.DataFrame:
     for place, is_number in enumerate(_are_numbers(changed)):
         column = changed.iloc[:, place]
         if not is_number and any(_without_formula(value) is not value for value in column):
-            changed.isetitem(place, column.astype(object).map(_without_formula))
+            changed.isetitem(place, [_without_formula(value) for value in column])
     return changed
 
 
@@ -197,5 +197,5 @@ def read_table(path: str | Path, expected: str, *, texts: tuple[str, ...] = ()) 
         for place, is_number in enumerate(_are_numbers(table)):
             column = table.iloc[:, place]
             if not is_number and any(_unguarded(value) is not value for value in column):
-                table.isetitem(place, column.astype(object).map(_unguarded))
+                table.isetitem(place, [_unguarded(value) for value in column])
         return table

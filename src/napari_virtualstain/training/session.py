@@ -340,7 +340,9 @@ class Session:
         try:
             # before the model: where that is, nothing is left to resume
             if held is not None and self.config.report:
-                held_out = "cells" if self.prepared.split.independent else "images of the same cells"
+                held_out = (
+                    "cells" if self.prepared.split.independent else "images of the same cells"
+                )
                 title = f"{self.config.name}: held-out {held_out}"
                 report = held.report(self.places.report, title, self.warnings, self.cancel)
         except CancelledError:
