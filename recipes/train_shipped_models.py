@@ -78,6 +78,7 @@ def simulated_pairs(folder: Path, number: int) -> CorrelativePairs:
         bright_field[:number],
         fluorescence[:number],
         groups=["held-out" if index % 10 == 0 else "simulated" for index in range(number)],
+        movies=[str(index) for index in range(number)],  # each has a camera of its own
         pixel_size_um=0.08,
     )
 

@@ -107,6 +107,7 @@ def simulated_training(
         [still.bright_field for still in like.stills],
         [still.expected_fluorescence for still in like.stills],
         groups=[_HELD_OUT if i % 10 == 0 else "simulated" for i in range(len(like.stills))],
+        movies=[str(i) for i in range(len(like.stills))],  # each has a camera of its own
         pixel_size_um=pixel_size_um,
     )
     notes = [_PROMISE]
