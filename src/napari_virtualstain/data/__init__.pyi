@@ -1,3 +1,6 @@
+from .alignment import Alignment as Alignment
+from .alignment import measure_alignment as measure_alignment
+from .alignment import measure_alignments as measure_alignments
 from .augmentation import Augmentation as Augmentation
 from .correlative_pairs import CorrelativePairs as CorrelativePairs
 from .correlative_pairs import Region as Region
@@ -25,6 +28,7 @@ from .registration import frame_shifts as frame_shifts
 from .registration import measure_shift as measure_shift
 from .registration import measure_shifts as measure_shifts
 from .registration import shift_map as shift_map
+from .registration_warnings import alignment_notes as alignment_notes
 from .registration_warnings import frame_motion_notes as frame_motion_notes
 from .registration_warnings import local_motion_notes as local_motion_notes
 from .registration_warnings import registration_notes as registration_notes
@@ -32,6 +36,7 @@ from .sampler import CropBatch as CropBatch
 from .sampler import CropSampler as CropSampler
 from .sampler import PreparedPair as PreparedPair
 from .sampler import fit_maps as fit_maps
+from .shift_correction import correct_alignments as correct_alignments
 from .shift_correction import correct_shifts as correct_shifts
 from .splits import Split as Split
 from .splits import split_pairs as split_pairs

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..progress import CancelToken
+from .alignment import Alignment
 from .correlative_pairs import CorrelativePairs
 from .foreground import middle
 from .registration import MOST_PAIRS, NO_SHIFT, Shift, frame_shifts, sampled, shift_map
@@ -28,6 +29,29 @@ def registration_notes(shifts: dict[str, Shift], *, tolerance_px: float = 2.0) -
         for group, shift in shifts.items()
         if shift.is_certain and shift.distance > tolerance_px
     )
+
+
+def alignment_notes(alignments: Mapping[str, Alignment]) -> tuple[str, ...]:
+    """Return what a user should know of how the channels lie on each other, a line a group.
+
+    Examples
+    --------
+    >>> from .alignment import Alignment
+    >>> alignment_notes({"a": Alignment(5.0, 0.0, significance=20.0, spread_px=0.2)})[0][:47]
+    'Group a: fluorescence displaced by dy +5.0, dx '
+    """
+    notes = []
+    for group, found in alignments.items():
+        if found.problem == "same":
+            notes.append(f"Group {group}: {found.text}. Choose the fluorescence of these frames.")
+        elif found.problem:
+            notes.append(f"Group {group}: {found.text}. Check the channels before you train.")
+        elif found.is_worth_correcting:
+            notes.append(
+                f"Group {group}: {found.text}. Register the channels, or ask for correction "
+                "(--correct-registration)."
+            )
+    return tuple(notes)
 
 
 def frame_motion_notes(

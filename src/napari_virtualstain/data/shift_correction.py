@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from .alignment import Alignment, straightened
 from .correlative_pairs import CorrelativePairs
 from .registration import NO_SHIFT, Shift
 
@@ -60,6 +61,69 @@ def correct_shifts(
     if pairs.masks:
         moved_pairs = replace(moved_pairs, masks=tuple(masks))
     return moved_pairs.with_notes(*(_moved_note(group, used) for group, used in done.items()))
+
+
+def correct_alignments(
+    pairs: CorrelativePairs, alignments: Mapping[str, Alignment]
+) -> CorrelativePairs:
+    """Return the pairs with the fluorescence of each group brought onto the bright-field.
+
+    All frames of a group move alike: the peak of one frame is no evidence.
+
+    Parameters
+    ----------
+    pairs : CorrelativePairs
+        Unchanged.
+    alignments : dict of str to Alignment
+        Of :func:`measure_alignments`; only what is worth correcting is corrected.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).random((1, 16, 16))
+    >>> len(correct_alignments(CorrelativePairs.from_arrays(images, images), {}))
+    1
+    """
+    worth = {group: a for group, a in alignments.items() if a.is_worth_correcting}
+    turned = {g: a for g, a in worth.items() if a.angle_deg != 0 or a.scale != 1}
+    if turned:
+        pairs = _straightened(pairs, turned)
+    shifts = {g: Shift(a.dy, a.dx, a.significance, a.pairs) for g, a in worth.items()}
+    return correct_shifts(pairs, shifts)
+
+
+def _straightened(pairs: CorrelativePairs, alignments: Mapping[str, Alignment]) -> CorrelativePairs:
+    """Return the pairs turned back and shrunk, without the rim that nobody recorded."""
+    inputs, targets, masks = [], [], []
+    for index, (image, target, group) in enumerate(
+        zip(pairs.bright_field, pairs.fluorescence, pairs.groups, strict=True)
+    ):
+        mask, found = pairs.mask_of(index), alignments.get(group)
+        if found is not None:
+            straight = straightened(target, found.angle_deg, found.scale)
+            if target.dtype.kind in "iu":
+                limits = np.iinfo(target.dtype.str)
+                straight = np.clip(np.round(straight), limits.min, limits.max)
+            far = abs(np.deg2rad(found.angle_deg)) + abs(found.scale - 1)
+            rim = int(np.ceil(far * max(target.shape) / 2))
+            inside = tuple(
+                slice(rim, n - rim) if n > 4 * rim else slice(0, n) for n in target.shape
+            )
+            image, target = image[:, inside[0], inside[1]], straight.astype(target.dtype)[inside]
+            mask = None if mask is None else mask[inside]
+        inputs.append(image)
+        targets.append(target)
+        masks.append(mask)
+    notes = [
+        f"Group {group}: {found.text}; turned and shrunk back."
+        for group, found in alignments.items()
+    ]
+    straight_pairs = replace(
+        pairs,
+        bright_field=tuple(inputs),
+        fluorescence=tuple(targets),
+        masks=tuple(masks) if pairs.masks else (),
+    )
+    return straight_pairs.with_notes(*notes)
 
 
 def _moved_note(group: str, shifts: Sequence[Shift]) -> str:

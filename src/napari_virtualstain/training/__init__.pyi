@@ -33,5 +33,6 @@ from .start import AUTOMATIC as AUTOMATIC
 from .start import FROM_NOTHING as FROM_NOTHING
 from .start import USUAL_START as USUAL_START
 from .start import with_start as with_start
+from .training import measure_registration as measure_registration
 from .training import train as train
 from .training import train_events as train_events

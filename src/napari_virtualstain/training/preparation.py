@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,19 +11,18 @@ from numpy.typing import NDArray
 
 from ..axes import USUAL_PIXEL_SIZE_UM
 from ..data import (
+    Alignment,
     CorrelativePairs,
     CropSampler,
     PreparedPair,
     Split,
-    correct_shifts,
+    alignment_notes,
+    correct_alignments,
     fit_maps,
-    frame_motion_notes,
-    frame_shifts,
     image_statistics,
     inspect_pairs,
     local_motion_notes,
-    measure_shifts,
-    registration_notes,
+    measure_alignments,
     split_pairs,
     summarise_statistics,
 )
@@ -34,6 +33,7 @@ from ..progress import CancelToken
 from .augment import MARGIN
 from .config import TrainingConfig
 
+FloatImage = NDArray[np.float32]
 _LEAST_SCALE = 0.2
 
 
@@ -99,9 +99,22 @@ def prepare(
     config: TrainingConfig,
     *,
     stride: int,
+    stain: Callable[[FloatImage], FloatImage] | None = None,
     cancel: CancelToken | None = None,
 ) -> PreparedTraining:
     """Check the pairs and return everything that is computed once.
+
+    Parameters
+    ----------
+    pairs, config : CorrelativePairs and TrainingConfig
+        What trains, and how.
+    stride : int
+        Of the network, pixels.
+    stain : callable, optional
+        Takes normalised bright-field planes (P, Y, X) and returns the starting model's image
+        (Y, X): with it the shift between the channels is measured better.
+    cancel : CancelToken, optional
+        Looked at before each image.
 
     Raises
     ------
@@ -132,7 +145,7 @@ def prepare(
         seed=config.seed,
         cancel=cancel,
     )
-    usable, notes = _registered(usable, config, cancel)
+    usable, notes = _registered(usable, config, stain, cancel)
     warnings += [*notes, *split.notes]
     if crop_size != config.crop_size:
         warnings.append(
@@ -177,16 +190,38 @@ def _with_margin(pairs: CorrelativePairs, crop_size: int, config: TrainingConfig
     return max(crop_size, min(smallest, round(crop_size * MARGIN)))
 
 
+def alignments_of(
+    pairs: CorrelativePairs,
+    config: TrainingConfig,
+    stain: Callable[[FloatImage], FloatImage] | None,
+    cancel: CancelToken | None = None,
+) -> dict[str, Alignment]:
+    """Return how the channels of each group lie on each other; `stain` as for :func:`prepare`."""
+    if stain is None:
+        return measure_alignments(pairs, cancel=cancel)
+
+    def stained(light: NDArray[np.generic]) -> FloatImage:
+        maps = config.input_normalisation.fit([light[len(light) // 2]])
+        return stain(np.stack([maps.apply(plane) for plane in light]))
+
+    return measure_alignments(pairs, stain=stained, cancel=cancel)
+
+
 def _registered(
-    pairs: CorrelativePairs, config: TrainingConfig, cancel: CancelToken | None
+    pairs: CorrelativePairs,
+    config: TrainingConfig,
+    stain: Callable[[FloatImage], FloatImage] | None,
+    cancel: CancelToken | None,
 ) -> tuple[CorrelativePairs, tuple[str, ...]]:
-    shifts = measure_shifts(pairs, cancel=cancel)
-    moved = local_motion_notes(pairs, cancel=cancel)
+    found = alignments_of(pairs, config, stain, cancel)
+    notes = alignment_notes(found)
+    if stain is None:  # without a stain the parts of a field tell whether it is turned
+        notes = (*notes, *local_motion_notes(pairs, cancel=cancel))
     if not config.correct_registration:
-        apart = frame_motion_notes(pairs, shifts, cancel=cancel)
-        return pairs, (*registration_notes(shifts), *apart, *moved)
-    corrected = correct_shifts(pairs, frame_shifts(pairs, shifts, cancel=cancel))
-    return corrected, (*corrected.notes[len(pairs.notes) :], *moved)
+        return pairs, notes
+    corrected = correct_alignments(pairs, found)
+    problems = alignment_notes({group: a for group, a in found.items() if a.problem})
+    return corrected, (*corrected.notes[len(pairs.notes) :], *problems)
 
 
 def _prepared_pairs(

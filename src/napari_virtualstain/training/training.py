@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from ..data import CorrelativePairs
+from ..data import Alignment, CorrelativePairs
 from ..errors import DeviceError, TrainingError
 from ..progress import CancelToken, ProgressCallback, Reporter
 from .checkpoint import settle
@@ -30,10 +31,11 @@ from .networks import (
 )
 from .parallel import check_batch, processes
 from .places import Places, places_for
-from .preparation import prepare
+from .preparation import alignments_of, prepare
 from .presets import preset
 from .session import Session
 from .trainer import Trainer
+from .validation import image_of
 
 
 def train(
@@ -181,6 +183,29 @@ def result_of(
     return result
 
 
+def measure_registration(
+    pairs: CorrelativePairs, config: TrainingConfig, *, cancel: CancelToken | None = None
+) -> dict[str, Alignment]:
+    """Return how the channels of each group lie on each other, as a training would measure it.
+
+    Parameters
+    ----------
+    pairs, config, cancel
+        As for :func:`train`; with a model to start from, its stain is compared.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> images = np.random.default_rng(0).normal(size=(2, 64, 64))
+    >>> pairs = CorrelativePairs.from_arrays(images, images)
+    >>> measure_registration(pairs, TrainingConfig())["all"].problem
+    'same'
+    """
+    settings = with_settings_of(config)
+    stain = partial(image_of, generator_for(settings)[0]) if settings.init else None
+    return alignments_of(pairs, settings, stain, cancel)
+
+
 def _session(
     pairs: CorrelativePairs,
     config: TrainingConfig,
@@ -193,7 +218,13 @@ def _session(
     check_batch(config.batch_size, group)
     compute = compute_for(config)
     generator, architecture = generator_for(config)
-    prepared = prepare(pairs, config, stride=int(getattr(generator, "stride", 1)), cancel=cancel)
+    prepared = prepare(
+        pairs,
+        config,
+        stride=int(getattr(generator, "stride", 1)),
+        stain=partial(image_of, generator) if config.init else None,
+        cancel=cancel,
+    )
     notes = (*pixel_size_notes(prepared, config), *acquaintance_notes(prepared, config))
     prepared = replace(prepared, warnings=(*prepared.warnings, *notes))
     match_units(generator, prepared, config)

@@ -51,6 +51,21 @@ def predict(
     return output.float().cpu().numpy()[:height, :width], part
 
 
+def image_of(network: nn.Module, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a network's image of normalised planes (P, Y, X), in evaluation mode on its device."""
+    stride = int(getattr(network, "stride", 1))
+    height, width = inputs.shape[1:]
+    padded = np.pad(inputs, [(0, 0), (0, -height % stride), (0, -width % stride)], mode="symmetric")
+    device = next(network.parameters()).device
+    was_training = network.training
+    network.eval()
+    with torch.no_grad():
+        output = network(torch.from_numpy(np.ascontiguousarray(padded))[None].to(device))[0, 0]
+    network.train(was_training)
+    image: NDArray[np.float32] = output.float().cpu().numpy()[:height, :width]
+    return image
+
+
 def quick_scores(
     network: nn.Module,
     pairs: Sequence[PreparedPair],

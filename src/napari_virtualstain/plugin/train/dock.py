@@ -31,6 +31,7 @@ from .job import (
     Compared,
     TrainRequest,
     held_out_text,
+    measure_job,
     train_job,
     why_not_split,
     write_job_folder,
@@ -63,6 +64,8 @@ class TrainWidget(TrainForm):
         self._why_no_pairs: str | None = None
         self.writer = self.add_runner()
         self.writer.conclude = self._after_writing
+        self.measurer = self.add_runner()
+        self.measurer.conclude = self._after_measuring
         self.add_form(napari_viewer)
         self.cleanup.add(self.pairs.stop)
         self._connect_form()
@@ -168,7 +171,9 @@ class TrainWidget(TrainForm):
                 if folds
                 else "End after the present step, judge the model and keep it"
             )
-            self.job_button.setEnabled(self.run_button.isEnabled())
+            idle = not self.working.is_active
+            self.job_button.setEnabled(self.run_button.isEnabled() and idle)
+            self.registration.measure_button.setEnabled(self.run_button.isEnabled() and idle)
 
     def tear_down(self) -> None:
         """Let go of the folder that is watched, too."""
@@ -187,6 +192,27 @@ class TrainWidget(TrainForm):
             return write_job_folder(request, folder, context)
 
         self.writer.start(work, "Write job folder")
+
+    def measure_shifts(self) -> None:
+        """Measure the shift between the channels."""
+        if (reason := self.why_not()) is not None:
+            self.say(reason)
+            return
+        request = self._request_now()
+
+        def work(context: JobContext) -> Any:
+            return measure_job(request, context)
+
+        self.say("Measuring the shift between the channels")
+        self.measurer.start(work, "Measure shifts")
+
+    def _after_measuring(self, outcome: Outcome) -> Outcome:
+        if outcome.error is not None:
+            self.say(error_text(outcome.error, self.controls))
+        else:
+            self.registration.show_found(outcome.value)
+            self.say("The shift between the channels is measured.")
+        return outcome
 
     def go_on_with(self, model: Path) -> None:
         """Restore layers, regions and settings of a training that was stopped."""

@@ -17,12 +17,17 @@ from .hold_out import HoldOutChoice
 from .optics_panel import OpticsPanel
 from .own_models import OwnModels
 from .pair_rows import PairRows
+from .registration_panel import RegistrationPanel
 from .settings import CORRECT_SHIFTS, TrainSettings
 from .watched_job import JobWatcher
 
 
 class TrainForm(StepWidget):
     """A dock with the rows of a training; what its buttons do is left to the dock itself."""
+
+    def measure_shifts(self) -> None:
+        """Measure the shift between the channels."""
+        raise NotImplementedError
 
     def stop_and_keep(self) -> None:
         """End the training early, with its model."""
@@ -164,7 +169,7 @@ class TrainForm(StepWidget):
         self.planes = self.advanced.planes
         self.correct_shifts = check_box(
             CORRECT_SHIFTS,
-            "Undo shifts between the two channels, in the frames where the evidence suffices",
+            "Undo shift, turn and magnification between the channels where they are certain",
             name="correct_shifts",
         )
         self.compare_box = check_box(
@@ -175,7 +180,6 @@ class TrainForm(StepWidget):
         )
         advanced = Section("Advanced", "Steps, crops, planes, device", name="advanced")
         advanced.room.addWidget(self.advanced)
-        advanced.room.addWidget(self.correct_shifts)
         advanced.room.addWidget(self.compare_box)
         self.job_button = button(
             "Write job folder…",
@@ -196,5 +200,11 @@ class TrainForm(StepWidget):
         self.own_models = OwnModels()
         mine = Section("My models", "Compare, rename, delete", name="my_models")
         mine.room.addWidget(self.own_models)
-        for section in (optics, advanced, elsewhere, mine):
+        self.registration = RegistrationPanel(
+            viewer, lambda: self.fluorescence.value, self.measure_shifts
+        )
+        registration = Section("Registration", "Shift between the channels", name="registration")
+        registration.room.addWidget(self.registration)
+        registration.room.addWidget(self.correct_shifts)
+        for section in (optics, registration, advanced, elsewhere, mine):
             self.form.addWidget(section)

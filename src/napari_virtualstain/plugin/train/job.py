@@ -347,6 +347,17 @@ def write_job_folder(request: TrainRequest, folder: Path, context: JobContext) -
     return write_job(folder, pairs, config, folds=request.settings.folds)
 
 
+def measure_job(request: TrainRequest, context: JobContext) -> Any:
+    """Return how the channels of each group of pairs lie on each other."""
+    import_torch()
+    from ...engine import use_threads
+    from ...training import measure_registration
+
+    use_threads(request.preferences.threads)
+    config, pairs = configured(request, context.cancel)
+    return measure_registration(pairs, config, cancel=context.cancel)
+
+
 def configured(
     request: TrainRequest, cancel: CancelToken
 ) -> tuple[TrainingConfig, CorrelativePairs]:

@@ -148,18 +148,23 @@ def outcome_sentence(table: pd.DataFrame | None, scores: dict[str, Any]) -> str:
     rival, what = _by_image(table, BEFORE), "the starting model"
     if not len(rival):
         others = [m for m in table["method"].unique() if m not in (STAIN, BEFORE)]
-        means = {m: np.nanmean(_by_image(table, m)) for m in others}
+        means = {m: _mean(_by_image(table, m)) for m in others}
         if not means:
             return _meaning(table, scores)
         best = max(means, key=lambda m: means[m])
         rival, what = _by_image(table, best), f"the best baseline ({best})"
     better, count = int((own > rival).sum()), len(own)
     word = "image" if count == 1 else "images"
-    gain = float(np.nanmean(own - rival))
+    gain = _mean(own - rival)
     return (
         f"Better than {what} on {better} of {count} held-out {word} (band-pass Pearson "
         f"{gain:+.3f} on average). {_meaning(table, scores)}"
     )
+
+
+def _mean(values: np.ndarray) -> float:
+    """Return the mean of what is defined; a constant image has no correlation, and counts as 0."""
+    return float(np.nan_to_num(values).mean()) if len(values) else 0.0
 
 
 def _meaning(table: pd.DataFrame, scores: dict[str, Any]) -> str:

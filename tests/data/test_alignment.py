@@ -1,0 +1,133 @@
+"""How channels lie on each other: known displacements, and what must be recognised."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_virtualstain.data import (
+    CorrelativePairs,
+    correct_alignments,
+    measure_alignment,
+    measure_alignments,
+)
+
+SHIFTS = [(0, 0), (3, 2), (6, -5), (-8, 4), (12, 0), (0, -12)]
+RIM = 20
+
+
+def _scenes(count: int = 4, size: int = 200) -> list[np.ndarray]:
+    """Return rods of fluorescence on a dark background."""
+    rng = np.random.default_rng(0)
+    noise = ndimage.gaussian_filter(rng.normal(size=(count, size, size)), (0, 1.5, 3.0))
+    return [np.clip(one - one.std(), 0, None) * 500 + 10 for one in noise]
+
+
+def _stains(scenes: list[np.ndarray]) -> list[np.ndarray]:
+    """Return poor stains: blurred, with as much noise and with structures of their own."""
+    rng = np.random.default_rng(1)
+    other = ndimage.gaussian_filter(rng.normal(size=(len(scenes), *scenes[0].shape)), (0, 2, 2))
+    return [
+        ndimage.gaussian_filter(one, 1.0) / one.std() + 2.0 * noise / noise.std()
+        for one, noise in zip(scenes, other, strict=True)
+    ]
+
+
+def _cut(images: list[np.ndarray], dy: int = 0, dx: int = 0) -> list[np.ndarray]:
+    return [
+        one[RIM - dy : one.shape[0] - RIM - dy, RIM - dx : one.shape[1] - RIM - dx]
+        for one in images
+    ]
+
+
+@pytest.mark.parametrize(("dy", "dx"), SHIFTS)
+def test_a_shift_is_found_to_a_third_of_a_pixel(dy: int, dx: int) -> None:
+    scenes = _scenes()
+    found = measure_alignment(_cut(_stains(scenes)), _cut(scenes, dy, dx))
+    assert found.is_certain
+    assert abs(found.dy - dy) < 0.3
+    assert abs(found.dx - dx) < 0.3
+    assert found.is_worth_correcting == ((dy, dx) != (0, 0))
+
+
+@pytest.mark.parametrize(("angle", "scale"), [(2.0, 1.0), (-3.0, 1.0), (1.0, 1.0), (0.0, 1.04)])
+def test_a_turned_or_magnified_channel_is_measured_and_straightened(
+    angle: float, scale: float
+) -> None:
+    scenes = _scenes()
+    radians = np.deg2rad(angle)
+    turn = np.array([[np.cos(radians), -np.sin(radians)], [np.sin(radians), np.cos(radians)]])
+    back = np.linalg.inv(scale * turn)
+    centre = (np.array(scenes[0].shape) - 1) / 2
+    made = [ndimage.affine_transform(one, back, centre - back @ centre, order=3) for one in scenes]
+    found = measure_alignment(_cut(_stains(scenes)), _cut(made))
+    assert found.angle_deg == pytest.approx(angle, abs=0.6)
+    assert found.scale == pytest.approx(scale, abs=0.01)
+    pairs = CorrelativePairs.from_arrays(_cut(scenes), _cut(made))
+    corrected = correct_alignments(pairs, {"all": found})
+    before, after = (
+        np.corrcoef(np.ravel(p.bright_field[0][0]), np.ravel(p.fluorescence[0]))[0, 1]
+        for p in (pairs, corrected)
+    )
+    assert after > max(0.85, before)
+    assert any("turned" in note or "magnified" in note for note in corrected.notes)
+
+
+def test_without_common_structures_the_shift_is_unknown_and_nothing_is_moved() -> None:
+    scenes = _scenes(8)
+    found = measure_alignment(_cut(scenes[:4]), _cut(scenes[4:]))
+    assert not found.is_certain
+    assert "unknown" in found.text
+    pairs = CorrelativePairs.from_arrays(_cut(scenes[:4]), _cut(scenes[4:]))
+    assert correct_alignments(pairs, {"all": found}).fluorescence[0] is pairs.fluorescence[0]
+
+
+def test_every_frame_of_a_group_is_moved_by_the_same() -> None:
+    scenes = _scenes()
+    pairs = CorrelativePairs.from_arrays(_cut(scenes), _cut(scenes, 6, -5))
+    found = measure_alignments(pairs, stain=lambda planes: planes[0])
+    corrected = correct_alignments(pairs, found)
+    for light, glow in zip(corrected.bright_field, corrected.fluorescence, strict=True):
+        assert np.corrcoef(light[0].ravel(), glow.ravel())[0, 1] > 0.95
+
+
+def test_swapped_equal_and_mirrored_channels_are_named() -> None:
+    rng = np.random.default_rng(2)
+    scenes = _scenes()
+    lights = [100 - 0.2 * one + rng.normal(0, 8, one.shape) for one in scenes]
+    stains = _stains(scenes)
+
+    def problem(
+        reference: list[np.ndarray], glow: list[np.ndarray], light: list[np.ndarray]
+    ) -> str:
+        found = measure_alignment(_cut(reference), _cut(glow), bright_field=_cut(light))
+        assert found.is_certain == (found.problem == "")
+        return found.problem
+
+    assert problem(stains, scenes, lights) == ""
+    assert problem(stains, lights, scenes) == "swapped"
+    assert problem(stains, lights, lights) == "same"
+    assert problem(stains, [np.fliplr(one) for one in scenes], lights) == "mirrored"
+
+
+def test_real_cells_are_found_where_they_were_put(real_data: object) -> None:
+    """The stain is of a model that was trained on simulated images alone."""
+    skimage_io = pytest.importorskip("skimage.io")
+    folder = real_data("h9c2_pairs", "bright_field")  # type: ignore[operator]
+    from napari_virtualstain.staining import stain
+
+    names = sorted(folder.glob("*TL_012*"))[::2]
+    light = [skimage_io.imread(path).astype(np.float32) for path in names]
+    glow = [
+        skimage_io.imread(folder.parent / "fluorescence" / path.name).astype(float)
+        for path in names
+    ]
+    stained = stain(np.stack(light), "mito-simulated", pixel_size_um=0.08)
+    there = measure_alignment(_cut(list(stained)), _cut(glow), bright_field=_cut(light))
+    moved = measure_alignment(_cut(list(stained)), _cut(glow, 6, -5), bright_field=_cut(light))
+    assert there.is_certain
+    assert not there.is_worth_correcting
+    assert moved.is_worth_correcting
+    assert moved.dy - there.dy == pytest.approx(6, abs=0.3)
+    assert moved.dx - there.dx == pytest.approx(-5, abs=0.3)
