@@ -1,6 +1,8 @@
 from .alignment import Alignment as Alignment
+from .alignment import fine_skewness as fine_skewness
 from .alignment import measure_alignment as measure_alignment
 from .alignment import measure_alignments as measure_alignments
+from .alignment import straightened as straightened
 from .augmentation import Augmentation as Augmentation
 from .correlative_pairs import CorrelativePairs as CorrelativePairs
 from .correlative_pairs import Region as Region

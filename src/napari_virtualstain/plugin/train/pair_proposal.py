@@ -88,7 +88,7 @@ def stated_sign(layer: Any) -> int:
 
 def skewness_of(layer: Any) -> float:
     """Return how much more bright than dark structures the middle plane of a layer has."""
-    from ...data.alignment import fine_skewness
+    from ...data import fine_skewness
 
     return fine_skewness(plane_at(layer.data, [n // 2 for n in layer.data.shape[:-2]]))
 

@@ -112,7 +112,7 @@ class RegistrationPanel(QWidget):
         """Add the visible fluorescence moved back, in green."""
         from scipy import ndimage
 
-        from ...data.alignment import straightened
+        from ...data import straightened
 
         layer = self._fluorescence()
         certain = [one for one in self.found.values() if one.is_certain]

@@ -1,0 +1,165 @@
+"""Pairs and regions of the Train dock, as a hand chooses and draws them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from napari_virtualstain.plugin.train.dock import TrainWidget
+from napari_virtualstain.plugin.train.drawn_regions import COLOURS, HELD_OUT, TRAIN
+from napari_virtualstain.plugin.train.job import collect_pairs
+from napari_virtualstain.training import PlaneReading
+
+from .models import save_generator
+
+SCALE = {"units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
+
+
+def _movies(frames: int = 8, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    glow = np.exp(gaussian_filter(rng.normal(size=(frames, 64, 96)), (0, 2, 2)) * 12)
+    return rng.normal(100, 5, glow.shape).astype("f4"), glow.astype("f4")
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "models"))
+    return save_generator(tmp_path / "models" / "tiny.safetensors")
+
+
+def _dock(qtbot: Any, viewer: Any) -> TrainWidget:
+    made = TrainWidget(viewer)
+    qtbot.addWidget(made)
+    made.start_from.value = "tiny"
+    return made
+
+
+@pytest.fixture
+def widget(qtbot: Any, viewer_model: Any) -> TrainWidget:
+    for name, data in zip(("one", "one GFP"), _movies(), strict=True):
+        viewer_model.add_image(data, name=name, scale=(2.0, 0.08, 0.08), **SCALE)
+    return _dock(qtbot, viewer_model)
+
+
+def test_a_region_drawn_at_once_counts_and_is_an_outline(widget: TrainWidget) -> None:
+    widget.pairs.new_regions.click()
+    layer = widget.shapes.value
+    assert widget.viewer.layers.selection.active is layer
+    assert layer.mode == "add_rectangle"
+    layer.add_rectangles([[4, 4], [60, 40]])
+    layer.add_polygons([[4, 50], [60, 50], [60, 90]])
+    assert "2 regions x 8 frames = 16 pairs, region 2 held out" in widget.pairs.summary.text()
+    assert np.all(layer.face_color[:, 3] == 0)
+    layer.selected_data = {0}
+    widget.pairs.hold_button.click()
+    assert "region 1 held out" in widget.pairs.summary.text()
+    from napari.utils.colormaps.standardize_color import transform_color
+
+    for row, role in enumerate((HELD_OUT, TRAIN)):
+        np.testing.assert_allclose(layer.edge_color[row], transform_color(COLOURS[role])[0])
+    pairs = collect_pairs(widget._request_now(), PlaneReading(1))
+    assert pairs.masks[0] is None
+    assert 0.4 < pairs.masks[1].mean() < 0.6
+
+
+@pytest.mark.parametrize(
+    ("draw", "said"),
+    [
+        (lambda layer: layer.add_rectangles([[4, 4], [12, 40]]), "at least 16 x 16"),
+        (lambda layer: layer.add_rectangles([[200, 4], [260, 40]]), "outside the image"),
+        (lambda layer: layer.add_paths([[4, 4], [60, 40]]), "has no inside"),
+    ],
+)
+def test_what_cannot_be_used_is_said_before_training(
+    widget: TrainWidget, draw: Any, said: str
+) -> None:
+    widget.pairs.new_regions.click()
+    layer = widget.shapes.value
+    layer.add_rectangles([[4, 4], [60, 40]])
+    assert widget.run_button.isEnabled()
+    draw(layer)
+    assert not widget.run_button.isEnabled()
+    assert "Region 2" in widget.status_label.text()
+    assert said in widget.status_label.text()
+    layer.selected_data = {1}
+    layer.remove_selected()
+    assert widget.run_button.isEnabled()
+
+
+def test_a_region_may_hold_for_its_own_frame_alone(widget: TrainWidget) -> None:
+    widget.pairs.each_frame.setChecked(True)
+    widget.pairs.new_regions.click()
+    layer = widget.shapes.value
+    for frame, left in ((1, 4), (5, 50)):
+        corners = [(4, left), (4, left + 40), (60, left + 40), (60, left)]
+        layer.add_rectangles([[frame, *corner] for corner in corners])
+    assert "2 regions on their frames = 2 pairs, region 2 held out" in widget.pairs.summary.text()
+    pairs = collect_pairs(widget._request_now(), PlaneReading(1))
+    assert pairs.groups == ("region 1", "region 2")
+    movie = widget.bright_field.value.data
+    np.testing.assert_array_equal(pairs.bright_field[0][0], movie[1, 4:61, 4:45])
+    np.testing.assert_array_equal(pairs.bright_field[1][0], movie[5, 4:61, 50:91])
+
+
+def test_sparse_fluorescence_is_paired_by_time(qtbot: Any, viewer_model: Any) -> None:
+    light, glow = _movies(16)
+    viewer_model.add_image(light, name="bf", scale=(2.0, 0.08, 0.08), **SCALE)
+    viewer_model.add_image(
+        glow[2::4], name="GFP", scale=(8.0, 0.08, 0.08), translate=(4.0, 0, 0), **SCALE
+    )
+    widget = _dock(qtbot, viewer_model)
+    assert "4 frames (of bright-field frames 2, 6, 10, 14)" in widget.pairs.summary.text()
+    pairs = collect_pairs(widget._request_now(), PlaneReading(1))
+    np.testing.assert_array_equal(pairs.bright_field[1][0], light[6])
+    np.testing.assert_array_equal(pairs.fluorescence[1], glow[6])
+    three = collect_pairs(widget._request_now(), PlaneReading(3, "t"))
+    np.testing.assert_array_equal(three.bright_field[1], light[5:8])
+    viewer_model.layers["GFP"].translate = (20.0, 0, 0)
+    widget.reset_choices()
+    widget.pairs.changed.emit()
+    assert "their times do not fit" in widget.status_label.text()
+
+
+def test_pairs_are_cells_of_their_own(widget: TrainWidget, qtbot: Any) -> None:
+    for name, data in zip(("two", "two GFP"), _movies(3, seed=1), strict=True):
+        widget.viewer.add_image(data, name=name, scale=(2.0, 0.08, 0.08), **SCALE)
+    assert widget.bright_field.currentText() == "one"
+    widget.pairs.add_button.click()
+    row = widget.pairs.rows[1]
+    assert (row.bright_field.currentText(), row.fluorescence.currentText()) == ("two", "two GFP")
+    assert "pair 'two' held out" in widget.pairs.summary.text()
+    pairs = collect_pairs(widget._request_now(), PlaneReading(1))
+    assert pairs.group_names == pairs.movies[:1] + pairs.movies[-1:] == ("one", "two")
+    assert len(pairs) == 11
+    row.bright_field.value = widget.bright_field.value
+    assert "'one' is in two pairs" in widget.status_label.text()
+    assert not widget.run_button.isEnabled()
+    widget.pairs.remove_button.click()
+    assert widget.run_button.isEnabled()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_fluorescence_is_never_proposed_as_the_bright_field(
+    qtbot: Any, viewer_model: Any, order: tuple[int, int]
+) -> None:
+    """Names say nothing here: the pixels do."""
+    layers = list(zip(("a", "b"), _movies(), strict=True))
+    for place in order:
+        viewer_model.add_image(layers[place][1], name=layers[place][0])
+    widget = _dock(qtbot, viewer_model)
+    assert (widget.bright_field.currentText(), widget.fluorescence.currentText()) == ("a", "b")
+    viewer_model.layers.remove("a")
+    assert widget.bright_field.value is None
+
+
+def test_layers_of_unlike_size_and_one_layer_twice_are_named(widget: TrainWidget) -> None:
+    widget.viewer.add_image(np.zeros((8, 32, 96)), name="small")
+    widget.fluorescence.value = widget.viewer.layers["small"]
+    assert "(8, 64, 96)" in widget.status_label.text()
+    assert "(8, 32, 96)" in widget.status_label.text()
+    widget.fluorescence.value = widget.bright_field.value
+    assert "'one' is chosen twice" in widget.status_label.text()
