@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QShortcut
 
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.plugin.inspect.dock import InspectorWidget
@@ -23,12 +24,13 @@ SCALE = inspected.SCALE
 
 
 def _data() -> tuple[np.ndarray, pd.DataFrame]:
-    """Three calm tracks; the second jumps, the third has a doubtful link."""
+    """Three calm tracks; the second jumps, the third too, where its linker was in doubt."""
     rows = [(k, t, 10.0 * k + 0.1 * t, 20.0 + 0.5 * t) for k in (1, 2, 3) for t in range(10)]
     data = np.array(rows)
     data[15:20, 2] += 15
+    data[27:30, 2] += 25
     quality = np.ones(30)
-    quality[24] = 0.1
+    quality[27] = 0.1
     return data, pd.DataFrame({"quality": quality, "area_um2": 1.0})
 
 
@@ -42,11 +44,17 @@ def widget(qtbot: Any, viewer_model: Any, wait_for: Any) -> InspectorWidget:
 
 def test_it_opens_filled_the_doubtful_first_and_says_why(widget: InspectorWidget) -> None:
     table = widget.table.frame
-    assert table["track_id"].tolist() == [3, 2, 1]
-    assert table["why"].tolist() == ["doubtful link", "jump", ""]
+    chance = table["error_probability"]
+    assert chance.is_monotonic_decreasing
+    assert table["track_id"].iloc[2] == 1
+    assert dict(zip(table["track_id"], table["why"], strict=True)) == {
+        3: "doubtful link, jump",
+        2: "jump",
+        1: "",
+    }
     assert table["speed_um_per_s"].iloc[2] == pytest.approx(np.hypot(0.1, 0.5) * 0.1 / 2)
     header = widget.table.view.horizontalHeader()
-    assert list(table.columns)[header.sortIndicatorSection()] == "risk"
+    assert list(table.columns)[header.sortIndicatorSection()] == "error_probability"
 
 
 def test_a_new_layer_of_tracks_is_listed_at_once(
@@ -78,10 +86,11 @@ def test_next_risky_goes_to_the_doubtful_frame_and_highlights_the_track(
 ) -> None:
     zoom = widget.viewer.scene.camera.zoom
     inspected.press(widget, "next")
-    assert widget.selection.track_id == 3
-    assert widget.viewer.dims.point[0] == pytest.approx(2.0 * 4)
+    first = widget.table.tracks()[0]
+    assert widget.selection.track_id == first
+    assert widget.viewer.dims.point[0] == pytest.approx(2.0 * {2: 5, 3: 7}[first])
     overlay = widget.viewer.layers[OVERLAY]
-    assert set(overlay.data[:, 0]) == {3}
+    assert set(overlay.data[:, 0]) == {first}
     np.testing.assert_allclose(overlay.track_colors, [COLOUR] * len(overlay.data), atol=0.01)
     np.testing.assert_allclose(overlay.scale, (2.0, 0.1, 0.1))
     assert widget.viewer.scene.camera.zoom == zoom
@@ -90,11 +99,14 @@ def test_next_risky_goes_to_the_doubtful_frame_and_highlights_the_track(
 
 def test_the_threshold_decides_what_is_worth_a_look(widget: InspectorWidget) -> None:
     assert "2 worth a look" in widget.status_label.text()
-    widget.threshold.setValue(0.5)
-    assert "1 worth a look" in widget.status_label.text()
-    for _ in range(2):
+    widget.threshold.setValue(1.0)
+    assert "0 worth a look" in widget.status_label.text()
+    inspected.press(widget, "next")
+    assert widget.selection.track_id is None
+    widget.threshold.setValue(0.0)
+    for _ in range(3):
         inspected.press(widget, "next")
-    assert widget.selection.track_id == 3
+    assert widget.selection.track_id == 1
 
 
 def test_back_and_forward_go_through_what_was_looked_at(widget: InspectorWidget) -> None:
@@ -117,7 +129,8 @@ def test_verdicts_are_kept_with_the_layer_and_can_be_undone(
     inspected.press(widget, "next")
     inspected.press(widget, "wrong")
     layer = widget.viewer.layers["cell [tracks]"]
-    assert layer.metadata["verdicts"] == {3: "wrong"}
+    first, second, _ = widget.table.tracks()
+    assert layer.metadata["verdicts"] == {first: "wrong"}
     saved = pd.read_csv(tmp_path / "verdicts.csv", keep_default_na=False)
     assert saved["verdict"].tolist() == ["wrong", "", ""]
     inspected.press(widget, "undo")
@@ -125,7 +138,7 @@ def test_verdicts_are_kept_with_the_layer_and_can_be_undone(
     inspected.press(widget, "redo")
     assert widget.table.frame["verdict"].tolist() == ["wrong", "", ""]
     inspected.press(widget, "next")
-    assert widget.selection.track_id == 2
+    assert widget.selection.track_id == second
     inspected.press(widget, "ok")
     inspected.press(widget, "next")
     assert "Every doubtful track has a verdict" in widget.status_label.text()
@@ -133,9 +146,10 @@ def test_verdicts_are_kept_with_the_layer_and_can_be_undone(
 
 def test_the_table_works_with_the_keyboard_alone(widget: InspectorWidget, qtbot: Any) -> None:
     widget.table.view.selectRow(1)
-    assert widget.selection.track_id == 2
+    second = widget.table.tracks()[1]
+    assert widget.selection.track_id == second
     qtbot.keyClick(widget.table.view, Qt.Key.Key_Return)
-    assert widget.viewer.layers[OVERLAY].data[0, 0] == 2
+    assert widget.viewer.layers[OVERLAY].data[0, 0] == second
 
 
 def test_a_sorted_table_still_names_the_right_track(widget: InspectorWidget) -> None:
@@ -149,12 +163,12 @@ def test_a_sorted_table_still_names_the_right_track(widget: InspectorWidget) -> 
 
 
 def test_a_typed_filter_lists_fewer_tracks_and_next_stays_within(widget: InspectorWidget) -> None:
-    widget.table.filter.setText("risk > 0.1 and why == 'jump'")
+    widget.table.filter.setText("error_probability > 0.1 and why == 'jump'")
     assert widget.table.frame["track_id"].tolist() == [2]
     assert "1 of 3 tracks" in widget.status_label.text()
     inspected.press(widget, "next")
     assert widget.selection.track_id == 2
-    widget.table.filter.setText("risk >")
+    widget.table.filter.setText("frames >")
     assert "not understood" in widget.status_label.text()
     assert len(widget.table.frame) == 3
     widget.table.filter.setText("")
@@ -258,3 +272,54 @@ def test_tracks_without_features_can_be_summarised() -> None:
     )
     assert len(table) == 3
     assert table["why"].iloc[0] == "jump"
+
+
+def test_tracks_that_cannot_be_judged_are_said_to_be_so(
+    qtbot: Any, viewer_model: Any, wait_for: Any
+) -> None:
+    rows = np.array([(k, t, 10.0 * k, 1.0 * t) for k in (1, 2) for t in range(3)])
+    viewer_model.add_tracks(rows, name="short [tracks]")
+    made = inspected.inspect(viewer_model, qtbot, wait_for)
+    assert "2 not judged" in made.status_label.text()
+    assert made.table.frame["why"].tolist() == ["not judged", "not judged"]
+    assert made.table.frame["error_probability"].isna().all()
+
+
+def test_cutting_at_the_jump_makes_the_track_likelier_right(widget: InspectorWidget) -> None:
+    before = widget.table.frame.set_index("track_id").loc[2, "error_probability"]
+    inspected.choose(widget, 2)
+    widget.viewer.dims.set_point(0, 2.0 * 5)
+    inspected.press(widget, "cut_here")
+    after = widget.table.frame.set_index("track_id").loc[2, "error_probability"]
+    assert after < 0.5 * before
+
+
+@pytest.mark.parametrize("what", ["tracks", "links"])
+def test_a_random_sample_is_judged_with_the_keys_and_reported_with_its_seed(
+    widget: InspectorWidget, tmp_path: Path, what: str
+) -> None:
+    inspected.press(widget, "sample")
+    panel = widget.sample
+    panel.what.value = what
+    panel.count.setValue(3)
+    panel.seed.setValue(7)
+    inspected.press(widget, "draw")
+    drawn = list(panel.sample.items)
+    assert len(drawn) == 3
+    keys = {made.key().toString(): made for made in widget.findChildren(QShortcut)}
+    for place, key in enumerate("121"):
+        assert widget.selection.track_id == drawn[place][0]
+        if what == "links":
+            assert widget.viewer.dims.point[0] == pytest.approx(2.0 * drawn[place][1])
+        keys[key].activated.emit()
+    assert "2 of 3 right: 67 % (21 to 94 %)" in panel.text.text()
+    assert "The sample is judged" in widget.status_label.text()
+    panel.save(tmp_path / "sample.md")
+    report = (tmp_path / "sample.md").read_text(encoding="utf-8")
+    assert "seed 7" in report
+    assert "67 % (21 to 94 %)" in report
+    assert report.count("| ok |") == 2
+    given = widget.viewer.layers["cell [tracks]"].metadata["verdicts"]
+    assert len(given) == (3 if what == "tracks" else 0)
+    inspected.press(widget, "draw")
+    assert panel.sample.items == drawn

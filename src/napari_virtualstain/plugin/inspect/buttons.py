@@ -62,7 +62,7 @@ class InspectorButtons:
         show = button("Film", "Show the film and the plots", dock.show_workspace)
         self.rows: tuple[QWidget, ...] = (
             in_row(*self._travelling(), show, stretch=None),
-            in_row(*self._verdicts(), stretch=None),
+            in_row(*self._verdicts(), self._sampling(), stretch=None),
             in_row(self._join, self.partner, stretch=1),
             in_row(cut, swap, fill, delete, stretch=None),
             in_row(self._add, self._move, split, remove, stretch=None),
@@ -121,10 +121,19 @@ class InspectorButtons:
             for key, text in zip("123", VERDICTS, strict=True)
         ]
 
+    def _sampling(self) -> QPushButton:
+        made = QPushButton("Sample")
+        made.setObjectName("sample")
+        made.setToolTip("Judge a random sample: how many of all tracks are right?")
+        made.setCheckable(True)
+        made.setAutoDefault(False)
+        made.toggled.connect(self._dock.sample.setVisible)
+        return made
+
     def _travelling(self) -> tuple[QPushButton, ...]:
         dock = self._dock
-        previous = button("◀ Prev", "Previous risky track (P)", lambda: dock.step(-1))
-        following = button("Next ▶", "Next risky track (N)", lambda: dock.step(1), name="next")
+        previous = button("◀ Prev", "Previous doubtful track (P)", lambda: dock.step(-1))
+        following = button("Next ▶", "Next doubtful track (N)", lambda: dock.step(1), name="next")
         selection = dock.model.selection
         self._back = button("↶", "Track looked at before (Alt+Left)", selection.back, name="back")
         self._forward = button("↷", "And forward (Alt+Right)", selection.forward, name="forward")

@@ -27,12 +27,13 @@ from .mask_book import find_masks
 from .mending import Mending
 from .model import InspectorModel
 from .overlay import SelectionOverlay, is_overlay
+from .sample_panel import SamplePanel
 from .session import ENDING, read_session, save_session
 from .summary import Scale
 from .track_table import TrackTable
 from .workspace import TITLE, Workspace
 
-DOUBTFUL = 0.15
+DOUBTFUL = 0.2
 _OUTLINE_PX = 80
 
 
@@ -107,6 +108,7 @@ class InspectorWidget(StepWidget):
         self.model.load(value.tracks, value.table, value.scale, verdicts)
         self.model.masks = find_masks(self.viewer, value.tracks, self._preferred_masks())
         self.sync.watch(layer)
+        self.sample.take()
         self.clicks.layer = layer
         self.workspace.film.tracks_layer = layer
         self.workspace.draw()
@@ -132,13 +134,17 @@ class InspectorWidget(StepWidget):
         return self.model.selection.track_id
 
     def step(self, direction: int) -> None:
-        """Go to the next (1) or previous (-1) risky track without a verdict."""
+        """Go to the next (1) or previous (-1) doubtful track, or on in a sample."""
+        if self.sample.is_on and direction > 0:
+            self.sample.advance()
+            return
         listed = self.table.tracks()
         if not listed:
             self.say("List the tracks first.")
             return
         places = [self.model.row_of(track) or 0 for track in listed]
         table = self.model.table.iloc[places].reset_index(drop=True)
+        table = table.assign(risk=table["error_probability"].fillna(0.0))
         now = self.model.selection.track_id
         row = listed.index(now) if now in listed else None
         found = next_risky(table, row, direction, least=self.threshold.value())
@@ -149,6 +155,8 @@ class InspectorWidget(StepWidget):
 
     def judge(self, verdict: str) -> None:
         """Give the chosen track a verdict; it can be undone."""
+        if self.sample.judge(verdict):
+            return
         if (track := self.chosen()) is not None:
             self.model.judge(track, verdict)
             self._say_judged(track, verdict)
@@ -166,9 +174,13 @@ class InspectorWidget(StepWidget):
     def go_to_worst(self, track_id: int, *, centre: bool = False) -> None:
         """Choose a track and go to its least sure frame."""
         tracks = self.model.tracks
-        rows = tracks.rows_of(track_id)
-        place = int(np.argmin(tracks["quality"][rows])) if "quality" in tracks.columns else 0
-        self.go_to(track_id, int(tracks["frame"][rows[place]]), centre=centre)
+        row = self.model.row_of(track_id)
+        frame = int(self.model.table["doubtful_frame"].iloc[row]) if row is not None else -1
+        if frame < 0:  # not judged
+            rows = tracks.rows_of(track_id)
+            place = int(np.argmin(tracks["quality"][rows])) if "quality" in tracks.columns else 0
+            frame = int(tracks["frame"][rows[place]])
+        self.go_to(track_id, frame, centre=centre)
 
     def go_to(self, track_id: int, frame: int | None = None, *, centre: bool = False) -> None:
         """Choose a track and look at it in a frame, the nearest of its frames without one."""
@@ -287,13 +299,17 @@ class InspectorWidget(StepWidget):
         self.form.addLayout(form)
         self.form.addWidget(self.notice)
         self.form.addWidget(self.table, 1)
+        self.sample = SamplePanel(self)
+        self.form.addWidget(self.sample)
         self.table.above.addWidget(self.dim_box)
 
     def _threshold_box(self, form: Any) -> Any:
         from ..kit.controls import NumberBox
 
         box = NumberBox(DOUBTFUL, 0, 1, step=0.05, decimals=2)
-        tooltip = "Tracks from this risk on are worth a look: Next and Previous stop at them"
+        tooltip = (
+            "Tracks that are as likely as this to have an error, or likelier: Next stops at them"
+        )
         add_row(form, "Worth a look from", box, tooltip, name="threshold")
         box.valueChanged.connect(lambda _value: self.say(self._counts()))
         return box
@@ -371,8 +387,10 @@ class InspectorWidget(StepWidget):
         table = self.model.table
         if not len(table):
             return "There are no tracks."
-        doubtful = int((table["risk"] >= self.threshold.value()).sum())
-        return f"{len(table)} tracks, {doubtful} worth a look. Next risky: N."
+        chance = table["error_probability"]
+        doubtful, unknown = int((chance >= self.threshold.value()).sum()), int(chance.isna().sum())
+        text = f"{len(table)} tracks, {doubtful} worth a look. Next: N."
+        return f"{text} {unknown} not judged: too few links." if unknown else text
 
     def _on_source(self) -> None:
         if self.source.value is not unwrap(self._layer):

@@ -17,7 +17,7 @@ from ...errors import VirtualStainError
 from ...tracking import Change, EditableTracks, EditLog, editing
 from .mask_book import MaskBook, Patch, Pixels
 from .selection import Selection
-from .summary import Scale, summarise, typical_step
+from .summary import Scale, local_errors, summarise, typical_step
 
 _MOST_UNDOS = 1000
 
@@ -290,7 +290,8 @@ class InspectorModel:
         table = self.table
         if present:
             rows = pd.concat([self.tracks.track(t) for t in present])
-            fresh = summarise(rows, self.tracks, self.scale, self._typical_step)
+            errors = local_errors(self.tracks, present, self.scale)
+            fresh = summarise(rows, self.tracks, self.scale, self._typical_step, errors)
             fresh = self._with_verdicts(fresh)
             fresh = fresh.set_index(fresh["track_id"]).reindex(columns=table.columns)
             known = [t for t in present if t in self._places]

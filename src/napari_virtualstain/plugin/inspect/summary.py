@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ...tracking import EditableTracks, summarise_tracks
+from ...tracking import EditableTracks, judge_errors, summarise_tracks
 
-_FIRST = ("track_id", "verdict", "risk", "why", "frames", "first", "last", "gaps")
+_NEIGHBOURHOOD_PX = 40
+_SAMPLE = 60
+_FIRST = ("track_id", "verdict", "error_probability", "why", "frames", "first", "last", "gaps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,40 @@ def typical_step(tracks: EditableTracks, scale: Scale) -> float:
     return float(np.median(values)) * scale.per_pixel if len(values) else scale.per_pixel
 
 
+def local_errors(tracks: EditableTracks, track_ids: list[int], scale: Scale) -> pd.DataFrame:
+    """Return the error probability of a few tracks, judged among those around them.
+
+    Parameters
+    ----------
+    tracks : EditableTracks
+        All tracks.
+    track_ids : list of int
+        Those that an edit has changed.
+    scale : Scale
+        Sampling.
+    """
+    near = set(track_ids)
+    for track_id in track_ids:
+        for row in tracks.rows_of(track_id):
+            others = tracks.frame_rows(int(tracks["frame"][row]))
+            away = np.abs(tracks["y_px"][others] - tracks["y_px"][row])
+            away = np.maximum(away, np.abs(tracks["x_px"][others] - tracks["x_px"][row]))
+            near.update(tracks["track_id"][others[away < _NEIGHBOURHOOD_PX]].tolist())
+    # how far tracks go as a rule is seen in those of all the movie
+    ids = tracks.track_ids
+    near.update(ids[:: max(1, len(ids) // _SAMPLE)])
+    rows = pd.concat([tracks.track(track_id) for track_id in sorted(near)], ignore_index=True)
+    return judge_errors(rows, pixel_size_um=scale.per_pixel).tracks
+
+
 def summarise(
-    rows: pd.DataFrame, tracks: EditableTracks, scale: Scale, step: float | None = None
+    rows: pd.DataFrame,
+    tracks: EditableTracks,
+    scale: Scale,
+    step: float | None = None,
+    errors: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Return one row a track, the riskiest first.
+    """Return one row a track, those first that are likeliest to have an error.
 
     Parameters
     ----------
@@ -84,7 +116,11 @@ def summarise(
         Sampling.
     step : float or None
         Of :func:`typical_step`; None: it is measured.
+    errors : DataFrame or None
+        Of :func:`judge_errors` or :func:`local_errors`; None: all rows are judged.
     """
+    if errors is None:
+        errors = judge_errors(rows, pixel_size_um=scale.per_pixel).tracks
     table = summarise_tracks(
         rows,
         pixel_size_um=scale.per_pixel,
@@ -92,7 +128,14 @@ def summarise(
         typical_step_um=typical_step(tracks, scale) if step is None else step,
     )
     names = {"speed_um_per_s": scale.speed_column, "area_um2": scale.area_column}
-    table = table.rename(columns=names)
+    table = table.rename(columns=names).drop(columns="risk")
+    judged = errors.reindex(table["track_id"])
+    table["error_probability"] = judged["error_probability"].to_numpy()
+    table["doubtful_frame"] = judged["doubtful_frame"].fillna(-1).to_numpy(int)
+    is_unknown = table["error_probability"].isna()
+    table["why"] = np.where(is_unknown, "not judged", table["why"])
+    table = table.sort_values("error_probability", ascending=False, kind="stable")
+    table = table.reset_index(drop=True)
     children: dict[int, list[int]] = {}
     for child, of in tracks.parents.items():
         for parent in of:

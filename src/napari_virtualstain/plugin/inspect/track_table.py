@@ -13,10 +13,10 @@ from ...errors import InputError
 from ..kit.table import FrameTable, heading
 from .model import InspectorModel
 
-HIDDEN = ("first", "last")
+HIDDEN = ("first", "last", "doubtful_frame")
 EXAMPLES = (
     "Which tracks are listed: a number, or an expression such as\n"
-    "  frames > 10 and risk > 0.3\n"
+    "  frames > 10 and error_probability > 0.3\n"
     "  verdict == '' and parents != ''\n"
     "  100 < y_px < 200 and x_px < 50\n"
     "Columns: "
@@ -140,7 +140,7 @@ class TrackTable(QWidget):
             if same and 0 <= section < len(shown.columns):
                 self.view.frame_model.sort(section, order)
             elif len(shown.columns):
-                self._sort_by_risk(list(shown.columns))
+                self._sort_by_error(list(shown.columns))
         finally:
             self._syncing = False
         self._places = None
@@ -172,12 +172,10 @@ class TrackTable(QWidget):
             return self.model.row_of(track_id)
         return self._places.get(track_id)
 
-    def _sort_by_risk(self, columns: list[str]) -> None:
-        """Let the arrow say what the order is: the riskiest first."""
-        risk = next((c for c in ("error_probability", "risk") if c in columns), None)
-        if risk is not None:
-            header = self.view.horizontalHeader()
-            header.setSortIndicator(columns.index(risk), Qt.SortOrder.DescendingOrder)
+    def _sort_by_error(self, columns: list[str]) -> None:
+        """Let the arrow say what the order is: the likeliest errors first."""
+        header = self.view.horizontalHeader()
+        header.setSortIndicator(columns.index("error_probability"), Qt.SortOrder.DescendingOrder)
 
     def _on_filter(self) -> None:
         self.said.emit("")

@@ -1,0 +1,131 @@
+"""The controls that draw a random sample, and go through it with the keys of the verdicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+
+from ...errors import VirtualStainError
+from ..kit.controls import Choice, IntegerBox, button, in_row, note
+from ..kit.jobs import error_text
+from .random_sample import Item, RandomSample
+
+if TYPE_CHECKING:
+    from .dock import InspectorWidget
+
+_KEY = "sample"
+
+
+class SamplePanel(QWidget):
+    """Draws a sample, shows its items one by one, and says how many are right.
+
+    Parameters
+    ----------
+    dock : InspectorWidget
+        Whose tracks are judged.
+    """
+
+    def __init__(self, dock: InspectorWidget) -> None:
+        super().__init__()
+        self._dock = dock
+        self.sample: RandomSample | None = None
+        self._now: Item | None = None
+        self.what = Choice([("tracks", "tracks"), ("links", "links")])
+        self.what.setObjectName("sample_of")
+        self.what.setToolTip("Judge whole tracks, or single links: each in the frame it leads to")
+        self.count = IntegerBox(30, 1, 1000, suffix=" drawn")
+        self.count.setObjectName("sample_count")
+        self.count.setToolTip("How many are drawn at random")
+        self.seed = IntegerBox(0, 0, 10**6)
+        self.seed.setPrefix("seed ")
+        self.seed.setObjectName("sample_seed")
+        self.seed.setToolTip("The same tracks and seed give the same sample")
+        draw = button("Draw", "Draw a sample, and judge it with 1, 2, 3", self.draw, name="draw")
+        self.text = note(name="sample_text")
+        report = button("Report…", "Write the sample with its seed and interval", self.ask)
+        report.setObjectName("sample_report")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(in_row(self.what, self.count, self.seed, draw, stretch=None))
+        layout.addWidget(in_row(self.text, report, stretch=0))
+        self.hide()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether verdicts are given to the sample."""
+        return self.sample is not None and self.isVisibleTo(self._dock)
+
+    def draw(self) -> None:
+        """Draw a sample and go to its first item."""
+        if not len(self._dock.model.tracks):
+            self.text.setText("List tracks first.")
+            return
+        made = RandomSample.draw(
+            self._dock.model.tracks, str(self.what.value), self.count.value(), self.seed.value()
+        )
+        self.sample, self._now = made, None
+        self.advance()
+
+    def advance(self) -> None:
+        """Go to the next item without a verdict."""
+        if self.sample is None:
+            return
+        self._keep()
+        self._now = self.sample.following(self._now)
+        self.text.setText(self.sample.text())
+        if self._now is None:
+            self._dock.say(f"The sample is judged: {self.sample.text()}.")
+            return
+        track, frame = self._now
+        if frame < 0:
+            self._dock.go_to_worst(track)
+            self._dock.say(f"Track {track}: is it right? 1 ok, 2 wrong, 3 unsure.")
+        else:
+            self._dock.go_to(track, frame)
+            text = f"Track {track}: is the link into frame {frame} right?"
+            self._dock.say(f"{text} 1 ok, 2 wrong, 3 unsure.")
+
+    def judge(self, verdict: str) -> bool:
+        """Give the item on show a verdict and go on; False if it is not of the sample."""
+        sample, chosen = self.sample, self._dock.model.selection.track_id
+        if not self.is_on or sample is None or self._now is None or chosen != self._now[0]:
+            return False
+        sample.verdicts[self._now] = verdict
+        if self._now[1] < 0:
+            self._dock.model.judge(self._now[0], verdict)
+        self.advance()
+        return True
+
+    def take(self) -> None:
+        """Go on with the sample that the layer holds."""
+        record = self._dock.layer.metadata.get(_KEY)
+        self.sample = RandomSample.from_record(record) if record else None
+        self._now = None
+        self.text.setText(self.sample.text() if self.sample is not None else "")
+
+    def ask(self) -> None:
+        """Ask for a file, and write the report there."""
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Save report", "track_sample.md", "Markdown (*.md)"
+        )
+        if path:
+            self.save(Path(path))
+
+    def save(self, path: Path) -> None:
+        """Write the report of the sample."""
+        if self.sample is None:
+            self.text.setText("Draw a sample first.")
+            return
+        try:
+            self.sample.write(path, str(self._dock.layer.name))
+        except (VirtualStainError, OSError) as error:
+            self.text.setText(error_text(error))
+            return
+        self.text.setText(f"Saved {path.name}. {self.sample.text()}")
+
+    def _keep(self) -> None:
+        if self.sample is not None:
+            self._dock.layer.metadata[_KEY] = self.sample.to_record()
