@@ -4,6 +4,13 @@ from .config import TrackingConfig as TrackingConfig
 from .editing import Change as Change
 from .editing import EditableTracks as EditableTracks
 from .editing import EditLog as EditLog
+from .judging.error_probability import TrackErrors as TrackErrors
+from .judging.error_probability import judge_errors as judge_errors
+from .judging.random_sample import ShareRight as ShareRight
+from .judging.random_sample import draw_links as draw_links
+from .judging.random_sample import draw_tracks as draw_tracks
+from .judging.random_sample import share_right as share_right
+from .judging.random_sample import wilson_interval as wilson_interval
 from .link_detections import link as link
 from .live import LiveTracker as LiveTracker
 from .motion_analysis import analyse_motion as analyse_motion

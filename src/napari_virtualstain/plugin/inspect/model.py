@@ -22,6 +22,15 @@ from .summary import Scale, local_errors, summarise, typical_step
 _MOST_UNDOS = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Lines of the table before and after an edit, and the tracks that they are of."""
+
+    scope: list[int]
+    before: pd.DataFrame
+    after: pd.DataFrame
+
+
 @dataclass(slots=True)
 class _Done:
     """Undoable step: an edit with its pixels, or a verdict."""
@@ -32,6 +41,7 @@ class _Done:
     verdict: tuple[int, str, str] | None = None
     chosen: tuple[int | None, int | None] = (None, None)
     with_last: bool = False
+    lines: _Lines | None = None
 
 
 class InspectorModel:
@@ -189,7 +199,8 @@ class InspectorModel:
             record["mask"] = patch.to_record()
         pixels = self._paint(change, patch, arguments)
         done = _Done(change.text, change, pixels, None, before, with_last)
-        self._after(change.tracks, chosen)
+        done.lines = self._summarised(change.tracks)
+        self._after(change.tracks, done.lines, done.lines.after, chosen)
         self._push(done, record)
         return change
 
@@ -232,7 +243,8 @@ class InspectorModel:
                 self.verdicts[track_id] = verdict
                 given = (track_id, before, verdict)
                 self._undo.append(_Done(f"{verdict} for track {track_id}", verdict=given))
-        self._after(frozenset(concerned), None)
+        lines = self._summarised(frozenset(concerned))
+        self._after(frozenset(concerned), lines, lines.after, None)
         self.table = self._with_verdicts(self.table)
         self.loaded.emit()
         self.undo_changed.emit()
@@ -266,12 +278,18 @@ class InspectorModel:
             if self.masks is not None and done.pixels:
                 self.masks.put(done.pixels, forward=forward)
                 self.masks.refresh()
-            self._after(done.change.tracks, None if forward else done.chosen[0])
+            # a replayed edit has no lines of its own: many were summarised together
+            lines = done.lines or self._summarised(done.change.tracks)
+            shown = lines.after if forward or done.lines is None else lines.before
+            chosen = None if forward else done.chosen[0]
+            self._after(done.change.tracks, lines, shown, chosen)
         self.undo_changed.emit()
 
-    def _after(self, concerned: frozenset[int], chosen: int | None) -> None:
+    def _after(
+        self, concerned: frozenset[int], lines: _Lines, shown: pd.DataFrame, chosen: int | None
+    ) -> None:
         """Bring table and selection up to date after an edit."""
-        self._update_table(concerned)
+        self._put_lines(lines.scope, shown)
         wanted = chosen if chosen is not None else self.selection.track_id
         if wanted is not None and wanted not in self.tracks:
             wanted = None
@@ -280,34 +298,40 @@ class InspectorModel:
         # the same number may be another track now: everybody must look again
         self.selection.choose(wanted, frame, renew=True)
 
-    def _update_table(self, concerned: frozenset[int]) -> None:
-        """Summarise the tracks concerned again, where they are; new ones come first."""
-        present = [t for t in sorted(concerned) if t in self.tracks]
-        neighbours = {c for t in concerned for c in self.tracks.children(t)}
-        neighbours |= {p for t in present for p in self.tracks.parents.get(t, [])}
-        present += [t for t in sorted(neighbours - concerned) if t in self.tracks]
-        gone = [self._places[t] for t in concerned if t in self._places and t not in self.tracks]
-        table = self.table
-        if present:
-            rows = pd.concat([self.tracks.track(t) for t in present])
-            errors = local_errors(self.tracks, present, self.scale)
-            fresh = summarise(rows, self.tracks, self.scale, self._typical_step, errors)
-            fresh = self._with_verdicts(fresh)
-            fresh = fresh.set_index(fresh["track_id"]).reindex(columns=table.columns)
-            known = [t for t in present if t in self._places]
-            places = [self._places[t] for t in known]
-            for name in table.columns if known else []:
-                column = table[name].to_numpy(copy=True)
-                column[places] = fresh.loc[known, name].to_numpy()
-                table[name] = column
-            new = [t for t in present if t not in self._places]
-            table = pd.concat([fresh.loc[new], table], ignore_index=True) if new else table
-            gone = [place + len(new) for place in gone]
+    def _summarised(self, concerned: frozenset[int]) -> _Lines:
+        """Return the lines of the tracks concerned and of their kin, as they are and will be."""
+        kin = {c for t in concerned for c in self.tracks.children(t)}
+        kin |= {p for t in concerned for p in self.tracks.parents.get(t, [])}
+        scope = sorted(concerned | kin)
+        present = [t for t in scope if t in self.tracks]
+        before = self.table.iloc[[self._places[t] for t in scope if t in self._places]]
+        if not present:
+            return _Lines(scope, before, before[:0])
+        rows = pd.concat([self.tracks.track(t) for t in present])
+        errors = local_errors(self.tracks, present, self.scale)
+        after = summarise(rows, self.tracks, self.scale, self._typical_step, errors)
+        return _Lines(scope, before, after.reindex(columns=self.table.columns))
+
+    def _put_lines(self, scope: list[int], lines: pd.DataFrame) -> None:
+        """Replace the lines of some tracks in the table, where they are; new ones come first."""
+        table, lines = self.table, self._with_verdicts(lines.copy())
+        ids = [int(t) for t in lines["track_id"]]
+        known = [i for i, t in enumerate(ids) if t in self._places]
+        places = [self._places[ids[i]] for i in known]
+        for name in table.columns if known else []:
+            column = table[name].to_numpy(copy=True)
+            column[places] = lines[name].to_numpy()[known]
+            table[name] = column
+        gone = [self._places[t] for t in scope if t in self._places and t not in ids]
         if gone:
-            table = table.drop(index=gone).reset_index(drop=True)
-        self.table = table
-        if len(table) != len(self._places) or gone:
+            table = table.drop(index=gone)
+        if len(known) < len(ids):
+            new = [i for i in range(len(ids)) if i not in known]
+            table = pd.concat([lines.iloc[new], table])
+        if gone or len(known) < len(ids):
+            table = table.reset_index(drop=True)
             self._places = {int(t): i for i, t in enumerate(table["track_id"].to_numpy())}
+        self.table = table
 
     def _with_verdicts(self, table: pd.DataFrame) -> pd.DataFrame:
         if len(table):
