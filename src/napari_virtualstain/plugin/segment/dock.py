@@ -11,7 +11,6 @@ from qtpy.QtCore import QTimer
 from ...engine import Planes
 from ...hooks import add_on_name
 from ...progress import counted
-from ..inspect.film import FilmStrip
 from ..kit.controls import Choice, Folded, add_row, button, keep_former_box, new_form
 from ..kit.jobs import JobContext, Outcome, Work, error_text
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
@@ -38,6 +37,7 @@ from .corrections import Corrections
 from .job import SegmentRequest, Session, Started, cut_job, segment_job
 from .learn_job import LearnRequest, Learnt, free_path, learn_job
 from .measuring import VisibleMeasures
+from .picture_row import PictureRow
 
 _SETTLE_MS = 40
 
@@ -269,7 +269,7 @@ class SegmentWidget(StepWidget):
         self.form.addWidget(self.advanced)
         self.form.addWidget(self.table, 1)
         self.form.addWidget(self.learn_button)
-        self.pictures = FilmStrip()
+        self.pictures = PictureRow()
         self.pictures.setToolTip("A corrected frame: image, outlines before, after, as corrected")
         self.pictures.setVisible(False)
         self.form.addWidget(self.pictures)
