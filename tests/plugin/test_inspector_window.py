@@ -215,6 +215,9 @@ def test_plots_have_units_and_a_fit_and_are_exported(
     assert labels["area"] == ("time (s)", "area (µm²)")
     assert labels["squared displacement"] == ("lag (s)", "squared displacement (µm²)")
     assert len(plots.shown) >= 2  # the histogram, and the chosen track in it
+    assert plots.shown[0].y.sum() == 4  # tracks
+    ticks = plots.plot.getPlotItem().getAxis("left")
+    assert ticks.autoSIPrefixScale == 1.0
 
 
 @pytest.mark.gui

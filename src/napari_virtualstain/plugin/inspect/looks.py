@@ -38,4 +38,5 @@ def dress(plot: Any, looks: Looks) -> None:
         axis = plot.getPlotItem().getAxis(side)
         axis.setPen(looks.text)
         axis.setTextPen(looks.text)
-        axis.enableAutoSIPrefix(False)
+        if axis.autoSIPrefix:  # asked again, it would scale the numbers by the present range
+            axis.enableAutoSIPrefix(False)

@@ -35,7 +35,7 @@ class SamplePanel(QWidget):
         self.what = Choice([("tracks", "tracks"), ("links", "links")])
         self.what.setObjectName("sample_of")
         self.what.setToolTip("Judge whole tracks, or single links: each in the frame it leads to")
-        self.count = IntegerBox(30, 1, 1000, suffix=" drawn")
+        self.count = IntegerBox(30, 1, 1000)
         self.count.setObjectName("sample_count")
         self.count.setToolTip("How many are drawn at random")
         self.seed = IntegerBox(0, 0, 10**6)
@@ -49,8 +49,9 @@ class SamplePanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
-        layout.addWidget(in_row(self.what, self.count, self.seed, draw, stretch=None))
-        layout.addWidget(in_row(self.text, report, stretch=0))
+        layout.addWidget(in_row(self.count, self.what, draw, stretch=1))
+        layout.addWidget(in_row(self.seed, report, stretch=0))
+        layout.addWidget(self.text)
         self.hide()
 
     @property
