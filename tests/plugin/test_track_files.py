@@ -225,3 +225,22 @@ def test_a_folder_that_is_no_session_is_refused_in_words(
     (tmp_path / "session.json").write_text("{}")
     made.open_session(tmp_path)
     assert "is no session of this plugin" in made.status_label.text()
+
+
+def test_the_inspector_opens_tracks_without_asking_for_a_reader(
+    viewer: Any, qtbot: Any, wait_for: Any, tmp_path: Path
+) -> None:
+    inspected.add_family(viewer)
+    layer = viewer.layers["tracked · cell [tracks]"]
+    layer.save(str(tmp_path / "mine.xml"))
+    layer.save(str(tmp_path / "mine.ctc"))
+    made = inspected.inspect(viewer, qtbot, wait_for)
+    made.open_tracks(tmp_path / "mine.xml")
+    wait_for(made, "done")
+    assert made.source.value.name == "mine [tracks]"
+    assert len(made.table.frame) == 4
+    made.open_tracks(tmp_path / "mine.ctc" / "res_track.txt")
+    assert made.source.value.name == "mine.ctc [tracks]"
+    (tmp_path / "prices.csv").write_text("item,price\n")
+    made.open_tracks(tmp_path / "prices.csv")
+    assert "holds no tracks" in made.status_label.text()

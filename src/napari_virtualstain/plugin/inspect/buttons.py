@@ -154,6 +154,7 @@ class InspectorButtons:
         menu = QMenu(dock)
         for text, slot in (
             ("Table and verdicts as CSV…", dock.ask_where_to_save),
+            ("Open tracks…", dock.ask_for_tracks),
             ("Save session…", partial(dock.ask_for_session, save=True)),
             ("Open session…", partial(dock.ask_for_session, save=False)),
         ):

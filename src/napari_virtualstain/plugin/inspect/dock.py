@@ -10,8 +10,9 @@ import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
-from ...errors import VirtualStainError
+from ...errors import InputError, VirtualStainError
 from ...tracking import next_risky
+from ..contributions.track_readers import format_of, read_tracks
 from ..kit.controls import add_row, check_box, new_form
 from ..kit.jobs import JobContext, Work, error_text
 from ..kit.layer_choice import LayerChoice
@@ -233,6 +234,31 @@ class InspectorWidget(StepWidget):
             self.save_session(Path(path))
         elif path:
             self.open_session(Path(path))
+
+    def ask_for_tracks(self) -> None:
+        """Ask for a file of tracks, and open it without napari's question which reader to take."""
+        kinds = "*.csv *.xml *.geff zarr.json .zattrs res_track.txt man_track.txt"
+        path, _ = QFileDialog.getOpenFileName(self, "Open tracks", "", f"Tracks ({kinds})")
+        if path:
+            self.open_tracks(Path(path))
+
+    def open_tracks(self, path: Path) -> None:
+        """Add the tracks of a CSV, TrackMate XML, GEFF or Cell Tracking Challenge folder."""
+        inside = path.name in ("zarr.json", ".zattrs", "res_track.txt", "man_track.txt")
+        path = path.parent if inside else path
+        try:
+            if format_of(path) is None:
+                raise InputError(
+                    f"{path.name} holds no tracks that are known here: expected a CSV with "
+                    "track_id and frame, TrackMate XML, GEFF, or a Cell Tracking Challenge folder."
+                )
+            layers = read_tracks(str(path))
+        except (VirtualStainError, OSError) as error:
+            self.say(error_text(error))
+            return
+        for data, looks, kind in layers:
+            added = getattr(self.viewer, f"add_{kind}")(data, **looks)
+        self.take(unwrap(added))
 
     def save_session(self, path: Path) -> None:
         """Write layers, edits and verdicts to a folder that opens again on another day."""
