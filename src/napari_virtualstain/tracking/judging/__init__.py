@@ -1,0 +1,1 @@
+"""Judgement of tracks: error probability of links and tracks, random samples."""
