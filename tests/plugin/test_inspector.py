@@ -124,7 +124,7 @@ def test_back_and_forward_go_through_what_was_looked_at(widget: InspectorWidget)
 def test_verdicts_are_kept_with_the_layer_and_can_be_undone(
     widget: InspectorWidget, tmp_path: Path
 ) -> None:
-    widget.save(tmp_path / "verdicts.csv")
+    widget.keeping.save(tmp_path / "verdicts.csv")
     assert "verdicts.csv" in widget.status_label.text()
     inspected.press(widget, "next")
     inspected.press(widget, "wrong")

@@ -256,7 +256,7 @@ def test_buttons_that_need_a_track_say_so(widget: InspectorWidget) -> None:
 def test_edits_by_keyboard_are_kept_in_the_saved_table(
     widget: InspectorWidget, tmp_path: Path
 ) -> None:
-    widget.save(tmp_path / "table.csv")
+    widget.keeping.save(tmp_path / "table.csv")
     choose(widget, 4)
     # without a window manager no window is active, and Qt sends no shortcut
     keys = {made.key().toString(): made for made in widget.findChildren(QShortcut)}

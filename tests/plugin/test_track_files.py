@@ -189,7 +189,7 @@ def test_a_session_is_saved_and_gone_on_with_on_another_day(
     worked = _worked_on(viewer, qtbot, wait_for)
     viewer.add_shapes([np.array([[0, 2, 2], [0, 2, 9], [0, 9, 9], [0, 9, 2]])], name="region")
     viewer.layers["cell [fluorescence]"].contrast_limits = (5, 50)
-    worked.save_session(tmp_path / "tuesday")
+    worked.keeping.save_session(tmp_path / "tuesday")
     assert "tuesday.vsession" in worked.status_label.text()
     again = _fresh()
     again.open(str(tmp_path / "tuesday.vsession"), plugin=None)
@@ -220,10 +220,10 @@ def test_a_folder_that_is_no_session_is_refused_in_words(
 ) -> None:
     inspected.add_family(viewer)
     made = inspected.inspect(viewer, qtbot, wait_for)
-    made.open_session(tmp_path)
+    made.keeping.open_session(tmp_path)
     assert "no session" in made.status_label.text()
     (tmp_path / "session.json").write_text("{}")
-    made.open_session(tmp_path)
+    made.keeping.open_session(tmp_path)
     assert "is no session of this plugin" in made.status_label.text()
 
 
@@ -235,12 +235,12 @@ def test_the_inspector_opens_tracks_without_asking_for_a_reader(
     layer.save(str(tmp_path / "mine.xml"))
     layer.save(str(tmp_path / "mine.ctc"))
     made = inspected.inspect(viewer, qtbot, wait_for)
-    made.open_tracks(tmp_path / "mine.xml")
+    made.keeping.open_tracks(tmp_path / "mine.xml")
     wait_for(made, "done")
     assert made.source.value.name == "mine [tracks]"
     assert len(made.table.frame) == 4
-    made.open_tracks(tmp_path / "mine.ctc" / "res_track.txt")
+    made.keeping.open_tracks(tmp_path / "mine.ctc" / "res_track.txt")
     assert made.source.value.name == "mine.ctc [tracks]"
     (tmp_path / "prices.csv").write_text("item,price\n")
-    made.open_tracks(tmp_path / "prices.csv")
+    made.keeping.open_tracks(tmp_path / "prices.csv")
     assert "holds no tracks" in made.status_label.text()

@@ -153,10 +153,10 @@ class InspectorButtons:
         dock = self._dock
         menu = QMenu(dock)
         for text, slot in (
-            ("Table and verdicts as CSV…", dock.ask_where_to_save),
-            ("Open tracks…", dock.ask_for_tracks),
-            ("Save session…", partial(dock.ask_for_session, save=True)),
-            ("Open session…", partial(dock.ask_for_session, save=False)),
+            ("Table and verdicts as CSV…", dock.keeping.ask_where_to_save),
+            ("Open tracks…", dock.keeping.ask_for_tracks),
+            ("Save session…", partial(dock.keeping.ask_for_session, save=True)),
+            ("Open session…", partial(dock.keeping.ask_for_session, save=False)),
         ):
             menu.addAction(text, slot)
         made = QToolButton()

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog
 
-from ...errors import InputError, VirtualStainError
 from ...tracking import next_risky
-from ..contributions.track_readers import format_of, read_tracks
 from ..kit.controls import add_row, check_box, new_form
-from ..kit.jobs import JobContext, Work, error_text
+from ..kit.jobs import JobContext, Work
 from ..kit.layer_choice import LayerChoice
 from ..kit.step import StepWidget
 from ..layers.description import has_layer, sampling_of, source_of, unwrap
@@ -22,6 +18,7 @@ from .buttons import InspectorButtons
 from .canvas import CanvasClicks
 from .film_rows import film_layers
 from .found_log import FoundLog, LogNotice
+from .keeping import Keeping
 from .layer_sync import LayerSync
 from .loading import Loaded, load, why_not_whole
 from .mask_book import find_masks
@@ -29,7 +26,6 @@ from .mending import Mending
 from .model import InspectorModel
 from .overlay import SelectionOverlay, is_overlay
 from .sample_panel import SamplePanel
-from .session import ENDING, read_session, save_session
 from .summary import Scale
 from .track_table import TrackTable
 from .workspace import TITLE, Workspace
@@ -59,8 +55,8 @@ class InspectorWidget(StepWidget):
         self.sync = LayerSync(napari_viewer, self.model, self)
         self.clicks = CanvasClicks(napari_viewer, self._on_click)
         self.mending = Mending(self)
+        self.keeping = Keeping(self)
         self._layer: Any = None
-        self._file: Path | None = None
         self._watched: Any = None
         self._add_form(napari_viewer)
         self.buttons = InspectorButtons(self)
@@ -200,85 +196,6 @@ class InspectorWidget(StepWidget):
         """Return frame, (plane,) row and column of a row, in the layer's coordinates."""
         names = ["frame", *(["z_px"] if self._layer.ndim == 4 else []), "y_px", "x_px"]
         return tuple(float(self.model.tracks[name][row]) for name in names)
-
-    def save(self, path: Path) -> None:
-        """Write the table to `path`, and from now on again after each verdict and edit."""
-        from ...io import write_table
-
-        try:
-            write_table(path, self.model.table, overwrite=True)
-        except (VirtualStainError, OSError) as error:
-            self._file = None
-            self.say(error_text(error))
-            return
-        if self._file != path:
-            self.say(f"Saved {len(self.model.table)} tracks as {path.name}; it is kept up to date.")
-        self._file = path
-
-    def ask_where_to_save(self) -> None:
-        """Ask for a file, and save the table there."""
-        path, _ = QFileDialog.getSaveFileName(self, "Save table", "tracks_table.csv", "CSV (*.csv)")
-        if path:
-            self.save(Path(path))
-
-    def ask_for_session(self, *, save: bool) -> None:
-        """Ask where a session is, and save it there or open it."""
-        if save:
-            name = f"inspected{ENDING}"
-            path, _ = QFileDialog.getSaveFileName(
-                self, "Save session", name, f"Session (*{ENDING})"
-            )
-        else:
-            path = QFileDialog.getExistingDirectory(self, f"Open session (*{ENDING})")
-        if path and save:
-            self.save_session(Path(path))
-        elif path:
-            self.open_session(Path(path))
-
-    def ask_for_tracks(self) -> None:
-        """Ask for a file of tracks, and open it without napari's question which reader to take."""
-        kinds = "*.csv *.xml *.geff zarr.json .zattrs res_track.txt man_track.txt"
-        path, _ = QFileDialog.getOpenFileName(self, "Open tracks", "", f"Tracks ({kinds})")
-        if path:
-            self.open_tracks(Path(path))
-
-    def open_tracks(self, path: Path) -> None:
-        """Add the tracks of a CSV, TrackMate XML, GEFF or Cell Tracking Challenge folder."""
-        inside = path.name in ("zarr.json", ".zattrs", "res_track.txt", "man_track.txt")
-        path = path.parent if inside else path
-        try:
-            if format_of(path) is None:
-                raise InputError(
-                    f"{path.name} holds no tracks that are known here: expected a CSV with "
-                    "track_id and frame, TrackMate XML, GEFF, or a Cell Tracking Challenge folder."
-                )
-            layers = read_tracks(str(path))
-        except (VirtualStainError, OSError) as error:
-            self.say(error_text(error))
-            return
-        for data, looks, kind in layers:
-            added = getattr(self.viewer, f"add_{kind}")(data, **looks)
-        self.take(unwrap(added))
-
-    def save_session(self, path: Path) -> None:
-        """Write layers, edits and verdicts to a folder that opens again on another day."""
-        self.sync.flush()
-        try:
-            written = save_session(self.viewer, path)
-        except (VirtualStainError, OSError) as error:
-            self.say(error_text(error))
-            return
-        self.say(f"Saved the session as {written.name}. Drop that folder on napari to go on.")
-
-    def open_session(self, path: Path) -> None:
-        """Add the layers of a session; its tracks are listed at once."""
-        try:
-            layers = read_session(path)
-        except (VirtualStainError, OSError) as error:
-            self.say(error_text(error))
-            return
-        for data, looks, kind in layers:
-            getattr(self.viewer, f"add_{kind}")(data, **looks)
 
     def show_workspace(self) -> None:
         """Bring film and plots to the front; they may have been closed."""
@@ -434,19 +351,15 @@ class InspectorWidget(StepWidget):
 
     def _on_edited(self, _tracks: Any) -> None:
         self.table.show_tracks()
-        self._save_again()
+        self.keeping.save_again()
 
     def _on_judged(self, track_id: int) -> None:
         self.table.set_verdict(track_id, self.model.verdicts.get(track_id, ""))
-        self._save_again()
+        self.keeping.save_again()
 
     def _say_judged(self, track_id: int, verdict: str) -> None:
         given = int((self.model.table["verdict"] != "").sum())
         self.say(f"Track {track_id}: {verdict}. {given} of {len(self.model.table)} judged.")
-
-    def _save_again(self) -> None:
-        if self._file is not None:
-            self.save(self._file)
 
     def _on_selection(self, track_id: int | None, _frame: int | None) -> None:
         if not has_layer(self.viewer, self._layer):

@@ -1,0 +1,118 @@
+"""What the inspector saves and opens: the table, whole sessions, tracks of other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QFileDialog
+
+from ...errors import InputError, VirtualStainError
+from ...io import write_table
+from ..contributions.track_readers import format_of, read_tracks
+from ..kit.jobs import error_text
+from ..layers.description import unwrap
+from .session import ENDING, read_session, save_session
+
+if TYPE_CHECKING:
+    from .dock import InspectorWidget
+
+
+class Keeping:
+    """Files of the inspector; what goes wrong is said in the dock.
+
+    Parameters
+    ----------
+    dock : InspectorWidget
+        Whose tracks are saved.
+    """
+
+    def __init__(self, dock: InspectorWidget) -> None:
+        self._dock = dock
+        self._file: Path | None = None
+
+    def save_again(self) -> None:
+        """Bring the table that was saved up to date."""
+        if self._file is not None:
+            self.save(self._file)
+
+    def save(self, path: Path) -> None:
+        """Write the table to `path`, and from now on again after each verdict and edit."""
+        try:
+            write_table(path, self._dock.model.table, overwrite=True)
+        except (VirtualStainError, OSError) as error:
+            self._file = None
+            self._dock.say(error_text(error))
+            return
+        if self._file != path:
+            self._dock.say(
+                f"Saved {len(self._dock.model.table)} tracks as {path.name}; it is kept up to date."
+            )
+        self._file = path
+
+    def ask_where_to_save(self) -> None:
+        """Ask for a file, and save the table there."""
+        path, _ = QFileDialog.getSaveFileName(
+            self._dock, "Save table", "tracks_table.csv", "CSV (*.csv)"
+        )
+        if path:
+            self.save(Path(path))
+
+    def ask_for_session(self, *, save: bool) -> None:
+        """Ask where a session is, and save it there or open it."""
+        if save:
+            name = f"inspected{ENDING}"
+            path, _ = QFileDialog.getSaveFileName(
+                self, "Save session", name, f"Session (*{ENDING})"
+            )
+        else:
+            path = QFileDialog.getExistingDirectory(self._dock, f"Open session (*{ENDING})")
+        if path and save:
+            self.save_session(Path(path))
+        elif path:
+            self.open_session(Path(path))
+
+    def ask_for_tracks(self) -> None:
+        """Ask for a file of tracks, and open it without napari's question which reader to take."""
+        kinds = "*.csv *.xml *.geff zarr.json .zattrs res_track.txt man_track.txt"
+        path, _ = QFileDialog.getOpenFileName(self._dock, "Open tracks", "", f"Tracks ({kinds})")
+        if path:
+            self.open_tracks(Path(path))
+
+    def open_tracks(self, path: Path) -> None:
+        """Add the tracks of a CSV, TrackMate XML, GEFF or Cell Tracking Challenge folder."""
+        inside = path.name in ("zarr.json", ".zattrs", "res_track.txt", "man_track.txt")
+        path = path.parent if inside else path
+        try:
+            if format_of(path) is None:
+                raise InputError(
+                    f"{path.name} holds no tracks that are known here: expected a CSV with "
+                    "track_id and frame, TrackMate XML, GEFF, or a Cell Tracking Challenge folder."
+                )
+            layers = read_tracks(str(path))
+        except (VirtualStainError, OSError) as error:
+            self._dock.say(error_text(error))
+            return
+        for data, looks, kind in layers:
+            added = getattr(self._dock.viewer, f"add_{kind}")(data, **looks)
+        self._dock.take(unwrap(added))
+
+    def save_session(self, path: Path) -> None:
+        """Write layers, edits and verdicts to a folder that opens again on another day."""
+        self._dock.sync.flush()
+        try:
+            written = save_session(self._dock.viewer, path)
+        except (VirtualStainError, OSError) as error:
+            self._dock.say(error_text(error))
+            return
+        self._dock.say(f"Saved the session as {written.name}. Drop that folder on napari to go on.")
+
+    def open_session(self, path: Path) -> None:
+        """Add the layers of a session; its tracks are listed at once."""
+        try:
+            layers = read_session(path)
+        except (VirtualStainError, OSError) as error:
+            self._dock.say(error_text(error))
+            return
+        for data, looks, kind in layers:
+            getattr(self._dock.viewer, f"add_{kind}")(data, **looks)
