@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os import PathLike
 from pathlib import Path
 
 
@@ -90,6 +91,21 @@ def reading(
             f"{shown(path)} is truncated, damaged or of another kind ({reason(error)}): expected "
             f"{expected}. Copy it again from its source."
         ) from error
+
+
+def as_path(path: object) -> Path:
+    """Return what was given as a path.
+
+    Raises
+    ------
+    InputError
+        It is neither a string nor a path.
+    """
+    if not isinstance(path, str | PathLike):
+        raise InputError(
+            f"A {type(path).__name__} was given: expected the path of a file or folder."
+        )
+    return Path(path)
 
 
 def expanded(path: str | Path) -> Path:

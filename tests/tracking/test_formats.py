@@ -333,3 +333,22 @@ def test_a_mask_is_said_and_a_grey_image_refused() -> None:
     grey = np.random.default_rng(0).integers(0, 200, (3, 64, 64)).astype(np.uint8)
     with pytest.raises(InputError, match="looks like a grey image"):
         vs.track(grey)
+
+
+@pytest.mark.parametrize("given", [None, 5, b"x", []])
+@pytest.mark.parametrize("kind", ["csv", "trackmate", "ctc", "geff"])
+def test_what_is_no_path_is_refused_in_words(kind: str, given: Any) -> None:
+    if kind == "geff":
+        pytest.importorskip("geff")
+    with pytest.raises(InputError, match="expected the path of a file or folder"):
+        getattr(vs.Tracks, f"from_{kind}")(given)
+
+
+def test_numbers_beyond_any_movie_are_refused() -> None:
+    for gap in (10**30, 1e300, float("nan"), -1, 1.5):
+        with pytest.raises(InputError, match="max_gap"):
+            vs.link(_rows(), max_gap=gap)  # type: ignore[arg-type]
+    for wrong in ({"density": "a"}, {"pixel_size_um": "a"}, {"frames": 10**12}, {"size": "a"}):
+        with pytest.raises(InputError):
+            vs.simulate(**{"frames": 1, "size": 32, "count": 1, **wrong})  # type: ignore[arg-type]
+    assert vs.simulate(frames=1, size=32.0, count=1).labels.shape == (1, 32, 32)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..axes import check_positive
 from ..errors import InputError
 from ..progress import CancelToken, ProgressCallback, Reporter
 from .config import SceneConfig
@@ -234,7 +235,8 @@ def _check(
             raise InputError(
                 f"The {name} is {given!r}: expected a whole number from {least} to {_MOST}."
             )
-    if density is not None and not (math.isfinite(density) and density >= 0):
+    is_number = isinstance(density, (int, float, np.number))
+    if density is not None and not (is_number and math.isfinite(density) and density >= 0):
         raise InputError(
             f"The density is {density}: expected a number of at least 0, mitochondria in 100 µm²."
         )
@@ -242,8 +244,8 @@ def _check(
         (pixel_size_um, "pixel size", "µm"),
         (frame_interval_s, "frame interval", "s"),
     ):
-        if not math.isfinite(value) or value <= 0:
-            raise InputError(f"The {name} is {value} {unit}: expected a positive number.")
+        if check_positive(value, name, unit) is None:
+            raise InputError(f"The {name} is None: expected a positive number of {unit}.")
     finest, coarsest = PIXEL_RANGE_UM
     if not finest <= pixel_size_um <= coarsest:
         raise InputError(

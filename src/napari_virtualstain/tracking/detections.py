@@ -286,7 +286,7 @@ def check_search_radius(value: float | None) -> float | None:
 
 def check_whole(value: int, name: str, least: int = 0) -> int:
     """Return `value` if it is a whole number of at least `least`."""
-    number = isinstance(value, Real) and not isinstance(value, bool) and np.isfinite(value)
-    if not number or int(value) != value or value < least:
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or not least <= value <= 2**31 or int(value) != value:
         raise InputError(f"{name} is {value!r}: expected a whole number of {least} or more.")
     return int(value)

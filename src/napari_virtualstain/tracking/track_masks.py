@@ -159,7 +159,7 @@ def check_labels(labels: Any, intensity: Any | None = None) -> None:
             f"Labels have the shape {shape}: expected three axes t, y, x; one frame needs a "
             "leading time axis, labels[None]."
         )
-    if np.dtype(labels.dtype).kind not in "uifb":
+    if not isinstance(labels.dtype, np.dtype) or labels.dtype.kind not in "uifb":
         raise InputError(
             f"Labels are {labels.dtype}: expected whole numbers, one value an object and 0 outside."
         )

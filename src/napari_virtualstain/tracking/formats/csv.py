@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...errors import InputError, reading
+from ...errors import InputError, as_path, reading
 from ...io import read_table, write_table
 from ..detections import check_scale
 from ..tables import EVENT_COLUMNS, TrackTables
@@ -55,7 +55,7 @@ def read_csv(path: str | Path) -> TrackTables:
     InputError
         It is no table of tracks.
     """
-    source = Path(path)
+    source = as_path(path)
     table = read_table(source, _EXPECTED, texts=("parents", "pieces"))
     with reading(source, f"a table with the columns {_EXPECTED}", error_class=InputError):
         scale = {name: _constant(table, name) for name in ("pixel_size_um", "frame_interval_s")}

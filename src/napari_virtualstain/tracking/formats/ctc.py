@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ...errors import AxesError, ImageFileError, InputError, reading
+from ...errors import AxesError, ImageFileError, InputError, as_path, reading
 from ...io import atomic_path, check_output, open_stack
 from ..detections import no_rows
 from ..mask_detections import measure_plane, whole_labels
@@ -91,7 +91,7 @@ def read_ctc(
     InputError
         The lineage is not four whole numbers a line.
     """
-    folder = Path(directory)
+    folder = as_path(directory)
     with reading(folder, "a result of the Cell Tracking Challenge", error_class=InputError):
         lineage, planes = _files(folder)
         measured = []

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...errors import ImageFileError, InputError, reading
+from ...errors import ImageFileError, InputError, as_path, reading
 from ...io import atomic_path, check_output
 from ..detections import check_scale
 from ..tables import COLUMNS, EVENT_COLUMNS, TrackTables
@@ -75,7 +75,7 @@ def read_geff(path: str | Path) -> TrackTables:
         It lacks our columns, or the package ``geff`` is not installed.
     """
     _, read_to_memory, _ = _geff()
-    source = Path(path)
+    source = as_path(path)
     if not source.exists():
         raise ImageFileError(f"There is no folder {source}. Check the name.")
     with reading(source, "a folder that GEFF was written to"):

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...errors import ImageFileError, InputError, reading
+from ...errors import ImageFileError, InputError, as_path, reading
 from ...io import check_is_file, micrometres, seconds, write_text_atomically
 from ..detections import check_scale
 from ..tables import EVENT_COLUMNS, TrackTables
@@ -77,7 +77,7 @@ def read_trackmate(path: str | Path) -> TrackTables:
         It holds no TrackMate model.
     """
     with reading(path, "a file saved by TrackMate", error_class=InputError):
-        root = _parse(Path(path))
+        root = _parse(as_path(path))
         model = root.find("./Model")
         if model is None or model.find("./AllSpots") is None:
             raise InputError(
