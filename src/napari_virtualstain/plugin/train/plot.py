@@ -31,11 +31,12 @@ class TrainingPlot(QWidget):
         super().__init__()
         self.scores_plot = _plot("held-out correlation")
         self.loss_plot = _plot("loss")
-        self.scores_plot.setMinimumHeight(150)
-        self.loss_plot.setMinimumHeight(90)
+        self.scores_plot.setFixedHeight(190)
+        self.loss_plot.setFixedHeight(120)
         self.loss_plot.setXLink(self.scores_plot)
         self.loss_plot.setLabel("bottom", "step")
         self.legend = note(name="plot_legend")
+        self.legend.setTextFormat(Qt.TextFormat.RichText)  # of words that are ours alone
         self._title = note(name="plot_title")
         self.reading = note(name="plot_reading")
         layout = QVBoxLayout(self)
@@ -102,15 +103,6 @@ class TrainingPlot(QWidget):
                 self._curves[name].setData(*np.array(points, float).T)
         self._write()
 
-    def follow_theme(self, text: Any, background: Any) -> None:
-        """Draw axes and labels in the colours of the window."""
-        for plot in (self.scores_plot, self.loss_plot):
-            plot.setBackground(background)
-            for side in ("left", "bottom"):
-                axis = plot.getAxis(side)
-                axis.setPen(text)
-                axis.setTextPen(text)
-
     def changeEvent(self, event: Any) -> None:
         """Follow the theme of the window."""
         super().changeEvent(event)
@@ -123,8 +115,8 @@ class TrainingPlot(QWidget):
 
     def _take_colours(self) -> None:
         if hasattr(self, "reading"):
-            roles = self.reading.palette()
-            self.follow_theme(roles.windowText().color(), roles.window().color())
+            for plot in (self.scores_plot, self.loss_plot):
+                follow_theme(plot, self)
 
     def _add_lines(self, method: str, values: dict[str, float]) -> None:
         for name, (_, colour) in SCORES.items():
@@ -156,6 +148,17 @@ class TrainingPlot(QWidget):
                 )
         self.reading.setText(", ".join(parts))
         self.reading.setVisible(bool(parts))
+
+
+def follow_theme(plot: pyqtgraph.PlotWidget, widget: QWidget) -> None:
+    """Draw a plot in the colours of the window that `widget` is in."""
+    roles = widget.palette()
+    text = roles.windowText().color()
+    plot.setBackground(roles.window().color())
+    for side in ("left", "bottom"):
+        axis = plot.getAxis(side)
+        axis.setPen(text)
+        axis.setTextPen(text)
 
 
 def _plot(label: str) -> pyqtgraph.PlotWidget:

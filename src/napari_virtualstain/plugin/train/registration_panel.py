@@ -14,6 +14,7 @@ from ..kit.controls import button, in_row, note
 from ..kit.regions import visible_index
 from ..layers.description import flat_geometry, geometry_of, layer_name, provenance
 from ..layers.insertion import insert
+from .plot import follow_theme
 from .sources import plane_at
 
 if TYPE_CHECKING:
@@ -75,6 +76,17 @@ class RegistrationPanel(QWidget):
         layout.addWidget(self.plot)
         layout.addWidget(self.text)
         self.clear()
+
+    def showEvent(self, event: Any) -> None:
+        """Follow the theme of the window."""
+        super().showEvent(event)
+        follow_theme(self.plot, self)
+
+    def changeEvent(self, event: Any) -> None:
+        """Follow the theme of the window."""
+        super().changeEvent(event)
+        if hasattr(self, "plot"):
+            follow_theme(self.plot, self)
 
     def clear(self) -> None:
         """Forget what was measured, of other layers."""
