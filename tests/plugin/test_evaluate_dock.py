@@ -52,6 +52,65 @@ def test_a_report_is_written_where_asked(
 
 def test_unlike_layers_are_not_compared(widget: EvaluateWidget) -> None:
     widget.reference.value = widget.viewer.add_image(np.zeros((3, 10, 10)), name="small")
-    assert "unlike shapes" in widget.run_button.toolTip()
+    assert "unlike pixel sizes" in widget.run_button.toolTip()
     widget.reference.value = widget.predicted.value
     assert "Both layers are the same" in widget.run_button.toolTip()
+
+
+def _scored(widget: EvaluateWidget, wait_for: Any) -> pd.DataFrame:
+    widget.run_button.click()
+    wait_for(widget, "done", "failed")
+    assert widget.state == "done", widget.status_label.text()
+    return widget.table.frame
+
+
+def test_regions_and_single_frames_are_compared_where_they_lie(
+    widget: EvaluateWidget, wait_for: Any
+) -> None:
+    truth, made = (widget.viewer.layers[place] for place in (0, 1))
+    part = made.data[1:2, 8:40, 20:60]
+    place = {**SCALE, "translate": (2.0, 8 * 0.08, 20 * 0.08)}
+    widget.predicted.value = widget.viewer.add_image(part, name="part", **place)
+    table = _scored(widget, wait_for)
+    expected = evaluate(part, truth.data[1:2, 8:40, 20:60], pixel_size_um=0.08)
+    np.testing.assert_allclose(table["pearson"], expected["pearson"])
+    assert "Compared where both lie" in widget.summary.text()
+    widget.table.row_entered.emit(0)
+    assert widget.viewer.dims.point[0] == pytest.approx(2.0)
+    widget.predicted.value.translate = (2.0, 8.5 * 0.08, 20 * 0.08)
+    widget._on_layers()
+    assert "displaced by" in widget.status_label.text()
+    widget.predicted.value.translate = (2.0, 80.0, 0)
+    widget._on_layers()
+    assert "lie beside each other" in widget.status_label.text()
+
+
+@pytest.mark.parametrize("stale", [True, False])
+def test_fluorescence_at_some_frames_shows_where_the_model_went_stale(
+    qtbot: Any, viewer_model: Any, wait_for: Any, stale: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 255, (24, 48, 48)).astype(np.float32)
+    noise = (
+        rng.normal(0, 60, truth.shape)
+        * np.where(np.arange(24) >= 15, 4 if stale else 1, 1)[:, None, None]
+    )
+    viewer_model.add_image((truth + noise).astype("f4"), name="cell [fluorescence]", **SCALE)
+    sparse = {**SCALE, "scale": (6.0, 0.08, 0.08)}
+    viewer_model.add_image(truth[::3], name="cell mCherry", **sparse)
+    widget = EvaluateWidget(viewer_model)
+    qtbot.addWidget(widget)
+    table = _scored(widget, wait_for)
+    assert len(table) == 8
+    times, values = widget.control.curves["bandpass_pearson"].getData()
+    np.testing.assert_allclose(times, np.arange(8) * 6.0)
+    np.testing.assert_allclose(values, table["bandpass_pearson"])
+    assert "in frames 0, 3, 6" in widget.summary.text()
+    if stale:
+        assert widget.control.mark.value() == pytest.approx(30.0)
+        assert "went stale at second 30" in widget.control.sentence.text()
+    else:
+        assert widget.control.mark is None
+        assert "fits as well" in widget.control.sentence.text()
+    widget.table.row_entered.emit(5)
+    assert viewer_model.dims.point[0] == pytest.approx(30.0)

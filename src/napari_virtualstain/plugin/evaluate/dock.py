@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtWidgets import QFileDialog
 
-from ...errors import VirtualStainError
+from ...errors import InputError, VirtualStainError
 from ..kit.controls import add_row, button, in_row, new_form, note
 from ..kit.jobs import JobContext, Work, error_text
 from ..kit.layer_choice import LayerChoice
@@ -17,8 +18,12 @@ from ..kit.step import StepWidget
 from ..kit.suitable_layers import is_movie
 from ..kit.table import FrameTable
 from ..layers.description import axes_of, sampling_of, source_of, stack_of
+from .common_part import common_part
+from .running_control import RunningControl
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ...pipeline import MovieScore
 
 SHOWN = ["bandpass_pearson", "pearson", "ssim", "psnr", "kl", "nrmse", "mask_iou"]
@@ -60,6 +65,8 @@ class EvaluateWidget(StepWidget):
         self.save_button = button("Save CSV…", "Save the table", self._save, name="save_button")
         self.form.addLayout(form)
         self.form.addWidget(self.summary)
+        self.control = RunningControl()
+        self.form.addWidget(self.control)
         self.form.addWidget(self.table, 1)
         self.form.addWidget(in_row(self.save_button, self.report_button))
         self.predicted.chosen.connect(self._on_layers)
@@ -74,20 +81,25 @@ class EvaluateWidget(StepWidget):
             return "Two layers are needed: a virtual stain and the true fluorescence."
         if predicted is reference:
             return "Both layers are the same. Choose the true fluorescence under True."
-        if predicted.data.shape != reference.data.shape:
-            return (
-                f"The layers have unlike shapes, {predicted.data.shape} and "
-                f"{reference.data.shape}. Choose layers of the same frames."
-            )
+        try:
+            common_part(predicted, reference)
+        except InputError as error:
+            return str(error)
         return None
 
     def prepare(self) -> Work:
         """Return the work of scoring."""
         size_um, light = self.pixel_size.value(), self._bright_field()
+        common = common_part(self.predicted.value, self.reference.value)
         predicted = stack_of(self.predicted.value, pixel_size_um=size_um)
         reference = stack_of(self.reference.value, pixel_size_um=size_um)
         bright_field = None if light is None else stack_of(light, pixel_size_um=size_um)
-        self._shown_layer = self.predicted.value
+        if not common.is_whole:
+            predicted = replace(predicted, data=common.of_first(predicted.data))
+            reference = replace(reference, data=common.of_second(reference.data))
+            if bright_field is not None:
+                bright_field = replace(bright_field, data=common.of_first(bright_field.data))
+        self._shown_layer, self._common = self.predicted.value, common
         folder, self._report = self._report, None
 
         def work(context: JobContext) -> MovieScore:
@@ -117,9 +129,31 @@ class EvaluateWidget(StepWidget):
         first = [name for name in ("frame", *SHOWN) if name in table]
         others = [name for name in table.columns if name not in first]
         self.table.show_frame(table[first + others])
-        self.summary.setText(value.sentence[0].upper() + value.sentence[1:] + ".")
+        self.summary.setText(
+            value.sentence[0].upper() + value.sentence[1:] + "." + self._compared_text()
+        )
+        self._show_control(table)
         self.save_button.setEnabled(True)
         return f"Scored {len(table)} frame{'s' * (len(table) != 1)}."
+
+    def _compared_text(self) -> str:
+        """Return what was compared where that is not all of both layers."""
+        if self._common.is_whole:
+            return ""
+        frames = self._common.frames
+        shown = ", ".join(map(str, frames[:8])) + ", …" * (len(frames) > 8)
+        return f" Compared where both lie{f', in frames {shown}' if frames else ''}."
+
+    def _show_control(self, table: pd.DataFrame) -> None:
+        """Draw the scores over time."""
+        common, layer = self._common, self._shown_layer
+        if common.axes != "tyx" or len(common.frames) != len(table):
+            self.control.setVisible(False)
+            return
+        unit = str(layer.units[0])
+        seconds = layer.units[0].is_compatible_with("second")
+        times = np.array(common.times if seconds else common.frames, float)
+        self.control.show_scores(table, times, unit if seconds else "frame")
 
     def render(self) -> None:
         """Also enable saving once there is a table."""
@@ -167,7 +201,12 @@ class EvaluateWidget(StepWidget):
         layer = getattr(self, "_shown_layer", None)
         if layer is None:
             return
-        index = np.unravel_index(int(self.table.frame["frame"].iloc[row]), layer.data.shape[:-2])
+        place = int(self.table.frame["frame"].iloc[row])
+        if self._common.frames and self._common.axes == "tyx":
+            index: tuple[int, ...] = (self._common.frames[place],)
+        else:
+            shape = self._common.of_first(layer.data).shape[:-2]
+            index = tuple(int(i) for i in np.unravel_index(place, shape))
         point = layer.data_to_world((*index, 0, 0))
         first = self.viewer.dims.ndim - layer.ndim
         for axis in range(len(axes_of(layer)) - 2):
