@@ -386,8 +386,9 @@ def inspector(viewer: Any, arguments: argparse.Namespace) -> None:
         dock.table.view.selectRow(int(rng.integers(0, 200)))
 
     timed("choosing a row, shown in every view", select)
-    place = (float(dock.frame()), *starts[7 * frames])
-    timed("choosing by a click on the canvas", lambda: dock._on_click(place, 12.0))
+    places = iter(rng.permutation(starts[::frames]))
+    now = float(dock.frame())
+    timed("choosing by a click on the canvas", lambda: dock._on_click((now, *next(places)), 12.0))
     dock.go_to(int(chosen.track_id), 10)
     timed("a verdict", lambda: dock.judge("ok"))
 

@@ -168,6 +168,8 @@ def test_a_typed_filter_lists_fewer_tracks_and_next_stays_within(widget: Inspect
     assert "1 of 3 tracks" in widget.status_label.text()
     inspected.press(widget, "next")
     assert widget.selection.track_id == 2
+    widget.table.filter.setText("y_px < 15 or track_id == 3")
+    assert sorted(widget.table.frame["track_id"]) == [1, 3]
     widget.table.filter.setText("frames >")
     assert "not understood" in widget.status_label.text()
     assert len(widget.table.frame) == 3

@@ -260,3 +260,30 @@ def test_the_window_fits_a_small_screen(viewer: Any, qtbot: Any, wait_for: Any) 
         window = viewer.window._qt_window
         hint = window.minimumSizeHint().height()
         assert window.height() <= 720, (page, window.height(), hint)
+
+
+@pytest.mark.gui
+def test_the_film_of_a_lazy_movie_is_read_in_the_background(
+    viewer: Any, qtbot: Any, wait_for: Any
+) -> None:
+    import threading
+
+    import dask.array as da
+
+    read: list[threading.Thread] = []
+
+    def plane(block: np.ndarray) -> np.ndarray:
+        read.append(threading.current_thread())
+        return block
+
+    movie = da.ones((15, 60, 64), chunks=(1, 60, 64)).map_blocks(plane, dtype=float)
+    viewer.add_image(movie, name="slow bright-field", contrast_limits=(0, 1), **inspected.SCALE)
+    inspected.add_family(viewer)
+    widget = _docked(viewer, qtbot, wait_for)
+    read.clear()
+    inspected.choose(widget, 2)
+    film = widget.workspace.film.strip.film
+    assert [source.name for source in film.sources] == ["bright-field", "true"]
+    qtbot.waitUntil(lambda: film.picture(9, 0) is not None, timeout=20_000)
+    assert film.picture(9, 0).mean() == 255
+    assert threading.main_thread() not in read[1:]  # the canvas itself shows one plane

@@ -284,3 +284,40 @@ def test_labels_that_are_removed_do_not_stop_an_edit(widget: InspectorWidget) ->
     widget.viewer.dims.set_point(0, 2.0 * 4)
     press(widget, "cut_here")
     assert 5 in layer(widget).data[:, 0]
+
+
+def test_labels_that_are_numbered_frame_by_frame_serve_as_masks_too(
+    qtbot: Any, viewer_model: Any, wait_for: Any
+) -> None:
+    tracks = inspected.family()
+    inspected.add_family(viewer_model, tracks)
+    own = "same numbers · cell [tracked mitochondria]"
+    painted = viewer_model.layers[own].data
+    viewer_model.layers.remove(own)
+    numbers = np.where(painted > 0, (painted * 7 + np.arange(15)[:, None, None]) % 100, 0)
+    layer_ = viewer_model.add_labels(numbers, name="segmented", **inspected.SCALE)
+    shown = viewer_model.layers["tracked · cell [tracks]"]
+    features = shown.features
+    features["label"] = (features["track_id"] * 7 + shown.data[:, 1].astype(int)) % 100
+    shown.features = features
+    made = inspected.inspect(viewer_model, qtbot, wait_for)
+    masks = made.model.masks
+    assert masks is not None
+    assert (masks.layer, masks.by_track) == (layer_, False)
+    made._on_click((4.0, 20.0, 22.0), 1.0)
+    assert made.selection.track_id == 2
+    assert made.workspace.film.strip.film.cell(4).outline
+    before = layer_.data.copy()
+    choose(made, 2)
+    made.viewer.dims.set_point(0, 2.0 * 4)
+    press(made, "cut_here")
+    np.testing.assert_array_equal(layer_.data, before)  # labels are not the tracks' numbers
+    inspected.press(made, "add_by_click")
+    made._on_click((12.0, 50.0, 50.0), 1.0)
+    row = made.model.tracks.row_at(made.selection.track_id, 12)
+    label = int(made.model.tracks["label"][row])
+    assert label == before[12].max() + 1
+    assert (layer_.data[12] == label).any()
+    for _ in range(2):
+        press(made, "undo")
+    np.testing.assert_array_equal(layer_.data, before)

@@ -45,6 +45,7 @@ def test_what_is_saved_in_napari_opens_again_and_nothing_is_lost(
     inspected.add_family(viewer)
     layer = viewer.layers["tracked · cell [tracks]"]
     layer.metadata["verdicts"] = {3: "wrong"}
+    layer.metadata["tracks"].events["status"] = "accepted"
     path = tmp_path / f"mine{ending}"
     assert layer.save(str(path)) == [str(path)]
     again = _fresh()

@@ -38,6 +38,16 @@ EVENT_COLUMNS: dict[str, Any] = {
     "parents": "str",
     "children": "str",
 }
+# what a person has said of an event: accepted, or nothing yet
+VERDICT_COLUMN = "status"
+
+
+def event_columns(events: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of events that files keep: what was found, and what a person said."""
+    if VERDICT_COLUMN not in events:
+        return events[list(EVENT_COLUMNS)]
+    said = events[VERDICT_COLUMN].astype(object).where(events[VERDICT_COLUMN].notna(), "")
+    return events[list(EVENT_COLUMNS)].assign(**{VERDICT_COLUMN: said})
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,8 @@ def summarise(
     for child, of in tracks.parents.items():
         for parent in of:
             children.setdefault(parent, []).append(child)
+    middle = rows.groupby("track_id")[["y_px", "x_px"]].mean().reindex(table["track_id"])
+    table[["y_px", "x_px"]] = middle.to_numpy()
     for name, kin in (("parents", tracks.parents), ("children", children)):
         column = [";".join(map(str, kin.get(int(t), ()))) for t in table["track_id"]]
         table[name] = np.array(column, object)

@@ -13,7 +13,7 @@ from ...errors import InputError
 from ..kit.table import FrameTable, heading
 from .model import InspectorModel
 
-HIDDEN = ("first", "last", "doubtful_frame")
+HIDDEN = ("first", "last", "doubtful_frame", "y_px", "x_px")
 EXAMPLES = (
     "Which tracks are listed: a number, or an expression such as\n"
     "  frames > 10 and error_probability > 0.3\n"

@@ -16,7 +16,7 @@ import pandas as pd
 from ...errors import InputError, as_path, reading
 from ...io import read_table, write_table
 from ..detections import check_scale
-from ..tables import EVENT_COLUMNS, TrackTables
+from ..tables import EVENT_COLUMNS, TrackTables, event_columns
 
 _EXPECTED = "track_id, frame, y_um, x_um"
 _EXTRA = ("parents", "pixel_size_um", "frame_interval_s")
@@ -103,7 +103,7 @@ def _events_beside(
     missing = [name for name in EVENT_COLUMNS if name not in events]
     if missing:
         raise InputError(f"{beside} lacks the columns {', '.join(missing)}.")
-    events = events.fillna({"parents": "", "children": ""})[list(EVENT_COLUMNS)]
+    events = event_columns(events.fillna({"parents": "", "children": ""}))
     if not _is_of(events, table):
         warnings.warn(
             f"{beside} names tracks or frames that {source.name} lacks, so it is of another movie; "

@@ -13,7 +13,7 @@ import pandas as pd
 from ...errors import ImageFileError, InputError, as_path, reading
 from ...io import atomic_path, check_output
 from ..detections import check_scale
-from ..tables import COLUMNS, EVENT_COLUMNS, TrackTables
+from ..tables import COLUMNS, TrackTables, event_columns
 
 _EXTRA = "napari_virtualstain"
 # GEFF has no strings among its node properties
@@ -106,7 +106,7 @@ def _tables(source: Path, content: Any) -> TrackTables:
     return TrackTables.from_table(
         table[[*[name for name in COLUMNS if name in table], *others]],
         graph,
-        None if events is None or not len(events) else events[list(EVENT_COLUMNS)],
+        None if events is None or not len(events) else event_columns(events),
         pixel_size_um=scale[0],
         frame_interval_s=scale[1],
     )

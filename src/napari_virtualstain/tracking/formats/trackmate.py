@@ -23,7 +23,7 @@ import pandas as pd
 from ...errors import ImageFileError, InputError, as_path, reading
 from ...io import check_is_file, micrometres, seconds, write_text_atomically
 from ..detections import check_scale
-from ..tables import EVENT_COLUMNS, TrackTables
+from ..tables import TrackTables, event_columns
 
 _OURS = {"track_id": "VS_TRACK_ID", "label": "VS_LABEL", "interpolated": "VS_INTERPOLATED"}
 _FLOATS = {"y_px": "VS_Y_PX", "x_px": "VS_X_PX", "area_um2": "AREA", "quality": "VS_QUALITY"}
@@ -366,4 +366,4 @@ def _read_events(root: ElementTree.Element) -> pd.DataFrame | None:
     rows = [dict(event.attrib) for event in root.findall(f"./{_EVENTS}/Event")]
     if not rows:
         return None
-    return pd.DataFrame(rows)[list(EVENT_COLUMNS)]
+    return event_columns(pd.DataFrame(rows))
