@@ -49,10 +49,14 @@ def machine() -> str:
 
 def commit() -> str:
     """Return the commit, marked where files differ from it."""
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True
+    done = subprocess.run(["git", "describe", "--always"], cwd=ROOT, capture_output=True, text=True)
+    changed = subprocess.run(
+        ["git", "status", "--porcelain", "--", ".", ":!docs/evidence"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
-    return done.stdout.strip() or "unknown"
+    return f"{done.stdout.strip() or 'unknown'}{'-dirty' if changed.stdout.strip() else ''}"
 
 
 def measure(name: str, threads: int) -> None:

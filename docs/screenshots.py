@@ -24,7 +24,10 @@ os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")
 import napari
 from qtpy.QtWidgets import QApplication
 
+from napari_virtualstain.plugin.layers.description import layer_name
+
 PLUGIN = "napari-virtualstain"
+SOURCE = "simulated bright-field"
 IMAGES = Path(__file__).parent / "images"
 LARGEST_BYTES = 600_000
 
@@ -64,7 +67,6 @@ def run_pipeline(viewer: Any, model: str | None) -> dict[str, Any]:
         "stain": press(viewer, "Virtual staining", choose),
         "segment": press(viewer, "Segment mitochondria"),
         "track": press(viewer, "Track mitochondria"),
-        "inspect": press(viewer, "Track inspector"),
     }
     arrange(viewer)
     return docks
@@ -72,15 +74,15 @@ def run_pipeline(viewer: Any, model: str | None) -> dict[str, Any]:
 
 def arrange(viewer: Any) -> None:
     """Show bright-field, virtual fluorescence, labels and tracks in a grid of four."""
-    shown = ["", " [fluorescence]", " [tracked mitochondria]", " [tracks]"]
-    names = [f"simulated bright-field{suffix}" for suffix in shown]
+    made = [layer_name(SOURCE, kind) for kind in ("fluorescence", "tracked", "tracks")]
+    names = [SOURCE, *made]
     for layer in list(viewer.layers):
         if layer.name not in names:
             viewer.layers.remove(layer)
     for place, name in enumerate(names):
         viewer.layers.move(viewer.layers.index(name), place)
         viewer.layers[name].visible = True
-    viewer.layers["simulated bright-field [tracked mitochondria]"].opacity = 1.0
+    viewer.layers[layer_name(SOURCE, "tracked")].opacity = 1.0
     viewer.canvas.grid.shape = (2, 2)
     viewer.canvas.grid.stride = 1
     viewer.canvas.grid.enabled = True
@@ -117,19 +119,17 @@ def main() -> None:
     for name in ("segment", "track"):
         viewer.window.remove_dock_widget(docks.pop(name))
     viewer.reset_view()
-    for name in ("stain", "inspect"):
-        # a tab comes to the front when its dock is raised
-        docks[name].parent().raise_()
-        if name == "inspect":
-            viewer.canvas.grid.enabled = False
-            viewer.layers["simulated bright-field [tracked mitochondria]"].visible = False
-            docks[name].step(1)
-        viewer.theme = "dark"
-        picture(viewer, arguments.out / f"dock-{name}.png")
-        if name == "stain":
-            (arguments.out / "dock-stain.png").replace(arguments.out / "napari-dark.png")
-            viewer.theme = "light"
-            picture(viewer, arguments.out / "napari-light.png")
+    for theme in ("light", "dark"):
+        viewer.theme = theme
+        picture(viewer, arguments.out / f"napari-{theme}.png")
+    viewer.window.remove_dock_widget(docks.pop("stain"))
+    viewer.canvas.grid.enabled = False
+    viewer.layers[layer_name(SOURCE, "tracked")].visible = False
+    inspector = press(viewer, "Track inspector")
+    inspector.step(1)
+    viewer.window.resize(width, height + 150)
+    viewer.reset_view()
+    picture(viewer, arguments.out / "dock-inspect.png")
     viewer.close()
 
 

@@ -1,4 +1,4 @@
-"""How the fluorescence of a group of pairs lies on its bright-field image, and what is wrong.
+"""Alignment of the fluorescence of a group of pairs with its bright-field, and its faults.
 
 Grey values of the two cannot be correlated. A virtual stain of the bright-field image, even a
 poor one, shows the same structures as the fluorescence, and its correlation with it has its
@@ -37,7 +37,7 @@ _FEW = 6
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """Where the fluorescence of some pairs lies.
+    """Displacement of the fluorescence of some pairs.
 
     Attributes
     ----------

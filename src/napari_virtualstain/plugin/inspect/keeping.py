@@ -1,4 +1,4 @@
-"""What the inspector saves and opens: the table, whole sessions, tracks of other programs."""
+"""Saving and opening in the inspector: the table, whole sessions, tracks of other programs."""
 
 from __future__ import annotations
 

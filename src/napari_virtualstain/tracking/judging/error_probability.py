@@ -28,7 +28,7 @@ _SURE = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class TrackErrors:
-    """How likely links and tracks are wrong.
+    """Error probabilities of links and tracks.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How good the tracks of a movie are: the share of right ones among a random sample.
+"""Quality of the tracks of a movie: the share of right ones among a random sample.
 
 Judging each of some hundred tracks takes hours; judging thirty that were drawn at random takes
 minutes and says, with an interval, how many of all are right.
