@@ -131,3 +131,23 @@ def test_real_cells_are_found_where_they_were_put(real_data: object) -> None:
     assert moved.is_worth_correcting
     assert moved.dy - there.dy == pytest.approx(6, abs=0.3)
     assert moved.dx - there.dx == pytest.approx(-5, abs=0.3)
+
+
+def test_regions_of_one_movie_are_measured_together_and_moved_alike() -> None:
+    scenes = _scenes()
+    pairs = CorrelativePairs.from_arrays(
+        _cut(scenes),
+        _cut(scenes, 6, -5),
+        groups=["region 1", "region 1", "region 2", "region 3"],
+        movies=["a", "a", "a", "b"],
+    )
+    found = measure_alignments(pairs, stain=lambda planes: planes[0])
+    assert found["region 1"] == found["region 2"]
+    assert found["region 1"].pairs == 3
+    assert found["region 3"].pairs == 1
+    from napari_virtualstain.data import alignment_notes
+
+    assert [note.split(":")[0] for note in alignment_notes(found)] == [
+        "Groups region 1, region 2",
+        "Group region 3",
+    ]

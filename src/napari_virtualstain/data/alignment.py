@@ -10,7 +10,7 @@ stain, is up to 2.5 px off because granules lie beside the mitochondria.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -123,6 +123,9 @@ def measure_alignments(
 ) -> dict[str, Alignment]:
     """Return the alignment of each group of pairs.
 
+    Groups that have a movie in common, such as regions of one field, are measured together:
+    they were recorded by the same channels.
+
     Parameters
     ----------
     pairs : CorrelativePairs
@@ -143,9 +146,10 @@ def measure_alignments(
     >>> measure_alignments(pairs)["all"].problem
     'same'
     """
-    found = {}
-    for group in pairs.group_names:
-        members = sampled(pairs, group, most_pairs)
+    found: dict[str, Alignment] = {}
+    for groups in _recorded_together(pairs):
+        members = pairs.of_groups(groups)
+        members = sampled(replace(members, groups=("",) * len(members)), "", most_pairs)
         centre = members.planes // 2
         references, targets, lights = [], [], []
         for light, target in watched(
@@ -155,7 +159,7 @@ def measure_alignments(
             references.append(middle(np.asarray(image), _LARGEST))
             targets.append(middle(target, _LARGEST))
             lights.append(middle(light[centre], _LARGEST))
-        found[group] = measure_alignment(
+        alignment = measure_alignment(
             references,
             targets,
             bright_field=lights,
@@ -163,7 +167,21 @@ def measure_alignments(
             search_px=search_px,
             cancel=cancel,
         )
+        found |= dict.fromkeys(groups, alignment)
     return found
+
+
+def _recorded_together(pairs: CorrelativePairs) -> list[list[str]]:
+    """Return the groups, those that share a movie in one list."""
+    together: list[tuple[set[str], list[str]]] = []
+    for group in pairs.group_names:
+        movies = {m for m, g in zip(pairs.movies, pairs.groups, strict=True) if g == group}
+        joined = [one for one in together if one[0] & movies]
+        for one in joined:
+            together.remove(one)
+            movies |= one[0]
+        together.append((movies, [name for one in joined for name in one[1]] + [group]))
+    return [groups for _, groups in together]
 
 
 def measure_alignment(

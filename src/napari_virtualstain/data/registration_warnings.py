@@ -41,14 +41,16 @@ def alignment_notes(alignments: Mapping[str, Alignment]) -> tuple[str, ...]:
     'Group a: fluorescence displaced by dy +5.0, dx '
     """
     notes = []
-    for group, found in alignments.items():
+    for found in dict.fromkeys(alignments.values()):
+        names = [group for group, one in alignments.items() if one == found]
+        where = f"Group{'s' * (len(names) > 1)} {', '.join(names)}"
         if found.problem == "same":
-            notes.append(f"Group {group}: {found.text}. Choose the fluorescence of these frames.")
+            notes.append(f"{where}: {found.text}. Choose the fluorescence of these frames.")
         elif found.problem:
-            notes.append(f"Group {group}: {found.text}. Check the channels before you train.")
+            notes.append(f"{where}: {found.text}. Check the channels before you train.")
         elif found.is_worth_correcting:
             notes.append(
-                f"Group {group}: {found.text}. Register the channels, or ask for correction "
+                f"{where}: {found.text}. Register the channels, or ask for correction "
                 "(--correct-registration)."
             )
     return tuple(notes)

@@ -221,6 +221,9 @@ def _registered(
         return pairs, notes
     corrected = correct_alignments(pairs, found)
     problems = alignment_notes({group: a for group, a in found.items() if a.problem})
+    unknown = [g for g, a in found.items() if not a.is_certain and not a.problem]
+    if unknown:
+        problems = (*problems, f"Group {', '.join(unknown)}: shift unknown, nothing was moved.")
     return corrected, (*corrected.notes[len(pairs.notes) :], *problems)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...errors import InputError
+from ...errors import InputError, OutputError
 from ..layers.description import find_layer, geometry_of
 from .drawn_regions import COLOURS, ROLE, roles_of
 from .sources import plane_at
@@ -60,8 +60,24 @@ def kept_pairs(rows: Any) -> list[list[KeptLayer]]:
 
 
 def keep(folder: Path, pairs: list[list[KeptLayer]], check: Callable[[], None]) -> None:
-    """Write the layers of a training into its folder; images that are there stay."""
-    target = folder / _FOLDER
+    """Write the layers of a training into its folder; images that are there stay.
+
+    Raises
+    ------
+    OutputError
+        They cannot be written.
+    """
+    try:
+        _write(folder / _FOLDER, pairs, check)
+    except OSError as error:
+        raise OutputError(
+            f"The training cannot be kept in {str(folder)!r} ({error.strerror or error}), so it "
+            "could not go on after a crash and its model could not be saved. Free some space, or "
+            "choose another folder for models (VIRTUALSTAIN_MODELS)."
+        ) from error
+
+
+def _write(target: Path, pairs: list[list[KeptLayer]], check: Callable[[], None]) -> None:
     target.mkdir(parents=True, exist_ok=True)
     described = []
     for number, pair in enumerate(pairs):

@@ -98,7 +98,8 @@ class RegistrationPanel(QWidget):
         self.plot.clear()
         self.plot.setVisible(bool(found))
         self.overlay_button.setEnabled(any(one.is_certain for one in found.values()))
-        known = [one for one in found.values() if not one.problem]
+        different = {id(one): one for one in found.values()}.values()
+        known = [one for one in different if not one.problem]
         self.points = pyqtgraph.ScatterPlotItem(
             x=[one.dx for one in known],
             y=[one.dy for one in known],
