@@ -24,7 +24,10 @@ FOLDER = ROOT / "docs" / "evidence"
 MEASUREMENTS = {
     "tracking-speed": ("Tracking: time a frame", "benchmarks.tracking_speed"),
     "tracking-motions": ("Tracking: unseen motions", "benchmarks.tracking_motions --seeds 1"),
-    "tracking-confidence": ("Tracking: quality of links", "benchmarks.tracking_confidence"),
+    "tracking-confidence": (
+        "Tracking: quality of links",
+        "benchmarks.track_errors --positions 0 --masks 0 --links 1",
+    ),
     "richardson-lucy": ("Optics: Richardson-Lucy", "benchmarks.richardson_lucy"),
     "painted-corrections": ("Segmentation: painted", "benchmarks.segmentation_painting"),
     "simulation-speed": ("Simulator: time of a pair", "recipes.compare_simulation --speed"),

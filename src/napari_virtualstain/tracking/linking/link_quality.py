@@ -16,7 +16,7 @@ from ..detections import FloatArray, IntArray
 
 _ROUNDS = 5
 _LARGEST_LOG = 30.0
-# logistic regression on simulated and real movies; benchmarks/tracking_confidence.py checks it
+# logistic regression on simulated and real movies; benchmarks/track_errors.py checks it
 _WEIGHTS = np.array([0.154, 0.606, -0.017, -0.744, -0.315])
 _BIAS = 0.286
 
