@@ -238,3 +238,10 @@ def test_samples_reach_from_the_first_to_the_last() -> None:
     assert spread_evenly(4, 10) == [0, 3, 6, 9]
     assert spread_evenly(16, 3) == [0, 1, 2]
     assert len(set(spread_evenly(SAMPLED_FRAMES, 1000))) == 16
+
+
+@pytest.mark.parametrize("kind", FITTED)
+def test_a_movie_of_one_whole_numbered_frame_has_the_offset_of_the_frame(kind: str) -> None:
+    frame = np.random.default_rng(0).integers(60, 73, (32, 33)).astype(np.uint8)
+    fitted = Normalisation(kind=kind).fit(frame)
+    assert fitted.for_plane(frame).offset == pytest.approx(fitted.offset, abs=1e-9)

@@ -40,3 +40,12 @@ def test_resampling_there_and_back_keeps_smooth_images_in_place() -> None:
 
 def test_nearly_equal_pixel_sizes_are_left_alone() -> None:
     assert resampled_shape((60, 80), 0.081, 0.08) == (60, 80)
+
+
+def test_a_dead_pixel_gets_the_value_of_its_neighbours_and_not_of_the_wider_field() -> None:
+    ramp = np.add.outer(np.arange(40.0) ** 2, np.zeros(40))
+    holed = ramp.copy()
+    holed[30, 20] = np.nan
+    filled, count = fill_non_finite(holed)
+    assert count == 1
+    assert abs(filled[30, 20] - ramp[30, 20]) < 3  # rows differ by 60, the field by 1500
