@@ -16,6 +16,8 @@ from ..kit.controls import Choice, button, in_row
 if TYPE_CHECKING:
     from .dock import InspectorWidget
 
+_NARROW = 60  # four beside each other in a narrow dock
+
 
 class InspectorButtons:
     """Going through, judging, mending, undoing; each with its key.
@@ -68,6 +70,8 @@ class InspectorButtons:
             in_row(self._add, self._move, split, remove, stretch=None),
             in_row(*self._undo_and_redo(), keep, stretch=None),
         )
+        for made in (one for row in self.rows for one in row.findChildren(QPushButton)):
+            made.setMinimumWidth(min(made.sizeHint().width(), _NARROW))
         self._add_keys()
 
     def render(self, *, is_chosen: bool) -> None:

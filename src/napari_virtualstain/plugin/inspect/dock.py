@@ -245,6 +245,8 @@ class InspectorWidget(StepWidget):
         self.sample = SamplePanel(self)
         self.form.addWidget(self.sample)
         self.table.above.addWidget(self.dim_box)
+        self.setTabOrder(self.table.filter, self.dim_box)
+        self.setTabOrder(self.dim_box, self.table.view)
 
     def _threshold_box(self, form: Any) -> Any:
         from ..kit.controls import NumberBox

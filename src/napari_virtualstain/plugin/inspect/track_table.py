@@ -78,6 +78,7 @@ class TrackTable(QWidget):
         self.filter.setAccessibleName("Filter")
         self.filter.setPlaceholderText("Filter: frames > 10 and verdict == ''")
         self.filter.setClearButtonEnabled(True)
+        self.filter.setToolTip(f"{EXAMPLES}those of the table")
         self.filter.textChanged.connect(lambda _text: self._on_filter())
         self.view = FrameTable()
         self.view.setAccessibleName("Tracks")

@@ -61,6 +61,9 @@ class Workspace(QTabWidget):
         super().__init__()
         self.setObjectName("inspector_workspace")
         self.setDocumentMode(True)
+        self.setUsesScrollButtons(False)
+        for arrow in self.tabBar().findChildren(QToolButton):
+            arrow.setObjectName("qt_tab_arrow")  # Qt's own, and never shown
         self.model, self._viewer = model, viewer
         self._edit, self._current_frame = edit, current_frame
         self.film = FilmPanel(model, viewer)
