@@ -6,6 +6,7 @@ import importlib.util
 import re
 import shlex
 import shutil
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -162,3 +163,17 @@ def test_the_manual_beside_generated_pages_and_evidence_stays_short() -> None:
         if page.parent.name != "evidence"
     )
     assert words <= 12_000
+
+
+def test_every_dependency_is_justified_and_in_the_conda_recipe() -> None:
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = [*project["dependencies"], *project["optional-dependencies"]["napari"]]
+    names = {re.split(r"[\[<>=; ]", line)[0].lower() for line in lines}
+    page = (DOCS / "explanation" / "dependencies.md").read_text(encoding="utf-8").lower()
+    recipe = (DOCS.parent / "conda" / "meta.yaml").read_text(encoding="utf-8").lower()
+    assert [name for name in sorted(names) if name not in page] == []
+    other = {"dask": "dask-core", "torch": "pytorch", "matplotlib": "matplotlib-base"}
+    assert [name for name in names if f"- {other.get(name, name)} " not in recipe] == []
+    listed = re.findall(r"^    - ([a-z-]+) >=", recipe.partition("  run:")[2], re.MULTILINE)
+    known = {other.get(name, name) for name in names} | {"python"}
+    assert set(listed) <= known
