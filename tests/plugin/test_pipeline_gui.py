@@ -170,6 +170,30 @@ def test_run_all_and_what_it_saved_repeats_headless(
     assert (chosen.uncertainty, chosen.temporal, chosen.average) == (True, 2, True)
 
 
+def test_run_all_takes_a_movie_of_z_stacks(qtbot: Any, viewer_model: Any, wait_for: Any) -> None:
+    from napari_virtualstain import simulate
+
+    flat = simulate(frames=4, size=96, count=6, seed=3).bright_field
+    viewer_model.add_image(
+        np.stack([flat, flat], axis=1),
+        name="cell",
+        scale=(2, 0.5, 0.08, 0.08),
+        units=("s", "um", "um", "um"),
+        axis_labels=("t", "z", "y", "x"),
+    )
+    widget = RunAllWidget(viewer_model)
+    qtbot.addWidget(widget)
+    widget.generator.value, widget.segmenter.value = "tiny", "bright"
+    widget.run_button.click()
+    wait_for(widget)
+    assert widget.state == "done", widget.status_label.text()
+    assert "track" in widget.status_label.text()
+    tracks = unwrap(viewer_model.layers["tracked · cell [tracks]"])
+    assert tracks.ndim == 4
+    assert tracks.metadata["virtualstain"]["settings"]["config"]["z_plane"] == "max"
+    assert recorded_settings(viewer_model, viewer_model.layers["cell"]).track.z_plane == "max"
+
+
 @pytest.mark.parametrize(
     ("offset", "shape", "frames"),
     [((0, 0, 0), (6, 32, 40), None), ((2, 0, 0), (3, 32, 40), "2:5")],

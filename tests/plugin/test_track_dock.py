@@ -109,3 +109,48 @@ def test_speed_is_micrometres_a_second_also_across_a_gap() -> None:
     data = np.array([[1, 0, 0, 0], [1, 1, 0, 3], [1, 4, 4, 3], [2, 0, 5, 5]], float)
     features = track_features(data, {}, 0.5, 2.0)
     np.testing.assert_allclose(features["speed_um_per_s"], [0.75, 0.75, 2 / 6, 0.0])
+
+
+@pytest.mark.parametrize("kind", ["max", "visible"])
+def test_a_z_stack_is_tracked_on_its_maximum_or_on_the_visible_plane(
+    qtbot: Any, viewer_model: Any, wait_for: Any, kind: str
+) -> None:
+    """The disc that moves lies in plane 0, the one that stays in plane 2."""
+    flat, stack = _labels(), np.zeros((8, 3, 60, 80), np.int32)
+    stack[:, 0, :30], stack[:, 2, 30:] = flat[:, :30], flat[:, 30:]
+    scale = {
+        "scale": (2.0, 0.5, 0.1, 0.1),
+        "units": ("s", "um", "um", "um"),
+        "axis_labels": ("t", "z", "y", "x"),
+        "translate": (0, 3, 5, 7),
+    }
+    source = viewer_model.add_labels(stack, name="segmented · cell [mitochondria]", **scale)
+    dock = TrackWidget(viewer_model)
+    qtbot.addWidget(dock)
+    assert dock.source.value is source
+    assert not dock.z_plane.isHidden()
+    viewer_model.dims.set_point(1, 3 + 2 * 0.5)
+    dock.z_plane.value = kind
+    dock.run_button.click()
+    wait_for(dock)
+    assert dock.state == "done", dock.status_label.text()
+    tracks = viewer_model.layers["tracked · cell [tracks]"]
+    assert tracks.ndim == 4
+    assert len(np.unique(tracks.data[:, 0])) == (2 if kind == "max" else 1)
+    assert set(tracks.data[:, 2]) == {1.0 if kind == "max" else 2.0}
+    np.testing.assert_allclose(tracks.data[:, 3].max(), 42.5, atol=0.01)  # y of the disc that stays
+    same = viewer_model.layers["same numbers · cell [tracked mitochondria]"]
+    # a pixel of the disc that stays lies where it lies in the stack, in the planes it stands for
+    for plane, is_seen in ((0, kind == "max"), (2, True)):
+        world = source.data_to_world((4, plane, 42, 42))
+        place = np.rint(same.world_to_data(world)).astype(int)
+        inside = all(0 <= i < n for i, n in zip(place, same.data.shape, strict=True))
+        assert bool(inside and same.data[tuple(place)]) == is_seen
+
+
+def test_labels_without_time_are_refused_with_the_reason(qtbot: Any, viewer_model: Any) -> None:
+    labels = np.zeros((3, 20, 20), int)
+    viewer_model.add_labels(labels, name="stack", axis_labels=("z", "y", "x"))
+    dock = TrackWidget(viewer_model)
+    qtbot.addWidget(dock)
+    assert "'stack' cannot be tracked: no time axis" in dock.status_label.text()

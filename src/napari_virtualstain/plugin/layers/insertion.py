@@ -278,8 +278,9 @@ def add_tracks_layer(
 
 
 def _track_settings(request: TrackRequest) -> dict[str, Any]:
+    plane = {} if request.z_plane is None else {"z_plane": request.z_plane}
     return {
-        "config": request.settings,
+        "config": request.settings | plane,
         "interval": request.frame_interval_s,
         "pixel_size_um": request.pixel_size_um,
     }

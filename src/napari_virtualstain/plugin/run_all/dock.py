@@ -44,7 +44,7 @@ from ..stain.job import FitChecked, PlanesDone, StainRequest
 from ..stain.job import Started as StainStarted
 from ..stain.options import StainOptions
 from ..stain.warm_up import WarmUp
-from ..track.job import Relabelled, TrackRequest, TrackResult
+from ..track.job import Relabelled, TrackRequest, TrackResult, geometry_in_stack
 from .job import RunAllRequest, StepItem, run_all_job
 from .record import recorded_settings
 
@@ -83,8 +83,11 @@ class RunAllWidget(StepWidget):
         layer = self.source.value
         if layer is None:
             return nothing_fits(self.viewer, LOAD_FIRST)
-        if axes_of(layer) != "tyx":
-            return f"{layer.name!r} has axes {axes_of(layer)}; tracking needs a movie (t, y, x)."
+        if axes_of(layer) not in ("tyx", "tzyx"):
+            return (
+                f"{layer.name!r} has axes {axes_of(layer)}; tracking needs a movie (t, y, x) or "
+                "(t, z, y, x)."
+            )
         models = self.generator.why_not() or self.segmenter.why_not()
         return models or self.stain_options.why_not(layer.data.shape[0])
 
@@ -241,7 +244,11 @@ class RunAllWidget(StepWidget):
         elif isinstance(item, Relabelled):
             tracked = self._layers.get("segment")
             asked = self._track_request(request)
-            add_relabelled_layer(self.viewer, item.labels, asked, *where, tracked, keep_former=keep)
+            planes = request.stain.region.shape[1]
+            place = geometry_in_stack(self._geometry, asked.z_plane, planes)
+            add_relabelled_layer(
+                self.viewer, item.labels, asked, self._name, place, tracked, keep_former=keep
+            )
         elif len(item.data):
             self._tracks = item.tracks
             self._tracks_layer = add_tracks_layer(
@@ -256,6 +263,7 @@ class RunAllWidget(StepWidget):
             pixel_size_um=request.stain.pixel_size_um or 1.0,
             frame_interval_s=request.frame_interval_s,
             settings=request.track,
+            z_plane="max" if "z" in request.stain.axes else None,
         )
 
     def _add_form(self, viewer: Any) -> None:

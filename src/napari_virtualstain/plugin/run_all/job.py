@@ -78,6 +78,7 @@ def run_all_job(request: RunAllRequest, context: JobContext) -> Iterator[StepIte
         frame_interval_s=request.frame_interval_s,
         settings=request.track,
         uncertainty=made.get("uncertainty"),
+        z_plane="max" if "z" in request.stain.axes else None,
     )
     tracking = track_job(wanted, context)
     result: TrackResult = yield from _as_items(tracking)

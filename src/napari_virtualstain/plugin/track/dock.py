@@ -10,6 +10,7 @@ from ...hooks import add_on_key, add_on_name, trackers
 from ..kit.controls import Choice, NumberBox, add_row, check_box, keep_former_box, new_form
 from ..kit.jobs import JobContext, Work
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
+from ..kit.regions import visible_index
 from ..kit.sampling_rows import SamplingRows
 from ..kit.step import NextStep, StepWidget
 from ..kit.suitable_layers import is_movie
@@ -22,12 +23,19 @@ from ..layers.description import (
     uncertainty_of,
 )
 from ..layers.insertion import COLOUR_BY, add_relabelled_layer, add_tracks_layer, track_sentence
-from .job import Relabelled, TrackRequest, TrackResult, track_job
+from .job import Relabelled, TrackRequest, TrackResult, geometry_in_stack, track_job
 
 
 def is_label_movie(layer: Any) -> bool:
-    """Whether a layer holds labels of a time-lapse of planes."""
-    return type(layer).__name__ == "Labels" and layer.ndim == 3 and axes_of(layer) == "tyx"
+    """Whether a layer holds labels of a time-lapse, of planes or of z-stacks."""
+    return type(layer).__name__ == "Labels" and axes_of(layer) in ("tyx", "tzyx")
+
+
+def why_no_label_movie(layer: Any) -> str | None:
+    """Return why labels cannot be tracked, None for those that can and for other layers."""
+    if type(layer).__name__ != "Labels" or is_label_movie(layer):
+        return None
+    return "no time axis" if "t" not in axes_of(layer) else "has channels"
 
 
 class TrackWidget(StepWidget):
@@ -45,6 +53,10 @@ class TrackWidget(StepWidget):
         self._request: TrackRequest | None = None
         form = new_form()
         self._add_layers(napari_viewer, form)
+        self.z_plane = Choice([("maximum over z", "max"), ("the visible plane", "visible")])
+        self._z_label = add_row(
+            form, "Planes", self.z_plane, "What of the z-stack is tracked", name="z_plane"
+        )
         self.sampling = SamplingRows(form, changed=self.reset_choices)
         self.pixel_size, self.interval = self.sampling.pixel_size, self.sampling.interval
         self._add_limits(form)
@@ -60,7 +72,11 @@ class TrackWidget(StepWidget):
     def _add_layers(self, napari_viewer: Any, form: QFormLayout) -> None:
         self.source = self.add_choice(
             LayerChoice(
-                napari_viewer, is_label_movie, role="mitochondria", nothing="segment a movie first"
+                napari_viewer,
+                is_label_movie,
+                role="mitochondria",
+                nothing="segment a movie first",
+                why_unfit=why_no_label_movie,
             )
         )
         add_row(form, "Labels", self.source, "One number a mitochondrion", name="source")
@@ -142,8 +158,20 @@ class TrackWidget(StepWidget):
         """Return why nothing can be tracked now."""
         layer = self.source.value
         if layer is None:
+            for other in self.viewer.layers:
+                if (reason := why_no_label_movie(other)) is not None:
+                    return (
+                        f"{other.name!r} cannot be tracked: {reason}. Tracking needs labels of a "
+                        "movie, with axes t, y, x or t, z, y, x."
+                    )
             return "Segment a movie first (dock Segment mitochondria), or load labels (t, y, x)."
         return None
+
+    def _asked_plane(self, layer: Any) -> Any:
+        """Return the plane of a z-stack to track on, None for labels without z."""
+        if "z" not in axes_of(layer):
+            return None
+        return "max" if self.z_plane.value == "max" else visible_index(self.viewer, layer)[1]
 
     def _fits_labels(self, layer: Any) -> bool:
         labels = self.source.value
@@ -177,6 +205,7 @@ class TrackWidget(StepWidget):
             tracker=add_on_name(mode),
             relabel=self.relabel_box.isChecked(),
             uncertainty=errors.data if errors is not None else None,
+            z_plane=self._asked_plane(layer),
         )
         self._request = request
         self._tracked, self._source_name, self._geometry = layer, layer.name, geometry_of(layer)
@@ -195,7 +224,9 @@ class TrackWidget(StepWidget):
                     item.labels,
                     self._request,
                     self._source_name,
-                    self._geometry,
+                    geometry_in_stack(
+                        self._geometry, self._request.z_plane, self._tracked.data.shape[1]
+                    ),
                     self._tracked,
                     keep_former=self.keep_former.isChecked(),
                 )
@@ -227,6 +258,9 @@ class TrackWidget(StepWidget):
 
     def _on_source(self, *_: Any) -> None:
         self.intensity.refresh()
+        is_stack = self.source.value is not None and "z" in axes_of(self.source.value)
+        for widget in (self.z_plane, self._z_label):
+            widget.setVisible(is_stack)
         self.sampling.follow(self.source.value)
         if self.source.value is not None:
             self.gap.setValue(3 * self.interval.value())

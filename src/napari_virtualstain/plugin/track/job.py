@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from ..kit.jobs import JobContext
+from ..layers.description import shifted
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class TrackRequest:
         Whether to return labels whose values are the track numbers.
     uncertainty : array or None, (T, Y, X)
         Expected error of the intensity, from which rows and tracks get their trust.
+    z_plane : int, "max" or None
+        Of z-stacks, with images of shape (T, Z, Y, X): the plane to track on, or the maximum.
     """
 
     labels: Any
@@ -42,6 +45,7 @@ class TrackRequest:
     tracker: str | None = None
     relabel: bool = True
     uncertainty: Any = None
+    z_plane: int | Literal["max"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,8 @@ class Relabelled:
 
     Attributes
     ----------
-    labels : ndarray of int, (T, Y, X)
-        The labels.
+    labels : ndarray of int, (T, Y, X) or (T, 1, Y, X)
+        The labels; of a z-stack, of its one plane or of the maximum.
     """
 
     labels: np.ndarray
@@ -65,8 +69,8 @@ class TrackResult:
     ----------
     tracks : Tracks
         The core's result.
-    data : ndarray, (N, 4)
-        Columns track_id, t, y, x in pixels.
+    data : ndarray, (N, 4) or (N, 5)
+        Columns track_id, t, y, x in pixels; of a z-stack, z stands after t.
     features : DataFrame
         One row a row of `data`: what tracks can be coloured by.
     graph : dict
@@ -83,15 +87,58 @@ def track_job(
     request: TrackRequest, context: JobContext
 ) -> Generator[Relabelled, None, TrackResult]:
     """Yield the labels that keep their number; return the tracks with their features."""
+    z_plane = request.z_plane
+    planes = None if z_plane is None else np.shape(request.labels)[1]
+    request = _flat(request)
     tracks = _add_on_tracks(request) if request.tracker else _own_tracks(request, context)
     if request.uncertainty is not None and request.intensity is not None:
         tracks = _trusted(tracks, request)
     data, properties, graph = tracks.to_napari()
     features = track_features(data, properties, request.pixel_size_um, request.frame_interval_s)
     if request.relabel and len(data):
-        yield Relabelled(np.asarray(tracks.relabel(request.labels)))
+        labels = np.asarray(tracks.relabel(request.labels))
+        yield Relabelled(labels if planes is None else labels[:, None])
         context.wait_until_shown()  # each layer costs the window a tenth of a second
+    if planes is not None:
+        plane = (planes - 1) / 2 if z_plane == "max" else float(z_plane or 0)
+        data = np.insert(data, 2, plane, axis=1)
     return TrackResult(tracks, data, features, graph)
+
+
+def _flat(request: TrackRequest) -> TrackRequest:
+    """Return the request on images without z."""
+    from ...tracking import project_image, project_labels
+
+    z_plane = request.z_plane
+    if z_plane is None:
+        return request
+    images = {
+        name: project_image(image, z_plane)
+        for name in ("intensity", "uncertainty")
+        if (image := getattr(request, name)) is not None
+    }
+    return replace(request, labels=project_labels(request.labels, z_plane), **images)
+
+
+def geometry_in_stack(
+    geometry: dict[str, Any], z_plane: int | Literal["max"] | None, planes: int
+) -> dict[str, Any]:
+    """Return the geometry of (T, 1, Y, X) labels in a z-stack of the given `geometry`.
+
+    Those of the maximum are as thick as the whole stack, so that they are seen in each plane.
+    """
+    if z_plane is None:
+        return geometry
+    if z_plane != "max":
+        return shifted(geometry, (0, z_plane, 0, 0))
+    scale = list(geometry["scale"])
+    thick = shifted(geometry, (0, 0, 0, 0))
+    thick["translate"] = tuple(
+        offset + (scale[1] * (planes - 1) / 2 if axis == 1 else 0.0)
+        for axis, offset in enumerate(geometry["translate"])
+    )
+    scale[1] *= planes
+    return {**thick, "scale": tuple(scale)}
 
 
 def _own_tracks(request: TrackRequest, context: JobContext) -> Any:
