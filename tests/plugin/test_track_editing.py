@@ -269,13 +269,16 @@ def test_a_foreign_layer_without_graph_or_scale_can_be_edited(
     qtbot: Any, viewer_model: Any, wait_for: Any
 ) -> None:
     rows = [(k, t, 5.0 * k, 1.0 * t) for k in (1, 2) for t in range(6)]
-    foreign = viewer_model.add_tracks(np.array(rows), name="foreign")
+    names = {"cell": ["first"] * 6 + ["second"] * 6, "size": np.arange(12.0)}
+    foreign = viewer_model.add_tracks(np.array(rows), features=names, name="foreign")
     made = inspected.inspect(viewer_model, qtbot, wait_for)
     choose(made, 2)
     made.viewer.dims.set_point(0, 3)
     press(made, "cut_here")
     assert set(foreign.data[:, 0]) == {1, 2, 3}
     assert foreign.metadata.get("tracks") is None
+    assert foreign.features["cell"].tolist() == names["cell"]
+    assert foreign.features["size"].tolist() == names["size"].tolist()
 
 
 def test_labels_that_are_removed_do_not_stop_an_edit(widget: InspectorWidget) -> None:

@@ -38,6 +38,7 @@ class LayerSync(QObject):
         self._viewer, self._model = viewer, model
         self.layer: Any = None
         self.is_putting = False
+        self._features: list[str] = []
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_PAUSE_MS)
@@ -48,6 +49,7 @@ class LayerSync(QObject):
         """Follow into another layer; what the last one still lacks is put first."""
         self.flush()
         self.layer = layer
+        self._features = [str(name) for name in layer.features.columns]
 
     def stop(self) -> None:
         """Put what is missing, and follow no more."""
@@ -67,8 +69,8 @@ class LayerSync(QObject):
             return
         rows = model.tracks.to_frame()
         names = ["track_id", "frame", *(["z_px"] if layer.ndim == 4 else []), "y_px", "x_px"]
-        kept = rows.drop(columns=["frame", "z_px", "y_px", "x_px"], errors="ignore")
-        kept = kept.select_dtypes(["number", "bool"]).reset_index(drop=True)
+        # all features that the layer had, texts of other programs too
+        kept = rows[[n for n in self._features if n in rows]].reset_index(drop=True)
         colour = layer.color_by
         self.is_putting = True
         try:
