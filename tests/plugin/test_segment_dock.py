@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QPushButton
 
 from napari_virtualstain.plugin.segment.dock import SegmentWidget
 from napari_virtualstain.segmentation import segment
@@ -246,3 +247,21 @@ def test_corrections_go_straight_into_a_model_that_is_then_chosen(
     assert corrected[70, 80]
     assert not before[70, 80]
     assert layer.data[2, 70, 80] == 9
+
+
+@pytest.mark.parametrize(("width_px", "shown_um"), [(12, 1.2), (4, 0.0)])
+def test_width_is_offered_from_a_measurement_of_the_visible_frame(
+    qtbot: Any, viewer_model: Any, width_px: int, shown_um: float
+) -> None:
+    movie = np.zeros((2, 96, 96))
+    movie[1, 40 : 40 + width_px, 8:88] = 100
+    units = ("s", "um", "um")
+    viewer_model.add_image(
+        movie, name="gfp", scale=(2, 0.1, 0.1), units=units, axis_labels=("t", "y", "x")
+    )
+    dock = SegmentWidget(viewer_model)
+    qtbot.addWidget(dock)
+    viewer_model.dims.set_point(0, 2.0)
+    dock.findChild(QPushButton, "measure_width").click()
+    qtbot.waitUntil(lambda: "µm wide" in dock.status_label.text(), timeout=20000)
+    assert dock.outline.width.value() == pytest.approx(shown_um, abs=0.2)

@@ -16,3 +16,4 @@ from .segmenter import Segmenter as Segmenter
 from .segmenting import fit_movie as fit_movie
 from .segmenting import segment as segment
 from .segmenting import segment_to_file as segment_to_file
+from .typical_width import typical_width_um as typical_width_um

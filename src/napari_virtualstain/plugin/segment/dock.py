@@ -40,6 +40,7 @@ from .measuring import VisibleMeasures
 from .picture_row import PictureRow
 
 _SETTLE_MS = 40
+_USUAL_WIDTH_UM = 0.5
 
 
 class SegmentWidget(StepWidget):
@@ -71,6 +72,8 @@ class SegmentWidget(StepWidget):
         self.cutter = self.add_runner()
         self.cutter.produced.connect(self._on_planes)
         self.cutter.conclude = self._after_cut
+        self.width_runner = self.add_runner()
+        self.width_runner.conclude = self._after_width
         self.warm_up = WarmUp(self)
         self.cleanup.add(self.warm_up.stop)
         self._add_form(napari_viewer)
@@ -255,6 +258,15 @@ class SegmentWidget(StepWidget):
         self.add_choice(self.region.shapes)
         self.advanced = Folded()
         self.outline = OutlineChoice(form, self.advanced.form, acts_at_once=True)
+        form.addRow(
+            "",
+            button(
+                "Measure width",
+                "Measure how wide the mitochondria of the visible frame are, and set Width to it",
+                self.measure_width,
+                name="measure_width",
+            ),
+        )
         self.device = Choice(DEVICE_CHOICES)
         add_row(self.advanced.form, "Device", self.device, "Where the network runs", name="device")
         self.learn_button = button(
@@ -273,6 +285,33 @@ class SegmentWidget(StepWidget):
         self.pictures.setToolTip("A corrected frame: image, outlines before, after, as corrected")
         self.pictures.setVisible(False)
         self.form.addWidget(self.pictures)
+
+    def measure_width(self) -> None:
+        """Offer a width from the visible frame of the chosen fluorescence."""
+        layer = self.source.value
+        if layer is None or self.width_runner.state.is_active:
+            return
+        data, index = layer.data, visible_index(self.viewer, layer)
+        size_um = self.pixel_size.value()
+
+        def work(_context: JobContext) -> float | None:
+            from ...segmentation import typical_width_um
+
+            return typical_width_um(np.asarray(data[index]), size_um)
+
+        self.width_runner.start(work, "Measure the width")
+
+    def _after_width(self, outcome: Outcome) -> Outcome:
+        if outcome.error is not None:
+            self.say(error_text(outcome.error))
+        elif outcome.value is None:
+            self.say("No width was found: nothing stands out in this frame.")
+        else:
+            usual = outcome.value <= _USUAL_WIDTH_UM
+            self.outline.width.setValue(0 if usual else outcome.value)
+            end = "as usual, so nothing is to be set" if usual else "set as Width; press Segment"
+            self.say(f"Mitochondria of this frame are about {outcome.value:.2f} µm wide: {end}.")
+        return outcome
 
     def _add_layer(self, started: Started) -> None:
         if self._request is None:  # the dock was closed meanwhile

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from napari_virtualstain.segmentation import typical_width_um
+
+
+@pytest.mark.parametrize("width_um", [0.4, 0.8, 1.2])
+@pytest.mark.parametrize("pixel_size_um", [0.05, 0.08])
+def test_the_width_of_bars_is_found_in_blur_and_noise(
+    width_um: float, pixel_size_um: float
+) -> None:
+    image = np.zeros((256, 256))
+    width = width_um / pixel_size_um
+    for row in (50, 128, 200):
+        image[round(row - width / 2) : round(row + width / 2), 30:220] = 100
+    image = gaussian_filter(image, 0.1 / pixel_size_um)
+    noisy = np.random.default_rng(0).normal(image + 20, 8)
+    assert typical_width_um(noisy, pixel_size_um) == pytest.approx(width_um, rel=0.25)
+
+
+def test_an_empty_image_has_no_width() -> None:
+    assert typical_width_um(np.zeros((32, 32)), 0.1) is None
