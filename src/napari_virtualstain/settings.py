@@ -154,6 +154,76 @@ class SegmentSettings(Settings):
     precision: Precision = _setting("auto", "Precision", _PRECISION)
 
 
+class TrackTuning(Settings):
+    """Numbers that decide about events and joins, each with its unit and source.
+
+    The defaults were chosen on simulated movies (``benchmarks/tracking_simulator.py``) unless the
+    description names another source; few movies need others.
+
+    Examples
+    --------
+    >>> TrackTuning(clump_frames=3).least_listed_probability
+    0.3
+    """
+
+    event_log_odds: float = _setting(
+        -0.9, "Event prior", "Log odds of an event before sizes and distances are looked at."
+    )
+    least_event_probability: float = _setting(
+        0.5, "Least by looks", "Probability by looks from which on a candidate is kept.", ge=0, le=1
+    )
+    growth_in_radii: float = _setting(
+        0.35, "Growth", "How far an outline may grow in a frame, in radii of the whole.", ge=0
+    )
+    outside_log_odds: float = _setting(
+        -4.0, "At the border", "Log odds of an event whose parts may be one outside the image."
+    )
+    area_log_spread: float = _setting(
+        0.4,
+        "Spread of area",
+        "Spread of the log ratio of areas of parts and whole; wide, because dividing nuclei "
+        "condense (HeLa nuclei with marked divisions).",
+        gt=0,
+    )
+    least_listed_probability: float = _setting(
+        0.3, "Least listed", "Calibrated probability from which on an event is listed.", ge=0, le=1
+    )
+    watched_frames: int = _setting(
+        8, "Frames watched", "Frames near an event in which parts may touch.", unit="frames", ge=1
+    )
+    touching_px: float = _setting(
+        2.0, "Touching", "Gap up to which two masks touch.", unit="pixels", ge=0
+    )
+    clump_frames: int = _setting(
+        6,
+        "Longest clump",
+        "Frames that objects passing each other are one mask.",
+        unit="frames",
+        ge=0,
+    )
+    clump_size_tolerance: float = _setting(
+        0.35, "Clump sizes", "Largest change of log area over a clump.", ge=0
+    )
+    join_least_length: int = _setting(
+        3, "Joined tracks", "Fewest detections of a track that is joined to another.", ge=1
+    )
+    join_chance: float = _setting(
+        0.02,
+        "Chance of a join",
+        "Expected number of strangers as near as a track that is joined.",
+        ge=0,
+    )
+    join_chance_sized: float = _setting(
+        0.05, "Chance, sizes fit", "The same where sizes are known and fit.", ge=0
+    )
+    join_longest_steps: float = _setting(
+        30.0, "Farthest join", "Farthest join, in typical steps of the movie.", gt=0
+    )
+    join_size_change: float = _setting(
+        0.7, "Size at a join", "Largest change of log area at a join.", ge=0
+    )
+
+
 class TrackSettings(Settings):
     """Settings of tracking; the defaults fit most movies.
 
@@ -214,6 +284,9 @@ class TrackSettings(Settings):
         "Plane of a z-stack",
         "What of a z-stack is tracked: a plane counted from 0, or max for the maximum over z.",
         none="refuse z-stacks",
+    )
+    tuning: TrackTuning = Field(
+        default=TrackTuning(), title="Tuning", description="Numbers that few movies need to change."
     )
 
     @field_validator("linker")

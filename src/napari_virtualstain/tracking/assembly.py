@@ -35,7 +35,7 @@ def assemble(
         Scale of the movie.
     """
     found = linked.detections
-    movie = LinkedMovie.of(linked)
+    movie = LinkedMovie.of(linked, config.tuning)
     names = linked.names
     graph: dict[int, list[int]] = {}
     families: list[tuple[Event, list[int], list[int]]] = []
@@ -53,6 +53,7 @@ def assemble(
             step_um=linked.step_um,
             search_radius_um=config.search_radius_um,
             kin=kin,
+            tuning=config.tuning,
         )
         linked = _with_joins(linked, chance)
     keep = _long_enough(found, names, kin, config.min_length)

@@ -54,7 +54,7 @@ def link_pieces(
     linked = link_detections(read_detections(objects), config, pixels, report=report)
     lifetimes = None
     for _ in range(_ROUNDS if config.fission_fusion else 0):
-        movie = LinkedMovie.of(linked)
+        movie = LinkedMovie.of(linked, config.tuning)
         parted = _ended_at_gaps(movie)
         _, events = untangle_clumps(parted, find_events(parted))
         _, flickers, judged = lasting_events(movie, events, lifetimes)

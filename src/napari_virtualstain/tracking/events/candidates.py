@@ -14,25 +14,18 @@ that pass over each other are recognised in :mod:`.clumps`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import expit, logit
 
+from ...settings import TrackTuning
 from ..detections import Detections, FloatArray, IntArray
 from ..linking.result import Linking
 from ..mask_pixels import MaskPixels
 from ..motion_models.two_sided import neighbours_in_track
 from .division import divisions
-
-_PRIOR = -0.9
-LEAST_PROBABILITY = 0.5
-_GROWN_UM_IN_RADII = 0.35
-# log odds where both parts reach the border of the image: outside they may be one
-_MEET_OUTSIDE = -4.0
-# log ratio of the areas of parts and whole; dividing nuclei condense, so it is wide
-_CHANGE_OF_AREA = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +64,22 @@ class LinkedMovie:
         Their pixels.
     step_um : float
         How far objects go in a frame.
+    tuning : TrackTuning
+        Numbers that decide about events.
     """
 
     detections: Detections
     names: IntArray
     masks: MaskPixels | None
     step_um: float
+    tuning: TrackTuning = field(default_factory=TrackTuning)
 
     @classmethod
-    def of(cls, linked: Linking) -> LinkedMovie:
+    def of(cls, linked: Linking, tuning: TrackTuning) -> LinkedMovie:
         """Return the movie of what was linked; of outlines, rest is a step of a quarter pixel."""
         least = linked.masks.pixel_size_um / 4 if linked.masks else 0.0
         step = max(linked.step_um, least)
-        return cls(linked.detections, linked.names, linked.masks, step)
+        return cls(linked.detections, linked.names, linked.masks, step, tuning)
 
     def renamed(self, names: IntArray) -> LinkedMovie:
         """Return the movie with other names."""
@@ -129,7 +125,7 @@ def _partings(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
     area = movie.detections.area_um2
     with np.errstate(divide="ignore", invalid="ignore"):
         change = np.log((area[triples.sibling] + area[triples.child]) / area[triples.whole])
-    unlikely = 0.5 * np.nan_to_num(change / _CHANGE_OF_AREA, posinf=9, neginf=-9) ** 2
+    unlikely = 0.5 * np.nan_to_num(change / movie.tuning.area_log_spread, posinf=9, neginf=-9) ** 2
     probability = expit(logit(probability) - unlikely)
     kind = "fusion" if backwards else "fission"
     return [
@@ -139,7 +135,7 @@ def _partings(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
             (int(triples.sibling[k]), int(triples.child[k])),
             float(probability[k]),
         )
-        for k in np.flatnonzero(probability >= LEAST_PROBABILITY)
+        for k in np.flatnonzero(probability >= movie.tuning.least_event_probability)
     ]
 
 
@@ -165,7 +161,7 @@ def _splits(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
             goes_on = bool(after[whole] == sibling)
             odds = _log_odds(movie, whole, (sibling, child), goes_on)
             probability = float(expit(odds))
-            if probability >= LEAST_PROBABILITY:
+            if probability >= movie.tuning.least_event_probability:
                 kind = "fusion" if backwards else "fission"
                 events.append(Event(kind, int(whole), (int(sibling), int(child)), probability))
     return events
@@ -210,7 +206,7 @@ def place_of(movie: LinkedMovie, event: Event) -> FloatArray:
 def _log_odds(movie: LinkedMovie, whole: int, parts: tuple[int, int], goes_on: bool) -> float:
     """Return the log odds that `whole` became `parts`."""
     return (
-        _PRIOR
+        movie.tuning.event_log_odds
         + _area_odds(movie, whole, parts, goes_on)
         + _place_odds(movie, whole, parts, goes_on)
         + _overlap_odds(movie, whole, parts)
@@ -249,8 +245,8 @@ def _overlap_odds(movie: LinkedMovie, whole: int, parts: tuple[int, int]) -> flo
         gone = max(np.linalg.norm(place[part] - place[whole]) - radius[whole] for part in parts)
         return float(np.clip(1.5 - gone / (movie.step_um + 0.5 * radius[whole]), -4, 1.5))
     if movie.masks.at_border[list(parts)].all():
-        return _MEET_OUTSIDE
-    grown = _GROWN_UM_IN_RADII * movie.radius_um[whole] + movie.step_um
+        return movie.tuning.outside_log_odds
+    grown = movie.tuning.growth_in_radii * movie.radius_um[whole] + movie.step_um
     share = min(movie.masks.share_near(part, whole, grown) for part in parts)
     return float(np.interp(share, [0, 0.1, 0.3, 0.6, 1.0], [-4.0, -1.5, 0.5, 1.5, 2.0]))
 

@@ -11,8 +11,6 @@ import numpy as np
 from ..detections import IntArray
 from .candidates import Event, LinkedMovie
 
-_CLUMP_FRAMES = 6
-
 
 def untangle_clumps(movie: LinkedMovie, events: list[Event]) -> tuple[IntArray, list[Event]]:
     """Return names in which passing objects keep theirs, and the events that are left.
@@ -32,7 +30,7 @@ def untangle_clumps(movie: LinkedMovie, events: list[Event]) -> tuple[IntArray, 
     ends = frame[[events[j].whole for j in fissions]]
     for i in sorted(fusions, key=lambda k: int(frame[events[k].whole])):
         lasted = ends - frame[events[i].whole] + 1
-        short = (lasted >= 1) & (lasted <= _CLUMP_FRAMES)
+        short = (lasted >= 1) & (lasted <= movie.tuning.clump_frames)
         for j, frames in zip(fissions[short].tolist(), lasted[short].tolist(), strict=True):
             if j not in dropped and _is_clump(movie, names, events[i], events[j], frames):
                 _reconnect(movie, names, events[i], events[j])
@@ -55,7 +53,7 @@ def _is_clump(
     area = movie.detections.area_um2
     before, after = (np.log(area[list(event.parts)]) for event in (fusion, fission))
     straight, crossed = (np.abs(before - after[order]).max() for order in ([0, 1], [1, 0]))
-    return bool(min(straight, crossed) < 0.35)
+    return bool(min(straight, crossed) < movie.tuning.clump_size_tolerance)
 
 
 def _seen(movie: LinkedMovie, names: IntArray, parts: tuple[int, int], sign: int) -> list[int]:

@@ -14,14 +14,9 @@ import numpy as np
 
 from ..detections import FloatArray, IntArray
 from ..mask_pixels import MaskPixels
-from .candidates import LEAST_PROBABILITY, Event, LinkedMovie
+from .candidates import Event, LinkedMovie
 from .event_probability import event_probability, log_length_ratio
 from .lifetimes import Changes, Lifetimes, learn_lifetimes
-
-_LOOKED_AT = 8
-# calibrated probability from which on an event is listed
-_LEAST_LISTED = 0.3
-_TOUCHING_PX = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +67,8 @@ def lasting_events(
     probability = _probability(events, movie.masks, changes, real, model)
     kept, pieces, joined = [], [], []
     for k, event in enumerate(events):
-        if lasting[k] >= LEAST_PROBABILITY:
-            if probability[k] >= _LEAST_LISTED:
+        if lasting[k] >= movie.tuning.least_event_probability:
+            if probability[k] >= movie.tuning.least_listed_probability:
                 kept.append(replace(event, probability=float(probability[k])))
             continue
         # of two that came and went together, the one that began is the piece
@@ -104,7 +99,7 @@ class _Tracks:
     """First and last detection of each track, and where events cut them."""
 
     def __init__(self, movie: LinkedMovie, events: list[Event]) -> None:
-        self.found, self.names = movie.detections, movie.names
+        self.found, self.names, self.tuning = movie.detections, movie.names, movie.tuning
         self.order = order = np.argsort(self.names, kind="stable")
         self.tracks, self.first, self.count = np.unique(
             self.names[order], return_index=True, return_counts=True
@@ -162,11 +157,13 @@ class _Tracks:
         sign = 1 if event.kind == "fission" else -1
         here = [self._from(part, sign) for part in event.parts]
         both = [(a, b) for a, b in product(*here) if self.found.frame[a] == self.found.frame[b]]
-        return float(np.mean([masks.gap_px(a, b) <= _TOUCHING_PX for a, b in both] or [False]))
+        return float(
+            np.mean([masks.gap_px(a, b) <= self.tuning.touching_px for a, b in both] or [False])
+        )
 
     def _from(self, which: int, sign: int) -> IntArray:
         """Return the detections of a track from one on, in the frames that are looked at."""
-        place = self.place[which] + sign * np.arange(_LOOKED_AT)
+        place = self.place[which] + sign * np.arange(self.tuning.watched_frames)
         track = np.searchsorted(self.tracks, self.names[which])
         inside = place[(place >= 0) & (place < self.count[track])]
         return np.asarray(self.order[self.first[track] + inside])

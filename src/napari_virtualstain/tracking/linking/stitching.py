@@ -10,14 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...settings import TrackTuning
 from ..detections import Detections, FloatArray, IntArray
 from .assignment import assign, candidate_pairs
-
-_LEAST_LENGTH = 3
-_CHANCE = 0.02
-_CHANCE_WHEN_SIZES_FIT = 0.05
-_LONGEST_IN_STEPS = 30.0
-_LARGEST_CHANGE_OF_SIZE = 0.7
 
 
 def stitch(
@@ -28,6 +23,7 @@ def stitch(
     step_um: float,
     search_radius_um: float | None = None,
     kin: frozenset[int] = frozenset(),
+    tuning: TrackTuning | None = None,
 ) -> tuple[IntArray, FloatArray]:
     """Return names after joining, and the chance that each such join is one of strangers.
 
@@ -45,16 +41,19 @@ def stitch(
         Farthest that an object goes in one frame.
     kin : frozenset of int
         Tracks that take part in a fission or fusion, which are left as they are.
+    tuning : TrackTuning, optional
+        Chance, length, distance and change of size up to which ends are joined.
 
     Returns
     -------
     ndarray of shape (n,), ndarray of shape (n,)
         The chance is NaN except at the first detection after a join.
     """
+    tuning = tuning or TrackTuning()
     chance = np.full(len(names), np.nan)
     if len(names) == 0 or step_um <= 0:
         return names, chance
-    first, last = _ends(names, kin)
+    first, last = _ends(names, kin, tuning.join_least_length)
     frame, place = found.frame // found.frame_step, found.position_um
     ended = last[frame[last] < frame.max()]
     begun = first[frame[first] > frame.min()]
@@ -62,17 +61,17 @@ def stitch(
         return names, chance
     extent = np.maximum(np.ptp(place, axis=0), step_um).prod()
     density = len(begun) / (np.ptp(frame) * extent)
-    tails, heads = candidate_pairs(place[ended], place[begun], _LONGEST_IN_STEPS * step_um)
+    tails, heads = candidate_pairs(place[ended], place[begun], tuning.join_longest_steps * step_um)
     gap = frame[begun[heads]] - frame[ended[tails]]
     good = (gap >= 1) & (gap <= max_gap + 1)
     tails, heads, gap = tails[good], heads[good], gap[good]
     squared = ((place[begun[heads]] - place[ended[tails]]) ** 2).sum(axis=1)
     expected = np.pi * squared * density * gap
     sized = bool(np.isfinite(found.area_um2).all())
-    possible = expected < (_CHANCE_WHEN_SIZES_FIT if sized else _CHANCE)
+    possible = expected < (tuning.join_chance_sized if sized else tuning.join_chance)
     if search_radius_um is not None:
         possible &= squared <= search_radius_um**2 * gap
-    possible &= _alike(found, ended[tails], begun[heads])
+    possible &= _alike(found, ended[tails], begun[heads], tuning.join_size_change)
     tails, heads, expected = tails[possible], heads[possible], expected[possible]
     cost = np.log(np.maximum(expected, 1e-12))
     chosen = assign(tails, heads, cost, (len(ended), len(begun)), limit=0.0)
@@ -84,16 +83,16 @@ def stitch(
     return joined, chance
 
 
-def _ends(names: IntArray, kin: frozenset[int]) -> tuple[IntArray, IntArray]:
+def _ends(names: IntArray, kin: frozenset[int], least: int) -> tuple[IntArray, IntArray]:
     """Return first and last detection of each track that may be joined."""
     tracks, first, counts = np.unique(names, return_index=True, return_counts=True)
     last = len(names) - 1 - np.unique(names[::-1], return_index=True)[1]
-    free = (counts >= _LEAST_LENGTH) & ~np.isin(tracks, sorted(kin))
+    free = (counts >= least) & ~np.isin(tracks, sorted(kin))
     return first[free], last[free]
 
 
-def _alike(found: Detections, before: IntArray, after: IntArray) -> np.ndarray:
+def _alike(found: Detections, before: IntArray, after: IntArray, largest: float) -> np.ndarray:
     """Return whether sizes fit, where they are known."""
     with np.errstate(divide="ignore", invalid="ignore"):
         change = np.abs(np.log(found.area_um2[after] / found.area_um2[before]))
-    return np.asarray(~(change > _LARGEST_CHANGE_OF_SIZE))
+    return np.asarray(~(change > largest))

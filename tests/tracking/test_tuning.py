@@ -1,0 +1,120 @@
+"""Both sides of numbers that decide about joins, clumps and events."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+import napari_virtualstain as vs
+from napari_virtualstain.settings import TrackTuning
+from napari_virtualstain.tracking import TrackingConfig
+from napari_virtualstain.tracking.detections import read_detections
+from napari_virtualstain.tracking.events.candidates import Event, LinkedMovie
+from napari_virtualstain.tracking.events.clumps import untangle_clumps
+from napari_virtualstain.tracking.linking.assignment import assign
+from napari_virtualstain.tracking.linking.stitching import stitch
+
+
+def broken(area: float = np.nan) -> pd.DataFrame:
+    """Return detections of a track that jumps by 20 µm at frame 5, and of one far away."""
+    near = pd.DataFrame({"frame": range(10), "y_um": 0.0, "x_um": [0.0] * 5 + [20.0] * 5})
+    near["area_um2"] = np.repeat([1.0, area], 5) if np.isfinite(area) else np.nan
+    far = near.assign(y_um=1000.0, x_um=1000.0)
+    far["area_um2"] = 1.0 if np.isfinite(area) else np.nan
+    table = pd.concat([near, far]).sort_values("frame", kind="stable", ignore_index=True)
+    return table.dropna(axis="columns")
+
+
+def stitched(table: pd.DataFrame, tuning: TrackTuning) -> tuple[int, int]:
+    """Return in how many tracks the first object ends up, and how many joins were made."""
+    names = np.where(table.y_um > 0, 3, np.where(table.frame < 5, 1, 2))
+    joined, chance = stitch(read_detections(table), names, max_gap=3, step_um=1.0, tuning=tuning)
+    return len(set(joined.tolist())) - 1, int(np.isfinite(chance).sum())
+
+
+def tuned(**numbers: float) -> TrackingConfig:
+    """Return settings with other numbers."""
+    return TrackingConfig(tuning=TrackTuning(**numbers))
+
+
+def test_equal_costs_settle_each_row_and_column_once() -> None:
+    rows, columns = np.repeat(np.arange(3), 3), np.tile(np.arange(3), 3)
+    chosen = assign(rows, columns, np.full(9, -1.0), (3, 3))
+    assert sorted(rows[chosen]) == sorted(columns[chosen]) == [0, 1, 2]
+    lone = assign(np.array([0, 0]), np.array([0, 1]), np.full(2, -1.0), (1, 2))
+    assert len(lone) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "longest", "apart"), [(0.34, 3, True), (0.36, 3, False), (0.34, 2, False)]
+)
+def test_a_clump_is_one_only_within_its_limits(change: float, longest: int, apart: bool) -> None:
+    # two objects, one mask in frames 4 to 6, and two again, the smaller with another size
+    rows = [(frame, 1, 0.0, 5.0 if 4 <= frame <= 6 else 4.0) for frame in range(11)]
+    rows += [(frame, 2, 3.0, 1.0) for frame in range(4)]
+    rows += [(frame, 3, 3.0, float(np.exp(change))) for frame in range(7, 11)]
+    table = pd.DataFrame(sorted(rows), columns=["frame", "track", "x_um", "area_um2"])
+    found = read_detections(table.assign(y_um=0.0))
+    place = {(row.frame, row.track): k for k, row in enumerate(table.itertuples())}
+    events = [
+        Event("fusion", place[4, 1], (place[3, 1], place[3, 2]), 0.9),
+        Event("fission", place[6, 1], (place[7, 1], place[7, 3]), 0.9),
+    ]
+    tuning = TrackTuning(clump_frames=longest)
+    movie = LinkedMovie(found, table.track.to_numpy(), None, 1.0, tuning)
+    names, left = untangle_clumps(movie, events)
+    assert (names[place[10, 3]] == 2) == apart
+    assert len(left) == (0 if apart else 2)
+
+
+@pytest.mark.parametrize(("factor", "tracks"), [(1.01, 1), (0.99, 2)])
+@pytest.mark.parametrize("sized", [False, True])
+def test_ends_are_joined_up_to_the_stated_chance(factor: float, tracks: int, sized: bool) -> None:
+    # one begin in 9 frames of a square millimetre, looked for within 20 µm of the end
+    expected = np.pi * 20.0**2 / (9 * 1000.0**2)
+    name = "join_chance_sized" if sized else "join_chance"
+    tuning = TrackTuning(**{name: factor * expected})
+    assert stitched(broken(1.0 if sized else np.nan), tuning) == (tracks, 2 - tracks)
+
+
+@pytest.mark.parametrize(("least", "tracks"), [(5, 1), (6, 2)])
+def test_short_tracks_are_not_joined(least: int, tracks: int) -> None:
+    assert stitched(broken(), TrackTuning(join_least_length=least))[0] == tracks
+
+
+@pytest.mark.parametrize(("steps", "tracks"), [(20.5, 1), (19.5, 2)])
+def test_far_ends_are_not_joined(steps: float, tracks: int) -> None:
+    assert stitched(broken(), TrackTuning(join_longest_steps=steps))[0] == tracks
+
+
+@pytest.mark.parametrize(("change", "tracks"), [(0.69, 1), (0.71, 2)])
+def test_sizes_must_fit_at_a_join(change: float, tracks: int) -> None:
+    assert stitched(broken(float(np.exp(change))), TrackTuning())[0] == tracks
+
+
+def test_events_are_listed_from_the_stated_probability_on() -> None:
+    labels = np.zeros((20, 48, 96), np.int32)
+    for t in range(20):
+        if t < 10:
+            labels[t, 20:26, 30:60] = 1
+        else:
+            labels[t, 20:26, 30 - (t - 9) : 44 - (t - 9)] = 1
+            labels[t, 20:26, 46 + (t - 9) : 60 + (t - 9)] = 2
+    events = vs.track(labels, pixel_size_um=0.08).events
+    assert events.kind.tolist() == ["fission"]
+    stated = float(events.probability.iloc[0])
+    for least, count in ((stated - 1e-6, 1), (stated + 1e-6, 0)):
+        config = tuned(least_listed_probability=least)
+        assert len(vs.track(labels, pixel_size_um=0.08, config=config).events) == count
+
+
+def test_the_defaults_stand_and_nonsense_is_refused() -> None:
+    numbers = TrackTuning()
+    assert (numbers.least_listed_probability, numbers.clump_size_tolerance) == (0.3, 0.35)
+    assert (numbers.join_chance, numbers.join_chance_sized) == (0.02, 0.05)
+    assert (numbers.least_event_probability, numbers.clump_frames) == (0.5, 6)
+    for wrong in ({"join_chance": -1}, {"clump_frames": 1.5}, {"least_listed_probability": 1.1}):
+        with pytest.raises(ValidationError):
+            TrackTuning(**wrong)
