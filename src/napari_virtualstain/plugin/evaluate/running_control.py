@@ -78,7 +78,7 @@ class RunningControl(QWidget):
         self.legend = note(name="control_legend")
         self.legend.setTextFormat(Qt.TextFormat.RichText)  # of words that are ours alone
         keys = [f'<span style="color:{colour}">━</span> {text}' for text, colour in SCORES.values()]
-        self.legend.setText("&nbsp; ".join(keys))
+        self.legend.setText("\u00a0 ".join(keys))
         self.sentence = note(name="control")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -25,6 +25,11 @@ from .watched_job import JobWatcher
 class TrainForm(StepWidget):
     """A dock with the rows of a training; what its buttons do is left to the dock itself."""
 
+    def showEvent(self, event: Any) -> None:
+        """Order the tab key; widgets take an order only when they are in one window."""
+        self.pairs.order_tabs()
+        super().showEvent(event)
+
     def measure_shifts(self) -> None:
         """Measure the shift between the channels."""
         raise NotImplementedError
@@ -160,6 +165,18 @@ class TrainForm(StepWidget):
         )
         optics = Section("Optics and weight map", "Kernel of the PSF-weighted loss", name="optics")
         optics.room.addWidget(self.optics)
+        self.registration = RegistrationPanel(
+            viewer, lambda: self.fluorescence.value, self.measure_shifts
+        )
+        registration = Section("Registration", "Shift between the channels", name="registration")
+        registration.room.addWidget(self.registration)
+        self.correct_shifts = check_box(
+            CORRECT_SHIFTS,
+            "Undo shift, turn and magnification between the channels where they are certain",
+            name="correct_shifts",
+        )
+        registration.room.addWidget(self.correct_shifts)
+        advanced = Section("Advanced", "Steps, crops, planes, device", name="advanced")
         self.advanced = AdvancedRows()
         self.steps, self.crop, self.batch = (
             self.advanced.steps,
@@ -167,20 +184,15 @@ class TrainForm(StepWidget):
             self.advanced.batch,
         )
         self.planes = self.advanced.planes
-        self.correct_shifts = check_box(
-            CORRECT_SHIFTS,
-            "Undo shift, turn and magnification between the channels where they are certain",
-            name="correct_shifts",
-        )
         self.compare_box = check_box(
             "Before and after",
             "Stain the visible frame with the model as it was and as it is, as two layers",
             checked=True,
             name="compare",
         )
-        advanced = Section("Advanced", "Steps, crops, planes, device", name="advanced")
         advanced.room.addWidget(self.advanced)
         advanced.room.addWidget(self.compare_box)
+        elsewhere = Section("Train elsewhere", "Workstation or cluster", name="elsewhere")
         self.job_button = button(
             "Write job folder…",
             "Write pairs, settings and starting model to a folder that "
@@ -195,16 +207,9 @@ class TrainForm(StepWidget):
             name="watch_job",
         )
         self.watcher = JobWatcher(self)
-        elsewhere = Section("Train elsewhere", "Workstation or cluster", name="elsewhere")
         elsewhere.room.addWidget(in_row(self.job_button, self.watch_button, stretch=None))
-        self.own_models = OwnModels()
         mine = Section("My models", "Compare, rename, delete", name="my_models")
+        self.own_models = OwnModels()
         mine.room.addWidget(self.own_models)
-        self.registration = RegistrationPanel(
-            viewer, lambda: self.fluorescence.value, self.measure_shifts
-        )
-        registration = Section("Registration", "Shift between the channels", name="registration")
-        registration.room.addWidget(self.registration)
-        registration.room.addWidget(self.correct_shifts)
         for section in (optics, registration, advanced, elsewhere, mine):
             self.form.addWidget(section)

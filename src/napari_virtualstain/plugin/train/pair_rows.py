@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from qtpy.QtCore import Signal
@@ -202,8 +203,21 @@ class PairRows(QWidget):
         row.changed.connect(self._on_changed)
         self.rows.append(row)
         self._room.addWidget(row)
+        self.order_tabs()
         self._on_changed()
         return row
+
+    def order_tabs(self) -> None:
+        """Let the tab key go down the rows, and then to the buttons below them."""
+        chain: list[QWidget] = [
+            choice
+            for row in self.rows
+            for choice in (row.bright_field, row.fluorescence, row.shapes)
+        ]
+        chain += [self.new_regions, self.train_button, self.hold_button, self.each_frame]
+        chain += [self.add_button, self.remove_button]
+        for before, after in pairwise(chain):
+            self.setTabOrder(before, after)
 
     def remove(self) -> None:
         """Take the last row away; the first stays."""

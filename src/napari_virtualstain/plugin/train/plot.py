@@ -135,7 +135,7 @@ class TrainingPlot(QWidget):
         ]
         methods = dict.fromkeys(method for method, _ in self.lines)
         parts += [f"{_MARKS.get(method, '┄')} {method}" for method in methods]
-        self.legend.setText("&nbsp; ".join(parts))
+        self.legend.setText("\u00a0 ".join(parts))
 
     def _write(self) -> None:
         parts = [f"loss {self.losses[-1][1]:.3g}"] if self.losses else []
