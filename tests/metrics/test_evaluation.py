@@ -239,3 +239,33 @@ def test_odd_arrays_are_refused_in_words(image, message) -> None:
 def test_a_data_frame_is_an_image() -> None:
     image = np.random.default_rng(0).normal(size=(16, 16))
     assert evaluate(pd.DataFrame(image), image)["pearson"].item() == pytest.approx(1)
+
+
+def test_the_fitted_error_is_that_after_the_best_gain_and_offset_of_each_group() -> None:
+    rng = np.random.default_rng(0)
+    truth = [
+        rng.normal(100, 20, (16, 16)),
+        rng.normal(130, 5, (16, 24)),
+        rng.normal(9, 3, (16, 16)),
+    ]
+    made = [0.01 * t + rng.normal(0, 0.05, t.shape) for t in truth]
+    groups = ["a", "a", "b"]
+    table = evaluate(made, truth, data_range=255, groups=groups)
+    for group in ("a", "b"):
+        members = [i for i, name in enumerate(groups) if name == group]
+        x = np.concatenate([made[i].ravel() for i in members])
+        y = np.concatenate([truth[i].ravel() for i in members])
+        gain, offset = np.polyfit(x, y, 1)
+        for i in members:
+            error = gain * made[i] + offset - truth[i]
+            wanted = np.sqrt((error**2).mean()) / truth[i].std()
+            assert table["nrmse_fitted"][i] == pytest.approx(wanted)
+    assert (table["nrmse"] > 3).all()  # as the grey values are
+
+
+def test_the_fitted_error_of_constants() -> None:
+    noise = np.random.default_rng(0).normal(size=(2, 16, 16))
+    table = evaluate(np.zeros((2, 16, 16)), noise, data_range=1)
+    assert table["nrmse_fitted"].to_numpy() == pytest.approx([1, 1], abs=0.02)
+    empty = evaluate(noise, np.ones((2, 16, 16)), data_range=1)
+    assert empty["nrmse_fitted"].isna().all()

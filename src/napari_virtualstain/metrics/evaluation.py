@@ -44,6 +44,8 @@ COLUMNS = {
     "js": "Jensen-Shannon divergence of the same histograms, nats, at most ln 2; 0 is best.",
     "nrmse": "Root mean square error over the reference's standard deviation; 0 is best, 1 is "
     "what the frame's best constant reaches.",
+    "nrmse_fitted": "NRMSE after the gain and offset that suit all frames of the group (cell or "
+    "movie) best: for models whose grey values are not those of the reference; 0 is best.",
     "mask_iou": "Intersection over union of the two Otsu masks, each by its own threshold; 1 is "
     "best.",
     "foreground_pearson": "Pearson's correlation inside the reference's Otsu mask; 1 is best.",
@@ -58,7 +60,16 @@ COLUMNS = {
     "contrast of the three frames; 0 is best, the reference's own is beside it.",
 }
 LOWER_IS_BETTER = frozenset(
-    {"kl", "js", "nrmse", "foreground_nrmse", "frc_size_um", "flicker", "pixel_flicker"}
+    {
+        "kl",
+        "js",
+        "nrmse",
+        "nrmse_fitted",
+        "foreground_nrmse",
+        "frc_size_um",
+        "flicker",
+        "pixel_flicker",
+    }
 )
 
 
@@ -145,7 +156,7 @@ def evaluate(
                 f"{len(values)} {column}s were given for {len(pairs)} frames: expected one each."
             )
     reporter = Reporter(len(pairs), "frame", "evaluating", progress, cancel)
-    rows, means = [], []
+    rows, means, moments = [], [], []
     one_movie = pairs.is_movie and len(set(groups or ["one"])) == 1
     jumping = _PixelFlicker(len(pairs) if one_movie else 0)
     for index, (first, second) in enumerate(pairs):
@@ -153,9 +164,11 @@ def evaluate(
         given = {column: values[index] for column, values in labels.items() if values is not None}
         rows.append({"frame": index, **given, **_scores(first, second, ranges, pixel_size_um)})
         means.append((first.mean(), second.mean()))
+        moments.append(_moments(first, second))
         jumping.look(index, first, second)
         reporter.advance()
     table = _with_flicker(pd.DataFrame(rows), np.asarray(means), one_movie)
+    table["nrmse_fitted"] = _fitted_nrmse(np.asarray(moments), groups or ["one"] * len(pairs))
     return table.assign(**jumping.columns(len(pairs)))
 
 
@@ -328,6 +341,37 @@ class _PixelFlicker:
         """Return both columns of the table, NaN where frames do not follow each other."""
         found = self._found if self._found.shape[1] else np.full((2, frames), np.nan)
         return {"pixel_flicker": found[0], "pixel_flicker_reference": found[1]}
+
+
+def _moments(predicted: Image, reference: Image) -> tuple[float, ...]:
+    """Return number, means, variances and covariance of a frame's pixels."""
+    x, y = predicted - predicted.mean(), reference - reference.mean()
+    spread = 0.0 if is_constant(reference) else float((y * y).mean())
+    return (
+        predicted.size,
+        float(predicted.mean()),
+        float(reference.mean()),
+        float((x * x).mean()),
+        spread,
+        float((x * y).mean()),
+    )
+
+
+def _fitted_nrmse(moments: Image, groups: Sequence[str]) -> Image:
+    """Return each frame's NRMSE after the least-squares gain and offset of its group."""
+    found = np.full(len(moments), np.nan)
+    keys = np.asarray(groups, dtype=object)
+    for key in dict.fromkeys(groups):
+        members = np.flatnonzero(keys == key)
+        count, x, y, xx, yy, xy = moments[members].T
+        share = count / count.sum()
+        middle_x, middle_y = share @ x, share @ y
+        spread = share @ (xx + (x - middle_x) ** 2)
+        gain = share @ (xy + (x - middle_x) * (y - middle_y)) / spread if spread > 0 else 0.0
+        shift = gain * (x - middle_x) - (y - middle_y)
+        errors = np.maximum(gain**2 * xx - 2 * gain * xy + yy + shift**2, 0)
+        found[members] = np.sqrt(errors / np.where(yy > 0, yy, np.nan))
+    return found
 
 
 def _with_flicker(table: pd.DataFrame, means: Image, is_movie: bool) -> pd.DataFrame:
