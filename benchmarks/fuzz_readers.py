@@ -522,7 +522,8 @@ def _change_file(file: Path, chance: random.Random) -> None:
     elif what == 1:
         file.write_bytes(b"")
     elif what == 2:
-        name = re.sub(r"\d+", chance.choice(("7", "99999999999", "-1", "")), file.name) or "x"
+        name = re.sub(r"\d+", chance.choice(("7", "99999999999", "-1", "")), file.name)
+        name = name if name.strip(".") else "x"
         file.rename(file.with_name(name))
     else:
         file.unlink()
