@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from napari.layers import Image, Shapes
 
+from napari_virtualstain.engine import outward
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.plugin.kit.regions import (
     bounding_box,
     frame_range,
-    outward,
     visible_frame,
     whole,
 )
