@@ -12,10 +12,8 @@ from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_virtualstain import simulate
 from napari_virtualstain.plugin.kit.preferences import Preferences
 from napari_virtualstain.plugin.kit.regions import Region
-from napari_virtualstain.plugin.segment.dock import SegmentWidget
 from napari_virtualstain.plugin.stain.dock import StainWidget
 from napari_virtualstain.plugin.stain.job import PlaneStainer, StainRequest
 from napari_virtualstain.staining import Stainer, stain, steady_in_place
@@ -120,103 +118,6 @@ def test_a_region_is_that_of_the_whole_in_the_arithmetic_of_this_machine(
     whole = stained(slice(0, 160), slice(0, 352))
     part = stained(slice(60, 92), slice(170, 210))
     np.testing.assert_allclose(part, whole[60:92, 170:210], atol=1e-4 * np.ptp(whole))
-
-
-def test_the_light_says_before_staining_whether_the_model_fits(
-    widget: StainWidget, wait_for: Any, qtbot: Any, models: Path
-) -> None:
-    assert "Looking whether" in widget.fit_note.text()
-    # noise is no cell, and a card without statistics cannot vouch for anything
-    fits_not = ("may not fit", "does not fit")
-    qtbot.waitUntil(
-        lambda: any(words in widget.fit_note.text() for words in fits_not), timeout=20000
-    )
-    assert len(widget.viewer.layers) == 1
-    _run(widget, wait_for)
-    assert any(words in widget.fit_note.text() for words in fits_not)
-    assert "may not fit this movie: see above" in widget.status_label.text()
-
-
-def test_the_light_follows_the_layer(
-    qtbot: Any, viewer_model: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("VIRTUALSTAIN_MODELS")
-    scene = simulate(frames=1, size=128, count=6, seed=0)
-    simulated = viewer_model.add_image(scene.bright_field, name="bright-field", **SCALE)
-    simulated.metadata["virtualstain"] = {"step": "simulate"}
-    inverted = viewer_model.add_image(60000 - scene.bright_field, name="inverted", **SCALE)
-    dock = StainWidget(viewer_model)
-    qtbot.addWidget(dock)
-    dock.source.value = simulated
-    qtbot.waitUntil(lambda: "fits this movie" in dock.fit_note.text(), timeout=30000)
-    dock.source.value = inverted
-    assert "fits this movie" not in dock.fit_note.text()
-    qtbot.waitUntil(lambda: "not fit this movie" in dock.fit_note.text(), timeout=30000)
-    assert "spreads" not in dock.fit_note.text()
-
-
-def test_pixel_size_and_meaning_of_planes_are_asked_once_a_layer(
-    qtbot: Any, viewer_model: Any, wait_for: Any
-) -> None:
-    layer = viewer_model.add_image(np.random.default_rng(0).normal(9, 1, (3, 40, 40)), name="a")
-    dock = StainWidget(viewer_model)
-    qtbot.addWidget(dock)
-    dock.model.value, dock.device.value = "tiny", "cpu"
-    assert not dock.pixel_size.isHidden()
-    assert not dock.sampling.axes.isHidden()
-    assert "3 frames of 40 x 40 pixels" in dock.sampling.facts.text()
-    dock.pixel_size.setValue(0.2)
-    assert "0.2 µm a pixel" in dock.sampling.facts.text()
-    dock.run_button.click()
-    wait_for(dock)
-    for other in (StainWidget(viewer_model), SegmentWidget(viewer_model)):
-        qtbot.addWidget(other)
-        assert other.pixel_size.value() == 0.2
-        assert other.pixel_size.isHidden()  # no need to ask again
-    dock.sampling.axes.setCurrentIndex(2)
-    dock.sampling.axes.activated.emit(2)
-    assert layer.axis_labels == ("c", "y", "x")
-    assert dock.source.value is not layer  # channels are not taken for time
-    texts = [dock.source.itemText(place) for place in range(dock.source.count())]
-    assert any("a: has channels; right-click" in text for text in texts)
-
-
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({"scale": (2.0, 0.12, 0.08)}, "Pixels are 0.12 high and 0.08 wide"),
-        ({"units": ("pixel",) * 3}, "does not state its pixel size"),
-        ({}, ""),
-    ],
-)
-def test_unequal_and_unknown_pixels_are_said(
-    qtbot: Any, viewer_model: Any, changes: dict[str, Any], told: str
-) -> None:
-    viewer_model.add_image(np.zeros((3, 40, 40)), name="a", **{**SCALE, **changes})
-    dock = StainWidget(viewer_model)
-    qtbot.addWidget(dock)
-    assert told in dock.sampling.remark.text()
-    assert dock.sampling.remark.isHidden() == (not told)
-
-
-def test_a_pyramid_is_listed_with_what_to_do(qtbot: Any, viewer_model: Any) -> None:
-    viewer_model.add_image(np.zeros((3, 40, 40)), name="a", **SCALE)
-    levels = [np.zeros((3, 40, 40)), np.zeros((3, 20, 20))]
-    viewer_model.add_image(levels, multiscale=True, name="zarr", **SCALE)
-    dock = StainWidget(viewer_model)
-    qtbot.addWidget(dock)
-    assert dock.source.currentText() == "a"
-    assert "zarr: a pyramid" in dock.source.itemText(1)
-    assert not dock.source.model().item(1).isEnabled()
-
-
-def test_rare_settings_are_folded_away(qtbot: Any, widget: StainWidget) -> None:
-    widget.show()
-    for rare in (widget.tile, widget.device, widget.options.average, widget.options.steady):
-        assert not rare.isVisible()
-    widget.advanced.toggle.click()
-    assert widget.tile.isVisible()
-    assert widget.options.average.isVisible()
 
 
 def test_the_visible_frame_comes_first_then_its_neighbours(
