@@ -114,6 +114,7 @@ def test_tracks_are_written_as_csv_with_physical_positions(tmp_path: Path) -> No
     layer = Tracks(
         data,
         scale=(2.0, 0.1, 0.1),
+        units=("s", "um", "um"),
         graph={3: [1, 2]},
         features={"quality": [0.9, 0.8, 0.7, 0.6]},
     )
