@@ -120,10 +120,10 @@ def test_tracks_are_written_as_csv_with_physical_positions(tmp_path: Path) -> No
     )
     path = tmp_path / "tracks.csv"
     assert write_csv(str(path), *layer.as_layer_data_tuple()[:2]) == [str(path)]
-    table = pd.read_csv(path, dtype={"parent": str})
+    table = pd.read_csv(path, dtype={"parents": str})
     assert list(table["track_id"]) == [1, 1, 2, 3]
     np.testing.assert_allclose(table["y_um"], [1.0, 1.1, 0.5, 0.8])
-    assert table["parent"].iloc[-1] == "1;2"
+    assert table["parents"].iloc[-1] == "1;2"
     np.testing.assert_allclose(table["quality"], [0.9, 0.8, 0.7, 0.6])
 
 
