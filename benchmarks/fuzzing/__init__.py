@@ -1,0 +1,1 @@
+"""Valid inputs of every reader, and their mutations, for `fuzz_readers.py`."""
