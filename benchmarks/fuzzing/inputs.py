@@ -19,7 +19,7 @@ MOVIE = (np.arange(4 * 12 * 14) % 251).reshape(4, 12, 14).astype(np.uint16)
 
 
 def tiff_input(**options: Any) -> Callable[[Path], Path]:
-    """A TIFF movie, written with `options`."""
+    """Make a TIFF movie, written with `options`."""
 
     def make(folder: Path) -> Path:
         tifffile.imwrite(folder / "m.tif", MOVIE, **{"photometric": "minisblack", **options})
@@ -29,14 +29,14 @@ def tiff_input(**options: Any) -> Callable[[Path], Path]:
 
 
 def ome_input(folder: Path) -> Path:
-    """An OME-TIFF."""
+    """Make an OME-TIFF."""
     return write_image(
         folder / "m.ome.tif", MOVIE, axes="tyx", pixel_size_um=0.1, frame_interval_s=2
     )
 
 
 def companion_input(folder: Path) -> Path:
-    """A companion OME file over a TIFF a frame."""
+    """Make a companion OME file over a TIFF a frame."""
     parts = "".join(
         f'<TiffData IFD="0" FirstT="{t}" PlaneCount="1"><UUID FileName="t{t}.tif">u</UUID>'
         "</TiffData>"
@@ -68,7 +68,7 @@ def _directory(offset: int, plane: np.ndarray, told: dict[str, Any], is_last: bo
 
 
 def micromanager_input(folder: Path) -> Path:
-    """A Micro-Manager stack."""
+    """Make a Micro-Manager stack."""
     summary = json.dumps(
         {"MicroManagerVersion": "2", "Frames": 4, "Channels": 1, "ChNames": ["BF"]}
     ).encode()
@@ -87,7 +87,7 @@ def micromanager_input(folder: Path) -> Path:
 
 
 def ndtiff_input(folder: Path) -> Path:
-    """An NDTiff folder."""
+    """Make an NDTiff folder."""
     summary = b'{"PixelSize_um": 0.1}'
     offset = 28 + len(summary)
     body, index = b"", b""
@@ -106,7 +106,7 @@ def ndtiff_input(folder: Path) -> Path:
 
 
 def deltavision_input(folder: Path) -> Path:
-    """A DeltaVision file."""
+    """Make a DeltaVision file."""
     head = bytearray(1024)
     struct.pack_into("<4i", head, 0, 14, 12, 4, 6)
     struct.pack_into("<3f", head, 40, 0.1, 0.1, 0.2)
@@ -120,7 +120,7 @@ def deltavision_input(folder: Path) -> Path:
 
 
 def pictures_input(suffix: str) -> Callable[[Path], Path]:
-    """A folder of pictures of one kind."""
+    """Make a folder of pictures of one kind."""
 
     def make(folder: Path) -> Path:
         from PIL import Image
@@ -136,7 +136,7 @@ def pictures_input(suffix: str) -> Callable[[Path], Path]:
 
 
 def zarr_input(version: int) -> Callable[[Path], Path]:
-    """An OME-Zarr image of Zarr 2 or 3."""
+    """Make an OME-Zarr image of Zarr 2 or 3."""
 
     def make(folder: Path) -> Path:
         import zarr
@@ -171,7 +171,7 @@ def zarr_input(version: int) -> Callable[[Path], Path]:
 
 
 def plate_input(folder: Path) -> Path:
-    """An OME-Zarr plate of one well."""
+    """Make an OME-Zarr plate of one well."""
     import zarr
 
     path = folder / "p.zarr"
@@ -184,7 +184,7 @@ def plate_input(folder: Path) -> Path:
 
 
 def model_input(folder: Path) -> Path:
-    """A model file."""
+    """Make a model file."""
     from napari_virtualstain.models import ModelCard, build_network, save_model
 
     architecture = {"name": "unet", "arguments": {"widths": (4, 8), "kernel": 3}}
@@ -193,7 +193,7 @@ def model_input(folder: Path) -> Path:
 
 
 def detections_input(folder: Path) -> Path:
-    """A table of detections."""
+    """Make a table of detections."""
     rows = ["frame,y_um,x_um,height_um,width_um,area_um2,intensity"]
     rows += [
         f"{t},{2 * i + 0.1 * t},{3 * i + 0.05 * t},0.5,0.6,0.25,{100 + i}"
@@ -205,7 +205,7 @@ def detections_input(folder: Path) -> Path:
 
 
 def tracks_input() -> vs.Tracks:
-    """Tracks with a fission."""
+    """Make tracks with a fission."""
     import pandas as pd
 
     rows = [(name, t) for name, start in ((1, 0), (2, 2), (3, 2)) for t in range(start, start + 3)]
@@ -220,7 +220,7 @@ def tracks_input() -> vs.Tracks:
 
 
 def ctc_input(folder: Path) -> Path:
-    """A Cell Tracking Challenge folder."""
+    """Make a Cell Tracking Challenge folder."""
     for t in range(4):
         plane = np.zeros((12, 12), np.uint16)
         plane[2:5, 2:5], plane[7:9, 3 + t : 6 + t] = 1, 2
@@ -230,7 +230,7 @@ def ctc_input(folder: Path) -> Path:
 
 
 def pairs_input(folder: Path) -> Path:
-    """Two folders of pairs."""
+    """Make two folders of pairs."""
     for name in ("bf", "fl"):
         for i in range(2):
             tifffile.imwrite(folder / f"{name}{i}.tif", MOVIE[i], photometric="minisblack")
@@ -241,7 +241,7 @@ def pairs_input(folder: Path) -> Path:
 
 
 def settings_input(folder: Path) -> Path:
-    """A settings file."""
+    """Make a settings file."""
     from napari_virtualstain.pipeline import PipelineSettings, save_settings
 
     return save_settings(folder / "settings.json", PipelineSettings())
