@@ -60,7 +60,7 @@ def test_train_writes_a_model_that_stains(run: Run, pairs: Path, tmp_path: Path)
     assert list((tmp_path / "report").iterdir())
     result = run(
         "stain", pairs / "bf", "-o", "v.ome.tif", "--model", "mine.safetensors",
-        "--pixel-size-um", 0.08,
+        "--pixel-size-um", 0.08, "--axes", "tyx",
     )  # fmt: skip
     assert "already" in run(*_arguments(pairs), code=2).stderr
     run(*_arguments(pairs), "--overwrite", "--init", "mine.safetensors", "--roi", "0:64,10:90")

@@ -222,9 +222,9 @@ def test_arrays_must_agree() -> None:
     assert stacks.planes == 3
 
 
-def test_real_pairs_fall_into_the_five_known_positions(real_data) -> None:
+def test_real_pairs_fall_into_the_six_known_positions(real_data) -> None:
     folder = real_data("h9c2_pairs")
     pairs = match_pairs(folder / "bright_field", folder / "fluorescence")
     counts = {group[-6:]: pairs.groups.count(group) for group in pairs.group_names}
-    assert len(pairs) == 111
-    assert sorted(counts.values()) == [8, 17, 17, 18, 51]
+    assert len(pairs) == 187
+    assert sorted(counts.values()) == [8, 17, 17, 18, 51, 76]

@@ -143,7 +143,7 @@ def test_group_balance_lies_between_frames_and_groups(
     pairs = CorrelativePairs.from_arrays(images, images, groups=["a", "a", "a", "a", "b"])
     one = FittedNormalisation()
     prepared = [
-        PreparedPair(b, f, None, one, one)
+        PreparedPair(b, f, None, (one,), one)
         for b, f in zip(pairs.bright_field, pairs.fluorescence, strict=True)
     ]
     sampler = CropSampler(pairs, prepared, 8, group_balance=group_balance)

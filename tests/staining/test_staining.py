@@ -161,7 +161,7 @@ def test_an_unnamed_axis_is_that_along_which_the_model_reads(make_model, movie, 
     np.testing.assert_array_equal(vs.stain(movie, model, **PIXEL), expected)
     tifffile.imwrite(tmp_path / "unnamed.tif", movie)
     unnamed = vs.open_stack(tmp_path / "unnamed.tif")
-    np.testing.assert_array_equal(vs.stain(unnamed, model, **PIXEL).compute(), expected)
+    np.testing.assert_array_equal(vs.stain(unnamed, model, **PIXEL).data, expected)
     with pytest.warns(MissingPlanesWarning, match="reads 3 planes along z"):
         vs.stain(movie, model, axes="tyx", **PIXEL)
 

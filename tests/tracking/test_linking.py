@@ -128,7 +128,7 @@ def test_impossible_settings_are_named(setting: dict[str, object]) -> None:
 
 
 def test_three_dimensional_labels_are_named() -> None:
-    with pytest.raises(AxesError, match="projected along z"):
+    with pytest.raises(AxesError, match="the maximum over z"):
         vs.track(np.zeros((2, 3, 8, 8), int))
     with pytest.raises(AxesError, match="leading time axis"):
         vs.track(np.zeros((8, 8), int))

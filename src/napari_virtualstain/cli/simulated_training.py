@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from ..errors import InputError
@@ -109,6 +108,8 @@ def usual_immersion(na: float) -> float:
 
 def frames_of(stack: Stack) -> list[NDArray[Any]]:
     """Return up to a dozen frames of a stack, spread over time; of z-stacks the middle plane."""
+    import numpy as np
+
     data = stack.data
     axes = stack.axes
     if "z" in axes:

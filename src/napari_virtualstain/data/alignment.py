@@ -262,7 +262,13 @@ def measure_alignment(
 
 
 def straightened(image: NDArray[np.generic], angle_deg: float, scale: float) -> _Image:
-    """Return an image turned back by an angle and shrunk by a scale, about its middle."""
+    """Return an image turned back by an angle and shrunk by a scale, about its middle.
+
+    Examples
+    --------
+    >>> straightened(np.eye(3), 90.0, 1.0).round(6).tolist()
+    [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
+    """
     angle = np.deg2rad(angle_deg)
     matrix = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     centre = (np.array(image.shape) - 1) / 2

@@ -21,6 +21,10 @@ def check_extent(path: str | Path, shape: Sequence[int], dtype: np.dtype) -> Non
     ------
     ImageFileError
         No pixels, more than two million planes, or planes of more than half a gigabyte.
+
+    Examples
+    --------
+    >>> check_extent("movie.tif", (100, 512, 512), np.dtype("uint16"))
     """
     if 0 in shape or any(length < 0 for length in shape):
         raise ImageFileError(f"{shown(path)} holds no pixels (shape {tuple(shape)}).")

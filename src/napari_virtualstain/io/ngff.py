@@ -138,7 +138,13 @@ def _paths(described: dict[str, Any], key: str) -> list[str]:
 
 
 def is_inside(name: str) -> bool:
-    """Return whether a path of the metadata stays inside its folder."""
+    """Return whether a path of the metadata stays inside its folder.
+
+    Examples
+    --------
+    >>> is_inside("0/labels"), is_inside("../other.zarr")
+    (True, False)
+    """
     return bool(name) and not name.startswith("/") and ".." not in Path(name).parts
 
 

@@ -120,6 +120,10 @@ def check_distinct(*outputs: str | Path | None) -> None:
     ------
     InputError
         Two of them are, also by way of links or ``..``.
+
+    Examples
+    --------
+    >>> check_distinct("stain.ome.tif", "uncertainty.ome.tif", None)
     """
     given = [Path(output) for output in outputs if output is not None]
     for i, one in enumerate(given):

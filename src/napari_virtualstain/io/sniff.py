@@ -66,6 +66,12 @@ def check_is_file(path: Path) -> None:
     ------
     ImageFileError
         It is one.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     check_is_file(Path(file.name))
     """
     if not stat.S_ISREG(path.stat().st_mode):
         raise ImageFileError(

@@ -90,6 +90,18 @@ def write_job(
         The folder holds something.
     OutputError
         It cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from napari_virtualstain.data import CorrelativePairs
+    >>> from napari_virtualstain.training import preset
+    >>> planes = np.random.default_rng(0).normal(size=(2, 32, 32))
+    >>> pairs = CorrelativePairs.from_arrays(planes, planes)
+    >>> folder = Path(tempfile.mkdtemp()) / "job"
+    >>> len(write_job(folder, pairs, preset("A")).pairs)
+    2
     """
     if folder.exists() and any(folder.iterdir()):
         raise OutputExistsError(f"{str(folder)!r} is not empty: choose a new folder for the job.")
@@ -132,6 +144,19 @@ def read_job(folder: Path) -> TrainingJob:
     ------
     InputError
         The folder holds no whole job.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from napari_virtualstain.data import CorrelativePairs
+    >>> from napari_virtualstain.training import preset
+    >>> planes = np.random.default_rng(0).normal(size=(2, 32, 32))
+    >>> pairs = CorrelativePairs.from_arrays(planes, planes)
+    >>> folder = Path(tempfile.mkdtemp()) / "job"
+    >>> _ = write_job(folder, pairs, preset("A"))
+    >>> len(read_job(folder).pairs)
+    2
     """
     try:
         saved = _Saved.model_validate(json.loads((folder / _JOB).read_text(encoding="utf-8")))

@@ -102,6 +102,12 @@ def draw_links(table: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
     ------
     InputError
         `count` is below 1.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"track_id": [1, 1, 1, 2, 2], "frame": [0, 1, 2, 0, 1]})
+    >>> len(draw_links(table, 2, seed=0))
+    2
     """
     seen = table
     if "interpolated" in table:
