@@ -55,7 +55,11 @@ def dock(request: Any, qtbot: Any, viewer_model: Any) -> Any:
     made.resize(420, 700)
     with qtbot.waitExposed(made):
         made.show()
+    # the inspector fills itself at once, and its controls wait for that
+    qtbot.waitUntil(lambda: not made.state.is_active, timeout=20_000)
     made.activateWindow()
+    made.setFocus()
+    qtbot.waitUntil(made.isActiveWindow, timeout=5_000)
     return made
 
 
