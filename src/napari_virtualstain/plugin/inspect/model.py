@@ -122,11 +122,6 @@ class InspectorModel:
         """What redo makes again, empty if nothing."""
         return self._redo[-1].text if self._redo else ""
 
-    @property
-    def edit_count(self) -> int:
-        """Number of edits and verdicts that can be undone."""
-        return len(self._undo)
-
     def row_of(self, track_id: int | None) -> int | None:
         """Return the number of a track's row in the table."""
         return None if track_id is None else self._places.get(track_id)

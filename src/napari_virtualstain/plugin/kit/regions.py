@@ -121,34 +121,6 @@ def bounding_box(layer: Any, shapes: Any) -> Region:
     return region.replacing(layer.ndim - 1, *limits[1])
 
 
-def rectangles_on(layer: Any, shapes: Any) -> tuple[tuple[int, int, int, int], ...]:
-    """Return the box of each shape in the pixels of `layer`, as (y0, x0, y1, x1).
-
-    Raises
-    ------
-    InputError
-        No shape was drawn, or one lies outside the image.
-    """
-    if not len(shapes.data):
-        raise InputError(
-            f"The Shapes layer {shapes.name!r} is empty. Draw rectangles on the image first."
-        )
-    boxes = []
-    for number, vertices in enumerate(shapes.data):
-        rows, columns = onto(layer, shapes, np.asarray(vertices, float)[:, -2:])
-        box: list[int] = []
-        for values, size in zip((rows, columns), layer.data.shape[-2:], strict=True):
-            box += [max(0, round(values.min())), min(size, round(values.max()) + 1)]
-        y0, y1, x0, x1 = box
-        if y1 - y0 < 2 or x1 - x0 < 2:
-            raise InputError(
-                f"Shape {number} of {shapes.name!r} lies outside the image {layer.name!r}. "
-                "Draw it on the image, or delete it."
-            )
-        boxes.append((y0, x0, y1, x1))
-    return tuple(boxes)
-
-
 def onto(layer: Any, shapes: Any, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return rows and columns in the pixels of `layer` of points in the data of `shapes`."""
     points = np.zeros((len(corners), shapes.ndim))
