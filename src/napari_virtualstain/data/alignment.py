@@ -19,14 +19,13 @@ from scipy import fft, ndimage
 from ..progress import CancelToken, watched
 from .correlative_pairs import CorrelativePairs
 from .foreground import middle
-from .registration import sampled
+from .registration import band, local_variance, sampled
 
 Reference = Callable[[NDArray[np.generic]], NDArray[np.floating]]
 _Image = NDArray[np.float64]
 
 CERTAIN = 6.0
 _BAND_PX = (1.0, 4.0)
-_CONTRAST_PX = 2.0
 _PEAK_PX, _FIT_PX = 6, 2
 _LARGEST = 512
 _SPREAD_PX = 1.5  # standard error above which a shift is not known
@@ -283,18 +282,11 @@ def _prepared(image: _Image, has_stain: bool) -> _Image | None:
         return None
     if has_stain:
         return _band(image)
-    mean = ndimage.gaussian_filter(image, _CONTRAST_PX, mode="mirror")
-    squares = ndimage.gaussian_filter((image - mean) ** 2, _CONTRAST_PX, mode="mirror")
-    return _band(np.sqrt(np.maximum(squares, 0)))
+    return _band(np.sqrt(local_variance(image)))
 
 
 def _band(image: _Image) -> _Image:
-    fine, coarse = _BAND_PX
-    band = ndimage.gaussian_filter(image, fine, mode="mirror")
-    band -= ndimage.gaussian_filter(image, coarse, mode="mirror")
-    band -= band.mean()
-    deviation = band.std()
-    return band / deviation if deviation > 0 else band
+    return band(image, _BAND_PX)
 
 
 def _correlation(reference: _Image, target: _Image, search_px: int) -> _Image:

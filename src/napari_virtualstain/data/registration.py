@@ -238,8 +238,8 @@ def _correlation(inputs: _FloatImage, target: _FloatImage, search_px: int) -> _F
     """Return the normalised correlation at each shift up to `search_px`, or None."""
     if min(inputs.shape) <= 2 * search_px or not (inputs.std() > 0 and target.std() > 0):
         return None
-    structure = _band(np.sqrt(_local_variance(inputs)))
-    brightness = _band(target)
+    structure = band(np.sqrt(local_variance(inputs)))
+    brightness = band(target)
     shape = [fft.next_fast_len(n + 2 * search_px, real=True) for n in inputs.shape]
     product = np.conj(fft.rfft2(structure, shape)) * fft.rfft2(brightness, shape)
     correlation = fft.irfft2(product, shape) / inputs.size
@@ -248,20 +248,21 @@ def _correlation(inputs: _FloatImage, target: _FloatImage, search_px: int) -> _F
     ]
 
 
-def _local_variance(image: _FloatImage) -> _FloatImage:
+def local_variance(image: _FloatImage) -> _FloatImage:
+    """Return the variance about each pixel, in a Gaussian window of two pixels."""
     mean = ndimage.gaussian_filter(image, _CONTRAST_PX, mode="mirror")
     squares = ndimage.gaussian_filter((image - mean) ** 2, _CONTRAST_PX, mode="mirror")
     return np.maximum(squares, 0)
 
 
-def _band(image: _FloatImage) -> _FloatImage:
+def band(image: _FloatImage, scales_px: tuple[float, float] = _BAND_PX) -> _FloatImage:
     """Return the image between two Gaussian scales, mean 0 and standard deviation 1."""
-    fine, coarse = _BAND_PX
-    band = ndimage.gaussian_filter(image, fine, mode="mirror")
-    band -= ndimage.gaussian_filter(image, coarse, mode="mirror")
-    band -= band.mean()
-    deviation = band.std()
-    return band / deviation if deviation > 0 else band
+    fine, coarse = scales_px
+    found = ndimage.gaussian_filter(image, fine, mode="mirror")
+    found -= ndimage.gaussian_filter(image, coarse, mode="mirror")
+    found -= found.mean()
+    deviation = found.std()
+    return found / deviation if deviation > 0 else found
 
 
 def _peak(correlation: _FloatImage, search_px: int, pairs: int) -> Shift:
