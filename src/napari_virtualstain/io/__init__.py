@@ -15,7 +15,7 @@ from .output import (
     remove,
     write_bytes_atomically,
 )
-from .plane_writer import PlaneWriter, open_plane_writer
+from .plane_writer import PlaneWriter, open_plane_writer, open_writer_like
 from .sniff import check_is_file, missing_file_error
 from .stack import Stack
 from .tables import read_table, write_table, write_text_atomically
@@ -36,6 +36,7 @@ __all__ = [
     "no_empty_folders",
     "open_plane_writer",
     "open_stack",
+    "open_writer_like",
     "plain_name",
     "read_table",
     "remove",

@@ -29,6 +29,7 @@ from .output import (
     translated_errors,
 )
 from .plane_store import Layout, PlaneStore, check_layout, image_format, open_store
+from .stack import Stack
 
 
 class PlaneWriter:
@@ -265,6 +266,42 @@ def open_plane_writer(
             ) from None
         raise
     return PlaneWriter(path, layout, overwrite=overwrite, resume=resume, settings=settings)
+
+
+def open_writer_like(
+    path: str | Path,
+    stack: Stack,
+    dtype: Any,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    settings: str = "",
+) -> PlaneWriter:
+    """Return a writer of an image with the shape, axes and physical steps of another one.
+
+    Parameters and errors are those of :func:`open_plane_writer`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import dask.array as da
+    >>> from napari_virtualstain.io import Stack
+    >>> stack = Stack(da.zeros((2, 8, 8), chunks=(1, 8, 8)), "tyx", pixel_size_um=0.1)
+    >>> open_writer_like(Path(tempfile.mkdtemp()) / "labels.ome.tif", stack, "int32").planes
+    2
+    """
+    return open_plane_writer(
+        path,
+        shape=stack.shape,
+        dtype=dtype,
+        axes=stack.axes,
+        pixel_size_um=stack.pixel_size_um,
+        frame_interval_s=stack.frame_interval_s,
+        z_step_um=stack.z_step_um,
+        overwrite=overwrite,
+        resume=resume,
+        settings=settings,
+    )
 
 
 def stored_dtype(dtype: Any) -> np.dtype[Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..engine import Planes, Precision, as_array, as_stack, image_axes, is_lazy
-from ..io import Stack, open_plane_writer
+from ..io import Stack, open_writer_like
 from ..normalisation import ComputedOnce, FittedNormalisation
 from ..progress import CancelToken, ProgressCallback, Reporter
 from ..settings import SegmentSettings, Split, checked_settings
@@ -270,14 +270,10 @@ def segment_to_file(
         model, settings, pixel_size_um=stack.pixel_size_um, device=device, tile=tile
     )
     planes = Planes(stack.data, stack.axes)
-    with open_plane_writer(
+    with open_writer_like(
         out,
-        shape=stack.shape,
-        dtype=np.int32,
-        axes=stack.axes,
-        pixel_size_um=stack.pixel_size_um,
-        frame_interval_s=stack.frame_interval_s,
-        z_step_um=stack.z_step_um,
+        stack,
+        np.int32,
         overwrite=overwrite,
         resume=resume,
         settings=f"{segmenter.note} {settings!r}",

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..engine import Planes, Precision, ahead
 from ..errors import InputError
-from ..io import PlaneWriter, Stack, check_output, open_plane_writer
+from ..io import PlaneWriter, Stack, check_output, open_writer_like
 from ..normalisation import FittedNormalisation
 from ..progress import CancelToken, ProgressCallback, Reporter
 from ..settings import StainSettings, checked_settings
@@ -143,7 +143,11 @@ def stain_to_file(
         # first, so that a cluster that is not there leaves what an earlier run began
         client = None if scheduler is None else opened.enter_context(cluster_client(scheduler))
         writers = [
-            opened.enter_context(_writer(path, stack, note, resume=resume, overwrite=overwrite))
+            opened.enter_context(
+                open_writer_like(
+                    path, stack, np.float32, overwrite=overwrite, resume=resume, settings=note
+                )
+            )
             for path in (out, uncertainty_out)
             if path is not None
         ]
@@ -159,23 +163,6 @@ def stain_to_file(
         else:
             _run(planes, stainer, fitted, output, needed, on_fit)
     return Path(out)
-
-
-def _writer(
-    path: str | Path, stack: Stack, note: str, *, resume: bool, overwrite: bool
-) -> PlaneWriter:
-    return open_plane_writer(
-        path,
-        shape=stack.shape,
-        dtype=np.float32,
-        axes=stack.axes,
-        pixel_size_um=stack.pixel_size_um,
-        frame_interval_s=stack.frame_interval_s,
-        z_step_um=stack.z_step_um,
-        overwrite=overwrite,
-        resume=resume,
-        settings=note,
-    )
 
 
 @dataclass(slots=True)
