@@ -10,27 +10,11 @@ import numpy as np
 from skimage.measure import find_contours
 
 from ...tracking import EditableTracks
-from .mask_book import MaskBook
+from .mask_book import MaskBook, cut_out
 
 DOUBTFUL = 0.5
 _LEAST, _LARGEST, _MARGIN = 10, 80, 5
 _SAMPLE = 7
-
-
-def cut_out(plane: np.ndarray, y: float, x: float, half: int) -> np.ndarray:
-    """Return the square of 2 `half` + 1 pixels around (y, x), zero beyond the border."""
-    side = 2 * half + 1
-    top, left = round(y) - half, round(x) - half
-    result = np.zeros((side, side), plane.dtype)
-    rows = slice(max(0, top), min(plane.shape[0], top + side))
-    columns = slice(max(0, left), min(plane.shape[1], left + side))
-    if rows.stop > rows.start and columns.stop > columns.start:
-        inside = (
-            slice(rows.start - top, rows.stop - top),
-            slice(columns.start - left, columns.stop - left),
-        )
-        result[inside] = plane[rows, columns]
-    return result
 
 
 @dataclass(frozen=True, slots=True)

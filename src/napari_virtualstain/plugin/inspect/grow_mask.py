@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from .film_cells import FilmSource
-from .mask_book import Patch
+from .mask_book import Patch, cut_out
 
 _HALF = 40
 _SEARCH = 3
@@ -35,8 +35,6 @@ def grown(source: FilmSource | None, frame: int, y: float, x: float, radius_px: 
     rows, columns = np.indices((side, side)) - _HALF
     disc = np.hypot(rows, columns) <= radius_px
     if source is not None and 0 <= frame < len(source.data):
-        from .film_cells import cut_out
-
         plane = np.asarray(source.data[frame], np.float32)
         plane = plane.max(axis=0) if plane.ndim == 3 else plane
         window = cut_out(plane, y + source.offset[0], x + source.offset[1], _HALF)

@@ -103,8 +103,6 @@ class MaskBook:
 
     def mask(self, tracks: EditableTracks, row: int, half: int) -> np.ndarray | None:
         """Return the mask of a row in the square of 2 `half` + 1 pixels around it."""
-        from .film_cells import cut_out
-
         plane, value = self.plane(int(tracks["frame"][row])), self.value(tracks, row)
         if plane is None or value == 0:
             return None
@@ -238,3 +236,19 @@ def _fits(layer: Any, tracks: EditableTracks, *, by_track: bool) -> MaskBook | N
         # the middle of a curved mitochondrion may lie beside it
         right, wrong = right + (seen == value != 0), wrong + (seen not in (0, value))
     return book if right > 4 * wrong else None
+
+
+def cut_out(plane: np.ndarray, y: float, x: float, half: int) -> np.ndarray:
+    """Return the square of 2 `half` + 1 pixels around (y, x), zero beyond the border."""
+    side = 2 * half + 1
+    top, left = round(y) - half, round(x) - half
+    result = np.zeros((side, side), plane.dtype)
+    rows = slice(max(0, top), min(plane.shape[0], top + side))
+    columns = slice(max(0, left), min(plane.shape[1], left + side))
+    if rows.stop > rows.start and columns.stop > columns.start:
+        inside = (
+            slice(rows.start - top, rows.stop - top),
+            slice(columns.start - left, columns.stop - left),
+        )
+        result[inside] = plane[rows, columns]
+    return result
