@@ -11,7 +11,7 @@ import tifffile
 
 from napari_virtualstain.errors import AxesError, ImageFileError, InputError
 from napari_virtualstain.io import open_stack
-from napari_virtualstain.io.file_series import FileSeries, arrange
+from napari_virtualstain.io.readers.file_series import FileSeries, arrange
 
 
 def _names(form: str, **values: object) -> list[str]:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from napari_virtualstain.errors import ImageFileError
 from napari_virtualstain.io import open_stack, write_image
-from napari_virtualstain.io.source import NativeReader
+from napari_virtualstain.io.readers.source import NativeReader
 
 MOVIE = np.random.default_rng(2).integers(0, 4000, (6, 20, 30)).astype(np.uint16)
 

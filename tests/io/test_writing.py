@@ -224,7 +224,7 @@ def test_a_disk_too_small_is_said_before_writing(
 def test_a_disk_that_fills_up_while_writing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_virtualstain.io.plane_store import TiffStore
+    from napari_virtualstain.io.writers.plane_store import TiffStore
 
     def full(self: TiffStore, index: int, plane: np.ndarray) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

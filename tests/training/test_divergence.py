@@ -12,7 +12,7 @@ from napari_virtualstain.data import CorrelativePairs
 from napari_virtualstain.errors import TrainingError
 from napari_virtualstain.models import load_model
 from napari_virtualstain.training import StepFinished, TrainingConfig, train, train_events
-from napari_virtualstain.training.divergence import DivergenceGuard
+from napari_virtualstain.training.loop.divergence import DivergenceGuard
 
 GOOD = {"loss": 1.0}
 

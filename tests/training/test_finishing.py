@@ -17,7 +17,7 @@ from napari_virtualstain.training import (
     TrainingConfig,
     train,
 )
-from napari_virtualstain.training import session as session_module
+from napari_virtualstain.training.loop import session as session_module
 
 
 def _weights(path: Path) -> bytes:

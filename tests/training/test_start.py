@@ -13,7 +13,7 @@ from napari_virtualstain.data import stack_pairs
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.models import Model, load_model
 from napari_virtualstain.training import USUAL_START, TrainingConfig, preset, train, with_start
-from napari_virtualstain.training.more_planes import reading_planes
+from napari_virtualstain.training.networks import reading_planes
 
 from .conftest import make_pairs
 

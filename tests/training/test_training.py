@@ -35,9 +35,9 @@ from napari_virtualstain.training import (
     train_events,
 )
 from napari_virtualstain.training import checkpoint as checkpoint_module
-from napari_virtualstain.training import session as session_module
-from napari_virtualstain.training import trainer as trainer_module
 from napari_virtualstain.training.checkpoint import save_checkpoint
+from napari_virtualstain.training.loop import session as session_module
+from napari_virtualstain.training.loop import trainer as trainer_module
 from napari_virtualstain.training.preparation import prepare
 
 from .conftest import make_pairs

@@ -255,7 +255,7 @@ def _start(command: list[str], environment: dict[str, str]) -> subprocess.Popen[
 
 
 def test_batch_must_be_shared_evenly() -> None:
-    from napari_virtualstain.training.parallel import Processes, check_batch
+    from napari_virtualstain.training.loop.parallel import Processes, check_batch
 
     check_batch(8, Processes(0, 4))
     with pytest.raises(InputError, match="multiple of 3"):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from .folder import image_paths
-from .image import write_image
 from .limits import check_extent
-from .ngff import is_inside
 from .opening import open_stack, plain_name
 from .output import (
     atomic_path,
@@ -15,11 +12,14 @@ from .output import (
     remove,
     write_bytes_atomically,
 )
-from .plane_writer import PlaneWriter, open_plane_writer, open_writer_like
-from .sniff import check_is_file, missing_file_error
+from .readers.folder import image_paths
+from .readers.ngff import is_inside
+from .readers.sniff import check_is_file, missing_file_error
 from .stack import Stack
 from .tables import read_table, write_table, write_text_atomically
 from .units import micrometres, seconds
+from .writers.image import write_image
+from .writers.plane_writer import PlaneWriter, open_plane_writer, open_writer_like
 
 __all__ = [
     "PlaneWriter",

@@ -12,19 +12,19 @@ import numpy as np
 
 from ..axes import ORDER, normalise_axes
 from ..errors import AxesError, ImageFileError, InputError, reading
-from .companion import read_companion
-from .deltavision import read_deltavision
-from .folder import frames_in, frames_matching, read_frames
 from .limits import check_extent
-from .micromanager import dataset_file
-from .ngff import is_zarr, read_ngff
 from .output import PARTIAL_SUFFIX
-from .pictures import read_picture
-from .positions import choose_position
-from .sniff import file_kind, missing_file_error
-from .source import NativeReader, Source
+from .readers.companion import read_companion
+from .readers.deltavision import read_deltavision
+from .readers.folder import frames_in, frames_matching, read_frames
+from .readers.micromanager import dataset_file
+from .readers.ngff import is_zarr, read_ngff
+from .readers.pictures import read_picture
+from .readers.positions import choose_position
+from .readers.sniff import file_kind, missing_file_error
+from .readers.source import NativeReader, Source
+from .readers.tiff import read_tiff
 from .stack import Stack
-from .tiff import read_tiff
 from .units import FRAME_INTERVAL_RANGE_S, PIXEL_SIZE_RANGE_UM, check_given
 
 _READERS = {

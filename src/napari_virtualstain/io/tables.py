@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ImageFileError, InputError, reading, shown
 from .output import atomic_path
-from .sniff import check_is_file, missing_file_error
+from .readers.sniff import check_is_file, missing_file_error
 
 if TYPE_CHECKING:
     import pandas as pd

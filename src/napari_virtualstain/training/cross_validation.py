@@ -23,8 +23,8 @@ from ..progress import CancelToken, ProgressCallback
 from .config import TrainingConfig
 from .events import FoldFinished, FoldStarted, TrainingEvent, TrainingFinished, TrainingResult
 from .finishing import listed_names, shared_settings, summarised
+from .loop.parallel import processes
 from .networks import with_settings_of
-from .parallel import processes
 from .places import FOLDS, places_for
 from .presets import preset
 from .training import result_of, train_events

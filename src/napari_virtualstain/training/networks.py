@@ -11,10 +11,18 @@ from torch import Tensor, nn
 
 from ..axes import USUAL_PIXEL_SIZE_UM
 from ..errors import InputError, ModelError
-from ..models import Discriminator, Inputs, Model, ModelCard, UNet, build_network, load_model
+from ..models import (
+    Architecture,
+    Discriminator,
+    Inputs,
+    Model,
+    ModelCard,
+    UNet,
+    build_network,
+    load_model,
+)
 from ..normalisation import Normalisation, spread_evenly
 from .config import TrainingConfig
-from .more_planes import reading_planes
 from .preparation import PreparedTraining
 
 
@@ -40,6 +48,51 @@ def generator_for(config: TrainingConfig) -> tuple[nn.Module, dict[str, Any]]:
     network.train().requires_grad_(True)
     _freeze(network, config)
     return network, described.model_dump()
+
+
+def reading_planes(model: Model, planes: int) -> tuple[UNet, Architecture]:
+    """Return a network that reads more planes than the model, and its architecture.
+
+    At first it answers as the model does to the middle plane: the weights of the others are 0.
+
+    Parameters
+    ----------
+    model : Model
+        That reads one plane.
+    planes : int
+        Odd.
+
+    Raises
+    ------
+    InputError
+        The model reads several planes itself, or its network is no U-Net of this package.
+
+    Examples
+    --------
+    >>> from napari_virtualstain.models import load_model
+    >>> network, _ = reading_planes(load_model("mito-simulated"), 3)
+    >>> network.in_channels
+    3
+    """
+    old = model.network
+    if model.card.inputs.planes != 1 or not isinstance(old, UNet):
+        raise InputError(
+            f"Model {model.name!r} reads {model.card.inputs.planes} bright-field planes, but "
+            f"{planes} are given. Use as many planes, or train without it (--init none)."
+        )
+    card = model.card.architecture
+    architecture = Architecture(name=card.name, arguments={**card.arguments, "in_channels": planes})
+    network = build_network(architecture)
+    assert isinstance(network, UNet)
+    state = dict(old.state_dict())
+    first = state["down.0.0.weight"]
+    outputs, channels, *kernel = first.shape
+    copies = channels // old.replicate
+    wide = first.new_zeros(outputs, old.replicate, planes, copies, *kernel)
+    wide[:, :, planes // 2] = first.view(outputs, old.replicate, copies, *kernel)
+    state["down.0.0.weight"] = wide.view(outputs, -1, *kernel)
+    network.load_state_dict(state)
+    return network, architecture
 
 
 def with_settings_of(config: TrainingConfig) -> TrainingConfig:

@@ -29,6 +29,8 @@ PixelLoss = Literal["PSF", "L1", "TN", "Minimax"]
 # distributed as the deconvolved target, its background (the darkest quarter) subtracted.
 PSF_WEIGHT = 1.0
 RECOMMENDED = "recommended"
+USUAL_START = "mito-h9c2"
+AUTOMATIC, FROM_NOTHING = "auto", "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,30 @@ def preset(name: str = RECOMMENDED) -> TrainingConfig:
         if method.name == name.upper():
             return _of_the_paper(method)
     raise InputError(f"There is no preset {name!r}. Presets: {', '.join(preset_names())}.")
+
+
+def with_start(config: TrainingConfig, init: str = AUTOMATIC) -> TrainingConfig:
+    """Return the settings with a model to start from.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+        Its own ``init`` is replaced.
+    init : str
+        Name or path of a model; ``none`` starts from random weights; ``auto`` starts the
+        ``recommended`` preset from :data:`USUAL_START`, unless another network was chosen,
+        and the methods of the paper from random weights.
+
+    Examples
+    --------
+    >>> with_start(preset()).init, with_start(preset(), "none").init, with_start(preset("A")).init
+    ('mito-h9c2', '', '')
+    """
+    if init == AUTOMATIC:
+        usual = preset().architecture
+        fits = config.preset == RECOMMENDED and config.architecture == usual
+        init = USUAL_START if fits else FROM_NOTHING
+    return config.updated(init="" if init == FROM_NOTHING else init)
 
 
 def _of_the_paper(method: Method) -> TrainingConfig:

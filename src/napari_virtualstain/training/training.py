@@ -21,6 +21,9 @@ from .events import (
     TrainingPrepared,
     TrainingResult,
 )
+from .loop.parallel import check_batch, processes
+from .loop.session import Session
+from .loop.trainer import Trainer
 from .networks import (
     acquaintance_notes,
     discriminator_for,
@@ -29,12 +32,9 @@ from .networks import (
     pixel_size_notes,
     with_settings_of,
 )
-from .parallel import check_batch, processes
 from .places import Places, places_for
 from .preparation import alignments_of, prepare
 from .presets import preset
-from .session import Session
-from .trainer import Trainer
 from .validation import image_of
 
 

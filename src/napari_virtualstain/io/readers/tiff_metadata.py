@@ -8,9 +8,9 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..units import micrometres, seconds
 from .ome_xml import images, missing_files, parsed
 from .source import Facts
-from .units import micrometres, seconds
 
 if TYPE_CHECKING:
     import tifffile

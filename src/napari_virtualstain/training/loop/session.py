@@ -13,17 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from ..data import CropBatches, PreparedPair, TensorBatch
-from ..errors import CancelledError, TrainingError
-from ..models import read_card, save_model
-from ..normalisation import spread_evenly
-from ..progress import CancelToken
-from .augment import augment
-from .best_weights import BestWeights, monitored
-from .checkpoint import fingerprint, leave_checkpoint, load_checkpoint, save_checkpoint
-from .config import TrainingConfig
-from .device import Compute
-from .events import (
+from ...data import CropBatches, PreparedPair, TensorBatch
+from ...errors import CancelledError, TrainingError
+from ...models import read_card, save_model
+from ...normalisation import spread_evenly
+from ...progress import CancelToken
+from ..augment import augment
+from ..checkpoint import fingerprint, leave_checkpoint, load_checkpoint, save_checkpoint
+from ..config import TrainingConfig
+from ..device import Compute
+from ..events import (
     Preview,
     StepFinished,
     TrainingEvent,
@@ -33,20 +32,15 @@ from .events import (
     TrainingWarning,
     Validated,
 )
-from .finishing import HeldOut, make_card, summarised
+from ..finishing import HeldOut, make_card, summarised
+from ..places import Places
+from ..preparation import PreparedTraining
+from ..validation import LARGEST_WHILE_TRAINING, predict, preview, quick_scores, trivial_scores
+from .best_weights import BestWeights, monitored
 from .history import History
 from .pacing import Pacing
 from .parallel import Processes, cancelled_anywhere
-from .places import Places
-from .preparation import PreparedTraining
 from .trainer import Trainer
-from .validation import (
-    LARGEST_WHILE_TRAINING,
-    predict,
-    preview,
-    quick_scores,
-    trivial_scores,
-)
 
 # about what a killed training loses at most
 CHECKPOINT_SECONDS = 120.0

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, distributed, nn
 
-from ..errors import InputError
-from ..progress import CancelToken
+from ...errors import InputError
+from ...progress import CancelToken
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..axes import ORDER, Geometry
-from ..errors import AxesError, InputError
+from ...axes import ORDER, Geometry
+from ...errors import AxesError, InputError
 
 _TIFF_SUFFIXES = (".tif", ".tiff")
 _MAX_CHUNK = 2048

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..errors import ImageFileError
+from ...errors import ImageFileError
 from .source import Source, grey_plane, kept_dtype
 
 

@@ -7,7 +7,7 @@ import re
 import stat
 from pathlib import Path
 
-from ..errors import ImageFileError
+from ...errors import ImageFileError
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _DELTAVISION = (b"\xa0\xc0", b"\xc0\xa0")  # -16224 at byte 96, either byte order

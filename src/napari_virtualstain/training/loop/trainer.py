@@ -16,13 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..data import TensorBatch
-from ..losses import discriminator_loss, generator_loss
-from ..progress import CancelToken
-from .config import Optimisation, TrainingConfig
-from .device import Compute
+from ...data import TensorBatch
+from ...losses import discriminator_loss, generator_loss
+from ...progress import CancelToken
+from ..config import Optimisation, TrainingConfig
+from ..device import Compute
+from ..networks import Teachers, frozen_modules
 from .divergence import DivergenceGuard
-from .networks import Teachers, frozen_modules
 from .parallel import Processes
 
 # BatchNorm bears a larger rate. 150 steps of `paper` at half its width, TL_011 held out: band-pass

@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 
 import tifffile
 
-from ..errors import ImageFileError
-from .limits import MAX_PLANES
+from ...errors import ImageFileError
+from ..limits import MAX_PLANES
 
 _COUNTS = ("NumPlanes", "PlaneCount", "IFD", "FirstT", "FirstC", "FirstZ")
 

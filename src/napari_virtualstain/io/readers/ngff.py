@@ -16,11 +16,11 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from ..axes import ORDER
-from ..errors import ImageFileError, VirtualStainError
+from ...axes import ORDER
+from ...errors import ImageFileError, VirtualStainError
+from ..units import micrometres, seconds
 from .positions import choose_position
 from .source import Facts, Source, kept_dtype
-from .units import micrometres, seconds
 
 _MARKS = ("zarr.json", ".zgroup", ".zarray")
 _MAX_CHUNK_BYTES = 2**29

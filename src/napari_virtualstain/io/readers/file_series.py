@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..axes import normalise_axes
-from ..errors import AxesError, ImageFileError
+from ...axes import normalise_axes
+from ...errors import AxesError, ImageFileError
 from .file_names import Field, Value, natural_value, plain_stem, read_fields, skeleton
 from .plane_grid import PlaneGrid, complete_shape, gap_notes, sort_key
 from .positions import choose_position

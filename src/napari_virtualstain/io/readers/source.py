@@ -9,13 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ImageFileError, InputError, VirtualStainError
-from .units import (
-    FRAME_INTERVAL_RANGE_S,
-    PIXEL_SIZE_RANGE_UM,
-    Z_STEP_RANGE_UM,
-    is_plausible,
-)
+from ...errors import ImageFileError, InputError, VirtualStainError
+from ..units import FRAME_INTERVAL_RANGE_S, PIXEL_SIZE_RANGE_UM, Z_STEP_RANGE_UM, is_plausible
 
 PlaneReader = Callable[[int], np.ndarray]
 

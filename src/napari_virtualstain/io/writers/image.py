@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..axes import ORDER, normalise_axes
-from ..errors import InputError
-from ..progress import CancelToken, ProgressCallback, Reporter
+from ...axes import ORDER, normalise_axes
+from ...errors import InputError
+from ...progress import CancelToken, ProgressCallback, Reporter
 from .plane_writer import open_plane_writer, stored_dtype
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..errors import ImageFileError
+from ...errors import ImageFileError
 from .file_names import Value
 
 _LISTED = 8

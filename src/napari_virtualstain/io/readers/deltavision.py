@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ImageFileError
+from ...errors import ImageFileError
 from .source import Facts, RawReader, Source, kept_dtype
 from .tiff_metadata import median_step
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from ..errors import ImageFileError, VirtualStainError
+from ...errors import ImageFileError, VirtualStainError
 from .companion import read_companion
 from .micromanager import read_micromanager
 from .ome_xml import check_ome, metadata_file

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from ..axes import ORDER
-from ..errors import ImageFileError
+from ...axes import ORDER
+from ...errors import ImageFileError
 from .ome_xml import check_declared, files_of, images, missing_files, parsed
 from .positions import choose_position
 from .source import Facts, Source, kept_dtype

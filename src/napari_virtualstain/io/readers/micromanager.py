@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from ..errors import ImageFileError
+from ...errors import ImageFileError
 from .file_names import Value, natural_value
 from .plane_grid import PlaneGrid, complete_shape, gap_notes, sort_key
 from .positions import choose_position

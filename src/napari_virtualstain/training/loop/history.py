@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..io import write_table
+from ...io import write_table
 
 
 class History:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..errors import TrainingError
+from ...errors import TrainingError
 
 _MOST_BAD_STEPS = 5
 # A network that answers nothing at all is as wrong as an untrained one. Twenty times that for

@@ -18,9 +18,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..axes import Geometry, check_positive, normalise_axes
-from ..errors import InputError, OutputError, OutputExistsError
-from .output import (
+from ...axes import Geometry, check_positive, normalise_axes
+from ...errors import InputError, OutputError, OutputExistsError
+from ..output import (
     PARTIAL_SUFFIX,
     check_free_space,
     check_output,
@@ -28,8 +28,8 @@ from .output import (
     remove,
     translated_errors,
 )
+from ..stack import Stack
 from .plane_store import Layout, PlaneStore, check_layout, image_format, open_store
-from .stack import Stack
 
 
 class PlaneWriter:

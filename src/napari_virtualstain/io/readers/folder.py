@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import AxesError, ImageFileError
+from ...errors import AxesError, ImageFileError
 from .file_series import arrange
 from .ngff import is_zarr
 from .pictures import picture_size, read_picture

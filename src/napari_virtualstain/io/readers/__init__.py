@@ -1,0 +1,1 @@
+"""Readers of the file formats, each of which returns a lazy `Source`."""

@@ -1,0 +1,1 @@
+"""The training loop: steps, losses, pace, best weights, several processes."""
