@@ -22,7 +22,7 @@ from napari_virtualstain.plugin.train.sources import PairSource
 from napari_virtualstain.staining import stain
 from napari_virtualstain.training import FoldStarted, PlaneReading
 
-from .models import save_generator
+from ..models import save_generator
 
 SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 

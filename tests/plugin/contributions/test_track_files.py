@@ -15,7 +15,7 @@ from napari_virtualstain.plugin.contributions.track_readers import format_of
 from napari_virtualstain.plugin.inspect.dock import InspectorWidget
 from napari_virtualstain.plugin.layers.description import sampling_of
 
-from . import inspected
+from .. import inspected
 
 MANIFEST = Path(napari_virtualstain.__file__).parent / "napari.yaml"
 

@@ -18,7 +18,7 @@ from napari_virtualstain.plugin.stain.dock import StainWidget
 from napari_virtualstain.plugin.stain.job import PlaneStainer, StainRequest
 from napari_virtualstain.staining import Stainer, stain, steady_in_place
 
-from .models import save_generator
+from ..models import save_generator
 
 SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QPushButton
 from napari_virtualstain.plugin.segment.dock import SegmentWidget
 from napari_virtualstain.segmentation import segment
 
-from .models import save_segmenter
+from ..models import save_segmenter
 
 SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 

@@ -14,7 +14,7 @@ from napari_virtualstain.plugin.train.drawn_regions import COLOURS, HELD_OUT, TR
 from napari_virtualstain.plugin.train.job import collect_pairs
 from napari_virtualstain.training import PlaneReading
 
-from .models import save_generator
+from ..models import save_generator
 
 SCALE = {"units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QComboBox, QTabWidget
 from napari_virtualstain.plugin.inspect.dock import InspectorWidget
 from napari_virtualstain.plugin.inspect.overlay import COLOUR
 
-from . import inspected
+from .. import inspected
 
 ORANGE = 255 * np.array(COLOUR[:3])
 

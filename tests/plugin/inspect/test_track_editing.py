@@ -14,8 +14,8 @@ from qtpy.QtWidgets import QPushButton
 from napari_virtualstain.plugin.contributions.writers import tracks_of
 from napari_virtualstain.plugin.inspect.dock import InspectorWidget
 
-from . import inspected
-from .inspected import choose, labels, layer, press
+from .. import inspected
+from ..inspected import choose, labels, layer, press
 
 
 @pytest.fixture

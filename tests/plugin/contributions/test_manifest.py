@@ -16,7 +16,7 @@ import napari_virtualstain
 
 PACKAGE = Path(napari_virtualstain.__file__).parent
 MANIFEST = PACKAGE / "napari.yaml"
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from napari_virtualstain.plugin.inspect.track_table import filtered
 from napari_virtualstain.plugin.kit.table import FrameTable
 from napari_virtualstain.tracking import next_risky, summarise_tracks, track_rows
 
-from . import inspected
+from .. import inspected
 
 SCALE = inspected.SCALE
 
