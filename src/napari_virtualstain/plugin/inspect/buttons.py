@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
@@ -12,11 +12,33 @@ from qtpy.QtWidgets import QMenu, QPushButton, QToolButton, QWidget
 
 from ...tracking import VERDICTS
 from ..kit.controls import Choice, button, in_row
-
-if TYPE_CHECKING:
-    from .dock import InspectorWidget
+from .host import Host
+from .keeping.files import Keeping
+from .mending.mending import Mending
 
 _NARROW = 60  # four beside each other in a narrow dock
+
+
+class Desk(Host, Protocol):
+    """The dock as its buttons see it."""
+
+    def step(self, direction: int) -> None:
+        """Go to the next (1) or previous (-1) doubtful track."""
+
+    def judge(self, verdict: str) -> None:
+        """Give the chosen track a verdict."""
+
+    def undo(self) -> None:
+        """Take the latest edit or verdict back."""
+
+    def redo(self) -> None:
+        """Make again what was undone."""
+
+    def show_workspace(self) -> None:
+        """Bring film and plots to the front."""
+
+    def show_sample(self, shown: bool) -> None:
+        """Show or hide the controls of the random sample."""
 
 
 class InspectorButtons:
@@ -24,8 +46,14 @@ class InspectorButtons:
 
     Parameters
     ----------
-    dock : InspectorWidget
+    dock : Desk
         Does what they ask for.
+    mending : Mending
+        Edits the chosen track.
+    keeping : Keeping
+        Saves and opens.
+    parent : QWidget
+        The keys work while it, or a widget inside, has the focus.
 
     Attributes
     ----------
@@ -35,10 +63,9 @@ class InspectorButtons:
         The track to join with.
     """
 
-    def __init__(self, dock: InspectorWidget) -> None:
-        self._dock = dock
+    def __init__(self, dock: Desk, mending: Mending, keeping: Keeping, parent: QWidget) -> None:
+        self._dock, self._mending, self._saving, self._parent = dock, mending, keeping, parent
         self._needing_track: list[tuple[QPushButton, str]] = []
-        mending = dock.mending
         self.partner = Choice()
         self.partner.setObjectName("partner")
         self.partner.setAccessibleName("Track to join with")
@@ -46,7 +73,7 @@ class InspectorButtons:
             "Tracks that end before or begin after the chosen one, nearest first"
         )
         tooltip = "Make the chosen track and the one beside this button one (J)"
-        self._join = self._on_track("Join with", tooltip, mending.join)
+        self._join = self._on_track("Join with", tooltip, self._join_partner)
         on_track = self._on_track
         cut = on_track(
             "Cut here", "End the track before this frame; a new one goes on (C)", mending.cut
@@ -72,6 +99,7 @@ class InspectorButtons:
         )
         for made in (one for row in self.rows for one in row.findChildren(QPushButton)):
             made.setMinimumWidth(min(made.sizeHint().width(), _NARROW))
+        mending.placing_ended.connect(self.end_placing)
         self._add_keys()
 
     def render(self, *, is_chosen: bool) -> None:
@@ -118,6 +146,9 @@ class InspectorButtons:
             made.setChecked(False)
             made.blockSignals(blocked)
 
+    def _join_partner(self) -> None:
+        self._mending.join(self.partner.value)
+
     def _verdicts(self) -> list[QPushButton]:
         dock = self._dock
         return [
@@ -131,7 +162,7 @@ class InspectorButtons:
         made.setToolTip("Judge a random sample: how many of all tracks are right?")
         made.setCheckable(True)
         made.setAutoDefault(False)
-        made.toggled.connect(self._dock.sample.setVisible)
+        made.toggled.connect(self._dock.show_sample)
         return made
 
     def _travelling(self) -> tuple[QPushButton, ...]:
@@ -154,13 +185,13 @@ class InspectorButtons:
 
     def _keeping(self, tooltip: str) -> QToolButton:
         """Return the menu of what is saved and opened."""
-        dock = self._dock
-        menu = QMenu(dock)
+        keeping = self._saving
+        menu = QMenu(self._parent)
         for text, slot in (
-            ("Table and verdicts as CSV…", dock.keeping.ask_where_to_save),
-            ("Open tracks…", dock.keeping.ask_for_tracks),
-            ("Save session…", partial(dock.keeping.ask_for_session, save=True)),
-            ("Open session…", partial(dock.keeping.ask_for_session, save=False)),
+            ("Table and verdicts as CSV…", keeping.ask_where_to_save),
+            ("Open tracks…", keeping.ask_for_tracks),
+            ("Save session…", partial(keeping.ask_for_session, save=True)),
+            ("Open session…", partial(keeping.ask_for_session, save=False)),
         ):
             menu.addAction(text, slot)
         made = QToolButton()
@@ -188,7 +219,7 @@ class InspectorButtons:
             made.blockSignals(True)
             made.setChecked(checked)
             made.blockSignals(False)
-            self._dock.mending.begin_placing(kind if checked else None)
+            self._mending.begin_placing(kind if checked else None)
 
         made.toggled.connect(on)
         return made
@@ -196,19 +227,19 @@ class InspectorButtons:
     def stop_placing(self) -> None:
         """Wait for no click any more."""
         self.end_placing()
-        self._dock.mending.begin_placing(None)
+        self._mending.begin_placing(None)
 
     def _add_keys(self) -> None:
-        dock, selection = self._dock, self._dock.model.selection
+        dock, mending, selection = self._dock, self._mending, self._dock.model.selection
         keys: dict[str, Callable[[], Any]] = {
             "N": lambda: dock.step(1),
             "P": lambda: dock.step(-1),
-            "C": dock.mending.cut,
-            "J": dock.mending.join,
-            "X": dock.mending.swap,
-            "M": dock.mending.split,
+            "C": mending.cut,
+            "J": self._join_partner,
+            "X": mending.swap,
+            "M": mending.split,
             "A": lambda: self._add.setChecked(True),
-            "Del": dock.mending.delete,
+            "Del": mending.delete,
             "Alt+Left": selection.back,
             "Alt+Right": selection.forward,
             "Ctrl+Z": dock.undo,
@@ -217,6 +248,6 @@ class InspectorButtons:
         }
         for key, slot in keys.items():
             # only while the dock has the focus: napari's own keys stay as they are
-            shortcut = QShortcut(QKeySequence(key), dock)
+            shortcut = QShortcut(QKeySequence(key), self._parent)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(slot)

@@ -16,16 +16,16 @@ from ..kit.step import StepWidget
 from ..layers.description import has_layer, sampling_of, source_of, unwrap
 from .buttons import InspectorButtons
 from .canvas import CanvasClicks
-from .film_rows import film_layers
-from .found_log import FoundLog, LogNotice
-from .keeping import Keeping
+from .film.rows import film_layers
+from .keeping.files import Keeping
+from .keeping.found_log import FoundLog, LogNotice
 from .layer_sync import LayerSync
 from .loading import Loaded, load, why_not_whole
 from .mask_book import find_masks
-from .mending import Mending
+from .mending.mending import Mending
 from .model import InspectorModel
 from .overlay import SelectionOverlay, is_overlay
-from .sample_panel import SamplePanel
+from .sampling.panel import SamplePanel
 from .summary import Scale
 from .track_table import TrackTable
 from .workspace import TITLE, Workspace
@@ -54,12 +54,12 @@ class InspectorWidget(StepWidget):
         self.overlay = SelectionOverlay(napari_viewer)
         self.sync = LayerSync(napari_viewer, self.model, self)
         self.clicks = CanvasClicks(napari_viewer, self._on_click)
-        self.mending = Mending(self)
-        self.keeping = Keeping(self)
+        self.mending = Mending(self, lambda: self.workspace.film.sources())
+        self.keeping = Keeping(self, self.sync.flush)
         self._layer: Any = None
         self._watched: Any = None
         self._add_form(napari_viewer)
-        self.buttons = InspectorButtons(self)
+        self.buttons = InspectorButtons(self, self.mending, self.keeping, self)
         for row in self.buttons.rows:
             self.form.addWidget(row)
         self.workspace = Workspace(self.model, napari_viewer, self.mending.try_edit, self.frame)
@@ -204,6 +204,10 @@ class InspectorWidget(StepWidget):
             self._dock.raise_()
         else:
             self.workspace.show()
+
+    def show_sample(self, shown: bool) -> None:
+        """Show or hide the controls of the random sample."""
+        self.sample.setVisible(shown)
 
     def dim_others(self, dim: bool) -> None:
         """Let the other tracks and all labels fade, or bring them back."""

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
-from ...errors import VirtualStainError
-from ..kit.controls import Choice, IntegerBox, button, in_row, note
-from ..kit.jobs import error_text
+from ....errors import VirtualStainError
+from ...kit.controls import Choice, IntegerBox, button, in_row, note
+from ...kit.jobs import error_text
+from ..host import Host
 from .random_sample import Item, RandomSample
-
-if TYPE_CHECKING:
-    from .dock import InspectorWidget
 
 _KEY = "sample"
 
@@ -23,13 +20,13 @@ class SamplePanel(QWidget):
 
     Parameters
     ----------
-    dock : InspectorWidget
+    host : Host
         Whose tracks are judged.
     """
 
-    def __init__(self, dock: InspectorWidget) -> None:
+    def __init__(self, host: Host) -> None:
         super().__init__()
-        self._dock = dock
+        self._host = host
         self.sample: RandomSample | None = None
         self._now: Item | None = None
         self.what = Choice([("tracks", "tracks"), ("links", "links")])
@@ -57,15 +54,15 @@ class SamplePanel(QWidget):
     @property
     def is_on(self) -> bool:
         """Whether verdicts are given to the sample."""
-        return self.sample is not None and self.isVisibleTo(self._dock)
+        return self.sample is not None and not self.isHidden()
 
     def draw(self) -> None:
         """Draw a sample and go to its first item."""
-        if not len(self._dock.model.tracks):
+        if not len(self._host.model.tracks):
             self.text.setText("List tracks first.")
             return
         made = RandomSample.draw(
-            self._dock.model.tracks, str(self.what.value), self.count.value(), self.seed.value()
+            self._host.model.tracks, str(self.what.value), self.count.value(), self.seed.value()
         )
         self.sample, self._now = made, None
         self.advance()
@@ -78,31 +75,31 @@ class SamplePanel(QWidget):
         self._now = self.sample.following(self._now)
         self.text.setText(self.sample.text())
         if self._now is None:
-            self._dock.say(f"The sample is judged: {self.sample.text()}.")
+            self._host.say(f"The sample is judged: {self.sample.text()}.")
             return
         track, frame = self._now
         if frame < 0:
-            self._dock.go_to_worst(track)
-            self._dock.say(f"Track {track}: is it right? 1 ok, 2 wrong, 3 unsure.")
+            self._host.go_to_worst(track)
+            self._host.say(f"Track {track}: is it right? 1 ok, 2 wrong, 3 unsure.")
         else:
-            self._dock.go_to(track, frame)
+            self._host.go_to(track, frame)
             text = f"Track {track}: is the link into frame {frame} right?"
-            self._dock.say(f"{text} 1 ok, 2 wrong, 3 unsure.")
+            self._host.say(f"{text} 1 ok, 2 wrong, 3 unsure.")
 
     def judge(self, verdict: str) -> bool:
         """Give the item on show a verdict and go on; False if it is not of the sample."""
-        sample, chosen = self.sample, self._dock.model.selection.track_id
+        sample, chosen = self.sample, self._host.model.selection.track_id
         if not self.is_on or sample is None or self._now is None or chosen != self._now[0]:
             return False
         sample.verdicts[self._now] = verdict
         if self._now[1] < 0:
-            self._dock.model.judge(self._now[0], verdict)
+            self._host.model.judge(self._now[0], verdict)
         self.advance()
         return True
 
     def take(self) -> None:
         """Go on with the sample that the layer holds."""
-        record = self._dock.layer.metadata.get(_KEY)
+        record = self._host.layer.metadata.get(_KEY)
         self.sample = RandomSample.from_record(record) if record else None
         self._now = None
         self.text.setText(self.sample.text() if self.sample is not None else "")
@@ -121,7 +118,7 @@ class SamplePanel(QWidget):
             self.text.setText("Draw a sample first.")
             return
         try:
-            self.sample.write(path, str(self._dock.layer.name))
+            self.sample.write(path, str(self._host.layer.name))
         except (VirtualStainError, OSError) as error:
             self.text.setText(error_text(error))
             return
@@ -129,4 +126,4 @@ class SamplePanel(QWidget):
 
     def _keep(self) -> None:
         if self.sample is not None:
-            self._dock.layer.metadata[_KEY] = self.sample.to_record()
+            self._host.layer.metadata[_KEY] = self.sample.to_record()

@@ -11,12 +11,12 @@ import pyqtgraph
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from ..kit.controls import button, in_row
-from ..kit.table import FrameTable
+from ...kit.controls import button, in_row
+from ...kit.table import FrameTable
+from ..looks import Looks, dress
+from ..model import InspectorModel
 from .lineage import Life, family
-from .looks import Looks, dress
-from .model import InspectorModel
-from .plot_panel import COLOURS
+from .panel import COLOURS
 
 _COLUMNS = ("kind", "frame", "probability", "parents", "children", "status")
 
@@ -130,7 +130,7 @@ class LineagePanel(QWidget):
                 self.table.choose(row)
 
     def _on_event(self, place: int) -> None:
-        from ...tracking import editing
+        from ....tracking import editing
 
         event = self.model.tracks.events[place]
         parents = editing.members(event.get("parents"))

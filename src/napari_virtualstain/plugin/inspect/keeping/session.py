@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...errors import ImageFileError, InputError
-from ...io import atomic_path
-from ..layers.description import PROVENANCE, provenance_of, unwrap
-from .overlay import is_overlay
+from ....errors import ImageFileError, InputError
+from ....io import atomic_path
+from ...layers.description import PROVENANCE, provenance_of, unwrap
+from ..overlay import is_overlay
 
 ENDING = ".vsession"
 FORMAT = "virtualstain-session"
@@ -155,7 +155,7 @@ def _file_of(layer: Any) -> Path | None:
 
 
 def _read(record: dict[str, Any], folder: Path) -> LayerTuple:
-    from ...tracking import Tracks
+    from ....tracking import Tracks
 
     kind, looks = str(record["kind"]), dict(record["looks"])
     metadata = dict(record["metadata"])
@@ -182,7 +182,7 @@ def _read(record: dict[str, Any], folder: Path) -> LayerTuple:
 
 def _from_file(record: dict[str, Any], looks: dict[str, Any]) -> Any:
     """Return the data of a layer that was read from a file."""
-    from ..contributions.readers import read_time_lapse
+    from ...contributions.readers import read_time_lapse
 
     path = Path(record["file"])
     if not path.exists():

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from platformdirs import user_data_path
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from ...errors import InputError
-from ...tracking import EditLog
-from ..kit.controls import button, in_row, note
-from ..layers.description import provenance_of
-
-if TYPE_CHECKING:
-    from .dock import InspectorWidget
+from ....errors import InputError
+from ....tracking import EditLog
+from ...kit.controls import button, in_row, note
+from ...layers.description import provenance_of
+from ..host import Host
 
 ENDING = ".edits.jsonl"
 _MARK = "edit_log"
@@ -74,14 +72,14 @@ class FoundLog:
 
     Parameters
     ----------
-    dock : InspectorWidget
+    host : Host
         Whose edits are written.
     notice : LogNotice
         Asks.
     """
 
-    def __init__(self, dock: InspectorWidget, notice: LogNotice) -> None:
-        self._dock, self._notice = dock, notice
+    def __init__(self, host: Host, notice: LogNotice) -> None:
+        self._host, self._notice = host, notice
         self._identity: dict[str, Any] = {}
         self._old: EditLog | None = None
         self._layer: Any = None
@@ -127,18 +125,18 @@ class FoundLog:
 
     def repeat(self) -> None:
         """Repeat the edits and verdicts of the log that was found, and go on writing to it."""
-        old, dock = self._old, self._dock
+        old, host = self._old, self._host
         self._notice.hide()
         if old is None:
             return
         self._old = None
-        dock.model.log = None
-        result = dock.model.replay(old.records())
+        host.model.log = None
+        result = host.model.replay(old.records())
         self._use(old.path)
         text = f"{len(result.changes)} edits and {len(result.verdicts)} verdicts were repeated."
         if result.failed:
             text += f" {len(result.failed)} do not fit these tracks: {result.failed[0]}."
-        dock.say(text)
+        host.say(text)
 
     def begin_afresh(self) -> None:
         """Leave the old log alone."""
@@ -147,8 +145,8 @@ class FoundLog:
 
     def _use(self, path: Path) -> None:
         try:
-            self._dock.model.log = EditLog(path, self._identity)
+            self._host.model.log = EditLog(path, self._identity)
         except InputError as error:
-            self._dock.say(str(error))
+            self._host.say(str(error))
             return
         self._layer.metadata[_MARK] = str(path)

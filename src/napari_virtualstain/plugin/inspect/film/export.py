@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from qtpy.QtGui import QImage
 
-from ...errors import InputError
-from ...io import atomic_path
-from .film_cells import Film
-from .film_drawing import film_image, frame_image
-from .summary import Scale
+from ....errors import InputError
+from ....io import atomic_path
+from ..summary import Scale
+from .cells import Film
+from .drawing import film_image, frame_image
 
 STILLS, MOVIES = (".png", ".tif", ".tiff"), (".gif", ".mp4")
 FILTER = "PNG strip (*.png);;TIFF strip (*.tif);;GIF film (*.gif);;MP4 film (*.mp4)"

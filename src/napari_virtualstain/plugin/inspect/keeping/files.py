@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog
 
-from ...errors import InputError, VirtualStainError
-from ...io import write_table
-from ..contributions.track_readers import format_of, read_tracks
-from ..kit.jobs import error_text
-from ..layers.description import unwrap
+from ....errors import InputError, VirtualStainError
+from ....io import write_table
+from ...contributions.track_readers import format_of, read_tracks
+from ...kit.jobs import error_text
+from ...layers.description import unwrap
+from ..host import Host
 from .session import ENDING, read_session, save_session
-
-if TYPE_CHECKING:
-    from .dock import InspectorWidget
 
 
 class Keeping:
@@ -23,12 +21,14 @@ class Keeping:
 
     Parameters
     ----------
-    dock : InspectorWidget
+    host : Host
         Whose tracks are saved.
+    flush : callable
+        Brings the layer up to date with the latest edits.
     """
 
-    def __init__(self, dock: InspectorWidget) -> None:
-        self._dock = dock
+    def __init__(self, host: Host, flush: Callable[[], None]) -> None:
+        self._host, self._flush = host, flush
         self._file: Path | None = None
 
     def save_again(self) -> None:
@@ -39,21 +39,21 @@ class Keeping:
     def save(self, path: Path) -> None:
         """Write the table to `path`, and from now on again after each verdict and edit."""
         try:
-            write_table(path, self._dock.model.table, overwrite=True)
+            write_table(path, self._host.model.table, overwrite=True)
         except (VirtualStainError, OSError) as error:
             self._file = None
-            self._dock.say(error_text(error))
+            self._host.say(error_text(error))
             return
         if self._file != path:
-            self._dock.say(
-                f"Saved {len(self._dock.model.table)} tracks as {path.name}; it is kept up to date."
+            self._host.say(
+                f"Saved {len(self._host.model.table)} tracks as {path.name}; it is kept up to date."
             )
         self._file = path
 
     def ask_where_to_save(self) -> None:
         """Ask for a file, and save the table there."""
         path, _ = QFileDialog.getSaveFileName(
-            self._dock, "Save table", "tracks_table.csv", "CSV (*.csv)"
+            self._host.window(), "Save table", "tracks_table.csv", "CSV (*.csv)"
         )
         if path:
             self.save(Path(path))
@@ -63,10 +63,12 @@ class Keeping:
         if save:
             name = f"inspected{ENDING}"
             path, _ = QFileDialog.getSaveFileName(
-                self, "Save session", name, f"Session (*{ENDING})"
+                self._host.window(), "Save session", name, f"Session (*{ENDING})"
             )
         else:
-            path = QFileDialog.getExistingDirectory(self._dock, f"Open session (*{ENDING})")
+            path = QFileDialog.getExistingDirectory(
+                self._host.window(), f"Open session (*{ENDING})"
+            )
         if path and save:
             self.save_session(Path(path))
         elif path:
@@ -75,7 +77,9 @@ class Keeping:
     def ask_for_tracks(self) -> None:
         """Ask for a file of tracks, and open it without napari's question which reader to take."""
         kinds = "*.csv *.xml *.geff zarr.json .zattrs res_track.txt man_track.txt"
-        path, _ = QFileDialog.getOpenFileName(self._dock, "Open tracks", "", f"Tracks ({kinds})")
+        path, _ = QFileDialog.getOpenFileName(
+            self._host.window(), "Open tracks", "", f"Tracks ({kinds})"
+        )
         if path:
             self.open_tracks(Path(path))
 
@@ -91,28 +95,28 @@ class Keeping:
                 )
             layers = read_tracks(str(path))
         except (VirtualStainError, OSError) as error:
-            self._dock.say(error_text(error))
+            self._host.say(error_text(error))
             return
         for data, looks, kind in layers:
-            added = getattr(self._dock.viewer, f"add_{kind}")(data, **looks)
-        self._dock.take(unwrap(added))
+            added = getattr(self._host.viewer, f"add_{kind}")(data, **looks)
+        self._host.take(unwrap(added))
 
     def save_session(self, path: Path) -> None:
         """Write layers, edits and verdicts to a folder that opens again on another day."""
-        self._dock.sync.flush()
+        self._flush()
         try:
-            written = save_session(self._dock.viewer, path)
+            written = save_session(self._host.viewer, path)
         except (VirtualStainError, OSError) as error:
-            self._dock.say(error_text(error))
+            self._host.say(error_text(error))
             return
-        self._dock.say(f"Saved the session as {written.name}. Drop that folder on napari to go on.")
+        self._host.say(f"Saved the session as {written.name}. Drop that folder on napari to go on.")
 
     def open_session(self, path: Path) -> None:
         """Add the layers of a session; its tracks are listed at once."""
         try:
             layers = read_session(path)
         except (VirtualStainError, OSError) as error:
-            self._dock.say(error_text(error))
+            self._host.say(error_text(error))
             return
         for data, looks, kind in layers:
-            getattr(self._dock.viewer, f"add_{kind}")(data, **looks)
+            getattr(self._host.viewer, f"add_{kind}")(data, **looks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...tracking import EditableTracks
+from ....tracking import EditableTracks
 
 _MOST = 200
 

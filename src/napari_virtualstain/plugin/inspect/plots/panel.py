@@ -13,10 +13,13 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from ...errors import InputError
-from ...io import write_table
-from ..kit.controls import Choice, button, in_row, note
-from ..kit.table import heading
+from ....errors import InputError
+from ....io import write_table
+from ...kit.controls import Choice, button, in_row, note
+from ...kit.table import heading
+from ..film.drawing import MARKS
+from ..looks import Looks, dress
+from ..model import InspectorModel
 from .curves import (
     QUANTITIES,
     Curve,
@@ -26,9 +29,6 @@ from .curves import (
     event_frames,
     fit_diffusion,
 )
-from .film_drawing import MARKS
-from .looks import Looks, dress
-from .model import InspectorModel
 
 # Okabe and Ito: told apart by all kinds of colour vision
 COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#F0E442")

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..kit.suitable_layers import is_movie
-from ..layers.description import axes_of, base_name, provenance_of, source_of, unwrap
-from .film_cells import FilmSource
+from ...kit.suitable_layers import is_movie
+from ...layers.description import axes_of, base_name, provenance_of, source_of, unwrap
+from .cells import FilmSource
 
 _MOST = 3
 _ORDER = ("bright-field", "virtual", "true", "image")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from skimage.measure import find_contours
 
-from ...tracking import EditableTracks
-from .mask_book import MaskBook, cut_out
+from ....tracking import EditableTracks
+from ..mask_book import MaskBook, cut_out
 
 DOUBTFUL = 0.5
 _LEAST, _LARGEST, _MARGIN = 10, 80, 5

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ...tracking import EditableTracks
-from .mask_book import MaskBook
-from .summary import Scale
+from ....tracking import EditableTracks
+from ..mask_book import MaskBook
+from ..summary import Scale
 
 QUANTITIES = {
     "speed": "speed",

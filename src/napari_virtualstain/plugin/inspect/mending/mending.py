@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from psygnal import Signal
 
-from ...errors import VirtualStainError
-from ..kit.jobs import error_text
+from ....errors import VirtualStainError
+from ...kit.jobs import error_text
+from ..film.cells import FilmSource
+from ..host import Host
+from ..mask_book import Patch
 from .grow_mask import grown, halves
-from .mask_book import Patch
-
-if TYPE_CHECKING:
-    from .dock import InspectorWidget
 
 
 class Mending:
-    """Edits of the chosen track; what cannot be done is said in the dock.
+    """Edits of the chosen track; what cannot be done is said in the host.
 
     Parameters
     ----------
-    dock : InspectorWidget
+    host : Host
         Whose tracks are edited.
+    sources : callable
+        Returns the images that masks are grown from.
 
     Attributes
     ----------
@@ -29,83 +32,85 @@ class Mending:
         What the next click on the canvas does.
     """
 
-    def __init__(self, dock: InspectorWidget) -> None:
-        self._dock = dock
+    placing_ended = Signal()
+
+    def __init__(self, host: Host, sources: Callable[[], list[FilmSource]]) -> None:
+        self._host, self._sources = host, sources
         self.placing: str | None = None
 
     def try_edit(self, action: str, **arguments: Any) -> bool:
         """Edit the tracks; say what was done, or why it cannot be done."""
         try:
-            change = self._dock.model.edit(action, **arguments)
+            change = self._host.model.edit(action, **arguments)
         except VirtualStainError as error:
-            self._dock.say(error_text(error))
+            self._host.say(error_text(error))
             return False
-        self._dock.say(f"{change.text}. Undo with Ctrl+Z.")
+        self._host.say(f"{change.text}. Undo with Ctrl+Z.")
         return True
 
     def cut(self) -> None:
         """End the chosen track before the visible frame; a new one goes on."""
-        dock = self._dock
-        if (track := dock.chosen()) is not None:
+        host = self._host
+        if (track := host.chosen()) is not None:
             # a number that was ever judged must not come back for another track
-            number = max(dock.model.tracks.next_id(), 1 + max(dock.model.verdicts, default=0))
-            self.try_edit("cut", track_id=track, frame=dock.frame(), number=number, chosen=track)
+            number = max(host.model.tracks.next_id(), 1 + max(host.model.verdicts, default=0))
+            self.try_edit("cut", track_id=track, frame=host.frame(), number=number, chosen=track)
 
-    def join(self) -> None:
-        """Make the chosen track and the one chosen under *Join with* one."""
-        dock = self._dock
-        track, other = dock.chosen(), dock.buttons.partner.value
+    def join(self, other: int | None) -> None:
+        """Make the chosen track and another one track."""
+        host = self._host
+        track = host.chosen()
         if track is not None and other is not None:
-            earlier = min(track, other, key=dock.model.tracks.extent)
+            earlier = min(track, other, key=host.model.tracks.extent)
             self.try_edit("join", first=track, second=other, chosen=earlier)
 
     def swap(self) -> None:
         """Exchange the chosen and the second selected track from the visible frame on."""
-        dock = self._dock
-        if (track := dock.chosen()) is None:
+        host = self._host
+        if (track := host.chosen()) is None:
             return
-        also = dock.model.selection.also
+        also = host.model.selection.also
         if len(also) != 1:
-            dock.say("Select two tracks in the table (Ctrl+click): they swap from this frame on.")
+            host.say("Select two tracks in the table (Ctrl+click): they swap from this frame on.")
             return
-        self.try_edit("swap", first=track, second=also[0], frame=dock.frame(), chosen=track)
+        self.try_edit("swap", first=track, second=also[0], frame=host.frame(), chosen=track)
 
     def delete(self) -> None:
         """Remove the chosen track."""
-        if (track := self._dock.chosen()) is not None:
+        if (track := self._host.chosen()) is not None:
             self.try_edit("delete", track_id=track)
 
     def remove_here(self) -> None:
         """Remove the chosen track from the visible frame."""
-        if (track := self._dock.chosen()) is not None:
-            self.try_edit("remove_detection", track_id=track, frame=self._dock.frame())
+        if (track := self._host.chosen()) is not None:
+            self.try_edit("remove_detection", track_id=track, frame=self._host.frame())
 
     def fill(self) -> None:
         """Fill the gaps of the chosen track."""
-        if (track := self._dock.chosen()) is not None:
+        if (track := self._host.chosen()) is not None:
             self.try_edit("fill_gaps", track_id=track)
 
     def begin_placing(self, kind: str | None) -> None:
         """Let the next click on the canvas add or move a detection."""
         self.placing = kind
         if kind == "add":
-            track = self._dock.model.selection.track_id
+            track = self._host.model.selection.track_id
             whose = "a new track" if track is None else f"track {track}, or a new one where it is"
-            self._dock.say(f"Click where {whose} is missing. Esc ends this.")
+            self._host.say(f"Click where {whose} is missing. Esc ends this.")
         elif kind == "move":
-            self._dock.say("Click where the chosen mitochondrion is in this frame. Esc ends this.")
+            self._host.say("Click where the chosen mitochondrion is in this frame. Esc ends this.")
 
     def place(self, frame: int, y: float, x: float) -> None:
         """Add or move a detection, with a mask grown from the stain or a disc."""
         kind, self.placing = self.placing, None
-        self._dock.buttons.end_placing()
-        dock, tracks = self._dock, self._dock.model.tracks
-        chosen = dock.model.selection.track_id
+        self.placing_ended.emit()
+        host, tracks = self._host, self._host.model.tracks
+        chosen = host.model.selection.track_id
         patch = self._mask_at(frame, y, x)
         values: dict[str, Any] = _middle(patch)
         if kind == "move":
             values |= self._measures(patch)
-            if (track := dock.chosen()) is None:
+            if (track := host.chosen()) is None:
                 return
             self.try_edit("move", track_id=track, frame=frame, patch=patch, chosen=track, **values)
             return
@@ -121,22 +126,22 @@ class Mending:
 
     def split(self) -> None:
         """Split the mask of the chosen mitochondrion in this frame at its narrowest place."""
-        dock, model = self._dock, self._dock.model
-        if (track := dock.chosen()) is None:
+        host, model = self._host, self._host.model
+        if (track := host.chosen()) is None:
             return
-        frame = dock.frame()
+        frame = host.frame()
         row = model.tracks.row_at(track, frame)
         mask = None
         if row is not None and model.masks is not None:
             mask = model.masks.mask(model.tracks, row, 80)
         if row is None or mask is None or not mask.any():
-            dock.say("The chosen mitochondrion has no mask in this frame.")
+            host.say("The chosen mitochondrion has no mask in this frame.")
             return
         top = round(float(model.tracks["y_px"][row])) - 80
         left = round(float(model.tracks["x_px"][row])) - 80
         parts = halves(mask)
         if parts is None:
-            dock.say("The mask is too small to be split.")
+            host.say("The mask is too small to be split.")
             return
         kept, new = (Patch(frame, top, left, part) for part in parts)
         number = model.tracks.next_id()
@@ -153,20 +158,14 @@ class Mending:
                 **second,
             )
             if done:
-                dock.say(f"Split track {track} in frame {frame}; the other part is {number}.")
+                host.say(f"Split track {track} in frame {frame}; the other part is {number}.")
 
     def _mask_at(self, frame: int, y: float, x: float) -> Patch:
         images = [s for s in self._sources() if s.name != "bright-field"]
         return grown(images[0] if images else None, frame, y, x, self._usual_radius())
 
-    def _sources(self) -> list[Any]:
-        from .film_rows import film_source
-
-        film = self._dock.workspace.film
-        return [film_source(layer, self._dock.layer) for layer in film.layers]
-
     def _usual_radius(self) -> float:
-        tracks, scale = self._dock.model.tracks, self._dock.model.scale
+        tracks, scale = self._host.model.tracks, self._host.model.scale
         if "area_um2" not in tracks.columns:
             return 4.0
         area = float(np.nanmedian(tracks["area_um2"])) / scale.per_pixel**2
@@ -174,7 +173,7 @@ class Mending:
 
     def _measures(self, patch: Patch, *, is_new: bool = False) -> dict[str, Any]:
         """Return the columns that a mask decides, of those that the tracks have."""
-        model = self._dock.model
+        model = self._host.model
         size_um = model.scale.per_pixel
         where = np.argwhere(patch.mask)
         extent = np.ptp(where, axis=0) + 1

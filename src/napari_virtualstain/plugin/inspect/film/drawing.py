@@ -8,9 +8,9 @@ from typing import Any
 from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QFontMetrics, QImage, QPainter, QPen, QPolygonF
 
-from .film_cells import Film
-from .overlay import COLOUR, HALO
-from .summary import Scale
+from ..overlay import COLOUR, HALO
+from ..summary import Scale
+from .cells import Film
 
 GAP = 3
 CAPTION = 16

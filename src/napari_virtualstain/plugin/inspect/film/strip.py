@@ -8,9 +8,9 @@ from qtpy.QtCore import QPoint, QRect, QRectF, Qt, Signal
 from qtpy.QtGui import QPainter, QPen
 from qtpy.QtWidgets import QAbstractScrollArea, QSizePolicy, QToolTip
 
-from .film_cells import Film
-from .film_drawing import CAPTION, GAP, MARKS, FilmStyle, draw_cell, draw_scale_bar, height_of
-from .summary import Scale
+from ..summary import Scale
+from .cells import Film
+from .drawing import CAPTION, GAP, MARKS, FilmStyle, draw_cell, draw_scale_bar, height_of
 
 _NAMES = 74
 _LEAST, _LARGEST = 32, 260

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from .film_cells import FilmSource
-from .mask_book import Patch, cut_out
+from ..film.cells import FilmSource
+from ..mask_book import Patch, cut_out
 
 _HALF = 40
 _SEARCH = 3

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from ...io import write_text_atomically
-from ...tracking import EditableTracks, draw_links, draw_tracks, share_right
+from ....io import write_text_atomically
+from ....tracking import EditableTracks, draw_links, draw_tracks, share_right
 
 Item = tuple[int, int]
 

@@ -1,0 +1,1 @@
+"""Tables, sessions and edit logs on the disk."""

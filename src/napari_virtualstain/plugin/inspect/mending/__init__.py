@@ -1,0 +1,1 @@
+"""Edits of tracks and of their masks."""

@@ -1,0 +1,1 @@
+"""Plots of tracks over time and as distributions, and their lineage."""

@@ -1,0 +1,1 @@
+"""Judging a random sample of tracks or links."""
