@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import pickle
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import dask.array as da
 import numpy as np
 import pytest
-import torch
 
 import napari_virtualstain as vs
-from napari_virtualstain.engine import devices, resolve_devices
+from napari_virtualstain.engine import Planes, TiledNetwork, devices, resolve_devices
 from napari_virtualstain.errors import CancelledError, DeviceError, InputError
 from napari_virtualstain.progress import CancelToken
-from napari_virtualstain.staining import StainedPlane, Stainer, stain_to_file
-from napari_virtualstain.staining.several_devices import StainerTeam
+from napari_virtualstain.staining import Stainer, stain_to_file
 
 CHOSEN = {"pixel_size_um": 0.08}
 
@@ -60,7 +59,7 @@ def test_the_filter_against_flicker_takes_frames_from_two_devices(model, movie, 
 
 
 def test_a_run_begun_on_two_devices_goes_on_with_one(model, movie, expected, tmp_path) -> None:
-    out, token, told = tmp_path / "out.ome.zarr", CancelToken(), []
+    out, token, reported = tmp_path / "out.ome.zarr", CancelToken(), []
     with pytest.raises(CancelledError):
         stain_to_file(
             movie,
@@ -78,51 +77,49 @@ def test_a_run_begun_on_two_devices_goes_on_with_one(model, movie, expected, tmp
         model,
         device="cpu",
         resume=True,
-        progress=lambda p: told.append(p.done),
+        progress=lambda p: reported.append(p.done),
         **CHOSEN,
     )
-    assert told[0] > 3
+    assert reported[0] > 3
     np.testing.assert_array_equal(vs.open_stack(out).data, expected[0])
 
 
-class _Slow:
-    """A member that waits until the other one is at work too."""
+def test_both_devices_work_at_the_same_time(model, movie, expected, monkeypatch) -> None:
+    both, used = threading.Barrier(2), []
+    predict = TiledNetwork.predict
 
-    threads, card, pixel_size_um = 0, None, None
+    def together(self, frames, **asked):
+        used.append(id(self))
+        both.wait(10)  # a network that worked alone would wait in vain
+        return predict(self, frames, **asked)
 
-    def __init__(self, both: threading.Barrier) -> None:
-        self.both, self.batches = both, 0
-        self.network = type("", (), {"device": torch.device("cpu"), "precision": "float32"})
-
-    def stain_batch(self, batch, fitted, *, region=None, on_tile=None):
-        self.both.wait(10)
-        self.batches += 1
-        return [StainedPlane(plane[0]) for plane in batch]
-
-    def fit(self, source):
-        return None
-
-    def frames_at_once(self, shape, region=None):
-        return 1
-
-    @property
-    def inputs(self):
-        return vs.models.Inputs()
-
-    note = ""
+    monkeypatch.setattr(TiledNetwork, "predict", together)
+    stainer = Stainer(model, device="cpu,cpu", **CHOSEN)
+    assert stainer.threads == 2
+    fitted = stainer.fit(Planes(movie, "tyx"))
+    with ThreadPoolExecutor(2) as threads:
+        found = list(threads.map(lambda plane: stainer.stain(plane[None], fitted), movie[:8]))
+    np.testing.assert_array_equal([plane.fluorescence for plane in found], expected[0][:8])
+    assert len(used) == 8
+    assert set(used) == {id(network) for network in stainer.networks}
 
 
-def test_both_devices_work_at_the_same_time(movie, tmp_path, monkeypatch) -> None:
-    both = threading.Barrier(2)
-    members = [_Slow(both), _Slow(both)]
-    team = StainerTeam(members)
-    fitted = type("", (), {"offset": 0.0, "scale": 1.0, "level": 0.0})
-    monkeypatch.setattr(_Slow, "fit", lambda self, source: fitted)
-    monkeypatch.setattr("napari_virtualstain.staining.inputs.open_stainer", lambda *_, **__: team)
-    np.testing.assert_array_equal(vs.stain(movie[:8]), movie[:8])
-    out = stain_to_file(movie[:8], tmp_path / "out.ome.tif")
-    np.testing.assert_array_equal(vs.open_stack(out).data, movie[:8])
-    assert [member.batches for member in members] == [8, 8]
+def test_one_device_is_used_by_one_thread_at_a_time(model, movie, monkeypatch) -> None:
+    inside = threading.Lock()
+    predict = TiledNetwork.predict
+
+    def alone(self, frames, **asked):
+        assert inside.acquire(blocking=False), "another thread has the network"
+        try:
+            return predict(self, frames, **asked)
+        finally:
+            inside.release()
+
+    monkeypatch.setattr(TiledNetwork, "predict", alone)
+    stainer = Stainer(model, device="cpu", **CHOSEN)
+    fitted = stainer.fit(Planes(movie, "tyx"))
+    with ThreadPoolExecutor(4) as threads:
+        assert len(list(threads.map(lambda plane: stainer.stain(plane[None], fitted), movie))) == 9
 
 
 def test_a_stainer_that_is_worth_two_threads_gets_them(
@@ -135,19 +132,25 @@ def test_a_stainer_that_is_worth_two_threads_gets_them(
     np.testing.assert_array_equal(vs.open_stack(out).data, expected[0])
 
 
-def test_devices_that_disagree_about_the_arithmetic_take_float32(model) -> None:
-    one = Stainer(model, **CHOSEN).changed(device="cpu", precision="float32")
-    other = one.changed(precision="bfloat16")
-    team = StainerTeam([one, other])
-    assert "float32" in team.note
-    assert [member.network.precision for member in team._members] == ["float32"] * 2
+def test_devices_that_disagree_about_the_arithmetic_take_float32(model, monkeypatch) -> None:
+    chosen = iter(["float32", "bfloat16", "float32", "float32"])
+    asked = []
+
+    def network(module, *, device, tile, precision):
+        asked.append(precision)
+        return type("", (), {"device": device, "precision": next(chosen)})
+
+    monkeypatch.setattr("napari_virtualstain.staining.stainer.TiledNetwork", network)
+    stainer = Stainer(model, device="cpu,cpu", **CHOSEN)
+    assert "arithmetic float32" in stainer.note
+    assert asked == ["auto", "auto", "float32", "float32"]
 
 
-def test_a_team_can_be_sent_to_another_process(model, movie) -> None:
-    member = Stainer(model, **CHOSEN).changed(device="cpu")
-    sent = pickle.loads(pickle.dumps(StainerTeam([member, member])))
-    assert sent.threads == 2
-    assert sent.note == member.note
+def test_a_stainer_of_several_devices_can_be_sent_to_another_process(model) -> None:
+    stainer = Stainer(model, device="cpu,cpu", **CHOSEN)
+    sent = pickle.loads(pickle.dumps(stainer))
+    assert sent.threads == len(sent.networks) == 2
+    assert sent.note == stainer.note
 
 
 def test_all_gpus_are_meant_by_one_word(monkeypatch) -> None:
@@ -164,11 +167,10 @@ def test_a_list_with_an_unknown_device_is_refused(model, movie, device: str) -> 
         vs.stain(movie, model, device=device, **CHOSEN)
 
 
-def test_unlike_devices_are_refused(model) -> None:
-    members = [Stainer(model, **CHOSEN).changed(device="cpu") for _ in range(2)]
-    members[1].network._prepared.device = torch.device("cuda")
-    with pytest.raises(DeviceError, match="unlike kinds"):
-        StainerTeam(members)
+def test_unlike_devices_are_refused(model, movie, monkeypatch) -> None:
+    monkeypatch.setattr(devices.torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(DeviceError, match=r"unlike kinds were named \(cpu, cuda\)"):
+        vs.stain(movie, model, device="cpu,cuda:0", **CHOSEN)
 
 
 def test_several_devices_and_a_scheduler_are_refused(model, movie, tmp_path) -> None:

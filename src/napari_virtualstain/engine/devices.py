@@ -63,7 +63,7 @@ def resolve_devices(device: str | torch.device | None = None) -> list[torch.devi
     Raises
     ------
     DeviceError
-        One of them is unknown or not there.
+        One of them is unknown or not there, or they are of unlike kinds.
 
     Examples
     --------
@@ -73,7 +73,15 @@ def resolve_devices(device: str | torch.device | None = None) -> list[torch.devi
     name = "auto" if device is None else str(device).lower()
     if name == "gpus":
         name = ",".join(n for n in available_devices() if n.startswith("cuda")) or "cuda"
-    return [resolve_device(part.strip()) for part in name.split(",")]
+    devices = [resolve_device(part.strip()) for part in name.split(",")]
+    kinds = {resolved.type for resolved in devices}
+    if len(kinds) > 1:
+        raise DeviceError(
+            f"Devices of unlike kinds were named ({', '.join(sorted(kinds))}), whose arithmetic "
+            "differs: frames would not be alike. Name devices of one kind, such as "
+            "'cuda:0,cuda:1'."
+        )
+    return devices
 
 
 def available_devices() -> list[str]:

@@ -27,7 +27,7 @@ class OpenedMovie:
         The chosen frames with their units; its data may be a numpy array.
     planes : Planes
         Of the same, with their neighbours in the whole movie.
-    stainer : Stainer, AddOnStainer or StainerTeam
+    stainer : Stainer or AddOnStainer
         Opened for its pixel size.
     """
 

@@ -8,10 +8,9 @@ from ..engine import resolve_devices
 from ..hooks import add_on_name
 from ..settings import StainSettings
 from .add_on import AddOnStainer, is_add_on
-from .several_devices import StainerTeam
 from .stainer import Stainer
 
-AnyStainer = Stainer | AddOnStainer | StainerTeam
+AnyStainer = Stainer | AddOnStainer
 
 
 def open_stainer(
@@ -54,10 +53,7 @@ def open_stainer(
     if is_add_on(model):
         added = AddOnStainer(add_on_name(model) or str(model), pixel_size_um)
         return added.with_uncertainty() if chosen.uncertainty else added
-    first, *others = (str(one) for one in resolve_devices(device))
-    stainer = Stainer(model, chosen, pixel_size_um=pixel_size_um, device=first, tile=tile)
-    if chosen.uncertainty:
-        stainer = stainer.with_uncertainty()
-    if not others:
-        return stainer
-    return StainerTeam([stainer, *(stainer.changed(device=other) for other in others)])
+    # named now, so that a device that is not there is refused before a file is begun
+    devices = ",".join(str(one) for one in resolve_devices(device))
+    stainer = Stainer(model, chosen, pixel_size_um=pixel_size_um, device=devices, tile=tile)
+    return stainer.with_uncertainty() if chosen.uncertainty else stainer

@@ -35,7 +35,7 @@ def stain_planes(
     ----------
     planes : Planes
         The movie.
-    stainer : Stainer, AddOnStainer or StainerTeam
+    stainer : Stainer or AddOnStainer
         See :func:`open_stainer`.
     fitted : FittedNormalisation
         Of the movie.

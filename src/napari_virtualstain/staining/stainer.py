@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -16,11 +19,13 @@ from ..engine import (
     Box,
     OnTile,
     Planes,
+    Precision,
     Region,
     TiledNetwork,
     View,
     fill_planes,
     resampled_shape,
+    resolve_devices,
     turned,
     turned_back,
     view_of,
@@ -63,7 +68,8 @@ class Stainer:
     pixel_size_um : float or None
         Of the images. None assumes the model's own, with a warning.
     device : str or None
-        See :func:`resolve_device`.
+        One or several, see :func:`resolve_devices`. Called in :attr:`threads` threads, all of
+        them are busy.
     tile : int or None
         Tile size in pixels of the model, None to choose from the free memory.
 
@@ -90,31 +96,44 @@ class Stainer:
         self.settings = settings or StainSettings()
         self._device, self._tile = device, tile
         self.pixel_size_um = usable_pixel_size(self.model, pixel_size_um)
-        self._lock = threading.RLock()
-        self._network: TiledNetwork | None = None
+        self._lock = threading.Lock()
+        self._networks: tuple[TiledNetwork, ...] = ()
+        self._idle: SimpleQueue[TiledNetwork] = SimpleQueue()
 
     def __getstate__(self) -> dict[str, Any]:
-        # a lock and a network on a GPU cannot travel; both are made again there, but with the
+        # locks and networks on a GPU cannot travel; they are made again there, but with the
         # arithmetic that was chosen here, so that unlike workers make one movie
         settings = self.settings.model_copy(update={"precision": self.network.precision})
-        return {**self.__dict__, "_lock": None, "_network": None, "settings": settings}
+        made_there = dict.fromkeys(("_lock", "_networks", "_idle"))
+        return {**self.__dict__, **made_there, "settings": settings}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=threading.RLock())
+        self.__dict__.update(state, _lock=threading.Lock(), _networks=(), _idle=SimpleQueue())
+
+    @property
+    def networks(self) -> tuple[TiledNetwork, ...]:
+        """The network on each of its devices, made when first needed."""
+        with self._lock:
+            if not self._networks:
+                self._networks = self._on_devices(self.settings.precision)
+                for network in self._networks:
+                    self._idle.put(network)
+        return self._networks
 
     @property
     def network(self) -> TiledNetwork:
-        """The network on its device, made when it is first needed."""
-        if self._network is None:
-            with self._lock:
-                if self._network is None:
-                    self._network = TiledNetwork(
-                        self.model.network,
-                        device=self._device,
-                        tile=self._tile,
-                        precision=self.settings.precision,
-                    )
-        return self._network
+        """The network on its first device."""
+        return self.networks[0]
+
+    def _on_devices(self, precision: Precision) -> tuple[TiledNetwork, ...]:
+        networks = tuple(
+            TiledNetwork(self.model.network, device=device, tile=self._tile, precision=precision)
+            for device in resolve_devices(self._device)
+        )
+        # frames of one movie must not differ by the arithmetic of their device
+        if len({network.precision for network in networks}) > 1:
+            return self._on_devices("float32")
+        return networks
 
     @property
     def threads(self) -> int:
@@ -122,7 +141,10 @@ class Stainer:
 
         One frame fills a CPU. For a GPU, one thread prepares frames while another has it.
         """
-        return 0 if self.network.device.type == "cpu" else 2
+        count = len(self.networks)
+        if self.network.device.type == "cpu":
+            return 0 if count == 1 else count
+        return 2 * count
 
     @property
     def card(self) -> ModelCard:
@@ -163,15 +185,11 @@ class Stainer:
         """Return this stainer, or one that averages, so that results have an uncertainty."""
         if self.knows_uncertainty:
             return self
-        return self.changed(average=True)
-
-    def changed(self, *, device: str | None = None, **settings: Any) -> Stainer:
-        """Return a stainer of the same model with other settings or on another device."""
         return Stainer(
             self.model,
-            self.settings.model_copy(update=settings),
+            self.settings.model_copy(update={"average": True}),
             pixel_size_um=self.pixel_size_um,
-            device=device or self._device,
+            device=self._device,
             tile=self._tile,
         )
 
@@ -216,9 +234,8 @@ class Stainer:
         inputs = np.stack(
             [view.to_model(self._normalised(planes, fitted, view.read)) for planes in batch]
         )
-        # the network uses all cores and plans with all free memory: one at a time
-        with self._lock:
-            mean, deviation = self._predict(inputs, on_tile)
+        with self._idle_network() as network:
+            mean, deviation = self._predict(network, inputs, on_tile)
         return [
             self._in_units(mean[i], None if deviation is None else deviation[i], view)
             for i in range(len(batch))
@@ -227,6 +244,16 @@ class Stainer:
     def frames_at_once(self, shape: tuple[int, int], region: Region | None = None) -> int:
         """Return how many planes of this size are worth one call of :meth:`stain_batch`."""
         return self.network.frames_at_once(self._view(shape, region).computed.shape)
+
+    @contextmanager
+    def _idle_network(self) -> Iterator[TiledNetwork]:
+        """Hold a network that no other thread uses: it takes all cores and free memory."""
+        _ = self.networks  # makes them and fills the queue
+        network = self._idle.get()
+        try:
+            yield network
+        finally:
+            self._idle.put(network)
 
     def _view(self, shape: tuple[int, int], region: Region | None) -> View:
         wanted = self.card.pixel_size_um
@@ -267,7 +294,7 @@ class Stainer:
         return np.clip(normal, -_LARGEST_INPUT, _LARGEST_INPUT)
 
     def _predict(
-        self, inputs: NDArray[np.float32], on_tile: OnTile | None
+        self, network: TiledNetwork, inputs: NDArray[np.float32], on_tile: OnTile | None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Return mean and standard deviation, (N, Y, X), both normalised."""
         count, total, squares, noise = 0, 0.0, 0.0, 0.0
@@ -275,7 +302,7 @@ class Stainer:
         scale_channel = self.card.outputs.index("log_scale") if predicts_scale else 0
         shift: Any = None
         for way in ways(self.averages):
-            output = turned_back(self.network.predict(turned(inputs, *way), on_tile=on_tile), *way)
+            output = turned_back(network.predict(turned(inputs, *way), on_tile=on_tile), *way)
             mean = output[:, 0]
             if predicts_scale:
                 # a Laplace distribution of scale b has variance 2 b^2

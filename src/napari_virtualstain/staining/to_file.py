@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..engine import Planes, Precision, ahead
+from ..engine import Planes, Precision, ahead, resolve_devices
 from ..errors import InputError
 from ..io import PlaneWriter, Stack, check_output, open_writer_like
 from ..normalisation import FittedNormalisation
@@ -27,7 +27,6 @@ from .inputs import Frames, open_movie
 from .model_fit import FrameFit, assess_frame
 from .opening import AnyStainer
 from .planes import stain_planes
-from .several_devices import StainerTeam
 from .stainer import StainedPlane
 
 OnFit = Callable[[FrameFit], None]
@@ -128,7 +127,7 @@ def stain_to_file(
         tile=tile,
     )
     stack, planes, stainer = movie.stack, movie.planes, movie.stainer
-    if scheduler is not None and isinstance(stainer, StainerTeam):
+    if scheduler is not None and len(resolve_devices(device)) > 1:
         raise InputError(
             f"Several devices ({device}) and a scheduler were given, but each of its workers uses "
             "one device. Leave one of the two out (--device, --scheduler)."
