@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from napari_virtualstain.errors import InputError
+from napari_virtualstain.settings import PaperTuning
 from napari_virtualstain.tracking import LiveTracker, TrackingConfig, link
 from napari_virtualstain.tracking.linking.assignment import assign, candidate_pairs
 from napari_virtualstain.tracking.linking.link_quality import link_probabilities
@@ -19,7 +20,7 @@ from napari_virtualstain.tracking.motion_models import kalman, mixture
 def test_the_papers_filter_is_filterpys() -> None:
     filterpy = pytest.importorskip("filterpy.kalman")
     rng = np.random.default_rng(0)
-    noise = box_noise(1.5, 0.3, 20.0)
+    noise = box_noise(1.5, 20.0, PaperTuning(place_error_in_steps=0.2))
     mean, covariance = rng.normal(0, 5, (6, 7)), np.tile(noise.initial, (6, 1, 1))
     oracles = []
     for start in mean:
@@ -46,7 +47,7 @@ def test_the_papers_filter_is_filterpys() -> None:
 def test_smoothing_is_filterpys() -> None:
     filterpy = pytest.importorskip("filterpy.kalman")
     rng = np.random.default_rng(1)
-    noise = box_noise(1.0, 0.5, 9.0)
+    noise = box_noise(1.0, 9.0, PaperTuning(place_error_in_steps=0.5))
     oracle = filterpy.KalmanFilter(dim_x=7, dim_z=4)
     oracle.P, oracle.F, oracle.H = noise.initial.copy(), TRANSITION, OBSERVATION
     oracle.Q, oracle.R = noise.process, noise.observation

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from pydantic import ValidationError
 
 import napari_virtualstain as vs
-from napari_virtualstain.settings import TrackTuning
+from napari_virtualstain.settings import EventTuning, JoinTuning, TrackTuning
 from napari_virtualstain.tracking import TrackingConfig
 from napari_virtualstain.tracking.detections import read_detections
 from napari_virtualstain.tracking.events.candidates import Event, LinkedMovie
@@ -27,7 +26,7 @@ def broken(area: float = np.nan) -> pd.DataFrame:
     return table.dropna(axis="columns")
 
 
-def stitched(table: pd.DataFrame, tuning: TrackTuning) -> tuple[int, int]:
+def stitched(table: pd.DataFrame, tuning: JoinTuning) -> tuple[int, int]:
     """Return in how many tracks the first object ends up, and how many joins were made."""
     names = np.where(table.y_um > 0, 3, np.where(table.frame < 5, 1, 2))
     joined, chance = stitch(read_detections(table), names, max_gap=3, step_um=1.0, tuning=tuning)
@@ -36,7 +35,7 @@ def stitched(table: pd.DataFrame, tuning: TrackTuning) -> tuple[int, int]:
 
 def tuned(**numbers: float) -> TrackingConfig:
     """Return settings with other numbers."""
-    return TrackingConfig(tuning=TrackTuning(**numbers))
+    return TrackingConfig(tuning=TrackTuning(events=EventTuning(**numbers)))
 
 
 def test_equal_costs_settle_each_row_and_column_once() -> None:
@@ -62,7 +61,7 @@ def test_a_clump_is_one_only_within_its_limits(change: float, longest: int, apar
         Event("fusion", place[4, 1], (place[3, 1], place[3, 2]), 0.9),
         Event("fission", place[6, 1], (place[7, 1], place[7, 3]), 0.9),
     ]
-    tuning = TrackTuning(clump_frames=longest)
+    tuning = TrackTuning(events=EventTuning(clump_frames=longest))
     movie = LinkedMovie(found, table.track.to_numpy(), None, 1.0, tuning)
     names, left = untangle_clumps(movie, events)
     assert (names[place[10, 3]] == 2) == apart
@@ -74,24 +73,24 @@ def test_a_clump_is_one_only_within_its_limits(change: float, longest: int, apar
 def test_ends_are_joined_up_to_the_stated_chance(factor: float, tracks: int, sized: bool) -> None:
     # one begin in 9 frames of a square millimetre, looked for within 20 µm of the end
     expected = np.pi * 20.0**2 / (9 * 1000.0**2)
-    name = "join_chance_sized" if sized else "join_chance"
-    tuning = TrackTuning(**{name: factor * expected})
+    name = "chance_sized" if sized else "chance"
+    tuning = JoinTuning(**{name: factor * expected})
     assert stitched(broken(1.0 if sized else np.nan), tuning) == (tracks, 2 - tracks)
 
 
 @pytest.mark.parametrize(("least", "tracks"), [(5, 1), (6, 2)])
 def test_short_tracks_are_not_joined(least: int, tracks: int) -> None:
-    assert stitched(broken(), TrackTuning(join_least_length=least))[0] == tracks
+    assert stitched(broken(), JoinTuning(least_length=least))[0] == tracks
 
 
 @pytest.mark.parametrize(("steps", "tracks"), [(20.5, 1), (19.5, 2)])
 def test_far_ends_are_not_joined(steps: float, tracks: int) -> None:
-    assert stitched(broken(), TrackTuning(join_longest_steps=steps))[0] == tracks
+    assert stitched(broken(), JoinTuning(longest_steps=steps))[0] == tracks
 
 
 @pytest.mark.parametrize(("change", "tracks"), [(0.69, 1), (0.71, 2)])
 def test_sizes_must_fit_at_a_join(change: float, tracks: int) -> None:
-    assert stitched(broken(float(np.exp(change))), TrackTuning())[0] == tracks
+    assert stitched(broken(float(np.exp(change))), JoinTuning())[0] == tracks
 
 
 def test_events_are_listed_from_the_stated_probability_on() -> None:
@@ -108,13 +107,3 @@ def test_events_are_listed_from_the_stated_probability_on() -> None:
     for least, count in ((stated - 1e-6, 1), (stated + 1e-6, 0)):
         config = tuned(least_listed_probability=least)
         assert len(vs.track(labels, pixel_size_um=0.08, config=config).events) == count
-
-
-def test_the_defaults_stand_and_nonsense_is_refused() -> None:
-    numbers = TrackTuning()
-    assert (numbers.least_listed_probability, numbers.clump_size_tolerance) == (0.3, 0.35)
-    assert (numbers.join_chance, numbers.join_chance_sized) == (0.02, 0.05)
-    assert (numbers.least_event_probability, numbers.clump_frames) == (0.5, 6)
-    for wrong in ({"join_chance": -1}, {"clump_frames": 1.5}, {"least_listed_probability": 1.1}):
-        with pytest.raises(ValidationError):
-            TrackTuning(**wrong)

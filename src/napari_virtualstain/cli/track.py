@@ -171,7 +171,7 @@ def _without_z(labels: Stack, config: TrackingConfig, job: Job) -> Stack:
     if "z" in labels.axes:
         chosen = "the maximum over z" if config.z_plane == "max" else f"plane {config.z_plane} of z"
         job.note(f"Tracks are of {chosen}; the input has {labels.sizes['z']} planes.")
-    return flat_labels(labels, config.z_plane)
+    return flat_labels(labels, config.z_plane, config.tuning.same_object_share)
 
 
 def _write_labels(tracks: Tracks, labels: Stack, path: Path, overwrite: bool, job: Job) -> None:

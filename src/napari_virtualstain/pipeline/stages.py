@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..axes import USUAL_PIXEL_SIZE_UM
 from ..errors import AxesError, InputError
 from ..io import Stack, open_stack, write_table
-from ..settings import SegmentSettings, StainSettings
+from ..settings import SegmentSettings, StainSettings, TrackSettings, TrackTuning
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,7 +138,8 @@ def track_stack(
                 f"{labels.name} {labels.shape}: expected the same."
             )
     z_plane = None if config is None else config.z_plane
-    labels = flat_labels(labels, z_plane)
+    share = (config or TrackSettings()).tuning.same_object_share
+    labels = flat_labels(labels, z_plane, share)
     intensity, uncertainty = (flat_image(image, z_plane) for image in (intensity, uncertainty))
     tracks = track(
         as_movie(labels),
@@ -193,7 +194,11 @@ def movie_trust(labels: Stack, intensity: Stack, uncertainty: Stack) -> pd.DataF
     )
 
 
-def flat_labels(stack: Stack, z_plane: ZPlane | None) -> Stack:
+def flat_labels(
+    stack: Stack,
+    z_plane: ZPlane | None,
+    same_object_share: float = TrackTuning().same_object_share,
+) -> Stack:
     """Return a stack of labels without z: the plane `z_plane`, or the maximum over z.
 
     Masks that lie over each other are joined for the maximum; see :func:`project_labels`.
@@ -208,7 +213,10 @@ def flat_labels(stack: Stack, z_plane: ZPlane | None) -> Stack:
     """
     from ..tracking import project_labels
 
-    return _flat(stack, z_plane, project_labels)
+    def project(labels: Any, plane: ZPlane | None) -> Any:
+        return project_labels(labels, plane, same_object_share)
+
+    return _flat(stack, z_plane, project)
 
 
 def flat_image(stack: Stack | None, z_plane: ZPlane | None) -> Stack | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from ..settings import JoinTuning
 from .config import TrackingConfig
 from .detections import Detections, FloatArray, IntArray
 from .events.candidates import Event, LinkedMovie, cut_at_events, find_events, place_of
@@ -16,8 +17,6 @@ from .linking.result import Linking
 from .linking.stitching import stitch
 from .motion_models.smoothing import fill_gaps
 from .tracks import Tracks
-
-_FRAMES_TO_TELL = 5
 
 
 def assemble(
@@ -53,13 +52,13 @@ def assemble(
             step_um=linked.step_um,
             search_radius_um=config.search_radius_um,
             kin=kin,
-            tuning=config.tuning,
+            tuning=config.tuning.joins,
         )
-        linked = _with_joins(linked, chance)
-    keep = _long_enough(found, names, kin, config.min_length)
+        linked = _with_joins(linked, chance, config.tuning.joins)
+    keep = _long_enough(found, names, kin, config)
     table = _table(linked, names)[keep]
     if config.fill_gaps and len(table):
-        table = fill_gaps(table, found.frame_step)
+        table = fill_gaps(table, found.frame_step, config.tuning.gaps)
     old = np.sort(table.track_id.unique())
     new = {int(name): i + 1 for i, name in enumerate(old)}
     table["track_id"] = table.track_id.map(new)
@@ -78,26 +77,30 @@ def assemble(
     )
 
 
-def _with_joins(linked: Linking, chance: FloatArray) -> Linking:
+def _with_joins(linked: Linking, chance: FloatArray, tuning: JoinTuning) -> Linking:
     """Return the linking with what joined tracks say about themselves."""
     here = np.isfinite(chance)
-    quality = np.where(here, np.clip(0.8 - 8 * chance, 0.4, 0.8), linked.quality)
+    least, most = sorted((tuning.least_quality, tuning.sure_quality))
+    of_joins = np.clip(tuning.sure_quality - tuning.quality_loss * chance, least, most)
+    quality = np.where(here, of_joins, linked.quality)
     reason = np.where(here, "jump", linked.reason)
     return replace(linked, quality=quality, reason=reason)
 
 
 def _long_enough(
-    found: Detections, names: IntArray, kin: frozenset[int], least: int | None
+    found: Detections, names: IntArray, kin: frozenset[int], config: TrackingConfig
 ) -> np.ndarray:
     """Return which detections are in tracks long enough to be believed.
 
-    Without a `least`, single detections count as false alarms where the movie is long
+    Without a least length, single detections count as false alarms where the movie is long
     enough to tell, unless they are `kin`: take part in a fission or fusion.
     """
     if len(names) == 0:
         return np.zeros(0, bool)
+    least = config.min_length
     if least is None:
-        least = 2 if len(np.unique(found.frame)) >= _FRAMES_TO_TELL else 1
+        frames = len(np.unique(found.frame))
+        least = 2 if frames >= config.tuning.false_alarm_frames else 1
     _, inverse, counts = np.unique(names, return_inverse=True, return_counts=True)
     return np.asarray((counts[inverse] >= least) | np.isin(names, sorted(kin)))
 

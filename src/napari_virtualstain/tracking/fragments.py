@@ -26,8 +26,6 @@ from .mask_pixels import MaskPixels
 from .motion_models.two_sided import neighbours_in_track
 from .tracks import Tracks
 
-_ROUNDS = 3
-
 
 def link_pieces(
     table: pd.DataFrame, masks: MaskPixels, config: TrackingConfig, report: Reporter
@@ -53,7 +51,7 @@ def link_pieces(
     objects, pixels = table, masks
     linked = link_detections(read_detections(objects), config, pixels, report=report)
     lifetimes = None
-    for _ in range(_ROUNDS if config.fission_fusion else 0):
+    for _ in range(config.tuning.events.fragment_rounds if config.fission_fusion else 0):
         movie = LinkedMovie.of(linked, config.tuning)
         parted = _ended_at_gaps(movie)
         _, events = untangle_clumps(parted, find_events(parted))

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..errors import InputError
 from ..progress import CancelToken, ProgressCallback, Reporter
-from ..settings import LINKERS, settings_beside
+from ..settings import LINKERS, LinkTuning, settings_beside
 from .assembly import assemble
 from .config import TrackingConfig
 from .detections import (
@@ -130,11 +130,11 @@ def link_detections(
     report = report or Reporter(None)
     if config.linker == "trackpy":
         return link_with_trackpy(detections, config, masks)
-    step = typical_step_um(detections)
+    step, tuning = typical_step_um(detections), config.tuning
     if config.mode == "paper":
         follower = BoxFollower(_paper_noise(detections, config, step), config.gate_probability)
         names, first = push_all(follower, detections, config, report)
-        return _judged(detections, names, first, names, first, step, masks)
+        return _judged(detections, names, first, names, first, step, masks, tuning.links)
     return _link_extended(detections, config, step, masks, report)
 
 
@@ -146,25 +146,29 @@ def _link_extended(
     report: Reporter,
 ) -> Linking:
     """Link forwards, learn from that, and link again with the future in view."""
-    model = model_from_step(usable_step_um(step_um, config.search_radius_um))
+    tuning = config.tuning
+    usable = usable_step_um(step_um, config.search_radius_um, tuning.motion)
+    model = model_from_step(usable, tuning)
     before, first = push_all(MixtureFollower(model), detections, config, report)
     if len(detections.slices()) < 3:
-        return _judged(detections, before, first, before, first, step_um, masks)
-    model = refined_model(model, detections, before)
+        return _judged(detections, before, first, before, first, step_um, masks, tuning.links)
+    model = refined_model(model, detections, before, tuning.motion)
     if detections.features.shape[1] or masks is not None:
-        sure = first.probability > 0.9
-        model = replace(model, appearance=learn_appearance(detections, before, sure, masks))
+        sure = first.probability > tuning.links.sure_probability
+        looks = learn_appearance(detections, before, sure, masks, tuning.links)
+        model = replace(model, appearance=looks)
     back = states_along(detections, before, model.mixture, backwards=True)
     follower = MixtureFollower(model, back)
     names, last = push_all(follower, detections, config, report)
-    return _judged(detections, before, first, names, last, step_um, masks)
+    return _judged(detections, before, first, names, last, step_um, masks, tuning.links)
 
 
 def push_all(
     follower: Follower, detections: Detections, config: TrackingConfig, report: Reporter
 ) -> tuple[IntArray, LinkEvidence]:
     """Return track numbers and evidence after pushing every frame."""
-    linker = OnlineLinker(follower, config.max_gap, config.search_radius_um)
+    belief = config.tuning.links.probability_rounds
+    linker = OnlineLinker(follower, config.max_gap, config.search_radius_um, belief)
     names = np.zeros(len(detections), np.int64)
     evidence = LinkEvidence.empty(len(detections))
     step = detections.frame_step
@@ -186,15 +190,16 @@ def _judged(
     last: LinkEvidence,
     step_um: float,
     masks: MaskPixels | None,
+    tuning: LinkTuning,
 ) -> Linking:
     """Return the linking with the quality of each link."""
     previous = neighbours_in_track(names)
     begins = previous < 0
     agree = previous == neighbours_in_track(before)
-    good = quality(first, last, agree, begins)
+    good = quality(first, last, agree, begins, tuning)
     if len(detections):
         good[detections.frame == detections.frame.min()] = 1.0
-    why = reasons(good, last, agree, begins)
+    why = reasons(good, last, agree, begins, tuning)
     return Linking(detections, in_order(names), good, why, step_um, masks)
 
 
@@ -213,6 +218,7 @@ def in_order(names: IntArray) -> IntArray:
 
 
 def _paper_noise(detections: Detections, config: TrackingConfig, step_um: float) -> BoxNoise:
-    step = usable_step_um(step_um, config.search_radius_um)
+    tuning = config.tuning
+    step = usable_step_um(step_um, config.search_radius_um, tuning.motion)
     area = float(np.median(boxes(detections)[:, 2])) if len(detections) else 1.0
-    return box_noise(step, 0.3 * step, area)
+    return box_noise(step, area, tuning.paper)

@@ -24,8 +24,6 @@ from .linking.online import OnlineLinker
 from .motion_models.smoothing import fill_gaps
 from .tracks import Tracks
 
-_FRAMES_TO_LEARN = 20
-
 
 class LiveTracker:
     """Gives each detection its track as soon as its frame is there.
@@ -34,9 +32,9 @@ class LiveTracker:
     ----------
     step_um : float, optional
         How far objects go from one look to the next, along an axis. None estimates it from the
-        first two and corrects it over the first twenty.
+        first two and corrects it over some more.
     config : TrackingConfig, optional
-        ``max_gap`` and ``search_radius_um`` are heeded.
+        ``max_gap``, ``search_radius_um`` and ``tuning`` are heeded.
     frame_interval_s, pixel_size_um : float
         Scale of the movie.
 
@@ -106,7 +104,7 @@ class LiveTracker:
         columns = ["track_id", "frame", "y_um", "x_um", "label", "area_um2", "interpolated"]
         table = pd.concat(self._rows, ignore_index=True) if self._rows else no_rows(columns)
         if self.config.fill_gaps and len(table):
-            table = fill_gaps(table, self._frame_step)
+            table = fill_gaps(table, self._frame_step, self.config.tuning.gaps)
         return Tracks.from_table(
             table, pixel_size_um=self.pixel_size_um, frame_interval_s=self.frame_interval_s
         )
@@ -157,7 +155,11 @@ class LiveTracker:
 
     def _learn(self, found: Detections) -> None:
         """Keep a running estimate of how far things go from look to look."""
-        if self._fixed or self._previous is None or self._learnt >= _FRAMES_TO_LEARN:
+        if (
+            self._fixed
+            or self._previous is None
+            or self._learnt >= self.config.tuning.motion.live_frames
+        ):
             return
         looks = int(found.frame[0] - self._previous.frame[0]) // self._frame_step
         step = spread_of(mutual_steps(self._previous.position_um, found.position_um, looks))
@@ -169,13 +171,17 @@ class LiveTracker:
                 self._follower.model = self._model()
 
     def _model(self) -> LinkModel:
-        return model_from_step(usable_step_um(self._step_um or 0.0, self.config.search_radius_um))
+        radius, tuning = self.config.search_radius_um, self.config.tuning
+        return model_from_step(usable_step_um(self._step_um or 0.0, radius, tuning.motion), tuning)
 
     def _ready(self) -> OnlineLinker:
         if self._linker is None:
             self._follower = MixtureFollower(self._model())
             self._linker = OnlineLinker(
-                self._follower, self.config.max_gap, self.config.search_radius_um
+                self._follower,
+                self.config.max_gap,
+                self.config.search_radius_um,
+                self.config.tuning.links.probability_rounds,
             )
         return self._linker
 
@@ -186,7 +192,7 @@ class LiveTracker:
             pd.DataFrame(
                 {
                     **found.columns(names),
-                    "quality": quality(known, known, ~begins, begins),
+                    "quality": quality(known, known, ~begins, begins, self.config.tuning.links),
                 }
             )
         )

@@ -12,11 +12,9 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
+from ..settings import MotionClassTuning
 from .detections import FloatArray
 from .tracks import Tracks
-
-_DIRECTED, _CONFINED = 1.35, 0.65
-_LEAST_POSITIONS = 8
 
 
 def mean_squared_displacement(tracks: Tracks, *, largest_lag: int = 10) -> pd.DataFrame:
@@ -78,7 +76,9 @@ def _by_frame(rows: pd.DataFrame) -> FloatArray:
     return place
 
 
-def analyse_motion(tracks: Tracks, *, largest_lag: int = 10) -> pd.DataFrame:
+def analyse_motion(
+    tracks: Tracks, *, largest_lag: int = 10, tuning: MotionClassTuning | None = None
+) -> pd.DataFrame:
     """Return how each track moved.
 
     Parameters
@@ -87,6 +87,8 @@ def analyse_motion(tracks: Tracks, *, largest_lag: int = 10) -> pd.DataFrame:
         Of a movie.
     largest_lag : int
         Longest lag of the fit, frames; a third of the track at most.
+    tuning : MotionClassTuning, optional
+        Exponents and lengths that decide about the class of motion.
 
     Returns
     -------
@@ -110,14 +112,17 @@ def analyse_motion(tracks: Tracks, *, largest_lag: int = 10) -> pd.DataFrame:
     """
     displacement = mean_squared_displacement(tracks, largest_lag=largest_lag)
     by_track = dict(iter(displacement.groupby("track_id")))
-    rows = [
-        _describe(name, part, by_track.get(name), tracks.frame_interval_s) for name, part in tracks
-    ]
+    numbers, interval_s = tuning or MotionClassTuning(), tracks.frame_interval_s
+    rows = [_describe(name, part, by_track.get(name), interval_s, numbers) for name, part in tracks]
     return pd.DataFrame(rows)
 
 
 def _describe(
-    name: int, rows: pd.DataFrame, msd: pd.DataFrame | None, interval_s: float
+    name: int,
+    rows: pd.DataFrame,
+    msd: pd.DataFrame | None,
+    interval_s: float,
+    tuning: MotionClassTuning,
 ) -> dict[str, Any]:
     seen = rows[~rows.interpolated]
     place, frame = seen[["y_um", "x_um"]].to_numpy(), seen.frame.to_numpy()
@@ -126,7 +131,7 @@ def _describe(
     path = float(length.sum())
     net = float(np.linalg.norm(place[-1] - place[0])) if len(place) else 0.0
     duration = float((frame[-1] - frame[0]) * interval_s) if len(frame) else 0.0
-    exponent, diffusion = _fit(msd, max(2, len(seen) // 3))
+    exponent, diffusion = _fit(msd, max(2, len(seen) // tuning.lag_part))
     return {
         "track_id": name,
         "frames": len(seen),
@@ -138,7 +143,7 @@ def _describe(
         "persistence": _mean_cosine(steps[gaps == 1], length[gaps == 1]),
         "diffusion_um2_s": diffusion,
         "exponent": exponent,
-        "motion": _class(exponent, len(seen)),
+        "motion": _class(exponent, len(seen), tuning),
     }
 
 
@@ -165,12 +170,12 @@ def _fit(msd: pd.DataFrame | None, longest: int) -> tuple[float, float]:
     return float(exponent), float(np.exp(level) / 4)
 
 
-def _class(exponent: float, positions: int) -> str:
-    if positions < _LEAST_POSITIONS or not np.isfinite(exponent):
+def _class(exponent: float, positions: int, tuning: MotionClassTuning) -> str:
+    if positions < tuning.least_positions or not np.isfinite(exponent):
         return "unknown"
-    if exponent > _DIRECTED:
+    if exponent > tuning.directed_exponent:
         return "directed"
-    return "confined" if exponent < _CONFINED else "diffusive"
+    return "confined" if exponent < tuning.confined_exponent else "diffusive"
 
 
 def event_rates(tracks: Tracks) -> dict[str, float]:

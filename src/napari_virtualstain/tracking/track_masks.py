@@ -84,7 +84,7 @@ def track(
     settings = config or TrackingConfig()
     if getattr(labels, "ndim", 0) == 4:
         _check_shapes(labels, intensity)
-        labels = project_labels(labels, settings.z_plane)
+        labels = project_labels(labels, settings.z_plane, settings.tuning.same_object_share)
         intensity = None if intensity is None else project_image(intensity, settings.z_plane)
     check_labels(labels, intensity)
     if (added := added_name(settings.linker, "tracker", LINKERS)) is not None:

@@ -15,14 +15,16 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ..errors import AxesError, InputError
+from ..settings import TrackTuning
 
 ZPlane = int | Literal["max"]
 
-# part of the smaller of two masks, in neighbouring planes, that the other covers: one object
-_SAME_OBJECT = 0.5
 
-
-def project_labels(labels: Any, z_plane: ZPlane | None) -> Any:
+def project_labels(
+    labels: Any,
+    z_plane: ZPlane | None,
+    same_object_share: float = TrackTuning().same_object_share,
+) -> Any:
     """Return (T, Y, X) labels of a z-stack of labels.
 
     Parameters
@@ -32,6 +34,9 @@ def project_labels(labels: Any, z_plane: ZPlane | None) -> Any:
     z_plane : int or "max"
         A plane, counted from 0 (from the end if negative), or the maximum over z of masks that
         are joined across planes.
+    same_object_share : float
+        Part of the smaller of two masks, in neighbouring planes, that lies over the other if they
+        are one object.
 
     Raises
     ------
@@ -51,13 +56,13 @@ def project_labels(labels: Any, z_plane: ZPlane | None) -> Any:
     if plane is not None:
         return labels[:, plane]
     if isinstance(labels, np.ndarray):
-        frames = [_projected(stack) for stack in labels]
+        frames = [_projected(stack, same_object_share) for stack in labels]
         return np.stack(frames) if frames else np.zeros((0, *labels.shape[2:]), np.int32)
     import dask.array as da
 
     lazy = da.asarray(labels).rechunk({0: 1, 1: -1, 2: -1, 3: -1})
     return lazy.map_blocks(
-        lambda block: np.stack([_projected(stack) for stack in block]),
+        lambda block: np.stack([_projected(stack, same_object_share) for stack in block]),
         dtype=np.int32,
         drop_axis=1,
         meta=np.zeros((0, 0, 0), np.int32),
@@ -101,7 +106,7 @@ def _checked(stack: Any, z_plane: ZPlane | None) -> int | None:
     return z_plane
 
 
-def _projected(stack: NDArray[Any]) -> NDArray[np.int32]:
+def _projected(stack: NDArray[Any], same_object_share: float) -> NDArray[np.int32]:
     """Return the maximum over z of one frame (Z, Y, X), objects counted from 1."""
     # each mask of each plane is a node
     nodes, number = np.zeros(stack.shape, np.int64), 0
@@ -113,7 +118,7 @@ def _projected(stack: NDArray[Any]) -> NDArray[np.int32]:
         areas.append(counts[values != 0])
         number += int((values != 0).sum())
     area = np.concatenate(areas)
-    edges = [_over_each_other(*pair, area, number) for pair in pairwise(nodes)]
+    edges = [_over_each_other(*pair, area, number, same_object_share) for pair in pairwise(nodes)]
     ends = np.concatenate(edges, axis=1) if edges else np.zeros((2, 0), np.int64)
     graph = coo_array((np.ones(ends.shape[1]), tuple(ends)), (number + 1, number + 1))
     _, group = connected_components(graph, directed=False)
@@ -123,10 +128,15 @@ def _projected(stack: NDArray[Any]) -> NDArray[np.int32]:
 
 
 def _over_each_other(
-    lower: NDArray[np.int64], upper: NDArray[np.int64], area: NDArray[np.int64], number: int
+    lower: NDArray[np.int64],
+    upper: NDArray[np.int64],
+    area: NDArray[np.int64],
+    number: int,
+    share: float,
 ) -> NDArray[np.int64]:
     """Return (node, node) of the masks of two planes that are one object, shape (2, n)."""
     both = (lower > 0) & (upper > 0)
     pairs, shared = np.unique(lower[both] * (number + 1) + upper[both], return_counts=True)
     one, other = np.divmod(pairs, number + 1)
-    return np.stack([one, other])[:, shared >= _SAME_OBJECT * np.minimum(area[one], area[other])]
+    same = shared >= share * np.minimum(area[one], area[other])
+    return np.stack([one, other])[:, same]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import napari_virtualstain as vs
+from napari_virtualstain.settings import EventTuning
 from napari_virtualstain.tracking import TrackingConfig, event_rates
 from napari_virtualstain.tracking.events.event_probability import (
     event_probability,
@@ -247,6 +248,8 @@ def test_two_rods_are_as_long_as_they_lie(place: tuple[int, int], ratio: float) 
 
 def test_an_event_is_no_likelier_where_outlines_are_restless() -> None:
     looks, real, ratio = np.array([0.9, 0.99]), np.array([0.9, 0.9]), np.array([0.0, 0.0])
-    calm, restless = (event_probability(looks, real, share, ratio) for share in (0.9, 0.2))
+    calm, restless = (
+        event_probability(looks, real, share, ratio, EventTuning()) for share in (0.9, 0.2)
+    )
     assert (restless < 0.5 * calm).all()
     assert (np.diff(calm) > 0).all()

@@ -120,12 +120,18 @@ def find_events(movie: LinkedMovie) -> list[Event]:
 def _partings(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
     """Return what parted from the middle of one, told from places."""
     triples, probability = divisions(
-        movie.detections, movie.names, movie.step_um, backwards=backwards
+        movie.detections,
+        movie.names,
+        movie.step_um,
+        movie.tuning.divisions,
+        backwards=backwards,
     )
     area = movie.detections.area_um2
     with np.errstate(divide="ignore", invalid="ignore"):
         change = np.log((area[triples.sibling] + area[triples.child]) / area[triples.whole])
-    unlikely = 0.5 * np.nan_to_num(change / movie.tuning.area_log_spread, posinf=9, neginf=-9) ** 2
+    unlikely = (
+        0.5 * np.nan_to_num(change / movie.tuning.events.area_log_spread, posinf=9, neginf=-9) ** 2
+    )
     probability = expit(logit(probability) - unlikely)
     kind = "fusion" if backwards else "fission"
     return [
@@ -135,7 +141,7 @@ def _partings(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
             (int(triples.sibling[k]), int(triples.child[k])),
             float(probability[k]),
         )
-        for k in np.flatnonzero(probability >= movie.tuning.least_event_probability)
+        for k in np.flatnonzero(probability >= movie.tuning.events.least_probability)
     ]
 
 
@@ -161,7 +167,7 @@ def _splits(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
             goes_on = bool(after[whole] == sibling)
             odds = _log_odds(movie, whole, (sibling, child), goes_on)
             probability = float(expit(odds))
-            if probability >= movie.tuning.least_event_probability:
+            if probability >= movie.tuning.events.least_probability:
                 kind = "fusion" if backwards else "fission"
                 events.append(Event(kind, int(whole), (int(sibling), int(child)), probability))
     return events
@@ -171,8 +177,9 @@ def _nearby(movie: LinkedMovie, young: IntArray, wholes: IntArray) -> list[tuple
     """Return (child, whole) that lie close enough to be worth a look."""
     if len(young) == 0 or len(wholes) == 0:
         return []
-    radius = movie.radius_um
-    reach = 2.5 * radius[wholes].max() + 3 * movie.step_um + radius[young].max()
+    radius, tuning = movie.radius_um, movie.tuning.events
+    reach = tuning.reach_in_radii * radius[wholes].max() + tuning.reach_in_steps * movie.step_um
+    reach += radius[young].max()
     place = movie.detections.position_um
     near = cKDTree(place[young]).query_ball_tree(cKDTree(place[wholes]), reach)
     return [(int(young[i]), int(wholes[j])) for i, some in enumerate(near) for j in some]
@@ -206,7 +213,7 @@ def place_of(movie: LinkedMovie, event: Event) -> FloatArray:
 def _log_odds(movie: LinkedMovie, whole: int, parts: tuple[int, int], goes_on: bool) -> float:
     """Return the log odds that `whole` became `parts`."""
     return (
-        movie.tuning.event_log_odds
+        movie.tuning.events.prior_log_odds
         + _area_odds(movie, whole, parts, goes_on)
         + _place_odds(movie, whole, parts, goes_on)
         + _overlap_odds(movie, whole, parts)
@@ -214,41 +221,49 @@ def _log_odds(movie: LinkedMovie, whole: int, parts: tuple[int, int], goes_on: b
 
 
 def _area_odds(movie: LinkedMovie, whole: int, parts: tuple[int, int], goes_on: bool) -> float:
-    area = movie.detections.area_um2
-    spread = 0.25
+    area, tuning = movie.detections.area_um2, movie.tuning.events
+    spread = tuning.split_area_spread
     together = np.log((area[parts[0]] + area[parts[1]]) / area[whole]) / spread
     kept = -0.5 * together**2
     if not goes_on:
-        return float(np.clip(kept + 2.0, -6, 2))
+        most = tuning.both_new_log_odds
+        return float(np.clip(kept + most, tuning.least_log_odds, most))
     alone = -0.5 * (np.log(area[parts[0]] / area[whole]) / spread) ** 2
-    return float(np.clip(kept, -8, 0) - np.clip(alone, -8, 0))
+    return float(
+        np.clip(kept, -tuning.largest_misfit, 0) - np.clip(alone, -tuning.largest_misfit, 0)
+    )
 
 
 def _place_odds(movie: LinkedMovie, whole: int, parts: tuple[int, int], goes_on: bool) -> float:
     """Return the log odds of the common centre: on the whole, or anywhere around it."""
     place, area = movie.detections.position_um, movie.detections.area_um2
+    tuning = movie.tuning.events
     share = area[parts[0]] / (area[parts[0]] + area[parts[1]])
     middle = share * place[parts[0]] + (1 - share) * place[parts[1]]
     radius = movie.radius_um[whole]
-    spread = movie.step_um + 0.25 * radius
+    spread = movie.step_um + tuning.centre_in_radii * radius
     off = ((middle - place[whole]) ** 2).sum() / (2 * spread**2)
     if not goes_on:
-        return float(np.clip(2.0 - off, -6, 2))
+        most = tuning.both_new_log_odds
+        return float(np.clip(most - off, tuning.least_log_odds, most))
     alone = ((place[parts[0]] - place[whole]) ** 2).sum() / (2 * spread**2)
-    return float(np.clip(min(alone, 8) - min(off, 8), -6, 4))
+    gain = min(alone, tuning.largest_misfit) - min(off, tuning.largest_misfit)
+    return float(np.clip(gain, tuning.least_log_odds, tuning.most_place_log_odds))
 
 
 def _overlap_odds(movie: LinkedMovie, whole: int, parts: tuple[int, int]) -> float:
     """Return the log odds of how much of the parts lies on the whole."""
+    tuning = movie.tuning.events
+    shares, odds = tuning.overlap_shares, tuning.overlap_log_odds
     if movie.masks is None:
-        place, radius = movie.detections.position_um, movie.radius_um
+        place, radius, most = movie.detections.position_um, movie.radius_um, tuning.near_log_odds
         gone = max(np.linalg.norm(place[part] - place[whole]) - radius[whole] for part in parts)
-        return float(np.clip(1.5 - gone / (movie.step_um + 0.5 * radius[whole]), -4, 1.5))
+        return float(np.clip(most - gone / (movie.step_um + 0.5 * radius[whole]), odds[0], most))
     if movie.masks.at_border[list(parts)].all():
-        return movie.tuning.outside_log_odds
-    grown = movie.tuning.growth_in_radii * movie.radius_um[whole] + movie.step_um
+        return tuning.outside_log_odds
+    grown = tuning.growth_in_radii * movie.radius_um[whole] + movie.step_um
     share = min(movie.masks.share_near(part, whole, grown) for part in parts)
-    return float(np.interp(share, [0, 0.1, 0.3, 0.6, 1.0], [-4.0, -1.5, 0.5, 1.5, 2.0]))
+    return float(np.interp(share, shares, odds))
 
 
 def cut_at_events(

@@ -30,7 +30,7 @@ def untangle_clumps(movie: LinkedMovie, events: list[Event]) -> tuple[IntArray, 
     ends = frame[[events[j].whole for j in fissions]]
     for i in sorted(fusions, key=lambda k: int(frame[events[k].whole])):
         lasted = ends - frame[events[i].whole] + 1
-        short = (lasted >= 1) & (lasted <= movie.tuning.clump_frames)
+        short = (lasted >= 1) & (lasted <= movie.tuning.events.clump_frames)
         for j, frames in zip(fissions[short].tolist(), lasted[short].tolist(), strict=True):
             if j not in dropped and _is_clump(movie, names, events[i], events[j], frames):
                 _reconnect(movie, names, events[i], events[j])
@@ -53,7 +53,7 @@ def _is_clump(
     area = movie.detections.area_um2
     before, after = (np.log(area[list(event.parts)]) for event in (fusion, fission))
     straight, crossed = (np.abs(before - after[order]).max() for order in ([0, 1], [1, 0]))
-    return bool(min(straight, crossed) < movie.tuning.clump_size_tolerance)
+    return bool(min(straight, crossed) < movie.tuning.events.clump_size_tolerance)
 
 
 def _seen(movie: LinkedMovie, names: IntArray, parts: tuple[int, int], sign: int) -> list[int]:
@@ -65,11 +65,11 @@ def _seen(movie: LinkedMovie, names: IntArray, parts: tuple[int, int], sign: int
 def _reconnect(movie: LinkedMovie, names: IntArray, fusion: Event, fission: Event) -> None:
     """Give the parts after a clump the names of those before it."""
     found = movie.detections
-    area, place = np.log(found.area_um2), found.position_um
+    area, place, tuning = np.log(found.area_um2), found.position_um, movie.tuning.events
     cost = [
         sum(
-            (area[a] - area[b]) ** 2 / 0.04
-            + ((place[a] - place[b]) ** 2).sum() / (4 * movie.step_um) ** 2
+            (area[a] - area[b]) ** 2 / tuning.clump_size_variance
+            + ((place[a] - place[b]) ** 2).sum() / (tuning.clump_steps * movie.step_um) ** 2
             for a, b in zip(fusion.parts, parts, strict=True)
         )
         for parts in (fission.parts, fission.parts[::-1])

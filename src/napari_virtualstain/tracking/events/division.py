@@ -22,28 +22,12 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import expit
 
+from ...settings import DivisionTuning
 from ..detections import Detections, FloatArray, IntArray
 from ..motion_models.two_sided import neighbours_in_track
 
 _ROUNDS = 12
-_NEAREST = 6
-_REACH_IN_STEPS = 25.0
-_LASTING = 3
-_LATE = 2
-_TAIL = 3.0
-# how often an end is that of something only lost, within so many frames and steps
-_LOST, _LONGEST_LOSS, _REACH_OF_LOST = 0.5, 4, 12.0
-# odds that no learning makes up for
-_HOPELESS = -10.0
-# of the middle about the whole, at most, in steps
-_LARGEST_SPREAD = 3.0
-# looks never count more than this
-_LOOKS_COUNT = 4.0
-# spreads by which triples must outnumber decoys
-_SIGNIFICANT = 1.5
 _LOG_TURN = 1.5 * np.log(2 * np.pi)
-# what is believed before a movie is seen, worth so many divisions
-_BELIEF = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +101,12 @@ class DivisionModel:
 
 
 def divisions(
-    found: Detections, names: IntArray, step_um: float, *, backwards: bool = False
+    found: Detections,
+    names: IntArray,
+    step_um: float,
+    tuning: DivisionTuning,
+    *,
+    backwards: bool = False,
 ) -> tuple[Triples, FloatArray]:
     """Return triples that may be divisions (fusions, backwards) and their probabilities.
 
@@ -129,27 +118,33 @@ def divisions(
         Track of each.
     step_um : float
         How far objects go in a frame, along an axis.
+    tuning : DivisionTuning
+        What is believed before the movie is seen.
     backwards : bool
         Whether time runs backwards.
     """
-    links = _Links(found, names, step_um, backwards)
-    triples = _candidates(found, names, step_um, backwards)
+    links = _Links(found, names, step_um, backwards, tuning)
+    triples = _candidates(found, names, step_um, backwards, tuning)
     triples = triples.take(_hopeful(found, triples, links))
     if len(triples) == 0:
         return triples, np.zeros(0)
     evidence = _evidence(found, triples, links)
     usual = DivisionModel(
-        1e-3, 2.25 * links.scale, float(np.log(8 * step_um)), 0.8, *_middle(evidence.looks)
+        tuning.prior_rate,
+        tuning.middle_variance * links.scale,
+        float(np.log(tuning.apart_in_steps * step_um)),
+        tuning.apart_log_spread,
+        *_middle(evidence.looks),
     )
     members = [np.unique(m, return_inverse=True)[1] for m in (triples.child, triples.whole)]
     model, odds = usual, np.zeros((3, len(triples)))
     for _ in range(_ROUNDS):
-        odds = _log_odds(model, usual, evidence)
+        odds = _log_odds(model, usual, evidence, tuning.appearance_cap)
         weight, *decoys = (_best_of_each(expit(row), members) for row in odds)
-        model = _learnt(usual, evidence, weight)
+        model = _learnt(usual, evidence, weight, tuning)
         false = float(np.mean([some.sum() for some in decoys]))
         surplus = float(weight.sum()) - false
-        if surplus <= _SIGNIFICANT * np.sqrt(weight.sum() + false):
+        if surplus <= tuning.significance * np.sqrt(weight.sum() + false):
             return triples, np.zeros(len(triples))
         model = replace(model, rate=surplus / len(found))
     return triples, np.asarray(expit(odds[0]))
@@ -186,17 +181,17 @@ def _telling(names: tuple[str, ...]) -> list[int]:
 
 def _hopeful(found: Detections, triples: Triples, links: _Links) -> IntArray:
     """Return the triples that learning might make divisions of, themselves or their decoys."""
-    place = found.position_um
+    place, tuning = found.position_um, links.tuning
     whole, sibling, child = place[triples.whole], place[triples.sibling], place[triples.child]
     across = child - sibling
     best = np.full(len(triples), -np.inf)
     for some in (child, *(sibling + _turned(across, sign) for sign in (1, -1))):
         off = (((sibling + some) / 2 - whole) ** 2).sum(axis=1)
-        middle = -0.5 * off / (_LARGEST_SPREAD**2 * links.scale) - np.log(links.scale)
+        middle = -0.5 * off / (tuning.largest_middle_spread**2 * links.scale) - np.log(links.scale)
         steps = np.logaddexp(links.log_step(whole, sibling), links.log_step(whole, some))
         best = np.maximum(best, middle - steps)
     odds = best - 2 * _log_length(across) - np.log(links.begins)
-    return np.flatnonzero(odds > _HOPELESS)
+    return np.flatnonzero(odds > tuning.hopeless_log_odds)
 
 
 def _log_length(offset: FloatArray) -> FloatArray:
@@ -217,7 +212,9 @@ def _best_of_each(probability: FloatArray, members: list[IntArray]) -> FloatArra
     return kept
 
 
-def _log_odds(model: DivisionModel, usual: DivisionModel, evidence: Evidence) -> FloatArray:
+def _log_odds(
+    model: DivisionModel, usual: DivisionModel, evidence: Evidence, cap: float
+) -> FloatArray:
     """Return the log odds of the triples and of their decoys, shape (3, n)."""
     variance = model.middle_variance * evidence.late
     middle = -0.5 * evidence.off / variance - np.log(2 * np.pi * variance)
@@ -225,7 +222,7 @@ def _log_odds(model: DivisionModel, usual: DivisionModel, evidence: Evidence) ->
     # a log-normal distance in any direction, as a density in the plane
     apart = -0.5 * unusual**2 - np.log(model.log_spread) - 2 * evidence.log_apart - _LOG_TURN
     looks = _log_normal(evidence.looks, model) - _log_normal(evidence.looks, usual)
-    alike = np.clip(looks.sum(axis=1), -_LOOKS_COUNT, _LOOKS_COUNT)
+    alike = np.clip(looks.sum(axis=1), -cap, cap)
     return np.asarray(np.log(model.rate) + middle + apart + alike - evidence.alone)
 
 
@@ -235,21 +232,25 @@ def _log_normal(looks: FloatArray, model: DivisionModel) -> FloatArray:
     return np.asarray(-2 * np.log1p(unusual**2 / 3) - np.log(model.looks_spread))
 
 
-def _learnt(usual: DivisionModel, evidence: Evidence, weight: FloatArray) -> DivisionModel:
+def _learnt(
+    usual: DivisionModel, evidence: Evidence, weight: FloatArray, tuning: DivisionTuning
+) -> DivisionModel:
     """Return what triples with `weight` look like, `usual` being worth a few of them."""
-    total = weight.sum() + _BELIEF
+    belief = tuning.prior_divisions
+    total = weight.sum() + belief
 
     def mean(values: FloatArray, before: FloatArray | float) -> FloatArray:
-        return np.asarray((_BELIEF * np.asarray(before) + weight @ values) / total)
+        return np.asarray((belief * np.asarray(before) + weight @ values) / total)
 
     log_apart = mean(evidence.log_apart, usual.log_apart)
-    spread = mean((evidence.log_apart - log_apart) ** 2, 0.25)
+    spread = mean((evidence.log_apart - log_apart) ** 2, tuning.apart_log_variance)
     variance = mean(evidence.off[0] / evidence.late / 2, usual.middle_variance)
+    widest = tuning.largest_middle_spread**2 * usual.middle_variance / tuning.middle_variance
     looks = mean(evidence.looks, usual.looks)
     looks_variance = mean((evidence.looks - looks) ** 2, usual.looks_spread**2)
     return DivisionModel(
         rate=0.0,
-        middle_variance=min(float(variance), _LARGEST_SPREAD**2 * usual.middle_variance / 2.25),
+        middle_variance=min(float(variance), widest),
         log_apart=float(log_apart),
         log_spread=float(np.sqrt(spread)),
         looks=looks,
@@ -257,31 +258,35 @@ def _learnt(usual: DivisionModel, evidence: Evidence, weight: FloatArray) -> Div
     )
 
 
-def _candidates(found: Detections, names: IntArray, step_um: float, backwards: bool) -> Triples:
+def _candidates(
+    found: Detections, names: IntArray, step_um: float, backwards: bool, tuning: DivisionTuning
+) -> Triples:
     after = neighbours_in_track(names, backwards=not backwards)
     rate = -found.frame_step if backwards else found.frame_step
     time = found.frame // rate
-    begin = _lasting_beginnings(names, time)
-    reach = _REACH_IN_STEPS * step_um
+    begin = _lasting_beginnings(names, time, tuning.lasting_frames)
+    reach = tuning.reach_in_steps * step_um
     place = found.position_um
     parts = {frame // rate: part for frame, part in found.slices()}
     tables = []
     for now in np.unique(time[begin]).tolist():
         young = begin[time[begin] == now]
-        for gap in range(1, _LATE + 1):
+        for gap in range(1, tuning.late_frames + 1):
             if now - gap not in parts:
                 continue
             part = parts[now - gap]
             near = np.asarray(
                 cKDTree(place[part]).query(
                     place[young],
-                    k=np.arange(1, min(_NEAREST, part.stop - part.start) + 1),
+                    k=np.arange(1, min(tuning.nearest, part.stop - part.start) + 1),
                     distance_upper_bound=reach,
                 )[1]
             )
             which, column = np.nonzero(near < part.stop - part.start)
             pairs = np.column_stack([near[which, column] + part.start, young[which]])
-            tables.append(_with_siblings(pairs, after, young, time, place, reach))
+            tables.append(
+                _with_siblings(pairs, after, young, time, place, reach, tuning.late_frames)
+            )
     table = np.concatenate(tables) if tables else np.zeros((0, 4), np.int64)
     return Triples(*table[names[table[:, 0]] != names[table[:, 2]]].T)
 
@@ -293,6 +298,7 @@ def _with_siblings(
     time: IntArray,
     place: FloatArray,
     reach: float,
+    latest: int,
 ) -> IntArray:
     """Return rows (whole, sibling, child, late) of pairs (whole, child)."""
     sibling = after[pairs[:, 0]]
@@ -304,29 +310,37 @@ def _with_siblings(
     both = np.column_stack([whole[which], young[other], child[which]])
     rows = np.concatenate([some, both])
     late = np.maximum(time[rows[:, 1]], time[rows[:, 2]]) - time[rows[:, 0]]
-    return np.asarray(np.column_stack([rows, late])[late <= _LATE])
+    return np.asarray(np.column_stack([rows, late])[late <= latest])
 
 
-def _lasting_beginnings(names: IntArray, time: IntArray) -> IntArray:
+def _lasting_beginnings(names: IntArray, time: IntArray, least: int) -> IntArray:
     """Return the sorted first detections of tracks that are no flicker, none of the first frame."""
     order = np.lexsort((time, names))
     starts = np.flatnonzero(np.diff(names[order], prepend=-1))
     count = np.diff([*starts, len(names)])
     first = order[starts]
     last_time = time[order[starts + count - 1]]
-    lasting = (count >= _LASTING) | ((last_time == time.max()) & (count >= 1))
+    lasting = (count >= least) | ((last_time == time.max()) & (count >= 1))
     return np.asarray(np.sort(first[lasting & (time[first] > time.min())]))
 
 
 class _Links:
     """Likelihood that objects continue, begin and are found again without division."""
 
-    def __init__(self, found: Detections, names: IntArray, step_um: float, backwards: bool) -> None:
+    def __init__(
+        self,
+        found: Detections,
+        names: IntArray,
+        step_um: float,
+        backwards: bool,
+        tuning: DivisionTuning,
+    ) -> None:
+        self.tuning = tuning
         sign = -1 if backwards else 1
         self.place = found.position_um
         self.time = sign * (found.frame // found.frame_step)
         self.after = neighbours_in_track(names, backwards=not backwards)
-        self.begin = _lasting_beginnings(names, self.time)
+        self.begin = _lasting_beginnings(names, self.time, tuning.lasting_frames)
         self.scale = step_um**2
         extent = np.maximum(np.ptp(self.place, axis=0), step_um).prod()
         frames = int(np.ptp(self.time))
@@ -337,23 +351,24 @@ class _Links:
         long_enough = count[np.searchsorted(tracks, names[ends])] >= 2
         self.ends = ends[long_enough]
         self.ending = (len(self.ends) + 1) / len(order)
-        self.reach = _REACH_OF_LOST * step_um
-        scaled = self.time[self.ends] * self.reach / _LONGEST_LOSS
+        self.reach = tuning.lost_reach_in_steps * step_um
+        scaled = self.time[self.ends] * self.reach / tuning.lost_frames
         place = np.column_stack([self.place[self.ends], scaled])
         self.tree = cKDTree(place) if len(self.ends) else None
 
     def log_step(self, before: FloatArray, after: FloatArray) -> FloatArray:
         """Return the log density of a step, with heavy tails."""
         squared = ((after - before) ** 2).sum(axis=-1) / self.scale
+        tail = self.tuning.step_tail
         return np.asarray(
-            -(_TAIL / 2 + 1) * np.log1p(squared / _TAIL) - np.log(2 * np.pi * self.scale)
+            -(tail / 2 + 1) * np.log1p(squared / tail) - np.log(2 * np.pi * self.scale)
         )
 
     def log_begins(self, place: FloatArray, when: IntArray, but: IntArray) -> FloatArray:
         """Return the log density of something beginning here, or being found again."""
         density = np.full(len(place), self.begins)
         if self.tree is not None:
-            there = cKDTree(np.column_stack([place, when * self.reach / _LONGEST_LOSS]))
+            there = cKDTree(np.column_stack([place, when * self.reach / self.tuning.lost_frames]))
             pairs = self.tree.sparse_distance_matrix(
                 there, self.reach, p=np.inf, output_type="ndarray"
             )
@@ -361,7 +376,7 @@ class _Links:
             lost = (when[here] > self.time[end]) & (end != but[here])
             end, here = end[lost], here[lost]
             again = np.exp(self.log_step(self.place[end], place[here]))
-            density += _LOST * np.bincount(here, again, len(place))
+            density += self.tuning.lost_share * np.bincount(here, again, len(place))
         return np.asarray(np.log(density))
 
     def log_alone(self, triples: Triples, child: FloatArray) -> FloatArray:

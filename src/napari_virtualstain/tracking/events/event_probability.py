@@ -12,14 +12,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit, logit
 
+from ...settings import EventTuning
 from ..detections import FloatArray
 from ..mask_pixels import MaskPixels
-
-# of the log odds by looks, of lasting and of the calm of the movie, and of the lengths
-_WEIGHTS = np.array([0.91, 0.12, 1.56, -3.99])
-_BIAS = -3.91
-# what lies beyond says no more than these
-_LEAST, _LARGEST = np.array([-4.0, -6.0, -1.0, -0.4]), np.array([4.0, 6.0, 2.0, 0.6])
 
 
 def log_length_ratio(masks: MaskPixels, parts: tuple[int, int]) -> float:
@@ -42,7 +37,7 @@ def log_length_ratio(masks: MaskPixels, parts: tuple[int, int]) -> float:
 
 
 def event_probability(
-    looks: FloatArray, real: FloatArray, calm: float, ratio: FloatArray
+    looks: FloatArray, real: FloatArray, calm: float, ratio: FloatArray, tuning: EventTuning
 ) -> FloatArray:
     """Return the calibrated probability of n events, shape (n,).
 
@@ -54,7 +49,11 @@ def event_probability(
         Part of all changes of the movie that last.
     ratio : ndarray of shape (n,)
         From :func:`log_length_ratio`.
+    tuning : EventTuning
+        The regression.
     """
     known = np.column_stack([looks, real, np.full(len(looks), calm)])
-    evidence = np.clip(np.column_stack([logit(known), ratio]), _LEAST, _LARGEST)
-    return np.asarray(expit(evidence @ _WEIGHTS + _BIAS))
+    least, most = np.array(tuning.probability_least), np.array(tuning.probability_most)
+    evidence = np.clip(np.column_stack([logit(known), ratio]), least, most)
+    weights = np.array(tuning.probability_weights)
+    return np.asarray(expit(evidence @ weights + tuning.probability_bias))

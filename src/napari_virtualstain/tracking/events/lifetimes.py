@@ -17,22 +17,15 @@ mitochondria moves more readily than a gap, unless the masks are those of somebo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import expit, logit, logsumexp
 
+from ...settings import PersistenceTuning
 from ..detections import FloatArray, IntArray
 
 _ROUNDS = 20
-# what is believed before a movie is seen: one thing in a hundred ends in a frame, this part of the
-# changes is real, worth so many of them, and so many true events happen to so many objects
-_THINGS_END = (1.0, 100.0)
-_ARE_REAL, _WORTH = 0.8, 5.0
-_EVENTS = (0.5, 500.0)
-# scale of the lives of artefacts, frames, of parts apart and touching: of lines that are drawn
-# through a heap two of three are gone after a frame, of the others four of five
-_APART, _TOUCHING = 0.5, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +65,13 @@ class Lifetimes:
         Probability to end in a frame.
     flickers : (float, float)
         Number of those that were found before and joined, of parts apart and touching.
+    tuning : PersistenceTuning
+        What is believed before the movie is seen.
     """
 
     thing: float = 0.01
     flickers: tuple[float, float] = (0.0, 0.0)
+    tuning: PersistenceTuning = field(default_factory=PersistenceTuning)
 
     def judge(self, changes: Changes) -> tuple[FloatArray, FloatArray]:
         """Return how probably each change is real, and its doubts.
@@ -90,21 +86,23 @@ class Lifetimes:
         ndarray of shape (n,), ndarray of shape (n, 3)
             The doubts are log ratios of artefact against thing, of the whole and the parts.
         """
+        usual, worth = self.tuning.real_share, self.tuning.real_weight
         kinds = np.stack([1 - changes.touching, changes.touching])
         weight = changes.looks * kinds
-        real, share = np.full(len(changes.looks), _ARE_REAL), np.full(2, _ARE_REAL)
+        real, share = np.full(len(changes.looks), usual), np.full(2, usual)
         doubts = np.zeros(changes.frames.shape)
         for _ in range(_ROUNDS):
             doubts = self._doubts(changes, float(changes.looks @ real))
             real = expit(logit(share @ kinds) - logsumexp(doubts, axis=1, b=1 / 3))
-            among = weight.sum(axis=1) + self.flickers + _WORTH
-            share = (weight @ real + _ARE_REAL * _WORTH) / among
+            among = weight.sum(axis=1) + self.flickers + worth
+            share = (weight @ real + usual * worth) / among
         return real, doubts
 
     def calm(self, changes: Changes, real: FloatArray) -> float:
         """Return which part of all changes is `real`, those that were joined among them."""
-        among = changes.looks.sum() + sum(self.flickers) + _WORTH
-        return float((changes.looks @ real + _ARE_REAL * _WORTH) / among)
+        usual, worth = self.tuning.real_share, self.tuning.real_weight
+        among = changes.looks.sum() + sum(self.flickers) + worth
+        return float((changes.looks @ real + usual * worth) / among)
 
     def joined(self, touching: FloatArray) -> Lifetimes:
         """Return what is known when flickers, some of whose parts touch, have been joined."""
@@ -114,11 +112,13 @@ class Lifetimes:
 
     def _doubts(self, changes: Changes, true: float) -> FloatArray:
         """Return log ratios of artefact against thing, shape (n, 3)."""
-        events, objects = _EVENTS
+        tuning = self.tuning
+        events, objects = tuning.repeated_events, tuning.observed_objects
         again = min((true + events) / (changes.seen + objects), self.thing)
         ends = np.where(changes.undone, np.log(again), np.log(self.thing))
         thing = (changes.frames - 1) * np.log1p(-self.thing) + np.where(changes.ended, ends, 0.0)
-        life = _APART + (_TOUCHING - _APART) * changes.touching[:, None]
+        longer = tuning.life_touching - tuning.life_apart
+        life = tuning.life_apart + longer * changes.touching[:, None]
         return np.asarray(log_lasts(changes.frames, changes.ended, life) - thing)
 
 
@@ -134,7 +134,7 @@ def log_lasts(frames: IntArray, ended: np.ndarray, life: FloatArray | float) -> 
     return np.asarray(lasts + np.where(ended, np.log(2 / (life + frames + 1)), 0.0))
 
 
-def learn_lifetimes(frames: IntArray, ended: np.ndarray) -> Lifetimes:
+def learn_lifetimes(frames: IntArray, ended: np.ndarray, tuning: PersistenceTuning) -> Lifetimes:
     """Return how soon things end, from the lengths of all tracks of a movie, artefacts among them.
 
     Parameters
@@ -143,17 +143,21 @@ def learn_lifetimes(frames: IntArray, ended: np.ndarray) -> Lifetimes:
         How long each track lasts.
     ended : ndarray of bool, shape (n,)
         Whether it ended before the movie did.
+    tuning : PersistenceTuning
+        What is believed before the movie is seen.
 
     Examples
     --------
-    >>> learn_lifetimes(np.array([1, 2, 50]), np.array([True, True, False])).thing.__round__(2)
+    >>> ended = np.array([True, True, False])
+    >>> model = learn_lifetimes(np.array([1, 2, 50]), ended, PersistenceTuning())
+    >>> round(model.thing, 2)
     0.01
     """
-    model, share = Lifetimes(), 0.5
-    ends, trials = _THINGS_END
+    ends, trials = tuning.ends, tuning.observed_frames
+    model, share = Lifetimes(ends / trials, tuning=tuning), 0.5
     for _ in range(_ROUNDS):
         thing = (frames - 1) * np.log1p(-model.thing) + np.where(ended, np.log(model.thing), 0.0)
-        odds = log_lasts(frames, ended, _TOUCHING) - thing + np.log(share / (1 - share))
+        odds = log_lasts(frames, ended, tuning.life_touching) - thing + np.log(share / (1 - share))
         things = expit(-odds)
         share = float((len(frames) - things.sum() + 1) / (len(frames) + 2))
         risked = things @ np.where(ended, frames, frames - 1) + trials

@@ -58,17 +58,17 @@ def lasting_events(
     list of Event, list of Flicker, Lifetimes
     """
     if not events:
-        return [], [], known or Lifetimes()
+        return [], [], known or Lifetimes(tuning=movie.tuning.persistence)
     tracks = _Tracks(movie, events)
-    model = known or learn_lifetimes(*tracks.lengths())
+    model = known or learn_lifetimes(*tracks.lengths(), movie.tuning.persistence)
     changes = tracks.changes(events, movie.masks)
     real, doubts = model.judge(changes)
     lasting = changes.looks * real
-    probability = _probability(events, movie.masks, changes, real, model)
+    probability = _probability(events, movie, changes, real, model)
     kept, pieces, joined = [], [], []
     for k, event in enumerate(events):
-        if lasting[k] >= movie.tuning.least_event_probability:
-            if probability[k] >= movie.tuning.least_listed_probability:
+        if lasting[k] >= movie.tuning.events.least_probability:
+            if probability[k] >= movie.tuning.events.least_listed_probability:
                 kept.append(replace(event, probability=float(probability[k])))
             continue
         # of two that came and went together, the one that began is the piece
@@ -83,23 +83,24 @@ def lasting_events(
 
 def _probability(
     events: list[Event],
-    masks: MaskPixels | None,
+    movie: LinkedMovie,
     changes: Changes,
     real: FloatArray,
     model: Lifetimes,
 ) -> FloatArray:
     """Return the probability of each event by everything that is known of it."""
-    if masks is None:
+    if movie.masks is None:
         return changes.looks * real
-    ratio = np.array([log_length_ratio(masks, event.parts) for event in events])
-    return event_probability(changes.looks, real, model.calm(changes, real), ratio)
+    ratio = np.array([log_length_ratio(movie.masks, event.parts) for event in events])
+    calm = model.calm(changes, real)
+    return event_probability(changes.looks, real, calm, ratio, movie.tuning.events)
 
 
 class _Tracks:
     """First and last detection of each track, and where events cut them."""
 
     def __init__(self, movie: LinkedMovie, events: list[Event]) -> None:
-        self.found, self.names, self.tuning = movie.detections, movie.names, movie.tuning
+        self.found, self.names, self.tuning = movie.detections, movie.names, movie.tuning.events
         self.order = order = np.argsort(self.names, kind="stable")
         self.tracks, self.first, self.count = np.unique(
             self.names[order], return_index=True, return_counts=True

@@ -8,17 +8,14 @@ counts by how much likelier it is on a link than between any two objects.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...settings import LinkTuning
 from ..detections import Detections, FloatArray, IntArray
 from ..mask_pixels import MaskPixels
 from ..motion_models.two_sided import neighbours_in_track
-
-_LEAST_LINKS = 30
-_EDGES = np.array([0.0, 1e-9, 0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.01])
-_CAP = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +30,15 @@ class Appearance:
         Log ratio of each class of mask overlap.
     masks : MaskPixels or None
         Pixels of the objects.
+    tuning : LinkTuning
+        Classes of overlap, and how much appearance may count.
     """
 
     linked: FloatArray
     random: FloatArray
     overlap_ratio: FloatArray | None = None
     masks: MaskPixels | None = None
+    tuning: LinkTuning = field(default_factory=LinkTuning)
 
     def log_ratio(self, before: FloatArray, after: FloatArray) -> FloatArray:
         """Return the log ratio of pairs whose features are `before` and `after`, (E, f)."""
@@ -48,9 +48,10 @@ class Appearance:
         # Cauchy-like tails: areas jump when masks touch, and that must not veto a link
         linked = np.log1p(0.5 * squared / self.linked**2) * 1.5 + np.log(self.linked)
         random = np.log1p(0.5 * squared / self.random**2) * 1.5 + np.log(self.random)
-        useful = self.linked < 0.8 * self.random
+        useful = self.linked < self.tuning.appearance_gain * self.random
         total = ((random - linked) * useful).sum(axis=1) / max(1.0, np.sqrt(useful.sum()))
-        return np.asarray(np.clip(total, -_CAP, _CAP))
+        cap = self.tuning.appearance_cap
+        return np.asarray(np.clip(total, -cap, cap))
 
     def log_overlap_ratio(
         self,
@@ -64,7 +65,7 @@ class Appearance:
         if self.masks is None or self.overlap_ratio is None or len(tails) == 0:
             return np.zeros(len(tails))
         overlap = self.masks.overlap(last, expected_um, tails, seen.number, heads)
-        return self.overlap_ratio[np.digitize(overlap, _EDGES[1:-1])]
+        return self.overlap_ratio[np.digitize(overlap, self.tuning.overlap_classes)]
 
 
 def learn_appearance(
@@ -72,6 +73,7 @@ def learn_appearance(
     names: IntArray,
     sure: np.ndarray,
     masks: MaskPixels | None,
+    tuning: LinkTuning,
     seed: int = 0,
 ) -> Appearance | None:
     """Return how looks change on sure links, or None when there are too few of them.
@@ -86,12 +88,14 @@ def learn_appearance(
         Whether the link that leads to each is beyond doubt.
     masks : MaskPixels or None
         Pixels of the objects.
+    tuning : LinkTuning
+        Fewest links, classes of overlap, and how much appearance may count.
     seed : int
         Of the pairs that stand for any two objects.
     """
     before = neighbours_in_track(names)
     after = np.flatnonzero((before >= 0) & sure)
-    if len(after) < _LEAST_LINKS:
+    if len(after) < tuning.appearance_least_links:
         return None
     rng = np.random.default_rng(seed)
     features = detections.features
@@ -102,15 +106,19 @@ def learn_appearance(
     random = np.maximum(1.4826 * np.median(apart, axis=0), 1e-3)
     ratio = None
     if masks is not None:
-        ratio = _overlap_ratio(detections, masks, before[after], after)
-    return Appearance(linked, random, ratio, masks)
+        ratio = _overlap_ratio(detections, masks, before[after], after, tuning)
+    return Appearance(linked, random, ratio, masks, tuning)
 
 
 def _overlap_ratio(
-    detections: Detections, masks: MaskPixels, before: IntArray, after: IntArray
+    detections: Detections,
+    masks: MaskPixels,
+    before: IntArray,
+    after: IntArray,
+    tuning: LinkTuning,
 ) -> FloatArray:
     """Return the log ratio of overlap classes on links and on other pairs nearby."""
-    counts = np.ones((2, len(_EDGES) - 1))
+    counts = np.ones((2, len(tuning.overlap_classes) + 1))
     frames = detections.frame[after]
     for frame in np.unique(frames):
         mine = np.flatnonzero(frames == frame)
@@ -121,8 +129,9 @@ def _overlap_ratio(
         ) < 3 * np.sqrt(np.nanmedian(detections.area_um2))
         tails, heads = tails[near], heads[near]
         overlap = masks.overlap(before[mine], place[before[mine]], tails, after[mine], heads)
-        classes = np.digitize(overlap, _EDGES[1:-1])
+        classes = np.digitize(overlap, tuning.overlap_classes)
         same = tails == heads
         np.add.at(counts, (np.where(same, 0, 1), classes), 1)
     share = counts / counts.sum(axis=1, keepdims=True)
-    return np.asarray(np.clip(np.log(share[0] / share[1]), -_CAP, _CAP))
+    cap = tuning.appearance_cap
+    return np.asarray(np.clip(np.log(share[0] / share[1]), -cap, cap))

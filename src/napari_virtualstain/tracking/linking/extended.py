@@ -18,9 +18,6 @@ from ..motion_models.mixture import MixtureState, MotionMixture
 from ..motion_models.two_sided import log_evidence, look_ahead
 from .appearance import Appearance
 
-# the future can make a link likelier by this much at most, in practice
-_HOPELESS = 2.0
-
 
 @dataclass(frozen=True, slots=True)
 class LinkModel:
@@ -34,6 +31,8 @@ class LinkModel:
         Log density, per square micrometre, of detections that begin a track.
     log_missed : float
         Log probability that an object is missed in a frame.
+    hopeless_log_ratio : float
+        What the future can add to the log likelihood of a link, at most.
     appearance : Appearance or None
         How much looks change from frame to frame; None while that is not known.
     """
@@ -41,6 +40,7 @@ class LinkModel:
     mixture: MotionMixture
     log_new: float
     log_missed: float
+    hopeless_log_ratio: float
     appearance: Appearance | None = None
 
 
@@ -92,7 +92,7 @@ class MixtureFollower:
         likelihood = motions.log_likelihood(self.state, tails, place, noise)
         if self.future is not None:
             likelihood = self._from_both_sides(likelihood, tails, heads, seen)
-        turn = motions.log_turn(self.state, tails, place, noise)
+        turn = motions.log_turn(self.state, tails, place, model.mixture)
         likelihood = np.logaddexp(likelihood, turn)
         if model.appearance is not None:
             likelihood += model.appearance.log_ratio(
@@ -108,7 +108,7 @@ class MixtureFollower:
         """Return the evidence of the pairs that are not hopeless by their past alone."""
         if self.future is None:
             return forwards
-        hopeful = np.flatnonzero(forwards > self.model.log_new - _HOPELESS)
+        hopeful = np.flatnonzero(forwards > self.model.log_new - self.model.hopeless_log_ratio)
         evidence = np.full(len(tails), -np.inf)
         evidence[hopeful] = log_evidence(
             self.state,

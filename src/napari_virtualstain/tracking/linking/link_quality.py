@@ -12,17 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
+from ...settings import LinkTuning
 from ..detections import FloatArray, IntArray
 
-_ROUNDS = 5
 _LARGEST_LOG = 30.0
-# logistic regression on simulated and real movies; benchmarks/track_errors.py checks it
-_WEIGHTS = np.array([0.154, 0.606, -0.017, -0.744, -0.315])
-_BIAS = 0.286
 
 
 def link_probabilities(
-    rows: IntArray, columns: IntArray, log_ratios: FloatArray, shape: tuple[int, int]
+    rows: IntArray,
+    columns: IntArray,
+    log_ratios: FloatArray,
+    shape: tuple[int, int],
+    rounds: int = LinkTuning().probability_rounds,
 ) -> tuple[FloatArray, FloatArray]:
     """Return the probability of each link, and of each column to be linked with nothing.
 
@@ -34,6 +35,8 @@ def link_probabilities(
         Log likelihood ratio of each pair against leaving both alone.
     shape : (int, int)
         Numbers of rows and columns.
+    rounds : int
+        Of belief propagation.
 
     Returns
     -------
@@ -47,7 +50,7 @@ def link_probabilities(
     """
     weight = np.exp(np.clip(log_ratios, -_LARGEST_LOG, _LARGEST_LOG))
     back = np.ones(len(rows))
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         offer = weight * back
         forth = weight / (1 + np.bincount(rows, offer, shape[0])[rows] - offer)
         back = 1 / (1 + np.bincount(columns, forth, shape[1])[columns] - forth)
@@ -82,7 +85,11 @@ class LinkEvidence:
 
 
 def quality(
-    first: LinkEvidence, last: LinkEvidence, agree: np.ndarray, begins: np.ndarray
+    first: LinkEvidence,
+    last: LinkEvidence,
+    agree: np.ndarray,
+    begins: np.ndarray,
+    tuning: LinkTuning,
 ) -> FloatArray:
     """Return the calibrated probability that each detection's link is right, shape (n,).
 
@@ -94,6 +101,8 @@ def quality(
         Whether both linked it to the same detection.
     begins : ndarray of bool, shape (n,)
         Whether a track begins there.
+    tuning : LinkTuning
+        The regression.
     """
     features = np.column_stack(
         [
@@ -104,7 +113,7 @@ def quality(
             np.minimum(last.missed, 2),
         ]
     )
-    odds = features @ _WEIGHTS + _BIAS
+    odds = features @ np.array(tuning.quality_weights) + tuning.quality_bias
     return np.where(begins, last.probability, expit(odds))
 
 
@@ -115,17 +124,22 @@ def logit(probability: FloatArray) -> FloatArray:
 
 
 def reasons(
-    table_quality: FloatArray, last: LinkEvidence, agree: np.ndarray, begins: np.ndarray
+    table_quality: FloatArray,
+    last: LinkEvidence,
+    agree: np.ndarray,
+    begins: np.ndarray,
+    tuning: LinkTuning,
 ) -> np.ndarray:
-    """Return in words why each link is doubtful, empty where it is not (quality over 0.9)."""
+    """Return in words why each link is doubtful, empty where it is not."""
+    doubtful = table_quality < tuning.doubtful_quality
     text = np.full(len(table_quality), "", dtype=object)
     for wrong, word in (
-        (last.probability < 0.9, "another object is as near"),
+        (last.probability < tuning.rival_probability, "another object is as near"),
         (~agree & ~begins, "past and future disagree"),
-        ((last.log_ratio < 4) & ~begins, "unusual step"),
+        ((last.log_ratio < tuning.unusual_log_ratio) & ~begins, "unusual step"),
         ((last.missed > 0) & ~begins, "after a gap"),
     ):
-        here = wrong & (table_quality < 0.9)
+        here = wrong & doubtful
         text[here] = [f"{old}; {word}" if old else word for old in text[here]]
-    text[begins & (table_quality < 0.9)] = "may continue another track"
+    text[begins & doubtful] = "may continue another track"
     return text

@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.spatial import cKDTree
 
+from ...settings import MotionTuning, TrackTuning
 from ..detections import Detections, FloatArray, IntArray
 from ..motion_models.mixture import MixtureState, MotionMixture
 from ..motion_models.two_sided import neighbours_in_track, states_along
@@ -21,24 +22,7 @@ from .extended import LinkModel
 _MEDIAN_OF_RAYLEIGH = 1.1774
 _FRAMES_LOOKED_AT = 60
 _POINTS_LOOKED_AT = 20000
-# persistence, variance of the noise of a step, and variance of a displacement before
-# anything is known; variances in units of the typical squared step
-_GRID = (
-    *((-0.3, size, size / 0.91) for size in (0.25, 1.0, 3.0)),
-    *((0.0, size, size) for size in (0.1, 0.7, 2.0, 6.0)),
-    *((0.5, size, size / 0.75) for size in (0.3, 1.2)),
-    *((0.9, size, size / 0.19) for size in (0.15, 0.6)),
-    (1.0, 0.01, 1.5),
-    (1.0, 0.1, 3.0),
-)
-_STAYS = 0.97
-_NOISE_PARTS = (0.1, 0.01, 0.03, 0.2)
-_REACH_IN_STEPS = 8.0
-_LOG_NEW = -12.0
-_LOG_MISSED = -2.0
 _ENOUGH = 3000
-# a motion that fewer of the positions follow is dropped, which saves time
-_IDLE = 0.01
 
 
 def typical_step_um(detections: Detections) -> float:
@@ -76,28 +60,38 @@ def spread_of(steps: FloatArray) -> float:
     return float(np.median(steps) / _MEDIAN_OF_RAYLEIGH) if len(steps) else 0.0
 
 
-def usable_step_um(step_um: float, search_radius_um: float | None = None) -> float:
+def usable_step_um(step_um: float, search_radius_um: float | None, tuning: MotionTuning) -> float:
     """Return the step, or what the user's radius says of it where none could be measured."""
-    return step_um or (search_radius_um or 1.0) / 4
+    return step_um or (search_radius_um or 1.0) / tuning.radius_in_steps
 
 
-def model_from_step(step_um: float) -> LinkModel:
+def model_from_step(step_um: float, tuning: TrackTuning) -> LinkModel:
     """Return the broad model, every motion equally probable, of objects that go about `step_um`."""
-    persistence, step_variance, displacement_variance = np.array(_GRID).T
-    prior = np.full(len(_GRID), 1.0 / len(_GRID))
+    motion = tuning.motion
+    count, stays = len(motion.motions), motion.stay_probability
+    persistence, step_variance, displacement_variance = np.array(motion.motions).T
+    prior = np.full(count, 1.0 / count)
     mixture = MotionMixture(
         persistence=persistence,
         step_variance=step_variance * step_um**2,
         displacement_variance=displacement_variance * step_um**2,
         prior=prior,
-        transition=_STAYS * np.eye(len(_GRID)) + (1 - _STAYS) * prior,
-        noise_variance=_NOISE_PARTS[0] * step_um**2,
-        reach_um=_REACH_IN_STEPS * step_um,
+        transition=stays * np.eye(count) + (1 - stays) * prior,
+        noise_variance=motion.noise_shares[0] * step_um**2,
+        reach_um=motion.reach_in_steps * step_um,
+        turn_share=motion.turn_share,
     )
-    return LinkModel(mixture, _LOG_NEW - 2 * np.log(step_um), _LOG_MISSED)
+    return LinkModel(
+        mixture,
+        log_new=motion.new_log_density - 2 * np.log(step_um),
+        log_missed=motion.missed_log_probability,
+        hopeless_log_ratio=tuning.links.hopeless_log_ratio,
+    )
 
 
-def refined_model(model: LinkModel, detections: Detections, names: IntArray) -> LinkModel:
+def refined_model(
+    model: LinkModel, detections: Detections, names: IntArray, tuning: MotionTuning
+) -> LinkModel:
     """Return the model after learning from a first linking.
 
     The error of positions is the one under which the tracks are most probable; how often
@@ -112,18 +106,21 @@ def refined_model(model: LinkModel, detections: Detections, names: IntArray) -> 
         n of them.
     names : ndarray of shape (n,)
         Track of each.
+    tuning : MotionTuning
+        Position errors that are compared, and what is believed of the motions.
     """
     sample = _longest_tracks(names)
     some, theirs = detections.frame_part(sample), names[sample]
-    typical = model.mixture.noise_variance / _NOISE_PARTS[0]
-    options = [replace(model.mixture, noise_variance=part * typical) for part in _NOISE_PARTS]
+    shares = tuning.noise_shares
+    typical = model.mixture.noise_variance / shares[0]
+    options = [replace(model.mixture, noise_variance=share * typical) for share in shares]
     scores, states = [], []
     for option in options:
         surprise = np.zeros(len(some))
         states.append(states_along(some, theirs, option, surprise=surprise))
         scores.append(float(surprise.sum()))
     best = int(np.argmax(scores))
-    mixture = _with_counted_changes(some, theirs, options[best], states[best])
+    mixture = _with_counted_changes(some, theirs, options[best], states[best], tuning)
     return replace(model, mixture=mixture)
 
 
@@ -136,7 +133,11 @@ def _longest_tracks(names: IntArray) -> IntArray:
 
 
 def _with_counted_changes(
-    detections: Detections, names: IntArray, mixture: MotionMixture, past: MixtureState
+    detections: Detections,
+    names: IntArray,
+    mixture: MotionMixture,
+    past: MixtureState,
+    tuning: MotionTuning,
 ) -> MotionMixture:
     """Return the mixture with the posterior mean of its transitions, and without idle motions."""
     future = states_along(detections, names, mixture, backwards=True)
@@ -147,16 +148,15 @@ def _with_counted_changes(
     from_weight = past.weight[before[after]]
     expected = from_weight @ mixture.transition
     counts = mixture.transition * (from_weight.T @ (both[after] / expected))
-    transition = counts + 2.0 * len(mixture.prior) * mixture.transition
+    transition = counts + tuning.transition_weight * len(mixture.prior) * mixture.transition
     share = both.mean(axis=0)
-    used = np.flatnonzero(share >= min(_IDLE, np.sort(share)[-3]))
+    used = np.flatnonzero(share >= min(tuning.idle_share, np.sort(share)[-3]))
     kept = transition[np.ix_(used, used)]
-    return MotionMixture(
+    return replace(
+        mixture,
         persistence=mixture.persistence[used],
         step_variance=mixture.step_variance[used],
         displacement_variance=mixture.displacement_variance[used],
         prior=mixture.prior[used] / mixture.prior[used].sum(),
         transition=kept / kept.sum(axis=1, keepdims=True),
-        noise_variance=mixture.noise_variance,
-        reach_um=mixture.reach_um,
     )

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ...settings import LinkTuning
 from ..detections import Detections, FloatArray, IntArray
 from .assignment import assign, candidate_pairs
 from .link_quality import LinkEvidence, link_probabilities
@@ -64,14 +65,21 @@ class OnlineLinker:
         Frames in a row that an object may be missing.
     search_radius_um : float or None
         Farthest that an object goes in one frame; it grows with the square root of a gap.
+    probability_rounds : int
+        Of belief propagation, for the probability of each link.
     """
 
     def __init__(
-        self, follower: Follower, max_gap: int = 3, search_radius_um: float | None = None
+        self,
+        follower: Follower,
+        max_gap: int = 3,
+        search_radius_um: float | None = None,
+        probability_rounds: int = LinkTuning().probability_rounds,
     ) -> None:
         self.follower = follower
         self.max_gap = max_gap
         self.search_radius_um = search_radius_um
+        self.probability_rounds = probability_rounds
         self._frame: int | None = None
         self._name = np.zeros(0, np.int64)
         self._last_frame = np.zeros(0, np.int64)
@@ -144,7 +152,9 @@ class OnlineLinker:
             return
         ratios = (self.follower.limit - costs) * self.follower.cost_to_log
         shape = (len(self._name), len(evidence.probability))
-        probability, alone = link_probabilities(tails, heads, ratios, shape)
+        probability, alone = link_probabilities(
+            tails, heads, ratios, shape, self.probability_rounds
+        )
         evidence.probability[:] = alone
         evidence.probability[heads[chosen]] = probability[chosen]
         evidence.log_ratio[heads[chosen]] = ratios[chosen]

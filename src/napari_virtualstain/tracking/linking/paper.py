@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import chi2
 
+from ...settings import PaperTuning
 from ..detections import Detections, FloatArray, IntArray
 from ..motion_models import kalman
 
@@ -39,22 +40,25 @@ class BoxNoise:
     initial: FloatArray
 
 
-def box_noise(step_um: float, noise_um: float, area_um2: float) -> BoxNoise:
+def box_noise(step_um: float, area_um2: float, tuning: PaperTuning) -> BoxNoise:
     """Return noise for steps of `step_um` (standard deviation along an axis, per frame).
 
     Parameters
     ----------
     step_um : float
         How far an object goes in a frame.
-    noise_um : float
-        Error of a measured centre.
     area_um2 : float
-        Typical area; it is taken to be measured to 20 %.
+        Typical area.
+    tuning : PaperTuning
+        Errors and changes in units of these two.
     """
-    place, area = step_um**2, (0.2 * area_um2) ** 2
-    process = [place, place, 0.1 * area, 0.01, 0.1 * place, 0.1 * place, 0.001 * area]
-    observation = [noise_um**2, noise_um**2, area, 0.04]
-    initial = [noise_um**2, noise_um**2, area, 0.04, place, place, 0.01 * area]
+    noise = (tuning.place_error_in_steps * step_um) ** 2
+    place, area = step_um**2, (tuning.area_error * area_um2) ** 2
+    velocity = tuning.velocity_change * place
+    process = [place, place, tuning.area_change * area, tuning.ratio_change]
+    process += [velocity, velocity, tuning.growth_change * area]
+    observation = [noise, noise, area, tuning.ratio_variance]
+    initial = [*observation, place, place, tuning.first_growth * area]
     return BoxNoise(np.diag(process), np.diag(observation), np.diag(initial))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...settings import TrackTuning
+from ...settings import JoinTuning
 from ..detections import Detections, FloatArray, IntArray
 from .assignment import assign, candidate_pairs
 
@@ -23,7 +23,7 @@ def stitch(
     step_um: float,
     search_radius_um: float | None = None,
     kin: frozenset[int] = frozenset(),
-    tuning: TrackTuning | None = None,
+    tuning: JoinTuning | None = None,
 ) -> tuple[IntArray, FloatArray]:
     """Return names after joining, and the chance that each such join is one of strangers.
 
@@ -41,7 +41,7 @@ def stitch(
         Farthest that an object goes in one frame.
     kin : frozenset of int
         Tracks that take part in a fission or fusion, which are left as they are.
-    tuning : TrackTuning, optional
+    tuning : JoinTuning, optional
         Chance, length, distance and change of size up to which ends are joined.
 
     Returns
@@ -49,11 +49,11 @@ def stitch(
     ndarray of shape (n,), ndarray of shape (n,)
         The chance is NaN except at the first detection after a join.
     """
-    tuning = tuning or TrackTuning()
+    tuning = tuning or JoinTuning()
     chance = np.full(len(names), np.nan)
     if len(names) == 0 or step_um <= 0:
         return names, chance
-    first, last = _ends(names, kin, tuning.join_least_length)
+    first, last = _ends(names, kin, tuning.least_length)
     frame, place = found.frame // found.frame_step, found.position_um
     ended = last[frame[last] < frame.max()]
     begun = first[frame[first] > frame.min()]
@@ -61,17 +61,17 @@ def stitch(
         return names, chance
     extent = np.maximum(np.ptp(place, axis=0), step_um).prod()
     density = len(begun) / (np.ptp(frame) * extent)
-    tails, heads = candidate_pairs(place[ended], place[begun], tuning.join_longest_steps * step_um)
+    tails, heads = candidate_pairs(place[ended], place[begun], tuning.longest_steps * step_um)
     gap = frame[begun[heads]] - frame[ended[tails]]
     good = (gap >= 1) & (gap <= max_gap + 1)
     tails, heads, gap = tails[good], heads[good], gap[good]
     squared = ((place[begun[heads]] - place[ended[tails]]) ** 2).sum(axis=1)
     expected = np.pi * squared * density * gap
     sized = bool(np.isfinite(found.area_um2).all())
-    possible = expected < (tuning.join_chance_sized if sized else tuning.join_chance)
+    possible = expected < (tuning.chance_sized if sized else tuning.chance)
     if search_radius_um is not None:
         possible &= squared <= search_radius_um**2 * gap
-    possible &= _alike(found, ended[tails], begun[heads], tuning.join_size_change)
+    possible &= _alike(found, ended[tails], begun[heads], tuning.size_change)
     tails, heads, expected = tails[possible], heads[possible], expected[possible]
     cost = np.log(np.maximum(expected, 1e-12))
     chosen = assign(tails, heads, cost, (len(ended), len(begun)), limit=0.0)

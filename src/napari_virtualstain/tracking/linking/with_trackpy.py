@@ -11,8 +11,6 @@ from ..mask_pixels import MaskPixels
 from .noise import typical_step_um, usable_step_um
 from .result import Linking
 
-_RADIUS_IN_STEPS = 4.0
-
 
 def link_with_trackpy(
     detections: Detections, config: TrackingConfig, masks: MaskPixels | None = None
@@ -24,7 +22,7 @@ def link_with_trackpy(
     detections : Detections
         n of them.
     config : TrackingConfig
-        ``search_radius_um`` (None takes four times the typical step) and ``max_gap``.
+        ``search_radius_um`` (None takes some typical steps) and ``max_gap``.
     masks : MaskPixels, optional
         Passed on.
 
@@ -33,9 +31,10 @@ def link_with_trackpy(
     InputError
         The radius is so large that trackpy gives up.
     """
-    step = usable_step_um(typical_step_um(detections), config.search_radius_um)
+    tuning = config.tuning.motion
+    step = usable_step_um(typical_step_um(detections), config.search_radius_um, tuning)
     count = len(detections)
-    radius = config.search_radius_um or _RADIUS_IN_STEPS * step
+    radius = config.search_radius_um or tuning.radius_in_steps * step
     names = np.arange(1, count + 1)
     if count:
         import trackpy

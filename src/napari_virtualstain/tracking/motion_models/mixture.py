@@ -21,10 +21,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...settings import MotionTuning
 from ..detections import FloatArray, IntArray
 
-# part of the steps at which an object forgets how it moved
-_TURNS = 0.01
 # objects, or pairs, at a time
 _BLOCK = 400
 
@@ -49,6 +48,8 @@ class MotionMixture:
         Variance of a measured position, along one axis.
     reach_um : float
         How far from its expected place an object is looked for.
+    turn_share : float
+        Share of the steps at which an object forgets how it moved.
     """
 
     persistence: FloatArray
@@ -58,6 +59,7 @@ class MotionMixture:
     transition: FloatArray
     noise_variance: float
     reach_um: float
+    turn_share: float = MotionTuning().turn_share
 
 
 @dataclass(slots=True)
@@ -219,7 +221,7 @@ def log_likelihood(
 
 
 def log_turn(
-    state: MixtureState, tails: IntArray, position_um: FloatArray, noise_variance: float
+    state: MixtureState, tails: IntArray, position_um: FloatArray, mixture: MotionMixture
 ) -> FloatArray:
     """Return the log density of objects that forget how they moved, and go anywhere as fast.
 
@@ -232,14 +234,16 @@ def log_turn(
         Predicted states.
     tails, position_um
         As for :func:`log_likelihood`.
+    mixture : MotionMixture
+        Its noise and its share of sudden turns.
     """
     weight = state.weight
     speed = np.square(state.velocity).sum(axis=0)
-    spread = np.einsum("nk,nk->n", weight, state.var_place + 0.5 * speed) + noise_variance
+    spread = np.einsum("nk,nk->n", weight, state.var_place + 0.5 * speed) + mixture.noise_variance
     left = np.einsum("nk,ank->na", weight, state.place - state.velocity)
     offset = position_um - left[tails]
     squared = offset[:, 0] ** 2 + offset[:, 1] ** 2
-    constant = np.log(_TURNS / (2 * np.pi * spread))
+    constant = np.log(mixture.turn_share / (2 * np.pi * spread))
     return np.asarray(constant[tails] - 0.5 * squared / spread[tails])
 
 

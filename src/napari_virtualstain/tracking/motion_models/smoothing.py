@@ -10,23 +10,27 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ...settings import GapTuning
 from ..detections import FloatArray, IntArray
 from . import kalman
 
-_SIDE = 4
 _OBSERVATION = np.array([[1.0, 0.0]])
 
 
-def fill_gaps(table: pd.DataFrame, frame_step: int = 1) -> pd.DataFrame:
+def fill_gaps(
+    table: pd.DataFrame, frame_step: int = 1, tuning: GapTuning | None = None
+) -> pd.DataFrame:
     """Return `table` with a row, marked ``interpolated``, for each frame that a track misses.
 
     Parameters
     ----------
     table : DataFrame
         ``track_id frame y_um x_um`` and any other columns; positions are smoothed over
-        four detections on either side of the gap, never changed where something was seen.
+        some detections on either side of the gap, never changed where something was seen.
     frame_step : int
         Frames between two looks; those between, which nobody took, are not missing.
+    tuning : GapTuning, optional
+        Detections aside, and what is believed of the motion between.
     """
     ordered = table.sort_values(["track_id", "frame"], kind="stable").reset_index(drop=True)
     name, frame = ordered.track_id.to_numpy(), ordered.frame.to_numpy() // frame_step
@@ -39,7 +43,7 @@ def fill_gaps(table: pd.DataFrame, frame_step: int = 1) -> pd.DataFrame:
     before = np.repeat(gaps, count)
     offset = np.arange(len(before)) - np.repeat(np.cumsum(count) - count, count) + 1
     rows = ordered.iloc[before].reset_index(drop=True)
-    rows[["y_um", "x_um"]] = _bridge(name, frame, place, gaps)
+    rows[["y_um", "x_um"]] = _bridge(name, frame, place, gaps, tuning or GapTuning())
     rows["frame"] += offset * frame_step
     rows["interpolated"] = True
     for column, value in (("label", 0), ("area_um2", np.nan), ("pieces", "")):
@@ -51,14 +55,17 @@ def fill_gaps(table: pd.DataFrame, frame_step: int = 1) -> pd.DataFrame:
     return pd.concat([ordered, rows], ignore_index=True)
 
 
-def _bridge(name: IntArray, frame: IntArray, place: FloatArray, gaps: IntArray) -> FloatArray:
+def _bridge(
+    name: IntArray, frame: IntArray, place: FloatArray, gaps: IntArray, tuning: GapTuning
+) -> FloatArray:
     """Return the positions in all gaps, one after the other, shape (sum of missing, 2)."""
-    index = gaps[:, None] + np.arange(1 - _SIDE, _SIDE + 1)
+    side = tuning.side_detections
+    index = gaps[:, None] + np.arange(1 - side, side + 1)
     inside = (index >= 0) & (index < len(name))
     index = index.clip(0, len(name) - 1)
     valid = inside & (name[index] == name[gaps][:, None])
     when = frame[index] - frame[gaps][:, None]
-    near = valid & (np.abs(when) <= 3 * _SIDE)
+    near = valid & (np.abs(when) <= 3 * side)
     first, last = np.where(near, when, 0).min(), np.where(near, when, 0).max()
     times = np.arange(first, last + 1)
     seen = np.zeros((len(times), len(gaps)), bool)
@@ -66,13 +73,15 @@ def _bridge(name: IntArray, frame: IntArray, place: FloatArray, gaps: IntArray) 
     gap, slot = np.nonzero(near)
     seen[when[gap, slot] - first, gap] = True
     value[when[gap, slot] - first, gap] = place[index[gap, slot]]
-    smoothed = _smoothed(seen, value, place[gaps])
+    smoothed = _smoothed(seen, value, place[gaps], tuning)
     end = frame[gaps + 1] - frame[gaps]
     wanted = (times[None, :] > 0) & (times[None, :] < end[:, None])
     return np.asarray(smoothed.transpose(1, 0, 2)[wanted])
 
 
-def _smoothed(seen: np.ndarray, value: FloatArray, origin: FloatArray) -> FloatArray:
+def _smoothed(
+    seen: np.ndarray, value: FloatArray, origin: FloatArray, tuning: GapTuning
+) -> FloatArray:
     """Return positions at all times of objects that are `seen` at some, shape (T, N, 2)."""
     both = seen[1:] & seen[:-1]
     steps = np.where(both[..., None], value[1:] - value[:-1], 0.0)
@@ -81,13 +90,15 @@ def _smoothed(seen: np.ndarray, value: FloatArray, origin: FloatArray) -> FloatA
     power = np.where(pairs, (steps[1:] ** 2 + steps[:-1] ** 2).sum(-1) / 2, 0.0).sum(0)
     share = product / np.maximum(power, 1e-300)
     # shrunk towards diffusion, as a handful of steps says little
-    persistence = np.clip(share, 0, 0.98) * pairs.sum(0) / (pairs.sum(0) + 2.0)
+    seen_pairs = pairs.sum(0)
+    persistence = np.clip(share, 0, tuning.largest_persistence) * seen_pairs
+    persistence /= seen_pairs + tuning.diffusion_weight
     count = len(origin)
     transition = np.zeros((count, 2, 2))
     transition[:, 0, 0] = 1.0
     transition[:, 0, 1] = transition[:, 1, 1] = persistence
     noise = np.ones((2, 2)) + 1e-9 * np.eye(2)
-    error = np.array([[0.05]])
+    error = np.array([[tuning.position_variance]])
     results = []
     for axis in (0, 1):
         mean = np.zeros((count, 2))

@@ -1,0 +1,61 @@
+"""Settings of each step: one class a step, for keywords, command line, docks, files, metadata.
+
+A field holds, once, all that any front end shows of it: title, unit, limits, choices and a
+description. :func:`fields_of` reads them out for ``--help`` and for the docks' forms::
+
+    field = fields_of(SegmentSettings)["min_area_um2"]
+    field.label        # "Smallest mitochondrion (µm²)"
+    field.help         # "Objects below this area are dropped, in µm² [0.05]."
+    field.widget       # {"label": ..., "tooltip": ..., "min": 0.0, ...} for magicgui
+"""
+
+from .event_tuning import DivisionTuning, EventTuning, PersistenceTuning
+from .fields import (
+    SettingField,
+    Settings,
+    checked_settings,
+    fields_of,
+    reasons,
+    settings_beside,
+)
+from .link_tuning import GapTuning, JoinTuning, LinkTuning, MotionTuning, PaperTuning
+from .steps import (
+    LINKERS,
+    Mode,
+    PipelineSettings,
+    Precision,
+    ReadSettings,
+    SegmentSettings,
+    Split,
+    StainSettings,
+    TrackSettings,
+)
+from .tuning import MotionClassTuning, TrackTuning
+
+__all__ = [
+    "LINKERS",
+    "DivisionTuning",
+    "EventTuning",
+    "GapTuning",
+    "JoinTuning",
+    "LinkTuning",
+    "Mode",
+    "MotionClassTuning",
+    "MotionTuning",
+    "PaperTuning",
+    "PersistenceTuning",
+    "PipelineSettings",
+    "Precision",
+    "ReadSettings",
+    "SegmentSettings",
+    "SettingField",
+    "Settings",
+    "Split",
+    "StainSettings",
+    "TrackSettings",
+    "TrackTuning",
+    "checked_settings",
+    "fields_of",
+    "reasons",
+    "settings_beside",
+]

@@ -1,0 +1,222 @@
+"""Settings of each step: one class a step."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from pydantic import Field, field_validator
+
+from .._version import __version__
+from .fields import Settings, setting
+from .tuning import TrackTuning
+
+Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
+Split: TypeAlias = Literal["skeleton", "log", "none"]
+Mode: TypeAlias = Literal["extended", "paper"]
+LINKERS = ("kalman", "trackpy")
+
+_AVERAGE = (
+    "Average the network over the eight turns and flips of the image: a little better and less "
+    "noisy, eight times the work."
+)
+_PRECISION = (
+    "Arithmetic of the network. auto: half precision where this processor gains from it and the "
+    "model agrees; float32: the same on all machines."
+)
+
+
+class ReadSettings(Settings):
+    """Reading of the bright-field; None leaves it to the file."""
+
+    axes: str | None = setting(
+        None, "Axes", "Axes of the file, one letter each of t c z y x, such as tcyx."
+    )
+    channel: int | str | None = setting(
+        None, "Channel", "Channel to use, by number from 0 or by name."
+    )
+    position: int | str | None = setting(
+        None, "Position", "Position, well or image of several.", none="the first"
+    )
+    pixel_size_um: float | None = setting(
+        None, "Pixel size", "Size of a pixel; overrides the file.", unit="µm", gt=0
+    )
+    frame_interval_s: float | None = setting(
+        None, "Frame interval", "Time from frame to frame; overrides the file.", unit="s", gt=0
+    )
+
+
+class StainSettings(Settings):
+    """Settings of staining.
+
+    Examples
+    --------
+    >>> StainSettings(temporal=2).temporal
+    2
+    """
+
+    model: str | None = setting(
+        None, "Model", "Name or path of a generator, or name of an add-on.", none="default"
+    )
+    frames: str | None = setting(
+        None, "Frames", "Frames to use, such as 0:100, ::5 or 0,3,7.", none="all"
+    )
+    precision: Precision = setting("auto", "Precision", _PRECISION)
+    average: bool | None = setting(None, "Average turns", _AVERAGE, none="as the model says")
+    temporal: int = setting(
+        0,
+        "Reduce flicker",
+        "Average away flicker over so many frames before and after, where they agree; what moves "
+        "stays.",
+        unit="frames",
+        ge=0,
+        le=15,
+    )
+    uncertainty: bool | None = setting(
+        None,
+        "Uncertainty",
+        "Also give the error to be expected of each pixel, from which mitochondria and tracks get "
+        "their trust.",
+        none="where the model predicts it",
+    )
+
+
+class SegmentSettings(Settings):
+    """Settings of segmentation.
+
+    Examples
+    --------
+    >>> SegmentSettings().threshold
+    0.5
+    """
+
+    model: str | None = setting(
+        None, "Model", "Name or path of a segmenter, or name of an add-on.", none="default"
+    )
+    threshold: float = setting(
+        0.5, "Threshold", "Probability above which a pixel is foreground.", ge=0, le=1
+    )
+    min_area_um2: float = setting(
+        0.05,
+        "Smallest mitochondrion",
+        "Objects below this area are dropped.",
+        unit="µm²",
+        ge=0,
+    )
+    split: Split = setting(
+        "skeleton",
+        "Split touching ones by",
+        "How mitochondria that touch come apart.",
+        choices={"skeleton": "skeleton", "log": "blobs (LoG)", "none": "not at all"},
+    )
+    width_um: float | None = setting(
+        None,
+        "Typical width",
+        "Typical width of swollen mitochondria, which the network then sees as narrow as it knows "
+        "them.",
+        unit="µm",
+        none="usual width",
+        gt=0,
+    )
+    average: bool = setting(False, "Average turns", _AVERAGE)
+    precision: Precision = setting("auto", "Precision", _PRECISION)
+
+
+class TrackSettings(Settings):
+    """Settings of tracking; the defaults fit most movies.
+
+    Examples
+    --------
+    >>> TrackSettings(max_gap=2).mode
+    'extended'
+    """
+
+    mode: Mode = setting(
+        "extended",
+        "Method",
+        "extended: masks, appearance, fission and fusion. paper: eq. 1 as published, Kalman filter "
+        "and Hungarian assignment alone.",
+        choices={"extended": "extended", "paper": "as in the paper"},
+    )
+    linker: str = setting(
+        "kalman",
+        "Linker",
+        "kalman; trackpy: Crocker and Grier's algorithm; or the name of an add-on.",
+    )
+    search_radius_um: float | None = setting(
+        None,
+        "Farthest step",
+        "How far a mitochondrion goes at most from frame to frame.",
+        unit="µm",
+        none="as in this movie",
+        gt=0,
+    )
+    max_gap: int = setting(
+        3,
+        "Longest gap",
+        "Frames in a row that a mitochondrion may be missing and still keep its number.",
+        unit="frames",
+        ge=0,
+    )
+    min_length: int | None = setting(
+        None,
+        "Shortest track",
+        "Tracks with fewer detections are left out as false alarms.",
+        unit="frames",
+        none="by the length of the movie",
+        ge=1,
+    )
+    gate_probability: float = setting(
+        0.9997,
+        "Gate",
+        "Share of the true links that the gate of the paper's method lets through.",
+        gt=0,
+        lt=1,
+    )
+    fission_fusion: bool = setting(True, "Fission and fusion", "Join tracks that split and merge.")
+    fill_gaps: bool = setting(
+        True, "Fill gaps", "Add rows for missing frames, marked as interpolated."
+    )
+    z_plane: int | Literal["max"] | None = setting(
+        None,
+        "Plane of a z-stack",
+        "What of a z-stack is tracked: a plane counted from 0, or max for the maximum over z.",
+        none="refuse z-stacks",
+    )
+    tuning: TrackTuning = Field(
+        default=TrackTuning(), title="Tuning", description="Numbers that few movies need to change."
+    )
+
+    @field_validator("linker")
+    @classmethod
+    def _linker_is_there(cls, linker: str) -> str:
+        from ..hooks import added_name, trackers
+
+        if linker in LINKERS or added_name(linker, "tracker", LINKERS):
+            return linker
+        known = ", ".join([*LINKERS, *sorted(trackers())])
+        raise ValueError(f"expected one of {known}")
+
+
+class PipelineSettings(Settings):
+    """All settings of a run.
+
+    Attributes
+    ----------
+    read, stain, segment, track
+        Of each step.
+    version : str
+        Of the package that wrote them; informs only.
+
+    Examples
+    --------
+    >>> PipelineSettings().segment.threshold
+    0.5
+    """
+
+    read: ReadSettings = Field(default=ReadSettings(), description="Reading of the movie.")
+    stain: StainSettings = Field(default=StainSettings(), description="Staining.")
+    segment: SegmentSettings = Field(default=SegmentSettings(), description="Segmentation.")
+    track: TrackSettings = Field(default=TrackSettings(), description="Tracking.")
+    version: str = Field(
+        default=__version__, description="Version that wrote the file; informs only."
+    )
