@@ -294,3 +294,48 @@ def test_every_link_of_the_pages_outside_the_manual_leads_to_a_file() -> None:
             if place and not outside and not (path.parent / place).exists():
                 broken.append(f"{path.relative_to(ROOT)} -> {target}")
     assert broken == []
+
+
+# subjects are judged from here on: what came before is not rewritten
+LAST_COMMIT_OF_OLD_SUBJECTS = "1e965bc"
+
+
+def test_subjects_of_commits_name_an_area_and_fit_on_a_line() -> None:
+    listed = subprocess.run(
+        ["git", "log", "--no-merges", "--format=%s", f"{LAST_COMMIT_OF_OLD_SUBJECTS}..HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    if listed.returncode:
+        pytest.skip("this is no git checkout, or one without history")
+    assert [line for line in listed.stdout.splitlines() if not _is_good_subject(line)] == []
+
+
+def _is_good_subject(subject: str) -> bool:
+    area, colon, what = subject.partition(": ")
+    named = re.fullmatch(r"[a-zA-Z][\w.,/ -]*", area) is not None
+    return (
+        named
+        and bool(colon)
+        and bool(what.strip())
+        and len(subject) <= 72
+        and not re.search(r"\bwip\b", subject, re.IGNORECASE)
+    )
+
+
+@pytest.mark.parametrize(
+    ("subject", "good"),
+    [
+        ("io, training: readers in folders of their own", True),
+        ("io: " + "x" * 68, True),
+        ("io: " + "x" * 69, False),
+        ("docs/napari: WIP films", False),
+        ("Say when the visible frame is there", False),
+        (": nothing", False),
+        ("io: ", False),
+    ],
+)
+def test_what_a_good_subject_is(subject: str, good: bool) -> None:
+    assert _is_good_subject(subject) is good
