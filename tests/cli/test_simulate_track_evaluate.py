@@ -95,7 +95,7 @@ def test_track_says_when_units_are_unknown(run: Run, tmp_path: Path) -> None:
     movie[:, 5:9, 5:9] = 1
     write_image(tmp_path / "bare.ome.tif", movie, axes="tyx")
     result = run("track", "bare.ome.tif", "-o", "tracks.csv")
-    assert "the pixel size is unknown; positions and speeds count in pixels" in result.stderr
+    assert "the pixel size is unknown; positions and speeds are in pixels" in result.stderr
 
 
 def test_track_refuses_what_it_cannot_use(run: Run, labels: Path, tmp_path: Path) -> None:

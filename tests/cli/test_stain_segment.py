@@ -307,7 +307,7 @@ def test_a_person_is_asked_for_a_missing_pixel_size(
         cli_options.typer, "prompt", lambda text, **given: asked.append((text, given)) or 0.16
     )
     assert settle_pixel_size(stack, job, str(generator)).pixel_size_um == 0.16
-    assert "Micrometres a pixel" in asked[0][0]
+    assert "Pixel size in µm" in asked[0][0]
     assert asked[0][1]["default"] == 0.08
 
 

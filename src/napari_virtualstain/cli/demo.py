@@ -27,7 +27,7 @@ def demo(
     frames: Annotated[int, typer.Option(help="Frames to simulate.", min=1)] = 20,
     size: Annotated[int, typer.Option(help="Height and width in pixels.", min=64)] = 256,
     count: Annotated[int, typer.Option(help="Mitochondria in focus.", min=1)] = 25,
-    seed: Annotated[int, typer.Option(help="Another seed is another movie.")] = 2026,
+    seed: Annotated[int, typer.Option(help="Random seed; each seed gives another movie.")] = 2026,
     model: Annotated[
         str, typer.Option(help="Generator: name of a model, or a file.")
     ] = "mito-simulated",

@@ -38,7 +38,7 @@ def setting_option(settings: type[Settings], name: str, *flags: str) -> Any:
 
 Axes = Annotated[
     str | None,
-    typer.Option(help="Axes of the file, one letter each of t c z y x, such as tcyx."),
+    typer.Option(help="Axes of the file, one letter each: t, c, z, y, x; for instance tcyx."),
 ]
 Channel = Annotated[str | None, typer.Option(help="Channel to use, by number from 0 or by name.")]
 Position = Annotated[
@@ -53,22 +53,23 @@ PixelSize = Annotated[
 ]
 FrameInterval = Annotated[
     float | None,
-    typer.Option("--frame-interval-s", help="Seconds from frame to frame; overrides the file."),
+    typer.Option("--frame-interval-s", help="Frame interval in seconds; overrides the file."),
 ]
 Frames = Annotated[str | None, setting_option(StainSettings, "frames")]
 Device = Annotated[
-    str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; the best there is by default.")
+    str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; by default the fastest available.")
 ]
 Devices = Annotated[
     str | None,
     typer.Option(
         "--device",
-        help="cpu, cuda, cuda:1 or mps; the best there is by default. Several share the frames: "
+        help="cpu, cuda, cuda:1 or mps; by default the fastest. Several share the frames: "
         "cuda:0,cuda:1, or gpus for all GPUs.",
     ),
 ]
 Tile = Annotated[
-    int | None, typer.Option(help="Tile size in pixels; by free memory by default.", min=16)
+    int | None,
+    typer.Option(help="Tile size in pixels; by default it follows the free memory.", min=16),
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Ends in .ome.tif or .ome.zarr.")]
 Generator = Annotated[str | None, setting_option(StainSettings, "model")]
@@ -103,7 +104,7 @@ SplitBy = Annotated[Split | None, setting_option(SegmentSettings, "split")]
 LinkBy = Annotated[str | None, setting_option(TrackSettings, "linker")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing output.")]
 Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on where an interrupted run of this command stopped.")
+    bool, typer.Option("--resume", help="Continue an interrupted run of this command.")
 ]
 
 
@@ -165,7 +166,7 @@ def settle_pixel_size(stack: Stack, job: Job, model: str | None) -> Stack:
     if wanted is None:
         return stack
     given = typer.prompt(
-        f"{stack.name} does not say its pixel size. Micrometres a pixel",
+        f"{stack.name} does not say its pixel size. Pixel size in µm",
         default=wanted,
         type=float,
         err=True,
@@ -216,7 +217,7 @@ def check_free(output: Path, *, resume: bool, overwrite: bool) -> None:
 
     if resume and not overwrite and output.exists():
         raise OutputExistsError(
-            f"{output} is complete already; nothing is left to resume. Allow replacing it "
+            f"{output} is already complete; nothing is left to resume. Allow replacing it "
             "(--overwrite) to make it again."
         )
     check_output(output, overwrite=overwrite)
@@ -227,7 +228,7 @@ def say_fit(job: Job, stack: Stack, model: str | None) -> None:
     from ..staining import assess_fit, is_add_on
 
     if is_add_on(model):
-        job.note(f"{model!r} is an add-on: whether it fits this movie is not known.")
+        job.note(f"{model!r} is an add-on: whether it fits this movie cannot be checked.")
         return
     report = assess_fit(stack, model, stack.pixel_size_um)
     reasons = f": {' '.join(report.reasons)}" if report.reasons else ""

@@ -48,16 +48,20 @@ def run(
         list[str], typer.Argument(metavar="INPUT...", help="Bright-field movies, one or many.")
     ],
     out: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder; gets a folder for each input.")
+        Path, typer.Option("--output", "-o", help="Output folder; gets one folder per input.")
     ],
     reference: Annotated[
         list[str] | None,
-        typer.Option(help="True fluorescence to score against; once for each input, in order."),
+        typer.Option(
+            help="True fluorescence to score against; repeat once per input, in the same order."
+        ),
     ] = None,
     reference_channel: ReferenceChannel = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="settings.json of an earlier run or of napari; options below win."),
+        typer.Option(
+            help="settings.json of an earlier run or from napari; options below override it."
+        ),
     ] = None,
     model: Generator = None,
     precision: Arithmetic = None,
@@ -144,7 +148,7 @@ def run(
                 )
             except CancelledError:
                 raise CancelledError(
-                    "What is finished is kept; repeat the same command to go on."
+                    "Finished results are kept; repeat the same command to continue."
                 ) from None
             except VirtualStainError as error:
                 if len(inputs) == 1:
@@ -230,7 +234,7 @@ def _folders(inputs: list[str], out: Path) -> list[Path]:
     names = [plain_name(given) for given in inputs]
     if len(set(inputs)) < len(inputs):
         twice = next(given for given, count in Counter(inputs).items() if count > 1)
-        raise InputError(f"The input {twice} is given twice: expected each once.")
+        raise InputError(f"The input {twice} is given twice: expected each input once.")
     counts = Counter(names)
     names = [
         f"{Path(given).absolute().parent.name}_{name}" if counts[name] > 1 else name

@@ -46,11 +46,13 @@ def segment(
     average: Average = None,
     precision: Arithmetic = None,
     measures: Annotated[
-        Path | None, typer.Option(help="Also write a CSV of measures, one row a mitochondrion.")
+        Path | None, typer.Option(help="Also write a CSV of measures, one row per mitochondrion.")
     ] = None,
     uncertainty: Annotated[
         str | None,
-        typer.Option(help="Expected error of the same frames; measures then tell their trust."),
+        typer.Option(
+            help="Expected error of the same frames; adds the column trust to the measures."
+        ),
     ] = None,
     axes: Axes = None,
     channel: Channel = None,
@@ -109,7 +111,7 @@ def segment(
             progress=job.progress,
             cancel=job.cancel,
         )
-        job.say(f"{out}: one label a mitochondrion")
+        job.say(f"{out}: one label per mitochondrion")
         if measures is not None:
             table = measure_stack(
                 out,

@@ -12,11 +12,11 @@ from .options import Overwrite
 
 
 def simulate(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write; made if need be.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Output folder; created if missing.")],
     frames: Annotated[int, typer.Option(help="Number of frames.")] = 20,
     size: Annotated[int, typer.Option(help="Height and width in pixels.")] = 256,
     count: Annotated[int, typer.Option(help="Mitochondria in focus.")] = 25,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same movie.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same movie.")] = 0,
     density: Annotated[
         float | None, typer.Option(help="Mitochondria per 100 µm²; replaces --count.")
     ] = None,

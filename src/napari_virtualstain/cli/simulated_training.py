@@ -21,29 +21,34 @@ if TYPE_CHECKING:
 _MOST_FRAMES = 12
 
 NumericalAperture = Annotated[
-    float | None, typer.Option("--na", help="With --simulate-like: of the objective [1.42].")
+    float | None, typer.Option("--na", help="With --simulate-like: NA of the objective [1.42].")
 ]
 ImmersionIndex = Annotated[
     float | None,
-    typer.Option(help="Likewise: 1 for air, 1.33 for water, 1.515 for oil; by --na if not given."),
+    typer.Option(
+        help="With --simulate-like: immersion index (air 1, oil 1.515); by default from --na."
+    ),
 ]
 Emission = Annotated[
-    float | None, typer.Option("--emission-um", help="Likewise: of the stain to show [0.608].")
+    float | None,
+    typer.Option("--emission-um", help="With --simulate-like: emission wavelength [0.608]."),
 ]
 Illumination = Annotated[
     float | None,
-    typer.Option("--illumination-um", help="Likewise: wavelength of the bright-field [0.45]."),
+    typer.Option("--illumination-um", help="With --simulate-like: bright-field wavelength [0.45]."),
 ]
 Condenser = Annotated[
     float | None,
-    typer.Option("--condenser-na", help="Likewise: its aperture; tried out if not given."),
+    typer.Option(
+        "--condenser-na", help="With --simulate-like: NA of the condenser; varied if not given."
+    ),
 ]
 FocusOffset = Annotated[
     float | None,
     typer.Option(
         "--focus-offset-um",
-        help="Likewise: how much nearer to the objective than that of the fluorescence the focus "
-        "is; tried out if not given.",
+        help="With --simulate-like: offset of the bright-field focus from the fluorescence focus, "
+        "towards the objective; varied if not given.",
     ),
 ]
 

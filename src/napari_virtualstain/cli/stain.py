@@ -51,7 +51,8 @@ def stain(
     average: Average = None,
     temporal: Temporal = None,
     uncertainty: Annotated[
-        Path | None, typer.Option(help="Also write the expected error, .ome.tif or .ome.zarr.")
+        Path | None,
+        typer.Option(help="Also write the expected error of each pixel, .ome.tif or .ome.zarr."),
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a dask scheduler whose workers do the work.")

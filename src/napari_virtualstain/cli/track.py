@@ -58,11 +58,12 @@ def track(
     ],
     out: Annotated[Path, typer.Option("--output", "-o", help="Tracks to write.")],
     intensity: Annotated[
-        str | None, typer.Option(help="Fluorescence of the same frames; helps to tell apart.")
+        str | None,
+        typer.Option(help="Fluorescence of the same frames; helps to distinguish neighbours."),
     ] = None,
     uncertainty: Annotated[
         str | None,
-        typer.Option(help="Expected error of the intensity; tracks then tell their trust."),
+        typer.Option(help="Expected error of the intensity; adds the trust of objects and tracks."),
     ] = None,
     linker: LinkBy = None,
     mode: Annotated[Mode | None, setting_option(TrackSettings, "mode")] = None,
@@ -76,7 +77,9 @@ def track(
         Path | None,
         typer.Option(help="Also write labels where a mitochondrion keeps its number."),
     ] = None,
-    form: Annotated[TrackFormat, typer.Option("--format", help="Of the output.")] = TrackFormat.csv,
+    form: Annotated[
+        TrackFormat, typer.Option("--format", help="Format of the output.")
+    ] = TrackFormat.csv,
     axes: Axes = None,
     position: Position = None,
     pixel_size_um: PixelSize = None,
@@ -154,7 +157,7 @@ def _track_labels(
     ):
         if value is None:
             unit = "pixels" if name == "pixel size" else "frames"
-            job.note(f"Warning: the {name} is unknown; positions and speeds count in {unit}.")
+            job.note(f"Warning: the {name} is unknown; positions and speeds are in {unit}.")
     return track_stack(
         labels, brightness, doubt, config=config, progress=job.progress, cancel=job.cancel
     )

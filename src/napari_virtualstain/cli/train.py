@@ -36,7 +36,8 @@ def train(
         typer.Option(help="Folder, glob or stack of bright-field; or a CSV that lists pairs."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Model, ends in .safetensors.")
+        Path | None,
+        typer.Option("--output", "-o", help="Model file to write, ends in .safetensors."),
     ] = None,
     fluorescence: Annotated[
         str | None, typer.Option(help="Folder, glob or stack of the same frames in fluorescence.")
@@ -54,112 +55,121 @@ def train(
     condenser_na: Condenser = None,
     focus_offset_um: FocusOffset = None,
     simulated_pairs: Annotated[
-        int, typer.Option(help="With --simulate-like: how many pairs.", min=10)
+        int, typer.Option(help="With --simulate-like: number of pairs.", min=10)
     ] = 200,
     preset: Annotated[
         str, typer.Option(help="recommended, or A to H of the paper's Table 1.")
     ] = "recommended",
     arch: Annotated[
         str | None,
-        typer.Option(help="Network: compact, paper or unet; that of the preset by default."),
+        typer.Option(help="Network: compact, paper or unet; by default that of the preset."),
     ] = None,
     epochs: Annotated[
         float | None,
         typer.Option(
-            help="How often each pair is drawn on average.",
+            help="Number of times that each pair is drawn, on average.",
             min=0.0,
         ),
     ] = None,
     steps: Annotated[
         int | None,
         typer.Option(
-            help="Steps in all, instead of epochs; by the number of crops without either."
+            help="Number of steps, instead of epochs; by default it follows the amount of data."
         ),
     ] = None,
     minutes: Annotated[
         float | None,
-        typer.Option(help="Longest time for the steps; the schedule is fitted to it."),
+        typer.Option(help="Time limit of the training; the schedule is fitted to it."),
     ] = None,
     init: Annotated[
         str,
         typer.Option(
-            help="Model to start from, by name or file; none starts from nothing; auto starts "
-            "the recommended network from a shipped model, the paper's from nothing."
+            help="Model to start from, by name or file; none: random weights; auto: a shipped "
+            "model for the recommended network, random weights for the paper's."
         ),
     ] = "auto",
     trainable: Annotated[
         str | None,
-        typer.Option(help="What is trained of it: all, first_blocks, decoder or head."),
+        typer.Option(help="Part of the network to train: all, first_blocks, decoder or head."),
     ] = None,
     group_by: Annotated[
-        str | None, typer.Option(help=r"Regular expression of cell or movie in names: 'TL_\d+'.")
+        str | None,
+        typer.Option(help=r"Regular expression that finds the cell or movie in a name: 'TL_\d+'."),
     ] = None,
     validation_groups: Annotated[
-        list[str] | None, typer.Option(help="Cells or movies held out; several with commas.")
+        list[str] | None, typer.Option(help="Cells or movies to hold out, separated by commas.")
     ] = None,
     folds: Annotated[
         int | None,
         typer.Option(
-            help="Cross-validate: judge by so many models, each blind to other cells, then train "
-            "on all pairs.",
+            help="Number of cross-validation folds; the final model is trained on all pairs.",
             min=2,
         ),
     ] = None,
     planes: Annotated[
         int | None,
         typer.Option(
-            help="Bright-field planes read for one, odd; 3 for z-stacks and else 1 if not given.",
+            help="Bright-field planes that the model reads; by default 3 for z-stacks, else 1.",
             min=1,
         ),
     ] = None,
     plane_axis: Annotated[
-        str, typer.Option(help="Where these planes lie: z (above, below) or t (before, after).")
+        str, typer.Option(help="Axis of these planes: z (above, below) or t (before, after).")
     ] = "z",
     roi: Annotated[
         list[str] | None,
-        typer.Option(help="Part of all images in pixels, Y0:Y1,X0:X1; may be repeated."),
+        typer.Option(help="Region of all images to use, in pixels, Y0:Y1,X0:X1; may be repeated."),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Crops a step; as the preset says by default.")
+        int | None, typer.Option(help="Crops per step; by default that of the preset.")
     ] = None,
     min_foreground: Annotated[
         float | None,
         typer.Option(
-            help="Smallest share of bright pixels of a crop, 0 to 1; 0 takes all; as the preset "
-            "says by default."
+            help="Smallest share of bright pixels in a crop, 0 to 1; 0 accepts every crop; by "
+            "default that of the preset."
         ),
     ] = None,
     crop_size: Annotated[
-        int | None, typer.Option(help="Side of a crop in pixels; as the preset says by default.")
+        int | None, typer.Option(help="Side of a crop in pixels; by default that of the preset.")
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Largest learning rate; that of the preset if not given.")
+        float | None, typer.Option(help="Peak learning rate; by default that of the preset.")
     ] = None,
     bright_field_channel: Annotated[
-        str | None, typer.Option(help="Of files with several, by number from 0 or by name.")
+        str | None, typer.Option(help="Bright-field channel, by number from 0 or by name.")
     ] = None,
-    fluorescence_channel: Annotated[str | None, typer.Option(help="Likewise.")] = None,
+    fluorescence_channel: Annotated[
+        str | None, typer.Option(help="Fluorescence channel, by number from 0 or by name.")
+    ] = None,
     axes: Axes = None,
     pixel_size_um: PixelSize = None,
-    seed: Annotated[int | None, typer.Option(help="Of everything that is random.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed.")] = None,
     device: Device = None,
     drop_bad_pairs: Annotated[
-        bool, typer.Option("--drop-bad-pairs", help="Leave out constant, empty, saturated pairs.")
+        bool,
+        typer.Option("--drop-bad-pairs", help="Leave out constant, empty and saturated pairs."),
     ] = False,
     ignore_unmatched: Annotated[
-        bool, typer.Option("--ignore-unmatched", help="Leave out files without partner.")
+        bool, typer.Option("--ignore-unmatched", help="Leave out files without a partner.")
     ] = False,
     correct_registration: Annotated[
         bool,
-        typer.Option("--correct-registration", help="Undo certain shifts between the channels."),
+        typer.Option(
+            "--correct-registration", help="Undo shifts between the channels that are certain."
+        ),
     ] = False,
     allow_leakage: Annotated[
         bool,
-        typer.Option("--allow-leakage", help="Score even though the judged cells also trained."),
+        typer.Option(
+            "--allow-leakage", help="Score even cells that also trained; the report says so."
+        ),
     ] = False,
     job_folder: Annotated[
         Path | None,
-        typer.Option("--job", help="Folder of 'Write job folder' in napari; all else is in it."),
+        typer.Option(
+            "--job", help="Folder from 'Write job folder' in napari; it holds everything else."
+        ),
     ] = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -278,7 +288,7 @@ def _train(
 ) -> None:
     result = _result(job, _events(pairs, config, folds, **how))
     if result is None:
-        job.note("This process has helped; the first one judges and writes the model.")
+        job.note("This process helped; the first process judges and writes the model.")
     else:
         _say_result(job, result)
 
@@ -348,7 +358,7 @@ def _with_pixel_size(pairs: CorrelativePairs) -> CorrelativePairs:
     if pairs.pixel_size_um is not None or not is_terminal():
         return pairs
     given = typer.prompt(
-        "The images do not say their pixel size. Micrometres a pixel (0: not known)",
+        "The images do not say their pixel size. Pixel size in µm (0: unknown)",
         default=0.0,
         type=float,
         err=True,

@@ -14,24 +14,29 @@ from .options import Axes, Overwrite, PixelSize, Resume
 
 def train_segmenter(
     images: Annotated[str, typer.Option(help="Folder, glob or file of fluorescence.")],
-    labels: Annotated[str, typer.Option(help="Folder, glob or file of labels, named alike.")],
-    out: Annotated[Path, typer.Option("--output", "-o", help="Model, ends in .safetensors.")],
+    labels: Annotated[
+        str, typer.Option(help="Folder, glob or file of labels with the same names.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--output", "-o", help="Model file to write, ends in .safetensors.")
+    ],
     init: Annotated[
         str, typer.Option(help="Model to start from, or none for a new network.")
     ] = "mito-segment",
     painted: Annotated[
         bool,
         typer.Option(
-            "--painted", help="0 is unknown, 1 background, mitochondria from 2 on (brush strokes)."
+            "--painted",
+            help="Labels are brush strokes: 0 unknown, 1 background, mitochondria from 2.",
         ),
     ] = False,
     steps: Annotated[int, typer.Option(help="Optimiser steps.", min=1)] = 150,
     held_out: Annotated[
-        float, typer.Option(help="Share of labels that only judges.", min=0.0, max=0.9)
+        float, typer.Option(help="Share of the labels held out for scoring.", min=0.0, max=0.9)
     ] = 0.25,
     axes: Axes = None,
     pixel_size_um: PixelSize = None,
-    seed: Annotated[int, typer.Option(help="Of everything that is random.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:

@@ -32,7 +32,7 @@ class Optimisation(BaseModel):
         default=None,
         gt=0,
         le=1,
-        description="Largest learning rate; if empty 2e-3, and 3e-4 for a network without "
+        description="Peak learning rate; if empty 2e-3, and 3e-4 for a network without "
         "BatchNorm, which would diverge.",
     )
     beta1: float = Field(default=0.9, ge=0, lt=1, description="First moment's decay.")
@@ -77,21 +77,24 @@ class TrainingConfig(BaseModel):
         description="Name of the model in lists, and of its file when none is given.",
     )
     preset: str = Field(default="", description="The preset that the settings started from.")
-    description: str = Field(default="", description="For the model card.")
-    licence: str = Field(default="", description="Licence of the model, for its card.")
-    data_source: str = Field(default="", description="Where the pairs are from, for the card.")
-    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Of everything that is random.")
+    description: str = Field(default="", description="Description on the model card.")
+    licence: str = Field(default="", description="Licence of the model, for the model card.")
+    data_source: str = Field(default="", description="Source of the pairs, for the model card.")
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Random seed.")
 
     architecture: Architecture = Field(
         default=Architecture(name="compact"), description="Network of the generator."
     )
-    inputs: Inputs = Field(default=Inputs(), description="Bright-field planes read.")
+    inputs: Inputs = Field(
+        default=Inputs(), description="Bright-field planes that the model reads."
+    )
     input_normalisation: Normalisation = Field(
-        default=Normalisation(kind="median_mad"), description="Of the bright-field images."
+        default=Normalisation(kind="median_mad"),
+        description="Normalisation of the bright-field images.",
     )
     target_normalisation: Normalisation = Field(
         default=Normalisation(kind="percentile", low=5, high=99.5),
-        description="Of the fluorescence images.",
+        description="Normalisation of the fluorescence images.",
     )
     loss: LossConfig = Field(
         default=LossConfig(l1=1.0, correlation=0.5, band_pass=1.0), description="See LossConfig."
@@ -102,7 +105,7 @@ class TrainingConfig(BaseModel):
     optimisation: Optimisation = Field(default=Optimisation(), description="See Optimisation.")
 
     crop_size: int = Field(default=256, ge=16, le=2048, description="Side of a crop, pixels.")
-    batch_size: int = Field(default=8, ge=1, le=1024, description="Crops a step.")
+    batch_size: int = Field(default=8, ge=1, le=1024, description="Crops per step.")
     steps: int | None = Field(
         default=None,
         ge=1,
@@ -114,14 +117,14 @@ class TrainingConfig(BaseModel):
         gt=0,
         le=1e6,
         allow_inf_nan=False,
-        description="Times that every training pair is drawn, on average.",
+        description="Number of times that each training pair is drawn, on average.",
     )
     minutes: float | None = Field(
         default=None,
         gt=0,
         le=1e5,
         allow_inf_nan=False,
-        description="Longest time for the steps: fewer are made, with a schedule that fits.",
+        description="Time limit; the number of steps and the schedule are fitted to it.",
     )
     frozen_statistics: float | None = Field(
         default=None,
@@ -131,10 +134,13 @@ class TrainingConfig(BaseModel):
         "if empty, all of them when starting from a model, and none otherwise.",
     )
     min_foreground: float = Field(
-        default=0.0, ge=0, lt=1, description="Smallest share of foreground pixels of a crop."
+        default=0.0, ge=0, lt=1, description="Smallest share of foreground pixels in a crop."
     )
     out_of_focus_share: float | None = Field(
-        default=None, ge=0, le=1, description="Share of crops out of focus; as they come if empty."
+        default=None,
+        ge=0,
+        le=1,
+        description="Share of draws from frames out of focus; if empty, as they occur.",
     )
     group_balance: float = Field(
         default=0.5, ge=0, le=1, description="0: frames equally often; 1: cells equally often."
@@ -147,10 +153,13 @@ class TrainingConfig(BaseModel):
     )
 
     validation_groups: tuple[str, ...] | None = Field(
-        default=None, description="Groups held out; chosen here if empty."
+        default=None, description="Held-out groups; chosen automatically if empty."
     )
     validation_fraction: float = Field(
-        default=0.2, gt=0, lt=1, description="Share of pairs held out when groups are chosen."
+        default=0.2,
+        gt=0,
+        lt=1,
+        description="Share of pairs to hold out when groups are chosen automatically.",
     )
     allow_leakage: bool = Field(
         default=False,
@@ -162,7 +171,7 @@ class TrainingConfig(BaseModel):
         description="Steps between validations; a fifteenth of all, at least 20, if empty.",
     )
     validation_images: int = Field(
-        default=16, ge=1, description="Held-out images looked at while training."
+        default=16, ge=1, description="Number of held-out images scored during training."
     )
     patience: int | None = Field(
         default=None, ge=1, description="Validations without improvement before stopping early."
@@ -195,7 +204,8 @@ class TrainingConfig(BaseModel):
 
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, mps.")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        default="auto", description="Of the convolutions; auto is bfloat16 where it is fast."
+        default="auto",
+        description="Arithmetic of the convolutions; auto is bfloat16 where it is fast.",
     )
     workers: int = Field(default=0, ge=0, le=64, description="Processes that prepare batches.")
     checkpoint_every: int = Field(
@@ -208,10 +218,14 @@ class TrainingConfig(BaseModel):
         default=True, description="Whether a page with the held-out scores is written."
     )
     pixel_size_um: float | None = Field(
-        default=None, gt=0, description="Micrometres, if the images do not say."
+        default=None, gt=0, description="Pixel size in µm, if the images do not state it."
     )
-    wavelength_um: float = Field(default=0.608, gt=0, description="Of the emission, for the PSF.")
-    numerical_aperture: float = Field(default=1.42, gt=0, le=1.7, description="For the PSF.")
+    wavelength_um: float = Field(
+        default=0.608, gt=0, description="Emission wavelength in µm, for the PSF."
+    )
+    numerical_aperture: float = Field(
+        default=1.42, gt=0, le=1.7, description="Numerical aperture of the objective, for the PSF."
+    )
     immersion_index: float = Field(
         default=1.515, ge=1, le=2, description="Refractive index of the immersion, for the PSF."
     )

@@ -261,7 +261,7 @@ def open_plane_writer(
     except OutputExistsError:
         if resume:
             raise OutputExistsError(
-                f"{path} is complete already; nothing is left to resume. Allow overwriting it "
+                f"{path} is already complete; nothing is left to resume. Allow overwriting it "
                 "(--overwrite) to make it again."
             ) from None
         raise

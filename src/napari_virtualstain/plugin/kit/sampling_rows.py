@@ -19,7 +19,7 @@ _WORDS = {"t": "times", "z": "depths", "c": "channels"}
 _UNEQUAL = 0.01
 
 
-def pixel_size_row(form: QFormLayout, tooltip: str = "Micrometres a pixel") -> NumberBox:
+def pixel_size_row(form: QFormLayout, tooltip: str = "Pixel size in µm") -> NumberBox:
     """Add the row `Pixel size` to `form` and return its field."""
     box = NumberBox(USUAL_PIXEL_SIZE_UM, 0.001, 100, step=0.005, decimals=4, suffix=" µm")
     add_row(form, "Pixel size", box, tooltip, name="pixel_size")

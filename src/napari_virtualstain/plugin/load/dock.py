@@ -88,7 +88,7 @@ class LoadWidget(StepWidget):
         self.pixel_size = NumberBox(
             0, 0, 1000, step=0.01, decimals=4, suffix=" µm", special=_FROM_FILE
         )
-        add_row(form, "Pixel size", self.pixel_size, "Micrometres a pixel", name="pixel_size")
+        add_row(form, "Pixel size", self.pixel_size, "Pixel size in µm", name="pixel_size")
         self.interval = NumberBox(0, 0, 1e6, step=1, decimals=3, suffix=" s", special=_FROM_FILE)
         add_row(form, "Interval", self.interval, "Seconds from frame to frame", name="interval")
 
