@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "evidence"
 # name: title, command; commands that need data read VIRTUALSTAIN_DATA
 MEASUREMENTS = {
-    "tracking-speed": ("Tracking: time a frame", "benchmarks.tracking_speed"),
+    "tracking-speed": ("Tracking: time per frame", "benchmarks.tracking_speed"),
     "tracking-motions": ("Tracking: unseen motions", "benchmarks.tracking_motions --seeds 1"),
     "tracking-confidence": (
         "Tracking: quality of links",

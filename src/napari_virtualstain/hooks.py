@@ -108,7 +108,7 @@ class Tracker(Protocol):
         Returns
         -------
         DataFrame
-            One row a mitochondrion a frame; at least ``track_id frame y_um x_um label``.
+            One row per mitochondrion and frame; at least ``track_id frame y_um x_um label``.
             ``parent``, the track that this one came from, is optional.
         """
 

@@ -68,10 +68,7 @@ class ReadSettings(Settings):
         None, "Channel", "Channel to use, by number from 0 or by name."
     )
     position: int | str | None = _setting(
-        None,
-        "Position",
-        "Position, well or image in a file with several, by number from 0 or by name.",
-        none="the first",
+        None, "Position", "Position, well or image, by number from 0 or by name.", none="the first"
     )
     pixel_size_um: float | None = _setting(
         None, "Pixel size", "Size of a pixel; overrides the file.", unit="µm", gt=0
@@ -173,19 +170,13 @@ class TrackTuning(Settings):
         -0.9, "Event prior", "Log odds of an event before sizes and distances are considered."
     )
     least_event_probability: float = _setting(
-        0.5,
-        "Least by appearance",
-        "Probability by appearance above which a candidate is kept.",
-        ge=0,
-        le=1,
+        0.5, "Least by appearance", "Least probability by appearance of a candidate.", ge=0, le=1
     )
     growth_in_radii: float = _setting(
         0.35, "Growth", "Largest growth of an outline within a frame, in radii of the whole.", ge=0
     )
     outside_log_odds: float = _setting(
-        -4.0,
-        "At the border",
-        "Log odds of an event whose parts may be connected outside the image.",
+        -4.0, "At the border", "Log odds of an event whose parts may join outside the image."
     )
     area_log_spread: float = _setting(
         0.4,
@@ -198,18 +189,10 @@ class TrackTuning(Settings):
         0.3, "Least listed", "Calibrated probability above which an event is listed.", ge=0, le=1
     )
     watched_frames: int = _setting(
-        8,
-        "Frames watched",
-        "Frames around an event in which the parts may touch.",
-        unit="frames",
-        ge=1,
+        8, "Frames watched", "Frames around an event where parts may touch.", unit="frames", ge=1
     )
     touching_px: float = _setting(
-        2.0,
-        "Touching",
-        "Largest gap between two masks that count as touching.",
-        unit="pixels",
-        ge=0,
+        2.0, "Touching", "Largest gap between masks that touch.", unit="pixels", ge=0
     )
     clump_frames: int = _setting(
         6,

@@ -73,7 +73,7 @@ def _score_lines(scores: dict[str, Any]) -> list[str]:
 
 
 def _table(methods: dict[str, dict[str, Any]]) -> list[str]:
-    """Return a row a score and a column a method, the interval in the first one."""
+    """Return a row per score and a column per method, the interval in the first one."""
     names = list(next(iter(methods.values())))
     rows = [["", *methods]]
     for name in names:

@@ -35,7 +35,7 @@ def evaluate(
 ) -> None:
     """Score a virtual stain against the truth, beside trivial baselines.
 
-    Writes metrics.csv, one row a frame, and report.html with plots and worst cases.
+    Writes metrics.csv, one row per frame, and report.html with plots and worst cases.
 
     Example:  virtualstain evaluate virtual.ome.tif fluorescence.ome.tif -o report
     """

@@ -73,7 +73,7 @@ def score_demo(
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
 ) -> pd.DataFrame:
-    """Return one row a score: what, score, baseline, baseline_score.
+    """Return one row per score: what, score, baseline, baseline_score.
 
     The stain's baseline is the better of bright-field and its local texture, gain and
     offset fitted to the truth; that of outlines and identities is Otsu's threshold with

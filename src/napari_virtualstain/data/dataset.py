@@ -56,7 +56,7 @@ class CropBatches(Dataset[TensorBatch]):
     sampler : CropSampler
         Draws the crops.
     batch_size : int
-        Crops a step.
+        Crops per step.
     steps : int
         Number of steps.
     seed : int

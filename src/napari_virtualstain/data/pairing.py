@@ -194,7 +194,7 @@ def _listed_pairs(path: Path) -> list[PairFiles]:
     if not {"bright_field", "fluorescence"} <= columns:
         raise InputError(
             f"{path.name} has columns {sorted(map(str, columns)) or 'none'}; expected a header "
-            "with bright_field, fluorescence and, if wanted, group, and one row a pair."
+            "with bright_field, fluorescence and, if wanted, group, and one row per pair."
         )
     files = []
     for number, row in enumerate(rows, start=2):

@@ -62,7 +62,7 @@ def write_table(path: str | Path, frame: pd.DataFrame, *, overwrite: bool = Fals
     path : str or Path
         CSV file to write; its folder is made if need be.
     frame : DataFrame
-        One row a line.
+        One row per line.
     overwrite : bool
         Whether an existing file may be replaced.
 

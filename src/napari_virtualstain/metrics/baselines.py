@@ -80,7 +80,7 @@ def compare(
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
 ) -> pd.DataFrame:
-    """Return the scores of the stain and of each trivial baseline, one row a frame each.
+    """Return the scores of the stain and of each trivial baseline, one row per frame each.
 
     Parameters
     ----------

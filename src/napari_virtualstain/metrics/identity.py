@@ -58,7 +58,7 @@ def identity_scores(
     Parameters
     ----------
     predicted, reference : DataFrame
-        Columns ``track_id frame y_um x_um``, one row an object a frame.
+        Columns ``track_id frame y_um x_um``, one row per object and frame.
     search_radius_um : float
         A tracked position counts as the true one up to this distance, micrometres.
 
@@ -188,7 +188,7 @@ def _check_tracks(table: pd.DataFrame, name: str) -> None:
         row = twice.iloc[0]
         raise InputError(
             f"Track {row['track_id']:g} of the {name} tracks is twice in frame {row['frame']:g}: "
-            "expected one row a track a frame."
+            "expected one row per track and frame."
         )
 
 

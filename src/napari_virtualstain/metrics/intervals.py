@@ -92,7 +92,7 @@ def bootstrap_interval(
 def summarise(
     table: pd.DataFrame, *, level: float = 0.95, generator: np.random.Generator | None = None
 ) -> pd.DataFrame:
-    """Return one row a score: mean, interval over groups, median, extremes, undefined values.
+    """Return one row per score: mean, interval over groups, median, extremes, undefined values.
 
     Parameters
     ----------

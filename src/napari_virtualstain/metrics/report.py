@@ -48,9 +48,9 @@ class Report:
     page, table_path, summary_path : Path
         ``report.html``, ``metrics.csv``, ``summary.csv``.
     table : DataFrame
-        One row a frame, see :func:`evaluate`.
+        One row per frame, see :func:`evaluate`.
     summary : DataFrame
-        One row a score, see :func:`summarise`, with the mean of each baseline.
+        One row per score, see :func:`summarise`, with the mean of each baseline.
     """
 
     page: Path
@@ -324,7 +324,8 @@ def _pictures(
     shown = f"{len(sample.index)} of {len(table)} frames, evenly spread"
     scores = [
         Picture(
-            "A dot a frame, a row a group, orange the median.", png(scores_figure(table, HEADLINE))
+            "A dot per frame, a row per group, orange the median.",
+            png(scores_figure(table, HEADLINE)),
         )
     ]
     if table["flicker"].notna().any():

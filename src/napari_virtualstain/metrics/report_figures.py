@@ -53,7 +53,7 @@ def png(figure: Figure) -> bytes:
 
 
 def scores_figure(table: pd.DataFrame, columns: Sequence[str]) -> Figure:
-    """Return the distribution of scores, a panel a score, a dot a frame, a row a group.
+    """Return the distribution of scores, a panel per score, a dot per frame, a row per group.
 
     Examples
     --------
@@ -163,7 +163,7 @@ def spectrum_figure(curves: Sequence[pd.DataFrame]) -> Figure:
 
 
 def time_figure(table: pd.DataFrame, columns: Sequence[str]) -> Figure:
-    """Return scores frame by frame, a row a score, and the flicker of both movies.
+    """Return scores frame by frame, a row per score, and the flicker of both movies.
 
     Examples
     --------

@@ -305,7 +305,7 @@ class MovieScore:
     Attributes
     ----------
     table : DataFrame
-        One row a frame.
+        One row per frame.
     sentence : str
         The main figures for a person.
     """

@@ -243,7 +243,7 @@ def _measure_intensity(
 
 
 def summarise_frames(table: pd.DataFrame, *, frames: int | None = None) -> pd.DataFrame:
-    """Return one row a frame that sums up the measures of its mitochondria.
+    """Return one row per frame that sums up the measures of its mitochondria.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ def typical_width_um(fluorescence: ArrayLike, pixel_size_um: float) -> float | N
     fluorescence : array of shape (Y, X)
         Real or virtual.
     pixel_size_um : float
-        Micrometres a pixel.
+        Micrometres per pixel.
 
     Returns
     -------

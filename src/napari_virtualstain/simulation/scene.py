@@ -26,7 +26,7 @@ class Scene:
     labels : ndarray of shape (T, Y, X), int32
         Mitochondria in focus; the value is the track id, 0 is background.
     tracks : DataFrame
-        One row a mitochondrion a frame, the columns of a track table; only where it has
+        One row per mitochondrion and frame, the columns of a track table; only where it has
         pixels in `labels`.
     events : DataFrame
         Columns ``kind`` (fission or fusion), ``frame`` (the first with the children),

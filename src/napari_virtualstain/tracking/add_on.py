@@ -27,7 +27,7 @@ def tracks_of_add_on(
     name : str
         As its package calls it.
     labels : array of int, shape (T, Y, X)
-        One value an object in each frame.
+        One value per object in each frame.
     intensity : array of the shape of `labels`, optional
         Fluorescence of the same frames.
     pixel_size_um, frame_interval_s : float

@@ -132,7 +132,7 @@ def with_pieces(tracks: Tracks, table: pd.DataFrame, owner: IntArray) -> Tracks:
 
 
 def _joined(table: pd.DataFrame, group: IntArray) -> pd.DataFrame:
-    """Return one row a group: its box, area, centre and mean intensity; the largest's label."""
+    """Return one row per group: its box, area, centre and mean intensity; the largest's label."""
     area = table["area_um2"].to_numpy()
     largest = np.lexsort((-area, group))[np.unique(np.sort(group), return_index=True)[1]]
     whole = table.iloc[largest].reset_index(drop=True)

@@ -30,7 +30,7 @@ def whole_labels(plane: NDArray[Any], name: str = "The labels") -> NDArray[np.in
         if not np.isfinite(plane).all() or (plane != np.round(plane)).any():
             raise InputError(
                 f"{name} are {plane.dtype} and hold fractions or no numbers: expected one "
-                "whole number an object and 0 outside. Give labels, not the image itself."
+                "whole number per object and 0 outside. Give labels, not the image itself."
             )
         if np.abs(plane).max(initial=0) > 2**53:
             raise InputError(f"{name} hold numbers above 2^53: expected labels.")
@@ -73,7 +73,7 @@ def check_objects(plane: NDArray[Any]) -> str | None:
     if len(values) >= _MANY and parts > _SCATTERED * len(values):
         raise InputError(
             f"The labels hold {len(values)} values in {parts} separate places: this looks like a "
-            "grey image. Expected one number an object and 0 outside; segment the image first."
+            "grey image. Expected one number per object and 0 outside; segment the image first."
         )
     return None
 

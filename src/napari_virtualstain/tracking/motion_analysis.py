@@ -93,7 +93,7 @@ def analyse_motion(
     Returns
     -------
     DataFrame
-        One row a track: ``track_id frames duration_s path_um net_um mean_speed_um_s
+        One row per track: ``track_id frames duration_s path_um net_um mean_speed_um_s
         straightness persistence diffusion_um2_s exponent motion``. ``straightness`` is net over
         path, ``persistence`` the mean cosine between consecutive steps, ``motion`` one of
         ``directed diffusive confined`` or, for a short track, ``unknown``.

@@ -1,4 +1,4 @@
-"""Summary of tracks: one row a track, what a person needs to judge it, and where to look."""
+"""Summary of tracks: one row per track, what a person needs to judge it, and where to look."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def summarise_tracks(
     frame_interval_s: float,
     typical_step_um: float | None = None,
 ) -> pd.DataFrame:
-    """Return one row a track, the riskiest first.
+    """Return one row per track, the riskiest first.
 
     Parameters
     ----------

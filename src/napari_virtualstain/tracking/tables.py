@@ -57,7 +57,7 @@ class TrackTables:
     Attributes
     ----------
     table : DataFrame
-        One row an object a frame.
+        One row per object and frame.
     graph : dict of int to list of int
         Parents of each track that has some.
     events : DataFrame
@@ -94,8 +94,8 @@ class TrackTables:
         if twice.any():
             first = complete[twice].iloc[0]
             raise InputError(
-                f"Track {first.track_id} is in frame {first.frame} twice: expected one row a track "
-                "a frame. Give the second object an identity of its own."
+                f"Track {first.track_id} is in frame {first.frame} twice: expected "
+                "one row per track and frame. Give the second object an identity of its own."
             )
         parents = _checked_graph(graph or {})
         complete["parent"] = complete.track_id.map({k: v[0] for k, v in parents.items()}).fillna(0)

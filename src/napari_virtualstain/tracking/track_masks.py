@@ -41,7 +41,7 @@ def track(
     Parameters
     ----------
     labels : array of int, shape (T, Y, X) or (T, Z, Y, X), or Stack
-        One value an object in each frame, 0 outside; numpy or dask. A value need not
+        One value per object in each frame, 0 outside; numpy or dask. A value need not
         mean the same object in another frame. Of a z-stack ``config.z_plane`` is tracked.
     intensity : array or Stack of the shape of `labels`, optional
         Fluorescence; its mean tells objects apart.
@@ -161,7 +161,7 @@ def check_labels(labels: Any, intensity: Any | None = None) -> None:
         )
     if not isinstance(labels.dtype, np.dtype) or labels.dtype.kind not in "uifb":
         raise InputError(
-            f"Labels are {labels.dtype}: expected whole numbers, one value an object and 0 outside."
+            f"Labels are {labels.dtype}: expected whole numbers, one per object and 0 outside."
         )
     _check_shapes(labels, intensity)
 

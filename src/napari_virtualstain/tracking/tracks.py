@@ -1,4 +1,4 @@
-"""Tracks of a movie: one row an object a frame, and the graph of parents and daughters."""
+"""Tracks of a movie: one row per object and frame, and the graph of parents and daughters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Tracks(TrackTables):
     Attributes
     ----------
     table : DataFrame
-        One row an object a frame, sorted by track and frame: ``track_id frame y_um x_um
+        One row per object and frame, sorted by track and frame: ``track_id frame y_um x_um
         y_px x_px label area_um2 interpolated quality parent reason pieces`` and more.
         ``label`` is 0 and ``interpolated`` true where nothing was seen; ``parent`` is 0 for
         none. ``pieces`` names all labels, as ``3;7``, of an object that is in several masks in

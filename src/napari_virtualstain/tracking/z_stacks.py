@@ -93,7 +93,7 @@ def _checked(stack: Any, z_plane: ZPlane | None) -> int | None:
     shape = tuple(stack.shape)
     if z_plane is None:
         raise AxesError(
-            f"A z-stack of the shape {shape} (t, z, y, x) was given: expected one plane a frame. "
+            f"A z-stack of the shape {shape} (t, z, y, x) was given: expected one plane per frame. "
             "Choose a plane or 'max', the maximum over z (z_plane of TrackingConfig, --z-plane)."
         )
     if z_plane == "max":

@@ -168,7 +168,7 @@ def pixel_size_notes(prepared: PreparedTraining, config: TrainingConfig) -> tupl
     if card.pixel_size_um is None or 0.75 <= given / card.pixel_size_um <= 1.33:
         return ()
     return (
-        f"Model {card.name!r} was trained at {card.pixel_size_um:g} µm a pixel, these images have "
+        f"Model {card.name!r} was trained at {card.pixel_size_um:g} µm/px, these images have "
         f"{given:g} µm: it knows its structures at another size and has more to learn. "
         "Resampled images, or training without it, may do better.",
     )

@@ -62,7 +62,7 @@ def test_pixel_size_and_meaning_of_planes_are_asked_once_a_layer(
     assert not dock.sampling.axes.isHidden()
     assert "3 frames of 40 x 40 pixels" in dock.sampling.facts.text()
     dock.pixel_size.setValue(0.2)
-    assert "0.2 µm a pixel" in dock.sampling.facts.text()
+    assert "0.2 µm per pixel" in dock.sampling.facts.text()
     dock.run_button.click()
     wait_for(dock)
     for other in (StainWidget(viewer_model), SegmentWidget(viewer_model)):

@@ -1,6 +1,6 @@
 """Counters and words in the names of a series of files.
 
-Microscopes save a movie as one file a plane and write time, channel, plane and position into the
+Microscopes save a movie as one file per plane and write time, channel, plane and position into the
 name: ``img_000000002_GFP_000.tif`` (Micro-Manager), ``Exp_t02_ch01.tif`` (Leica),
 ``plate_A01_s1_w2.TIF`` (MetaXpress). :func:`read_fields` returns the parts of the names that differ
 from file to file, each with the axis that its label stands for; what the parts mean together is

@@ -92,7 +92,7 @@ def _same_rows(source: pd.DataFrame, table: pd.DataFrame) -> bool:
 
 
 def _sampling(attributes: dict[str, Any]) -> tuple[float, float]:
-    """Return micrometres a pixel and seconds a frame, 1 where they are unknown."""
+    """Return micrometres per pixel and seconds per frame, 1 where they are unknown."""
     scale = np.asarray(attributes.get("scale", (1.0, 1.0, 1.0)), float)
     units = attributes.get("units") or ("pixel",) * len(scale)
     core = (attributes.get("metadata") or {}).get("tracks")

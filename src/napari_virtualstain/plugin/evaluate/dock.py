@@ -53,7 +53,7 @@ class EvaluateWidget(StepWidget):
         self.pixel_size = pixel_size_row(form)
         self.summary = note(name="summary")
         self.table = FrameTable()
-        self.table.setToolTip("One row a frame; double-click or Enter goes to the frame")
+        self.table.setToolTip("One row per frame; double-click or Enter goes to the frame")
         self.table.setAccessibleName("Scores of each frame")
         self.report_button = button(
             "Report…",

@@ -76,17 +76,21 @@ class InspectorButtons:
         self._join = self._on_track("Join with", tooltip, self._join_partner)
         on_track = self._on_track
         cut = on_track(
-            "Cut here", "End the track before this frame; a new one goes on (C)", mending.cut
+            "Cut here",
+            "End the track before this frame; the rest becomes a new track (C)",
+            mending.cut,
         )
-        swap = on_track("Swap", "Exchange two selected tracks from this frame on (X)", mending.swap)
+        swap = on_track("Swap", "Swap two selected tracks from this frame on (X)", mending.swap)
         delete = on_track("Delete", "Remove the chosen track (Del)", mending.delete)
         fill = on_track("Fill gap", "Fill the frames in which the track is missing", mending.fill)
         remove = on_track("Not here", "Remove the track from this frame", mending.remove_here)
-        split = on_track("Split", "Cut the mask where it is narrowest (M)", mending.split)
+        split = on_track("Split", "Split the mask at its narrowest place (M)", mending.split)
         self._add = self._placing("Add…", "add", "Click a missed mitochondrion (A)")
-        self._move = self._placing("Move…", "move", "Click where it is in this frame")
+        self._move = self._placing(
+            "Move…", "move", "Click the position of the mitochondrion in this frame"
+        )
         self._needing_track.append((self._move, self._move.toolTip()))
-        tooltip = "Save the table with its verdicts, then keep it up to date"
+        tooltip = "Save the table with its verdicts, and keep the file up to date"
         keep = self._keeping(tooltip)
         show = button("Film", "Show the film and the plots", dock.show_workspace)
         self.rows: tuple[QWidget, ...] = (
@@ -170,8 +174,12 @@ class InspectorButtons:
         previous = button("◀ Prev", "Previous doubtful track (P)", lambda: dock.step(-1))
         following = button("Next ▶", "Next doubtful track (N)", lambda: dock.step(1), name="next")
         selection = dock.model.selection
-        self._back = button("↶", "Track looked at before (Alt+Left)", selection.back, name="back")
-        self._forward = button("↷", "And forward (Alt+Right)", selection.forward, name="forward")
+        self._back = button(
+            "↶", "Previous track of the history (Alt+Left)", selection.back, name="back"
+        )
+        self._forward = button(
+            "↷", "Next track of the history (Alt+Right)", selection.forward, name="forward"
+        )
         for made in (self._back, self._forward):
             made.setMaximumWidth(30)
         return previous, following, self._back, self._forward

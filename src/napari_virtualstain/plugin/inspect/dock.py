@@ -239,9 +239,7 @@ class InspectorWidget(StepWidget):
         self.table = TrackTable(self.model)
         self.notice = LogNotice()
         self.found = FoundLog(self, self.notice)
-        self.dim_box = check_box(
-            "Dim others", "Let other tracks and labels fade", name="dim_others"
-        )
+        self.dim_box = check_box("Dim others", "Dim other tracks and labels", name="dim_others")
         self.dim_box.toggled.connect(self.dim_others)
         self.form.addLayout(form)
         self.form.addWidget(self.notice)
@@ -256,9 +254,7 @@ class InspectorWidget(StepWidget):
         from ..kit.controls import NumberBox
 
         box = NumberBox(DOUBTFUL, 0, 1, step=0.05, decimals=2)
-        tooltip = (
-            "Tracks that are as likely as this to have an error, or likelier: Next stops at them"
-        )
+        tooltip = "Next stops at tracks with at least this error probability"
         add_row(form, "Worth a look from", box, tooltip, name="threshold")
         box.valueChanged.connect(lambda _value: self.say(self._counts()))
         return box

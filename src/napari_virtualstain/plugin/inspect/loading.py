@@ -24,7 +24,7 @@ class Loaded:
     tracks : EditableTracks
         The tracks.
     table : DataFrame
-        One row a track.
+        One row per track.
     scale : Scale
         Sampling.
     movie : dict

@@ -52,7 +52,7 @@ class InspectorModel:
     tracks : EditableTracks
         The tracks.
     table : DataFrame
-        One row a track, see :func:`summarise`.
+        One row per track, see :func:`summarise`.
     selection : Selection
         What is looked at.
     verdicts : dict of int to str

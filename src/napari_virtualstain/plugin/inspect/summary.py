@@ -1,4 +1,4 @@
-"""The table of the track inspector: one row a track, physical units only where they are known."""
+"""The table of the track inspector: one row per track, physical units only where they are known."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Scale:
     Attributes
     ----------
     pixel_size_um, frame_interval_s : float or None
-        Micrometres a pixel, seconds a frame.
+        Micrometres per pixel, seconds per frame.
     """
 
     pixel_size_um: float | None
@@ -104,7 +104,7 @@ def summarise(
     step: float | None = None,
     errors: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Return one row a track, those first that are likeliest to have an error.
+    """Return one row per track, those first that are likeliest to have an error.
 
     Parameters
     ----------

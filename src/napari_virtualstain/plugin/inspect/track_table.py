@@ -29,7 +29,7 @@ def filtered(table: pd.DataFrame, expression: str) -> np.ndarray:
     Parameters
     ----------
     table : DataFrame
-        One row a track.
+        One row per track.
     expression : str
         Empty for all, the number of a track, or comparisons of columns joined by ``and``, ``or``.
 
@@ -83,7 +83,7 @@ class TrackTable(QWidget):
         self.view = FrameTable()
         self.view.setAccessibleName("Tracks")
         self.view.setToolTip(
-            "One row a mitochondrion; choose to highlight, Enter or double-click to go there"
+            "One row per mitochondrion; choose to highlight, Enter or double-click to go there"
         )
         self.view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         header = self.view.horizontalHeader()

@@ -57,7 +57,9 @@ class ModelChoice(QObject):
         for target in (row, self.combo, more):
             target.setAcceptDrops(True)
             target.installEventFilter(self)
-        add_row(form, text, row, f"The {kind}; own models are listed as soon as they are saved")
+        add_row(
+            form, text, row, f"The {kind}; your own models are listed as soon as they are saved"
+        )
         self.combo.setObjectName("model")
         self.combo.setToolTip(row.toolTip())
         self.card_note = note(name="model_card")

@@ -13,7 +13,7 @@ from .controls import Choice, NumberBox, add_row, check_box, in_row
 
 _SPLITS = [("along the skeleton", "skeleton"), ("at blobs", "log"), ("not at all", "none")]
 _THRESHOLD_WIDTH = 92
-_ADD_ON = "The add-on that is chosen has no such setting"
+_ADD_ON = "The chosen add-on has no such setting"
 
 
 class OutlineChoice:
@@ -55,14 +55,14 @@ class OutlineChoice:
         self.slider.setAccessibleName("Threshold")
         self.slider.valueChanged.connect(lambda value: self.threshold.setValue(value / 100))
         self.threshold.valueChanged.connect(lambda value: self.slider.setValue(round(100 * value)))
-        tooltip = f"Probability from which on a pixel belongs to a mitochondrion{at_once}"
+        tooltip = f"Probability above which a pixel belongs to a mitochondrion{at_once}"
         add_row(form, "Threshold", in_row(self.slider, self.threshold), tooltip)
         self.threshold.setObjectName("threshold")
         self.min_area = NumberBox(0.05, 0, 100, step=0.01, decimals=3, suffix=" µm²")
-        tooltip = f"Smaller objects are left out{at_once}"
+        tooltip = f"Smaller objects are removed{at_once}"
         add_row(form, "Smallest", self.min_area, tooltip, name="min_area")
         self.split = Choice(_SPLITS)
-        tooltip = f"How touching mitochondria are taken apart{at_once}"
+        tooltip = f"How touching mitochondria are separated{at_once}"
         add_row(form, "Split", self.split, tooltip, name="split")
         self._tooltips = {widget: widget.toolTip() for widget in self._widgets()}
         for part in (self.slider, self.threshold):

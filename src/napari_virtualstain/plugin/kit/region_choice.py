@@ -39,9 +39,11 @@ class RegionChoice:
         self.first = IntegerBox(0, 0, 10**6)
         self.last = IntegerBox(0, 0, 10**6)
         self._frames = in_row(self.first, QLabel("to"), self.last)
-        self._frames_label = add_row(form, "Frames", self._frames, "First and last frame, from 0")
+        self._frames_label = add_row(
+            form, "Frames", self._frames, "First and last frame, counted from 0"
+        )
         self.first.setToolTip("First frame, counted from 0")
-        self.last.setToolTip("Last frame; it belongs to the range")
+        self.last.setToolTip("Last frame, included in the range")
         self.shapes = LayerChoice(
             viewer,
             lambda layer: type(layer).__name__ == "Shapes",
@@ -49,7 +51,7 @@ class RegionChoice:
             nothing="draw a Shapes layer",
         )
         self._shapes_label = add_row(
-            form, "Shapes", self.shapes, "The box that just holds these shapes is worked on"
+            form, "Shapes", self.shapes, "Work on the smallest box around these shapes"
         )
         self.kind.currentIndexChanged.connect(self._show_rows)
         self._show_rows()

@@ -61,13 +61,13 @@ class SamplingRows:
             form,
             "Planes are",
             self.axes,
-            "What the layer's planes are: it does not say",
+            "Meaning of the layer's planes, which the layer does not state",
             name="axes",
         )
-        self.pixel_size = pixel_size_row(form, "Micrometres a pixel; kept with the layer")
+        self.pixel_size = pixel_size_row(form, "Pixel size in µm; stored with the layer")
         self._size_label = form.labelForField(self.pixel_size)
         self.interval = NumberBox(1, 0.0001, 1e6, step=0.5, decimals=3, suffix=" s")
-        tooltip = "Seconds from frame to frame; kept with the layer"
+        tooltip = "Frame interval in seconds; stored with the layer"
         self._interval_label = add_row(form, "Interval", self.interval, tooltip, name="interval")
         self.remark = note(name="pixel_note")
         form.addRow(self.remark)
@@ -158,8 +158,8 @@ def facts_text(layer: Any) -> str:
     stated = sampling_of(layer)
     parts = [
         " of ".join([*counts, f"{sizes['y']} x {sizes['x']} pixels"]),
-        f"{stated.pixel_size_um:.4g} µm a pixel" if stated.pixel_size_um else "",
-        f"{stated.frame_interval_s:.4g} s a frame" if stated.frame_interval_s else "",
+        f"{stated.pixel_size_um:.4g} µm per pixel" if stated.pixel_size_um else "",
+        f"{stated.frame_interval_s:.4g} s per frame" if stated.frame_interval_s else "",
     ]
     return ", ".join(part for part in parts if part)
 

@@ -121,9 +121,9 @@ class Sampling:
     Attributes
     ----------
     pixel_size_um : float or None
-        Micrometres a pixel in x.
+        Micrometres per pixel in x.
     frame_interval_s : float or None
-        Seconds a frame.
+        Seconds per frame.
     """
 
     pixel_size_um: float | None

@@ -29,7 +29,7 @@ class LoadWidget(StepWidget):
     tab_title = "Load"
     next_step = NextStep("Stain", "Virtual staining")
     run_text = "Load"
-    run_tooltip = "Add the channels as layers; frames are read when they are looked at"
+    run_tooltip = "Add the channels as layers; frames are read when they are shown"
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
@@ -50,7 +50,7 @@ class LoadWidget(StepWidget):
         )
         self.remember_box = check_box(
             "Remember corrections for this folder",
-            "Use them again for other files of the same folder",
+            "Apply them to other files of the same folder",
             checked=True,
         )
         self.summary = note(name="summary")
@@ -82,7 +82,7 @@ class LoadWidget(StepWidget):
             form,
             "Axes",
             self.axes_edit,
-            "Order of the axes, slowest first, such as tyx or tczyx. Empty: as the file says.",
+            "Order of the axes, slowest first, such as tyx or tczyx. Empty: as in the file.",
             name="axes_edit",
         )
         self.pixel_size = NumberBox(
@@ -90,7 +90,7 @@ class LoadWidget(StepWidget):
         )
         add_row(form, "Pixel size", self.pixel_size, "Pixel size in µm", name="pixel_size")
         self.interval = NumberBox(0, 0, 1e6, step=1, decimals=3, suffix=" s", special=_FROM_FILE)
-        add_row(form, "Interval", self.interval, "Seconds from frame to frame", name="interval")
+        add_row(form, "Interval", self.interval, "Frame interval in seconds", name="interval")
 
     @property
     def path(self) -> Path | None:

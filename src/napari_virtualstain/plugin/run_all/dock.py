@@ -56,7 +56,7 @@ class RunAllWidget(StepWidget):
     tab_title = "Run all"
     next_step = NextStep("Inspect tracks", "Track inspector")
     run_text = "Stain, segment and track"
-    run_tooltip = "Do the three steps in a row; results appear as they come"
+    run_tooltip = "Run the three steps; results appear as they are made"
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
@@ -292,7 +292,7 @@ class RunAllWidget(StepWidget):
         self.advanced = Folded()
         self.outline = OutlineChoice(form, self.advanced.form)
         self.max_gap = IntegerBox(3, 0, 1000, suffix=" frames")
-        tooltip = "How long a mitochondrion may be out of sight and still keep its number"
+        tooltip = "Longest time for which a mitochondrion may be missing and keep its number"
         add_row(self.advanced.form, "Longest gap", self.max_gap, tooltip, name="max_gap")
         self.stain_options = StainOptions()
         self.keep_former = keep_former_box()

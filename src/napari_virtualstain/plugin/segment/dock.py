@@ -54,7 +54,7 @@ class SegmentWidget(StepWidget):
     tab_title = "Segment"
     next_step = NextStep("Track", "Track mitochondria", runs=True)
     run_text = "Segment"
-    run_tooltip = "Add a Labels layer with one number a mitochondrion, the visible frame first"
+    run_tooltip = "Add a Labels layer with one number per mitochondrion, the visible frame first"
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)

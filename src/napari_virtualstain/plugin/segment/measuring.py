@@ -46,7 +46,7 @@ class VisibleMeasures(QObject):
         self.measured: tuple[int, ...] | None = None
         self.table = FrameTable()
         self.table.setAccessibleName("Mitochondria of the visible frame")
-        self.table.setToolTip("Mitochondria of the visible frame; choosing one selects its label")
+        self.table.setToolTip("Mitochondria of the visible frame; a click selects the label")
         self.table.row_chosen.connect(self._select_label)
         self.runner = JobRunner(self)
         self.runner.conclude = self._conclude
@@ -156,7 +156,7 @@ def measured(
     *,
     pixel_size_um: float,
 ) -> pd.DataFrame:
-    """Return one row a mitochondrion of a plane; with `uncertainty`, also its ``trust``."""
+    """Return one row per mitochondrion of a plane; with `uncertainty`, also its ``trust``."""
     from ...segmentation import measure
 
     table = measure(labels, fluorescence, pixel_size_um=pixel_size_um)

@@ -98,12 +98,12 @@ class CompareSlider(QWidget):
         for column, label in enumerate(self.labels):
             self.texts.addWidget(label, 0, column)
         self.blink_button = button(
-            "Blink", "Go to and fro between the last two images", self._on_blink, name="blink"
+            "Blink", "Alternate between the last two images", self._on_blink, name="blink"
         )
         self.blink_button.setCheckable(True)
         self.back_button = button(
-            "Show all again",
-            "End the comparison; all layers that were visible before are visible again",
+            "Show all layers",
+            "End the comparison and restore the visibility of all layers",
             self.end,
             name="end_comparison",
         )

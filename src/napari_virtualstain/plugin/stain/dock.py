@@ -128,7 +128,7 @@ class StainWidget(StepWidget):
             form,
             "Truth",
             self.true_layer,
-            "True fluorescence of the same cell, to compare with",
+            "True fluorescence of the same cell, for comparison",
             name="true_layer",
         )
         form.addRow("Compare", self.compare)
@@ -137,7 +137,7 @@ class StainWidget(StepWidget):
         self.options = StainOptions()
         self.preview_box = check_box(
             "Live preview",
-            "Stain the frame that I look at while I scrub, with the settings above",
+            "Stain the visible frame while you scrub, with the settings above",
             name="preview",
         )
         self.keep_former = keep_former_box()

@@ -15,7 +15,7 @@ _LIGHTS = {
 
 def checking_text() -> str:
     """Return the text while the check is under way."""
-    return "○ Looking whether the model fits…"
+    return "○ Checking whether the model fits…"
 
 
 _ENDS = {

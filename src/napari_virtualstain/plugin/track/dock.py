@@ -79,7 +79,7 @@ class TrackWidget(StepWidget):
                 why_unfit=why_no_label_movie,
             )
         )
-        add_row(form, "Labels", self.source, "One number a mitochondrion", name="source")
+        add_row(form, "Labels", self.source, "One number per mitochondrion", name="source")
         self.intensity = self.add_choice(
             LayerChoice(
                 napari_viewer,
@@ -93,7 +93,7 @@ class TrackWidget(StepWidget):
             form,
             "Intensity",
             self.intensity,
-            "Fluorescence, real or virtual; helps to tell neighbours apart",
+            "Fluorescence, real or virtual; helps to distinguish neighbours",
             name="intensity",
         )
 
@@ -103,7 +103,7 @@ class TrackWidget(StepWidget):
             form,
             "Farthest step",
             self.radius,
-            "How far a mitochondrion goes at most from frame to frame; automatic: as in this movie",
+            "Largest distance that a mitochondrion moves between frames; automatic: from the movie",
             name="search_radius",
         )
         self.gap = NumberBox(6, 0, 1e6, step=1, decimals=2, suffix=" s")
@@ -111,7 +111,7 @@ class TrackWidget(StepWidget):
             form,
             "Longest gap",
             self.gap,
-            "How long a mitochondrion may be out of sight and still keep its number",
+            "Longest time for which a mitochondrion may be missing and keep its number",
             name="max_gap",
         )
         self.shortest = NumberBox(0, 0, 1e6, step=1, decimals=2, suffix=" s", special="automatic")
@@ -119,8 +119,7 @@ class TrackWidget(StepWidget):
             form,
             "Shortest track",
             self.shortest,
-            "Tracks seen for a shorter time are left out as false alarms; automatic: by the length "
-            "of the movie",
+            "Shorter tracks are removed as false alarms; automatic: by the length of the movie",
             name="min_length",
         )
 
@@ -137,7 +136,7 @@ class TrackWidget(StepWidget):
             name="method",
         )
         self.colour = Choice([(text, text) for text in COLOUR_BY])
-        add_row(form, "Colour by", self.colour, "What the tracks' colour means", name="colour")
+        add_row(form, "Colour by", self.colour, "Meaning of the tracks' colour", name="colour")
 
     def _add_boxes(self) -> None:
         self.events_box = check_box(
@@ -236,7 +235,7 @@ class TrackWidget(StepWidget):
         if not len(value.data):
             return "No track was found. Lower the shortest track, or check the labels."
         if self._request is None:
-            return "The dock was closed meanwhile."
+            return "The dock was closed in the meantime."
         self._tracks_layer = add_tracks_layer(
             self.viewer,
             value,

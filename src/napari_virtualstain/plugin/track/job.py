@@ -20,7 +20,7 @@ class TrackRequest:
     Attributes
     ----------
     labels : array of int, (T, Y, X)
-        One number a mitochondrion, frame by frame.
+        One number per mitochondrion, frame by frame.
     intensity : array or None, (T, Y, X)
         Fluorescence, which helps to tell neighbours apart.
     pixel_size_um, frame_interval_s : float
@@ -72,7 +72,7 @@ class TrackResult:
     data : ndarray, (N, 4) or (N, 5)
         Columns track_id, t, y, x in pixels; of a z-stack, z stands after t.
     features : DataFrame
-        One row a row of `data`: what tracks can be coloured by.
+        One row per row of `data`: what tracks can be coloured by.
     graph : dict
         Parents of each track.
     """

@@ -23,7 +23,7 @@ class TrainingDisplay(QWidget):
         self.pictures = PatchView()
         self.outcome = OutcomeView(self.pictures.show_preview)
         self.fold_scores = note(name="fold_scores")
-        self.fold_scores.setToolTip("What the models that had not seen these parts scored there")
+        self.fold_scores.setToolTip("Scores of each part by the model that had not seen it")
         self.remarks = note(name="remarks")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -48,7 +48,7 @@ class TrainWidget(TrainForm):
     title = "Train virtual staining"
     tab_title = "Train"
     run_text = "Train"
-    run_tooltip = "Train on the pairs; the model is in the list of Virtual staining at once"
+    run_tooltip = "Train on the pairs; the model then appears in the list of Virtual staining"
     controls: ClassVar[Mapping[str, str]] = {
         "--allow-leakage": f"tick {ALLOW_SHARED}",
         "--correct-registration": f"tick {CORRECT_SHIFTS}",
@@ -167,9 +167,9 @@ class TrainWidget(TrainForm):
             self.stop_button.setVisible(running)
             self.stop_button.setEnabled(running and not stopped and not folds)
             self.stop_button.setToolTip(
-                "A cross-validation has no model before its last training"
+                "A cross-validation has no final model before its last training"
                 if folds
-                else "End after the present step, judge the model and keep it"
+                else "Stop after the current step, judge the model and keep it"
             )
             idle = not self.working.is_active
             self.job_button.setEnabled(self.run_button.isEnabled() and idle)

@@ -30,7 +30,7 @@ class EffortRows(QWidget):
         tooltip = "Method: ours, or one of Table 1 of the paper"
         add_row(form, "Method", self.preset, tooltip, name="preset")
         form.addRow(self.method_note)
-        tooltip = "Longest time of the training; fewer steps are made when they do not fit"
+        tooltip = "Time limit of the training; the number of steps is fitted to it"
         add_row(form, "Time", self.minutes, tooltip, name="minutes")
         form.setContentsMargins(0, 0, 0, 0)
         self.setLayout(form)
@@ -67,11 +67,13 @@ class AdvancedRows(QWidget):
         tooltip = "Steps of training; automatic: as many as the data is worth, within the time"
         add_row(form, "Steps", self.steps, tooltip, name="steps")
         self.crop = IntegerBox(128, 16, 2048, suffix=" px")
-        add_row(form, "Crop", self.crop, "Side of the crops that train", name="crop")
+        add_row(form, "Crop", self.crop, "Side of the training crops in pixels", name="crop")
         self.batch = IntegerBox(8, 1, 1024)
-        add_row(form, "Batch", self.batch, "Crops a step; fewer need less memory", name="batch")
+        add_row(form, "Batch", self.batch, "Crops per step; fewer need less memory", name="batch")
         self.foreground = NumberBox(0, 0, 90, step=1, decimals=0, suffix=" %")
-        tooltip = "Smallest share of bright pixels of a crop; 0 takes all (the paper: 14 %)"
+        tooltip = (
+            "Smallest share of bright pixels in a crop; 0 accepts every crop (the paper: 14 %)"
+        )
         add_row(form, "Foreground", self.foreground, tooltip, name="min_foreground")
         self.device = Choice([("as in the preferences", None), *DEVICE_CHOICES])
         add_row(form, "Device", self.device, "Where the network trains", name="device")

@@ -114,8 +114,8 @@ class TrainForm(StepWidget):
         """Add all rows."""
         self.going_on = note(name="unfinished")
         self.resume_button = button(
-            "Go on with it",
-            "Bring back layers, regions and settings, and go on",
+            "Continue",
+            "Restore layers, regions and settings, and continue",
             self.go_on_with_unfinished,
             name="resume_button",
         )
@@ -186,7 +186,7 @@ class TrainForm(StepWidget):
         self.planes = self.advanced.planes
         self.compare_box = check_box(
             "Before and after",
-            "Stain the visible frame with the model as it was and as it is, as two layers",
+            "Stain the visible frame with the model before and after training, as two layers",
             checked=True,
             name="compare",
         )

@@ -80,7 +80,7 @@ class OpticsPanel(QWidget):
         tooltip = "Emission wavelength of the fluorescence"
         add_row(form, "Emission", self.wavelength, tooltip, name="wavelength")
         add_row(form, "Depth", self.depth, "Depth below the cover glass", name="depth")
-        tooltip = "How the weight of each pixel is made of the true fluorescence"
+        tooltip = "How the weight of each pixel follows from the true fluorescence"
         add_row(form, "Weight map", self.kind, tooltip, name="weight_map")
         tooltip = (
             "Percentile of the frame that is subtracted before: the strong lever, which decides "

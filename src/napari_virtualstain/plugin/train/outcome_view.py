@@ -52,7 +52,7 @@ class OutcomeView(QWidget):
         self.table.setMinimumHeight(150)
         self.worst_button = button(
             "Worst held-out image",
-            "Show the held-out image that is stained worst; again: the next",
+            "Show the held-out image with the worst stain; press again for the next",
             self._show_next,
             name="worst_button",
         )
@@ -95,7 +95,7 @@ class OutcomeView(QWidget):
 
 
 def outcome_table(scores: dict[str, Any], images: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return a row a score: before, after and baselines, each with its interval.
+    """Return a row per score: before, after and baselines, each with its interval.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ class PairRow(QWidget):
             optional=True,
             hint=self._light,
         )
-        tooltip = "What the model will see"
+        tooltip = "Bright-field that the model reads"
         add_row(form, "Bright-field", self.bright_field, tooltip, name=f"bright_field{suffix}")
         self.fluorescence = LayerChoice(
             viewer,
@@ -127,7 +127,7 @@ class PairRow(QWidget):
 
 
 class PairRows(QWidget):
-    """One row a pair, and the buttons that draw regions and set what they are for.
+    """One row per pair, and the buttons that draw regions and set what they are for.
 
     Parameters
     ----------
@@ -173,17 +173,20 @@ class PairRows(QWidget):
             in_row(self.new_regions, self.train_button, self.hold_button, stretch=None)
         )
         self.each_frame = check_box(
-            "Regions hold for their own frame only",
-            "Otherwise each region holds for all frames",
+            "Regions apply to their own frame only",
+            "Otherwise each region applies to all frames",
             name="each_frame",
         )
         self.each_frame.toggled.connect(self._on_changed)
         layout.addWidget(self.each_frame)
         self.add_button = button(
-            "Add a pair", "Another pair of layers: another cell", self.add, name="add_pair"
+            "Add a pair",
+            "Add another pair of layers, for instance another cell",
+            self.add,
+            name="add_pair",
         )
         self.remove_button = button(
-            "Remove the last pair", "Leave the last pair out", self.remove, name="remove_pair"
+            "Remove the last pair", "Remove the last pair", self.remove, name="remove_pair"
         )
         layout.addWidget(in_row(self.add_button, self.remove_button, stretch=None))
         self.summary = note(name="pairing")
@@ -272,7 +275,7 @@ class PairRows(QWidget):
         layer = add_regions_layer(self._viewer, image, each_frame=self.each_frame.isChecked())
         row.shapes.refresh()
         row.shapes.value = layer
-        self._say("Draw rectangles on the image, one a cell; key P draws polygons.")
+        self._say("Draw rectangles on the image, one per cell; key P draws polygons.")
 
     def give(self, role: str) -> None:
         """Give the selected shapes a role."""

@@ -58,7 +58,7 @@ class EditableTracks:
     Parameters
     ----------
     rows : DataFrame
-        At least ``track_id frame y_px x_px``, one row a track a frame.
+        At least ``track_id frame y_px x_px``, one row per track and frame.
     parents : mapping of int to list of int
         Parents of each track that has some.
     events : DataFrame or None

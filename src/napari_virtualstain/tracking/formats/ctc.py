@@ -1,6 +1,6 @@
 """Tracks in the layout of the Cell Tracking Challenge: masks and ``res_track.txt``.
 
-The layout knows one parent a track, so a fusion cannot be said in it; it is warned about.
+The layout knows one parent per track, so a fusion cannot be said in it; it is warned about.
 It knows no gaps either: a track with a gap is written as two, the second with the first
 as its only parent, and joined again when it is read.
 """
@@ -148,7 +148,7 @@ def _once(planes: list[tuple[int, Path]], folder: Path) -> list[tuple[int, Path]
     frames = [frame for frame, _ in planes]
     twice = next((a for a, b in pairwise(frames) if a == b), None)
     if twice is not None:
-        raise InputError(f"{folder} has two masks of frame {twice}: expected one file a frame.")
+        raise InputError(f"{folder} has two masks of frame {twice}: expected one file per frame.")
     return planes
 
 
@@ -186,7 +186,7 @@ def _warn_of_fusions(tracks: TrackTables) -> None:
     if fusions:
         warnings.warn(
             f"{fusions} fusion{'s are' if fusions > 1 else ' is'} lost: the Cell Tracking "
-            "Challenge's layout knows one parent a track. The first is kept; GEFF, CSV and "
+            "Challenge's layout knows one parent per track. The first is kept; GEFF, CSV and "
             "TrackMate keep all.",
             stacklevel=3,
         )

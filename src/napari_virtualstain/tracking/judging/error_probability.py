@@ -1,10 +1,10 @@
 """Calibrated probability that a track has an error, whoever made it.
 
-Two logistic regressions on simulated movies of known truth: one a link, on the evidence against it
-(:mod:`.link_evidence`), one a track, on its links together. Tracks of positions, of positions whose
-linker states a quality, and of masks have regressions of their own. ``recipes/track_errors.py``
+Two logistic regressions on simulated movies of known truth: one for links, on the evidence against
+a link (:mod:`.link_evidence`), and one for tracks, on all links of a track. Positions, positions
+whose linker states a quality, and masks have regressions of their own. ``recipes/track_errors.py``
 fits them, ``benchmarks/track_errors.py`` judges them on other movies. An error is a link between
-detections that are not of one object.
+detections of different objects.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class FilmPanel(QWidget):
         self.title.setObjectName("film_title")
         self.rows = QToolButton()
         self.rows.setText("Rows")
-        self.rows.setToolTip("Which image layers are the rows of the film")
+        self.rows.setToolTip("Image layers shown as rows of the film")
         self.rows.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu = QMenu(self.rows)
         self.menu.aboutToShow.connect(self._fill_menu)

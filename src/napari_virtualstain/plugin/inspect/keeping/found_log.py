@@ -54,10 +54,10 @@ class LogNotice(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.text = note(name="log_notice")
-        self.apply = button("Repeat them", "Make these edits and verdicts again", lambda: None)
+        self.apply = button("Repeat them", "Repeat these edits and verdicts", lambda: None)
         self.apply.setObjectName("repeat_edits")
         self.leave = button(
-            "Begin afresh", "Keep the old log as it is, and begin another", lambda: None
+            "Begin afresh", "Keep the old log as it is and start a new one", lambda: None
         )
         self.leave.setObjectName("begin_afresh")
         layout = QVBoxLayout(self)

@@ -61,7 +61,7 @@ class LineagePanel(QWidget):
         self.table.row_chosen.connect(self._on_event)
         made = [
             button(
-                "Accept", "Seen, and right", lambda: self._on_place("accept_event"), name="accept"
+                "Accept", "Confirmed by eye", lambda: self._on_place("accept_event"), name="accept"
             ),
             button(
                 "Reject",
@@ -71,7 +71,7 @@ class LineagePanel(QWidget):
             ),
             button(
                 "Move here",
-                "The event happens in the visible frame",
+                "Move the event to the visible frame",
                 lambda: self._on_place("move_event", frame=self._frame()),
                 name="move_event",
             ),

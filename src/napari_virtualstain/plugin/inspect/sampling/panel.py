@@ -34,7 +34,7 @@ class SamplePanel(QWidget):
         self.what.setToolTip("Judge whole tracks, or single links: each in the frame it leads to")
         self.count = IntegerBox(30, 1, 1000)
         self.count.setObjectName("sample_count")
-        self.count.setToolTip("How many are drawn at random")
+        self.count.setToolTip("Number of tracks or links to draw at random")
         self.seed = IntegerBox(0, 0, 10**6)
         self.seed.setPrefix("seed ")
         self.seed.setObjectName("sample_seed")
