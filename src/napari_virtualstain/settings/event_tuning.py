@@ -89,7 +89,9 @@ class EventTuning(Settings):
         1.5, "Near, without masks", "Log odds of daughters inside the parent's radius."
     )
     outside_log_odds: float = setting(
-        -4.0, "At the border", "Log odds of an event whose parts may be one outside the image."
+        -4.0,
+        "At the border",
+        "Log odds of an event whose parts may be connected outside the image.",
     )
     probability_weights: tuple[float, float, float, float] = setting(
         (0.91, 0.12, 1.56, -3.99),
@@ -106,23 +108,31 @@ class EventTuning(Settings):
         (4.0, 6.0, 2.0, 0.6), "Most evidence", "Its regressors count as these at most."
     )
     least_listed_probability: float = setting(
-        0.3, "Least listed", "Calibrated probability from which on an event is listed.", ge=0, le=1
+        0.3, "Least listed", "Calibrated probability above which an event is listed.", ge=0, le=1
     )
     watched_frames: int = setting(
-        8, "Frames watched", "Frames near an event in which parts may touch.", unit="frames", ge=1
+        8,
+        "Frames watched",
+        "Frames around an event in which the parts may touch.",
+        unit="frames",
+        ge=1,
     )
     touching_px: float = setting(
-        2.0, "Touching", "Gap up to which two masks touch.", unit="pixels", ge=0
+        2.0,
+        "Touching",
+        "Largest gap between two masks that count as touching.",
+        unit="pixels",
+        ge=0,
     )
     clump_frames: int = setting(
         6,
         "Longest clump",
-        "Frames that objects passing each other are one mask.",
+        "Longest time for which objects that pass each other share one mask.",
         unit="frames",
         ge=0,
     )
     clump_size_tolerance: float = setting(
-        0.35, "Clump sizes", "Largest change of log area over a clump.", ge=0
+        0.35, "Clump sizes", "Largest change of log area across a clump.", ge=0
     )
     clump_size_variance: float = setting(
         0.04,

@@ -238,16 +238,16 @@ class JoinTuning(Settings):
     """Joins of tracks that end and begin near each other, judged by chance."""
 
     least_length: int = setting(
-        3, "Joined tracks", "Fewest detections of a track that is joined to another.", ge=1
+        3, "Joined tracks", "Fewest detections of a track that may be joined to another.", ge=1
     )
     chance: float = setting(
         0.02,
         "Chance of a join",
-        "Expected number of strangers as near as a track that is joined.",
+        "Expected number of unrelated objects as near as the track to join.",
         ge=0,
     )
     chance_sized: float = setting(
-        0.05, "Chance, sizes fit", "The same where sizes are known and fit.", ge=0
+        0.05, "Chance, sizes fit", "The same where both sizes are known and agree.", ge=0
     )
     longest_steps: float = setting(
         30.0, "Farthest join", "Distance up to which ends are joined.", unit="typical steps", gt=0

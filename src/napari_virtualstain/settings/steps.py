@@ -16,12 +16,12 @@ Mode: TypeAlias = Literal["extended", "paper"]
 LINKERS = ("kalman", "trackpy")
 
 _AVERAGE = (
-    "Average the network over the eight turns and flips of the image: a little better and less "
-    "noisy, eight times the work."
+    "Average the network over the eight orientations of the image (turns and flips): slightly "
+    "better and less noisy, eight times the work."
 )
 _PRECISION = (
-    "Arithmetic of the network. auto: half precision where this processor gains from it and the "
-    "model agrees; float32: the same on all machines."
+    "Arithmetic of the network. auto: half precision where it is faster on this processor and a "
+    "check of the model passes; float32: the same result on all machines."
 )
 
 
@@ -29,19 +29,22 @@ class ReadSettings(Settings):
     """Reading of the bright-field; None leaves it to the file."""
 
     axes: str | None = setting(
-        None, "Axes", "Axes of the file, one letter each of t c z y x, such as tcyx."
+        None, "Axes", "Axes of the file, one letter each: t, c, z, y, x; for instance tcyx."
     )
     channel: int | str | None = setting(
         None, "Channel", "Channel to use, by number from 0 or by name."
     )
     position: int | str | None = setting(
-        None, "Position", "Position, well or image of several.", none="the first"
+        None,
+        "Position",
+        "Position, well or image in a file with several, by number from 0 or by name.",
+        none="the first",
     )
     pixel_size_um: float | None = setting(
         None, "Pixel size", "Size of a pixel; overrides the file.", unit="µm", gt=0
     )
     frame_interval_s: float | None = setting(
-        None, "Frame interval", "Time from frame to frame; overrides the file.", unit="s", gt=0
+        None, "Frame interval", "Time between frames; overrides the file.", unit="s", gt=0
     )
 
 
@@ -65,8 +68,8 @@ class StainSettings(Settings):
     temporal: int = setting(
         0,
         "Reduce flicker",
-        "Average away flicker over so many frames before and after, where they agree; what moves "
-        "stays.",
+        "Number of frames before and after over which flicker is averaged away; moving "
+        "structures are kept.",
         unit="frames",
         ge=0,
         le=15,
@@ -74,8 +77,8 @@ class StainSettings(Settings):
     uncertainty: bool | None = setting(
         None,
         "Uncertainty",
-        "Also give the error to be expected of each pixel, from which mitochondria and tracks get "
-        "their trust.",
+        "Also predict the error of each pixel; the trust of mitochondria and tracks follows "
+        "from it.",
         none="where the model predicts it",
     )
 
@@ -98,21 +101,21 @@ class SegmentSettings(Settings):
     min_area_um2: float = setting(
         0.05,
         "Smallest mitochondrion",
-        "Objects below this area are dropped.",
+        "Smaller objects are removed.",
         unit="µm²",
         ge=0,
     )
     split: Split = setting(
         "skeleton",
         "Split touching ones by",
-        "How mitochondria that touch come apart.",
+        "Method that separates touching mitochondria.",
         choices={"skeleton": "skeleton", "log": "blobs (LoG)", "none": "not at all"},
     )
     width_um: float | None = setting(
         None,
         "Typical width",
-        "Typical width of swollen mitochondria, which the network then sees as narrow as it knows "
-        "them.",
+        "Typical width of swollen mitochondria; the image is scaled so that the network sees "
+        "the width it was trained on.",
         unit="µm",
         none="usual width",
         gt=0,
@@ -145,7 +148,7 @@ class TrackSettings(Settings):
     search_radius_um: float | None = setting(
         None,
         "Farthest step",
-        "How far a mitochondrion goes at most from frame to frame.",
+        "Largest distance that a mitochondrion moves between frames.",
         unit="µm",
         none="as in this movie",
         gt=0,
@@ -153,14 +156,14 @@ class TrackSettings(Settings):
     max_gap: int = setting(
         3,
         "Longest gap",
-        "Frames in a row that a mitochondrion may be missing and still keep its number.",
+        "Largest number of consecutive frames that a track may miss.",
         unit="frames",
         ge=0,
     )
     min_length: int | None = setting(
         None,
         "Shortest track",
-        "Tracks with fewer detections are left out as false alarms.",
+        "Tracks with fewer detections are removed as false alarms.",
         unit="frames",
         none="by the length of the movie",
         ge=1,
@@ -168,7 +171,7 @@ class TrackSettings(Settings):
     gate_probability: float = setting(
         0.9997,
         "Gate",
-        "Share of the true links that the gate of the paper's method lets through.",
+        "Share of the true links that the gate of the paper's method accepts.",
         gt=0,
         lt=1,
     )
@@ -179,7 +182,7 @@ class TrackSettings(Settings):
     z_plane: int | Literal["max"] | None = setting(
         None,
         "Plane of a z-stack",
-        "What of a z-stack is tracked: a plane counted from 0, or max for the maximum over z.",
+        "Plane of a z-stack to track, counted from 0, or max for the maximum projection.",
         none="refuse z-stacks",
     )
     tuning: TrackTuning = Field(
