@@ -33,7 +33,7 @@ def test_a_number_has_limits_and_a_unit() -> None:
     area = fields_of(SegmentSettings)["min_area_um2"]
     assert (area.kind, area.minimum, area.maximum, area.is_open) == (float, 0, None, False)
     assert area.label == "Smallest mitochondrion (µm²)"
-    assert area.help == "Objects below this area are dropped, in µm² [0.05]."
+    assert area.help == "Objects below this area are removed, in µm² [0.05]."
     assert area.widget["min"] == 0
     threshold = fields_of(SegmentSettings)["threshold"]
     assert (threshold.minimum, threshold.maximum) == (0, 1)

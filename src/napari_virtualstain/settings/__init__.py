@@ -5,7 +5,7 @@ description. :func:`fields_of` reads them out for ``--help`` and for the docks' 
 
     field = fields_of(SegmentSettings)["min_area_um2"]
     field.label        # "Smallest mitochondrion (µm²)"
-    field.help         # "Objects below this area are dropped, in µm² [0.05]."
+    field.help         # "Objects below this area are removed, in µm² [0.05]."
     field.widget       # {"label": ..., "tooltip": ..., "min": 0.0, ...} for magicgui
 """
 

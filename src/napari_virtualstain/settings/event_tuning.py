@@ -22,19 +22,23 @@ class EventTuning(Settings):
     least_probability: float = setting(
         0.5,
         "Least by appearance",
-        "Probability by appearance from which on a candidate is kept.",
+        "Probability by appearance above which a candidate is kept.",
         ge=0,
         le=1,
     )
     reach_in_radii: float = setting(
         2.5,
         "Reach, radii",
-        "A daughter is looked for within so many radii of the largest parent, and so many steps.",
+        "Largest distance of a daughter from the largest parent.",
         unit="radii",
         ge=0,
     )
     reach_in_steps: float = setting(
-        3.0, "Reach, steps", "The same in steps.", unit="typical steps", ge=0
+        3.0,
+        "Reach, steps",
+        "Largest distance of a daughter from the largest parent.",
+        unit="typical steps",
+        ge=0,
     )
     split_area_spread: float = setting(
         0.25,
@@ -45,7 +49,7 @@ class EventTuning(Settings):
     area_log_spread: float = setting(
         0.4,
         "Area in a division",
-        "The same of objects that part from one place; wide, because dividing nuclei condense "
+        "Spread of that ratio where one object divides; wide, because dividing nuclei condense "
         "(HeLa nuclei with marked divisions).",
         gt=0,
     )
@@ -113,7 +117,7 @@ class EventTuning(Settings):
     watched_frames: int = setting(
         8,
         "Frames watched",
-        "Frames around an event in which the parts may touch.",
+        "Time around an event in which the parts may touch.",
         unit="frames",
         ge=1,
     )
@@ -137,18 +141,21 @@ class EventTuning(Settings):
     clump_size_variance: float = setting(
         0.04,
         "Size after a clump",
-        "Variance of the change of log area by which objects after a clump are told apart.",
+        "Variance of the change of log area that distinguishes objects after a clump.",
         gt=0,
     )
     clump_steps: float = setting(
         4.0,
         "Way in a clump",
-        "Spread of their positions about those before, for the same.",
+        "Spread of the positions after a clump about those before it.",
         unit="typical steps",
         gt=0,
     )
     fragment_rounds: int = setting(
-        3, "Rounds of joining", "How often fragments are joined and the movie linked again.", ge=0
+        3,
+        "Rounds of joining",
+        "Number of times that fragments are joined and the movie is linked again.",
+        ge=0,
     )
 
     @model_validator(mode="after")
@@ -241,7 +248,7 @@ class DivisionTuning(Settings):
 
 
 class PersistenceTuning(Settings):
-    """How long objects and segmentation artefacts last, before the movie is seen."""
+    """Life of objects and segmentation artefacts, before the movie is seen."""
 
     ends: float = setting(
         1.0, "Ends", "Ends of objects believed beforehand, in observed_frames.", gt=0
@@ -272,7 +279,7 @@ class PersistenceTuning(Settings):
     life_touching: float = setting(
         1.0,
         "Life of lines",
-        "The same where parts touch: two of three last one frame.",
+        "Scale of the life of artefacts whose parts touch: two of three last one frame.",
         unit="frames",
         gt=0,
     )

@@ -120,7 +120,7 @@ class LinkTuning(Settings):
     sure_probability: float = setting(
         0.9,
         "Sure links",
-        "Probability from which on a link of the first linking teaches appearance.",
+        "Probability above which a link of the first linking teaches appearance.",
         ge=0,
         le=1,
     )

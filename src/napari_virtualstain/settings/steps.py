@@ -41,10 +41,10 @@ class ReadSettings(Settings):
         none="the first",
     )
     pixel_size_um: float | None = setting(
-        None, "Pixel size", "Size of a pixel; overrides the file.", unit="µm", gt=0
+        None, "Pixel size", "Size of a pixel, instead of that in the file.", unit="µm", gt=0
     )
     frame_interval_s: float | None = setting(
-        None, "Frame interval", "Time between frames; overrides the file.", unit="s", gt=0
+        None, "Frame interval", "Time between frames, instead of that in the file.", unit="s", gt=0
     )
 
 
@@ -68,8 +68,7 @@ class StainSettings(Settings):
     temporal: int = setting(
         0,
         "Reduce flicker",
-        "Number of frames before and after over which flicker is averaged away; moving "
-        "structures are kept.",
+        "Range before and after over which flicker is averaged away without smearing motion.",
         unit="frames",
         ge=0,
         le=15,
@@ -101,7 +100,7 @@ class SegmentSettings(Settings):
     min_area_um2: float = setting(
         0.05,
         "Smallest mitochondrion",
-        "Smaller objects are removed.",
+        "Objects below this area are removed.",
         unit="µm²",
         ge=0,
     )
@@ -114,8 +113,7 @@ class SegmentSettings(Settings):
     width_um: float | None = setting(
         None,
         "Typical width",
-        "Typical width of swollen mitochondria; the image is scaled so that the network sees "
-        "the width it was trained on.",
+        "Typical width of swollen mitochondria, for which the image is scaled down.",
         unit="µm",
         none="usual width",
         gt=0,
@@ -156,14 +154,14 @@ class TrackSettings(Settings):
     max_gap: int = setting(
         3,
         "Longest gap",
-        "Largest number of consecutive frames that a track may miss.",
+        "Longest gap in a track.",
         unit="frames",
         ge=0,
     )
     min_length: int | None = setting(
         None,
         "Shortest track",
-        "Tracks with fewer detections are removed as false alarms.",
+        "Length below which tracks are removed as false alarms.",
         unit="frames",
         none="by the length of the movie",
         ge=1,

@@ -1,4 +1,4 @@
-"""What the parts of the track inspector ask of its dock.
+"""Interface of the inspector dock to its parts.
 
 The parts are given an object of this shape instead of the dock's class, so that the dock imports
 its parts and no part imports the dock.
