@@ -210,7 +210,7 @@ def attempt(kind: Kind, path: Path) -> tuple[str, str]:
         time.sleep(0.003)
     with os.fdopen(receive, "rb") as pipe:
         outcome, _, detail = pipe.read().decode(errors="replace").partition("\n")
-    return outcome or "memory", detail or "the process died"
+    return outcome or "memory", detail if outcome else "the process died"
 
 
 def _resident_bytes(process: int) -> int:

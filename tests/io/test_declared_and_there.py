@@ -14,7 +14,7 @@ import tifffile
 import zarr
 from PIL import Image
 
-from napari_virtualstain.errors import ImageFileError, VirtualStainError
+from napari_virtualstain.errors import ImageFileError, InputError, VirtualStainError
 from napari_virtualstain.io import open_stack, plain_name
 
 MOVIE = (np.arange(1, 6, dtype=np.uint16)[:, None, None] * np.ones((8, 9))).astype(np.uint16)
@@ -40,6 +40,59 @@ def test_a_tiff_written_a_frame_or_a_chunk_a_call(tmp_path: Path) -> None:
             writer.write(frame, metadata={"axes": "YX", "PhysicalSizeX": 0.1, "PhysicalSizeY": 0.1})
     assert _means(tmp_path / "loop.ome.tif") == [1, 2, 3, 4, 5]
     assert open_stack(tmp_path / "loop.ome.tif").pixel_size_um == 0.1
+
+
+@pytest.mark.parametrize("lengths", [(3, 3, 3), (4, 4, 2), (3, 1)])
+def test_chunks_that_tifffile_takes_for_colour(tmp_path: Path, lengths: tuple[int, ...]) -> None:
+    frames = np.arange(sum(lengths), dtype=np.uint16)[:, None, None] * np.ones((24, 32), np.uint16)
+    start = 0
+    with tifffile.TiffWriter(tmp_path / "m.tif") as writer:
+        for length in lengths:
+            layout = {"photometric": "rgb", "planarconfig": "separate"} if length > 2 else {}
+            writer.write(frames[start : start + length], **layout)
+            start += length
+    stack = open_stack(tmp_path / "m.tif")
+    assert stack.axes == "tyx"
+    np.testing.assert_array_equal(np.asarray(stack.data), frames)
+
+
+def test_equal_frames_that_tifffile_takes_for_colour_are_all_there(tmp_path: Path) -> None:
+    frames = np.zeros((3, 24, 32), np.uint16)
+    tifffile.imwrite(tmp_path / "dark.tif", frames, photometric="rgb", planarconfig="separate")
+    assert open_stack(tmp_path / "dark.tif").shape == (3, 24, 32)
+
+
+@pytest.mark.parametrize("samples", [2, 5])
+def test_grey_samples_of_a_pixel_are_channels(tmp_path: Path, samples: int) -> None:
+    pixels = np.arange(3 * 24 * 32 * samples, dtype=np.uint16).reshape(3, 24, 32, samples)
+    tifffile.imwrite(
+        tmp_path / "m.ome.tif",
+        pixels,
+        photometric="minisblack",
+        planarconfig="contig",
+        metadata={"axes": "TYXS"},
+    )
+    stack = open_stack(tmp_path / "m.ome.tif")
+    assert stack.axes == "tcyx"
+    np.testing.assert_array_equal(np.asarray(stack.data), np.moveaxis(pixels, -1, 1))
+
+
+def test_the_opacity_of_a_grey_pixel_is_no_channel(tmp_path: Path) -> None:
+    pixels = np.stack([np.full((24, 32), 7), np.full((24, 32), 255)], -1).astype(np.uint8)
+    tifffile.imwrite(
+        tmp_path / "a.tif", pixels, photometric="minisblack", extrasamples=["unassalpha"]
+    )
+    stack = open_stack(tmp_path / "a.tif")
+    assert (stack.axes, int(np.asarray(stack.data).max())) == ("yx", 7)
+
+
+def test_a_colour_picture_of_16_bits_by_a_camera_is_refused(tmp_path: Path) -> None:
+    colours = np.random.default_rng(0).integers(0, 60000, (3, 24, 32)).astype(np.uint16)
+    tifffile.imwrite(
+        tmp_path / "c.tif", colours, photometric="rgb", planarconfig="separate", metadata=None
+    )
+    with pytest.raises(InputError, match="colour"):
+        open_stack(tmp_path / "c.tif")
 
 
 def test_images_of_an_ome_tiff_are_positions_each_with_its_own_facts(tmp_path: Path) -> None:
@@ -360,3 +413,30 @@ def test_a_name_that_is_not_unicode_can_be_written(tmp_path: Path) -> None:
     table = pd.DataFrame({"name": ["caf\udce9"]}, dtype=object)
     text = write_table(tmp_path / "t.csv", table).read_text(encoding="utf-8")
     assert "\\udce9" in text
+
+
+def test_names_of_dimensions_that_zarr_3_or_xarray_keeps(tmp_path: Path) -> None:
+    pixels = np.zeros((3, 2, 24, 32), np.uint16)
+    for version, names in ((3, {"dimension_names": ["time", "c", "y", "x"]}), (2, {})):
+        array = zarr.create_array(
+            tmp_path / f"v{version}",
+            data=pixels,
+            chunks=(1, 1, 24, 32),
+            zarr_format=version,
+            **names,
+        )
+        if version == 2:
+            array.attrs["_ARRAY_DIMENSIONS"] = ["time", "c", "y", "x"]
+        stack = open_stack(tmp_path / f"v{version}")
+        assert (stack.axes, stack.notes) == ("tcyx", ())
+
+
+def test_missing_chunks_are_said(tmp_path: Path) -> None:
+    array = zarr.create_array(
+        tmp_path / "m", shape=(3, 24, 32), chunks=(1, 24, 32), dtype=np.uint16, zarr_format=2
+    )
+    array[0], array[2] = 1, 3
+    stack = open_stack(tmp_path / "m", axes="tyx")
+    assert "Of its 3 chunks, 1 are not there and read as 0" in stack.notes[0]
+    array[1] = 2
+    assert open_stack(tmp_path / "m", axes="tyx").notes == ()

@@ -42,12 +42,25 @@ KINDS = {
     "zen": ("exp_s1t{t:02}z{z}c{c}_ORG.tif", {"t": T, "c": C, "z": Z}),
     "olympus": ("exp_C{c:03}Z{z:03}T{t:03}.tif", {"t": T, "c": C, "z": Z}),
     "cv8000": ("Plate_B02_T{t:04}F001L01A01Z{z:02}C{c:02}.tif", {"t": T, "c": C, "z": Z}),
+    "operetta": ("r01c01f01p{z:02}rc1-ch{c}sk{t}fk1fl1.tiff", {"t": T, "c": C, "z": Z}),
     "phenix": ("r01c01f01p{z:02}-ch{c}sk{t}fk1fl1.tiff", {"t": T, "c": C, "z": Z}),
     "metamorph": ("exp_w{c}_t{t}.TIF", {"t": T, "c": ("1BF", "2GFP")}),
     "incell": (
         "A - 01(fld 1 wv {c} time {t} - {t}000ms).tif",
         {"t": T, "c": ("Blue - DAPI", "TL-Brightfield - BF")},
     ),
+    "incell-plane-last": (
+        "A - 1(fld 1 wv Green - dsRed time {t:02} - {t}0000ms z {z}).tif",
+        {"t": T, "z": Z},
+    ),
+    "metaxpress-planes": ("TimePoint_{t}/ZStep_{z}/p_A01_s1_w{c}.TIF", {"t": T, "c": C, "z": Z}),
+    "metaxpress-flat": ("p_A01_s1_w{c}_z{z}_t{t}.tif", {"t": T, "c": C, "z": Z}),
+    "andor": ("exp_t{t:04}_z{z:04}_w{c:04}.tif", {"t": T, "c": C, "z": Z}),
+    "squid": ("{t}/A1_0_{z}_{c}.tiff", {"t": T, "c": ("BF_full", "Fluorescence_488_nm"), "z": Z}),
+    "incucyte": ("{c}_A1_1_{t:02}d00h00m.tif", {"t": T, "c": ("Green", "Phase")}),
+    "two-cameras": ("Cam{c}_T{t}.tif", {"t": T, "c": C}),
+    "signed": ("t{t}_z{z}um.tif", {"t": T, "z": ("-1.0", "-0.5", "0.0", "0.5")}),
+    "signed-plus": ("t{t}_z{z}.tif", {"t": T, "z": ("-10", "-5", "+0", "+5")}),
     "metaxpress": ("TimePoint_{t}/plate_A01_s1_w{c}.TIF", {"t": T, "c": C}),
     "cytation": ("A1_01_1_1_{c}_{t:03}.tif", {"t": T, "c": ("GFP", "Phase Contrast")}),
     "word": ("t{t:02}_{c}.tif", {"t": T, "c": ("BF", "Cy5")}),
@@ -74,8 +87,10 @@ def test_counters_become_axes_in_their_order(kind: str) -> None:
         ("exp_w1BF_s{p}_t{t}.TIF", {"p": (1, 2), "t": T}, "s2"),
         ("fov{p}_{t}.tif", {"p": (1, 2), "t": T}, "fov2"),
         ("{p}_t{t}.tif", {"p": ("A01", "A02", "B01"), "t": T}, "A02"),
-        ("Phase_{p}_2020y05m21d_{t:02}h30m.tif", {"p": ("B2_1", "B2_2"), "t": T}, "Phase_B2_2"),
+        ("Phase_{p}_2020y05m21d_{t:02}h30m.tif", {"p": ("B2_1", "B2_2"), "t": T}, "B2_2"),
         ("Pl_{p}_T{t:04}F001L01A01Z01C01.tif", {"p": ("B02", "B03"), "t": T}, "Pl_B03"),
+        ("Sample_Seq000{p}T{t}.tif", {"p": (1, 2), "t": T}, "Seq0002"),
+        ("tile[0{p} x 00]_t{t}.tif", {"p": (0, 1), "t": T}, "01"),
     ],
 )
 def test_of_several_positions_one_is_opened_and_the_others_are_said(
@@ -107,6 +122,30 @@ def test_two_counters_without_a_name_are_asked_for() -> None:
     assert _arranged(names, axes="tyx")[0].shape == (6,)
     with pytest.raises(AxesError, match=r"Axes 'tczyx' .*hold 2 counters"):
         arrange(names, "movie", axes="tczyx")
+
+
+def test_a_question_leaves_positions_out_of_its_letters() -> None:
+    names = _names("p{p}_t{t}_{c}_{n:03}.tif", p=(1, 2), t=T, c=("BF", "GFP"), n=(1, 2))
+    with pytest.raises(AxesError, match=r"3 counters: 't0' .*--axes tczyx"):
+        arrange(names, "movie")
+    series, files = _arranged(names, axes="tczyx")
+    assert (series.axes, series.shape) == ("tcz", (3, 2, 2))
+    assert files == [name for name in names if name.startswith("p1")]
+    assert "2 positions" in series.notes[0]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        _names("frame{a}_t{b}.tif", a=(1, 2), b=(1, 2, 3)),
+        _names("z{a}_plane{b}_t{c}.tif", a=(1, 2), b=(1, 2), c=(1, 2)),
+        _names("t{t}_B{p}_1_BF_{n}.tif", t=T, p=(1, 2), n=(1, 2)),
+        _names("t{t}_{n}_BF_full.tif", t=T, n=("A1_1", "A1_2", "B1_1", "B1_2")),
+    ],
+)
+def test_two_counters_of_one_axis_are_asked_for(names: list[str]) -> None:
+    with pytest.raises(AxesError, match=r"hold 2 counters|hold 3 counters"):
+        arrange(names, "movie")
 
 
 @pytest.mark.parametrize(
@@ -145,6 +184,13 @@ def test_decimal_numbers_are_in_order() -> None:
         [f"v1.{i}.tif" for i in range(1, 13)],
     ):
         assert _arranged(sorted(names, reverse=True))[1] == names
+
+
+def test_a_dash_before_all_numbers_parts_words() -> None:
+    names = [f"cell_t-{i}.tif" for i in (1, 2, 10)]
+    assert _arranged(names[::-1])[1] == names
+    names = ["cell_t-2.tif", "cell_t-1.tif", "cell_t0.tif", "cell_t1.tif"]
+    assert _arranged(sorted(names))[1] == names
 
 
 def test_times_of_day_are_one_counter() -> None:

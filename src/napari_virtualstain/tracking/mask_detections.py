@@ -70,16 +70,39 @@ def check_objects(plane: NDArray[Any]) -> str | None:
             "one object. If this is a mask, give each part a number of its own first, for instance "
             "with skimage.measure.label, or segment the image here."
         )
-    if len(values) >= _MANY and parts > _SCATTERED * len(values):
+    area_px = np.count_nonzero(plane) / len(values)
+    is_scattered = parts > _SCATTERED * len(values) or (
+        area_px < _SMALLEST_PX and np.count_nonzero(plane) > _COVERED * plane.size
+    )
+    if len(values) >= _MANY and is_scattered:
         raise InputError(
             f"The labels hold {len(values)} values in {parts} separate places: this looks like a "
             "grey image. Expected one number per object and 0 outside; segment the image first."
+        )
+    largest = _background(plane) if len(values) > 1 else None
+    if largest is not None:
+        return (
+            f"The labels hold no 0, and {largest} covers most of the frame: it counts as an "
+            "object. If it is the background, set it to 0 first."
         )
     return None
 
 
 _MANY = 8
 _SCATTERED = 4
+_SMALLEST_PX = 4  # objects that fill the frame are larger on average
+_COVERED = 0.9
+
+
+def _background(plane: NDArray[Any]) -> int | None:
+    """Return the label that lies on all borders and most of a frame without 0, None without."""
+    if (plane == 0).any():
+        return None
+    values, counts = np.unique(plane, return_counts=True)
+    largest = values[np.argmax(counts)]
+    borders = (plane[0], plane[-1], plane[:, 0], plane[:, -1])
+    is_around = all((border == largest).any() for border in borders)
+    return int(largest) if is_around and counts.max() > plane.size / 2 else None
 
 
 def measure_plane(

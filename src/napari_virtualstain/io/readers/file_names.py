@@ -20,7 +20,7 @@ Value = tuple[Fraction | str, ...]
 _LABELS = {
     "t": "t time timepoint timepoints tp frame frames fr seq sk dt",
     "z": "z slice zslice plane zplane zpos focus depth",
-    "c": "c ch chan channel channels w wv wave wavelength lambda color colour",
+    "c": "c ch chan channel channels cam camera w wv wave wavelength lambda color colour",
     "p": (
         "pos position positions xy scene stage site fld field fov mosaic tile well region roi "
         "p s series f m row col x y u v j r point k a b d e g h i o l"
@@ -37,11 +37,13 @@ _STAMP = re.compile(
 _ELAPSED = re.compile(
     r"(?<![0-9a-z])(?:(\d+)d)?(\d+)h(\d\d)m?(?:(\d\d)s)?(?![0-9a-z])", re.IGNORECASE
 )
+_MINUS = "\N{MINUS SIGN}"
 _NUMBER = re.compile(
-    rf"\d+[.,]\d+(?={_TIME_UNITS}(?![a-z0-9]))|\d+", re.IGNORECASE
+    rf"{_MINUS}?(?:\d+[.,]\d+(?={_TIME_UNITS}(?![a-z0-9]))|\d+)", re.IGNORECASE
 )  # a decimal point only where a unit follows
 _WELL = re.compile(r"[A-P]\d{1,2}")
 _MAX_WORDS = 400  # wells of a plate
+_TILE = re.compile(r"\[# x \d+\]|\[\d+ x #\]")
 _LABEL_BEFORE = re.compile(r"([a-z]{1,20})[-_ =#]?$", re.IGNORECASE)
 _UNIT_AFTER = re.compile(rf"[ _]?{_TIME_UNITS}(?![a-z0-9])", re.IGNORECASE)
 _DELIMITERS = re.compile(r"([-_ .()/\\]+)")
@@ -54,30 +56,36 @@ _CHANNEL_WORD = re.compile(
     re.IGNORECASE,
 )
 
-# names whose parts a label does not tell; t, c, z, and p with any suffix are the axes
+# names whose parts a label does not tell; t, c, z, and p with any suffix are the axes, and w is a
+# word that is a channel where it is called like one, else a position
 _MAKERS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         # Micro-Manager 1.4 and 2, separate files
         r"(?P<p>.*/)?img_(?P<t>\d+)_(?P<c>.*)_(?P<z>\d+)",
+        # Squid: a folder a time, then well, site, plane and channel
+        r"(?P<t>\d+)/(?P<p>(?-i:[A-Z]+)\d+)_(?P<p2>\d+)_(?P<z>\d+)_(?P<c>[a-z].*)",
         # IN Cell Analyzer
         r"(?P<p>.*[a-p] ?- ?\d+ ?\(fld ?\d+) wv (?P<c>.+?)(?: z (?P<z>\d+))?"
-        r"(?: time (?P<t>\d+) - \d+ ?ms)?\)",
+        r"(?: time (?P<t>\d+)(?: - \d+ ?ms)?)?(?: z (?P<z2>\d+))?\)",
         # Yokogawa CV7000, CV8000, CQ1
         r"(?P<p>.*)_t(?P<t>\d+)(?P<p2>f\d+)l\d+a\d+z(?P<z>\d+)c(?P<c>\d+)",
         r"(?P<p>w\d+)(?P<p2>f\d+)t(?P<t>\d+)z(?P<z>\d+)c(?P<c>\d+)",
         # Opera Phenix, Operetta
-        r"(?P<p>.*r\d+c\d+f\d+)p(?P<z>\d+)-ch(?P<c>\d+)(?:sk(?P<t>\d+))?(?:fk\d+)?(?:fl\d+)?",
+        r"(?P<p>.*r\d+c\d+f\d+)p(?P<z>\d+)(?:rc\d+)?-ch(?P<c>\d+)"
+        r"(?:sk(?P<t>\d+))?(?:fk\d+)?(?:fl\d+)?",
         # BioTek Cytation
         r"(?P<p>(?-i:[A-P])\d+)_-?\d+_\d+_(?P<p2>\d+)_(?P<c>[a-z][^_]*)_(?P<t>\d+)",
         # Incucyte
-        r"(?P<p>.*_(?-i:[A-P])\d{1,2}_\d+)_"
+        r"(?P<w>.*)_(?P<p>(?-i:[A-P])\d{1,2}_\d+)_"
         r"(?P<t>\d+d\d\dh\d\dm|\d{4}y\d\dm\d\dd_\d\dh\d\dm)",
-        # MetaXpress, with or without folders of time points
-        r"(?:.*timepoint_(?P<t>\d+)/)?(?P<p>[^/]*_(?-i:[A-P])\d\d(?=_[sw]\d)(?:_s\d+)?)"
-        r"(?:_w(?P<c>\d+))?(?:_z(?P<z>\d+))?",
+        # MetaXpress, with or without folders of time points and planes
+        r"(?:.*timepoint_(?P<t>\d+)/)?(?:zstep_(?P<z>\d+)/)?"
+        r"(?P<p>[^/]*_(?-i:[A-P])\d\d(?=_[sw]\d)(?:_s\d+)?)"
+        r"(?:_w(?P<c>\d+))?(?:_z(?P<z2>\d+))?(?:_t(?P<t2>\d+))?",
         # MetaMorph multi-dimensional acquisition: the wave has a number and a name
-        r"(?P<p>.*?)_w(?P<c>\d.*?)(?:_s(?P<p2>\d+))?(?:_t(?P<t>\d+))?",
+        r"(?P<p>.*?)_w(?P<c>\d(?:(?!_[stz]\d).)*)"
+        r"(?:_s(?P<p2>\d+))?(?:_z(?P<z>\d+))?(?:_t(?P<t>\d+))?",
     )
 )
 
@@ -130,6 +138,29 @@ def plain_stem(name: str) -> str:
     return f"{folder}/{stem}" if folder else stem
 
 
+def signed_stems(stems: Sequence[str]) -> list[str]:
+    """Return names in which the dash of a negative plane or time is a minus sign.
+
+    A dash is one where other names have none, or a plus, in its place: else it parts words.
+
+    Examples
+    --------
+    >>> signed_stems(["z-1", "z0", "z+1"]), signed_stems(["z-1", "z-2"])
+    (['z−1', 'z0', 'z1'], ['z-1', 'z-2'])
+    """
+    signed = list(stems)
+    for letter in "tz":
+        counter = re.compile(rf"(?<![a-z])({letter}_?)([-+]?)(?=\d)", re.IGNORECASE)
+        signs = {match[2] for stem in stems for match in counter.finditer(stem)}
+        if "-" in signs and len(signs) > 1:
+            signed = [counter.sub(_with_minus, stem) for stem in signed]
+    return signed
+
+
+def _with_minus(match: re.Match[str]) -> str:
+    return f"{match[1]}{_MINUS if match[2] == '-' else ''}"
+
+
 def skeleton(stem: str) -> str:
     """Return a name with ``#`` in place of each number.
 
@@ -164,6 +195,17 @@ def read_fields(stems: Sequence[str]) -> list[Field] | None:
     return _fields_with_a_word(stems)
 
 
+def axis_of_label(label: str) -> str | None:
+    """Return the axis that letters before a number name, ``p`` for a position.
+
+    Examples
+    --------
+    >>> axis_of_label("frame"), axis_of_label("img")
+    ('t', None)
+    """
+    return _AXIS_OF_LABEL.get(label.casefold())
+
+
 def is_channel_word(word: str) -> bool:
     """Return whether a word is a usual name of a contrast or dye.
 
@@ -184,9 +226,23 @@ def _maker_fields(stems: Sequence[str]) -> list[Field] | None:
         for group in pattern.groupindex:
             words = tuple(_labelled(match, group) for match in matches if match is not None)
             texts = tuple((match[group] or "") for match in matches if match is not None)
-            fields.append(_worded(group[0], texts, words))
-        return [field for field in fields if field.varies]
+            fields.append(_worded(_axis_of_group(group, texts), texts, words))
+        if not any(field.axis == "p" and _hides_a_counter(field.words) for field in fields):
+            return [field for field in fields if field.varies]
     return None
+
+
+def _axis_of_group(group: str, texts: Sequence[str]) -> str:
+    if group != "w":
+        return group[0]
+    return "c" if all(is_channel_word(text) for text in set(texts)) else "p"
+
+
+def _hides_a_counter(words: Sequence[str]) -> bool:
+    """Return whether a part that is taken for a position counts times, channels or planes."""
+    if len({skeleton(word) for word in words}) > 1:
+        return False
+    return any(f.axis not in ("p", None) and f.is_certain for f in _number_fields(words))
 
 
 def _labelled(match: re.Match[str], group: str) -> str:
@@ -239,7 +295,10 @@ def _number_fields(stems: Sequence[str]) -> list[Field]:
     while column < len(matches[0]):
         width = _decimal_width(rows, matches, column)
         spans = [(m[column].start(), m[column + width - 1].end()) for m in matches]
-        texts = [row[a:b].replace(",", ".") for row, (a, b) in zip(rows, spans, strict=True)]
+        texts = [
+            row[a:b].replace(",", ".").replace(_MINUS, "-")
+            for row, (a, b) in zip(rows, spans, strict=True)
+        ]
         before, after = rows[0][: spans[0][0]], rows[0][spans[0][1] :]
         label, axis = _label(before, after, texts)
         words = tuple(f"{label}{text}" for text in texts)
@@ -260,6 +319,8 @@ def _label(before: str, after: str, texts: Sequence[str]) -> tuple[str, str | No
         short = re.search(r"(?<=[a-z])(?:[TZCSF]|XY|Pos|Ch)$", found[1])
         if short:
             label, axis = short[0], _AXIS_OF_LABEL[short[0].casefold()]
+    if _TILE.search(f"{before[-9:]}#{after[:9]}"):
+        return label, "p"
     unit = _UNIT_AFTER.match(after)
     if unit and (axis is None or len(unit[0].strip(" _")) > 1 or any("." in t for t in texts)):
         return label, "t"
@@ -274,7 +335,7 @@ def _decimal_width(rows: Sequence[str], matches: Sequence[list[re.Match[str]]], 
     for row, found in zip(rows, matches, strict=True):
         if row[found[at].end() : found[at + 1].start()] not in (".", ",") or "." in found[at][0]:
             return 1
-        pairs.add((int(found[at][0]), found[at + 1][0]))
+        pairs.add((found[at][0], found[at + 1][0]))
     whole, parts = {pair[0] for pair in pairs}, sorted({int(pair[1]) for pair in pairs})
     is_counter = parts == list(range(parts[0], parts[0] + len(parts)))
     is_grid = len(pairs) == len(whole) * len(parts)
@@ -290,7 +351,8 @@ def _fields_with_a_word(stems: Sequence[str]) -> list[Field] | None:
     last = _common([kind[::-1] for kind in kinds], shortest - first)
     words = tuple("".join(row[first : len(row) - last]).strip("-_ .") for row in rows)
     others = ["".join([*row[:first], "|", *row[len(row) - last :]]) for row in rows]
-    axis = "c" if all(is_channel_word(word) for word in set(words)) else None
+    is_channel = all(is_channel_word(word) for word in set(words)) and not _counts(words)
+    axis = "c" if is_channel else None
     if all(_WELL.fullmatch(word) for word in words):
         axis = "p"
     is_alone = axis is None and (first + last == 0 or len(set(words)) == len(words))
@@ -300,6 +362,17 @@ def _fields_with_a_word(stems: Sequence[str]) -> list[Field] | None:
     numbers = _number_fields(others)
     before = len(_number_fields([other.partition("|")[0] for other in others]))
     return [*numbers[:before], word, *numbers[before:]]
+
+
+def _counts(words: Sequence[str]) -> bool:
+    """Return whether words hold a number that differs, as ``A1_2_BF`` and ``A1_3_BF``."""
+    columns: dict[tuple[str, int], set[str]] = {}
+    for word in set(words):
+        parts = _DELIMITERS.split(word)
+        for i, part in enumerate(parts):
+            if len(parts) > 1 and (part.isdecimal() or _WELL.fullmatch(part)):
+                columns.setdefault((skeleton(word), i), set()).add(part)
+    return any(len(found) > 1 for found in columns.values())
 
 
 def _common(rows: Sequence[Sequence[str]], most: int) -> int:

@@ -10,7 +10,16 @@ from dataclasses import dataclass, replace
 
 from ...axes import normalise_axes
 from ...errors import AxesError, ImageFileError
-from .file_names import Field, Value, natural_value, plain_stem, read_fields, skeleton
+from .file_names import (
+    Field,
+    Value,
+    axis_of_label,
+    natural_value,
+    plain_stem,
+    read_fields,
+    signed_stems,
+    skeleton,
+)
 from .plane_grid import PlaneGrid, complete_shape, gap_notes, sort_key
 from .positions import choose_position
 
@@ -67,7 +76,7 @@ def arrange(
     ImageFileError
         Planes are missing in the middle, or two files have one place.
     """
-    stems = [plain_stem(name) for name in names]
+    stems = signed_stems([plain_stem(name) for name in names])
     kept, notes = _of_one_kind(names, stems, given)
     fields = read_fields([stems[i] for i in kept])
     if axes is not None:
@@ -194,15 +203,9 @@ def _by_axis(
 ) -> dict[str, list[Field]] | None:
     """Return the fields of each axis, None where they are no grid and do not say what they are."""
     told = {field.axis for field in fields}
+    counters = [field for field in fields if field.axis != "p"]
     if axes is not None and set(axes[:-2]) != told - {"p"}:
-        letters = axes.removesuffix("yx")
-        if len(letters) != len(fields) or axes[-2:] != "yx":
-            raise AxesError(
-                f"Axes {axes!r} for the files of {given}: their names hold {len(fields)} counters "
-                f"({_told(fields)}). Give one letter of t, c, z for each in this order, then yx, "
-                "or 'tyx' to take all files as frames."
-            )
-        return {letter: [field] for letter, field in zip(letters, fields, strict=True)}
+        return _as_asked(fields, counters, axes, given)
     if len(fields) == 1:
         return {_lone_axis(fields[0]): list(fields)}
     unknown = [field for field in fields if field.axis is None]
@@ -210,6 +213,9 @@ def _by_axis(
     for field in fields:
         if field.axis is not None:
             columns.setdefault(field.axis, []).append(field)
+    _part_sequences(columns)
+    if any(_are_two(columns.get(axis, [])) for axis in "tcz"):
+        raise _question(counters, given)
     if len(unknown) == 1 and unknown[0].is_number and "t" not in columns:
         return {**columns, "t": unknown}
     stamps = [field for field in unknown if field.label.endswith("stamp")]
@@ -222,20 +228,59 @@ def _by_axis(
         all(field.is_number for field in unknown) or len(set(unknown[0].values)) > _MAX_CHANNELS
     ):
         return None
+    raise _question(counters, given)
+
+
+def _as_asked(
+    fields: Sequence[Field], counters: Sequence[Field], axes: str, given: str
+) -> dict[str, list[Field]]:
+    """Return the fields of the axes that the user gave, for all counters or all but positions."""
+    letters = axes.removesuffix("yx")
+    positions = [field for field in fields if field.axis == "p"]
+    if axes[-2:] == "yx" and len(letters) == len(fields):
+        return {letter: [field] for letter, field in zip(letters, fields, strict=True)}
+    if axes[-2:] == "yx" and len(letters) == len(counters):
+        columns = {letter: [field] for letter, field in zip(letters, counters, strict=True)}
+        return {**columns, "p": positions}
     raise AxesError(
-        f"The names of the {len(fields[0].values)} files in {given} hold {len(fields)} counters: "
-        f"{_told(fields)}. Say what they count in this order, for instance axes="
-        f"{_example(fields)!r} (--axes {_example(fields)}), take all files as frames with "
-        "axes='tyx', or give the files of one by a glob."
+        f"Axes {axes!r} for the files of {given}: their names hold {len(fields)} counters "
+        f"({_told(fields)}). Give one letter of t, c, z for each in this order, then yx, "
+        "or 'tyx' to take all files as frames."
     )
 
 
-def _example(fields: Sequence[Field]) -> str:
-    spare = iter(axis for axis in "tcz" if axis not in {field.axis for field in fields})
-    letters = [
-        field.axis if field.axis in ("t", "c", "z") else next(spare, "?") for field in fields
-    ]
-    return "".join([*letters, "yx"])
+def _part_sequences(columns: dict[str, list[Field]]) -> None:
+    """Take a sequence as a position where another counter tells the time: ``Seq0002T3``."""
+    times = columns.get("t", [])
+    sequences = [field for field in times if field.label.casefold().endswith("seq")]
+    if 0 < len(sequences) < len(times):
+        columns["t"] = [field for field in times if field not in sequences]
+        columns["p"] = [*columns.get("p", []), *sequences]
+
+
+def _are_two(fields: Sequence[Field]) -> bool:
+    """Return whether labels name an axis twice, as ``frame1_t2``; ``2h_30min`` is one time."""
+    labels = [field for field in fields if axis_of_label(field.label) is not None]
+    return len({field.values for field in labels}) > 1
+
+
+def _question(counters: Sequence[Field], given: str) -> AxesError:
+    letters: list[str] = []
+    for field in counters:
+        spare = [axis for axis in "tcz" if axis not in letters and not _is_of(axis, counters)]
+        is_first = field.axis is not None and field.axis not in letters
+        letters.append(str(field.axis) if is_first else next(iter(spare), ""))
+    example = f"{''.join(letters)}yx"
+    return AxesError(
+        f"The names of the {len(counters[0].values)} files in {given} hold {len(counters)} "
+        f"counters: {_told(counters)}. Say what they count in this order, for instance "
+        f"axes={example!r} (--axes {example}), take all files as frames with axes='tyx', or give "
+        "the files of one by a glob."
+    )
+
+
+def _is_of(axis: str, fields: Sequence[Field]) -> bool:
+    return any(field.axis == axis for field in fields)
 
 
 def _lone_axis(field: Field) -> str:

@@ -24,6 +24,7 @@ from .source import Facts, Source, kept_dtype
 
 _MARKS = ("zarr.json", ".zgroup", ".zarray")
 _MAX_CHUNK_BYTES = 2**29
+_MAX_CHUNKS_COUNTED = 100_000
 _MAX_NESTING = 4
 _NAMES = {
     "t": "t time times frame frames timepoint",
@@ -77,7 +78,7 @@ def _read(path: Path, position: int | str | None, depth: int) -> Source:
     if isinstance(node, zarr.Array):
         if position is not None:
             choose_position([path.name], position, str(path))
-        return _array_source(path, node)
+        return _array_source(path, node, _array_axes(node))
     attributes = _ome_attributes(dict(node.attrs))
     if "multiscales" in attributes:
         return _image_source(path, node, attributes, position)
@@ -182,6 +183,9 @@ def _image_source(
     dataset, array = _largest(path, group, levels)
     axes, units = _axes(multiscale, attributes, array.ndim)
     facts = Facts(notes=list(notes))
+    if axes is None:
+        axes = _array_axes(array)
+        facts.notes.extend(_unknown_axes(multiscale))
     steps = _steps(dataset, multiscale, axes, array.ndim, facts)
     facts.set_pixel_size(*(_length(steps, units, axis) for axis in "yx"))
     facts.set_z_step(_length(steps, units, "z"))
@@ -241,6 +245,24 @@ def _axes(
         if entry.get("unit")
     }
     return "".join(letters), units
+
+
+def _array_axes(array: Any) -> str | None:
+    """Return a letter for each dimension as Zarr 3 or xarray names them, None without names."""
+    names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+    if not isinstance(names, list | tuple):
+        return None
+    letters = [_AXIS_OF_NAME.get(str(name).casefold(), "?") for name in names]
+    is_known = "?" not in letters and len(set(letters)) == len(letters) == array.ndim
+    return "".join(letters) if is_known else None
+
+
+def _unknown_axes(multiscale: dict[str, Any]) -> list[str]:
+    described = multiscale.get("axes")
+    if not isinstance(described, list) or not described:
+        return []
+    names = [str(axis.get("name") if isinstance(axis, dict) else axis) for axis in described]
+    return [f"The metadata name the axes {', '.join(names)[:100]}, which are not all known here."]
 
 
 def _letter(entry: dict[str, Any]) -> str:
@@ -323,14 +345,29 @@ def _array_source(
         )
     if len(shape) < 2:
         raise ImageFileError(f"{path} is an array of shape {shape}: expected an image.")
+    facts = facts or Facts()
+    facts.notes.extend(_missing_chunks(array))
     return Source(
         path=path,
         shape=shape,
         dtype=kept_dtype(dtype, path),
         read=_ZarrReader(path, tuple(shape[:-2])),
         axes=axes,
-        **(facts or Facts()).as_fields(),
+        **facts.as_fields(),
     )
+
+
+def _missing_chunks(array: Any) -> list[str]:
+    """Return a note on chunks that are no files: never written, or lost when copied."""
+    if array.shards is not None or not 0 < array.nchunks <= _MAX_CHUNKS_COUNTED:
+        return []
+    absent = array.nchunks - array.nchunks_initialized
+    if absent <= 0:
+        return []
+    return [
+        f"Of its {array.nchunks} chunks, {absent} are not there and read as "
+        f"{array.fill_value or 0}: they were empty, never written, or not copied."
+    ]
 
 
 @dataclass(frozen=True, slots=True)

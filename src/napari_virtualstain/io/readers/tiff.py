@@ -26,6 +26,8 @@ from .sniff import file_kind
 from .source import Facts, RawReader, Source, grey_plane, kept_dtype
 from .tiff_metadata import read_facts
 
+_WHITE_IS_ZERO, _BLACK_IS_ZERO = 0, 1  # of the tag PhotometricInterpretation
+
 
 def read_tiff(path: Path, position: int | str | None = None) -> Source:
     """Return an image of a TIFF file.
@@ -105,9 +107,13 @@ def _image(
     if any(_tells_of_truncation(message) for message in messages):
         raise _damaged(path, "its end is missing")
     axes, shape = series.axes.lower(), tuple(series.shape)
-    if samples and _are_planes(reader, axes):
+    if samples and _are_planes(series, axes) and isinstance(reader, RawReader):
         reader = replace(reader, shape=shape[-2:])
-        facts.notes.append(f"Stored as colour with {samples} separate planes; taken as planes.")
+        note = f"Stored as colour with {samples} separate planes; taken as planes."
+        facts.notes.extend([note] if note not in facts.notes else [])
+    elif samples and _are_channels(series, axes):
+        axes, shape = f"{axes[:-3]}cyx", (*shape[:-3], samples, *shape[-3:-1])
+        reader = _SampleReader(reader, samples)
     elif samples:
         at = axes.index("s")
         axes, shape = axes[:at] + axes[at + 1 :], shape[:at] + shape[at + 1 :]
@@ -129,7 +135,7 @@ def _written_one_by_one(file: tifffile.TiffFile, every: Sequence[Any]) -> list[A
         return []
     alike = [s for s in every if (s.shape[-2:], s.dtype) == (first.shape[-2:], first.dtype)]
     is_flat = all(len(s.shape) == 2 or (is_plain and len(s.shape) == 3) for s in alike)
-    is_grey = all("S" not in s.axes.upper() for s in alike)
+    is_grey = all("S" not in s.axes.upper() or _are_planes(s, s.axes.lower()) for s in alike)
     return alike if is_flat and is_grey else []
 
 
@@ -161,16 +167,21 @@ def _left_out(file: tifffile.TiffFile, every: Sequence[Any]) -> list[str]:
     ]
 
 
-def _are_planes(reader: Any, axes: str) -> bool:
+def _are_planes(series: Any, axes: str) -> bool:
     """Return whether what is called colour are the frames of a movie.
 
-    tifffile writes three frames of (Y, X) as the samples of a colour picture unless told otherwise;
-    colour pictures of more than 8 bit with a plane for each colour are hardly met.
+    tifffile writes three frames of (Y, X) as the samples of a colour picture unless asked for
+    grey; colour pictures of more than 8 bit with a plane for each colour are hardly met.
     """
-    if not isinstance(reader, RawReader) or axes[-3:] != "syx" or reader.dtype.itemsize == 1:
-        return False
-    picture = reader(0)
-    return bool((picture != picture[:1]).any())
+    is_by_tifffile = series.kind == "shaped"
+    return bool(is_by_tifffile and axes[-3:] == "syx" and series.dtype.itemsize > 1)
+
+
+def _are_channels(series: Any, axes: str) -> bool:
+    """Return whether the samples of a pixel are channels: grey, and none of them opacity."""
+    page = series.keyframe
+    is_grey = page.photometric in (_WHITE_IS_ZERO, _BLACK_IS_ZERO)
+    return bool(axes[-3:] == "yxs" and is_grey and not any(page.extrasamples))
 
 
 def _plane_reader(path: Path, series: Any, messages: list[str]) -> tuple[Any, int]:
@@ -259,6 +270,18 @@ class _PageReader:
             file.filehandle.seek(offset)
             page = tifffile.TiffPage(file, index=0)
             return np.asarray(page.asarray(maxworkers=1)).reshape(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class _SampleReader:
+    """Reads one sample of each pixel as a plane."""
+
+    read: Any
+    samples: int
+
+    def __call__(self, index: int) -> np.ndarray:
+        pixels, sample = divmod(index, self.samples)
+        return np.asarray(self.read(pixels))[..., sample]
 
 
 @dataclass(frozen=True, slots=True)

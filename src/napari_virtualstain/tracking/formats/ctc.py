@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,9 @@ def read_ctc(
                 measured.append(table)
         columns = ["frame", "y_um", "x_um", "label", "area_um2"]
         rows = pd.concat(measured, ignore_index=True)[columns] if measured else no_rows(columns)
-        joined, graph = _join(_read_lineage(lineage))
+        lines = _read_lineage(lineage)
+        _warn_of_differences(rows, lines, [frame for frame, _ in planes], lineage)
+        joined, graph = _join(lines)
         written: list[int] = rows.label.to_numpy(np.int64).tolist()
         rows["track_id"] = [joined.get(name, name) for name in written]
         return TrackTables.from_table(
@@ -285,6 +288,40 @@ def _read_lineage(path: Path) -> dict[int, tuple[int, int, int]]:
     return lines
 
 
+def _warn_of_differences(
+    rows: pd.DataFrame,
+    lines: dict[int, tuple[int, int, int]],
+    frames: Sequence[int],
+    path: Path,
+) -> None:
+    """Warn where masks and lineage contradict each other, or masks are missing."""
+    told = []
+    if frames and (absent := sorted(set(range(frames[0], frames[-1])) - set(frames))):
+        told.append(f"there are no masks of the frames {_listed(absent)}")
+    span = rows.groupby("label").frame.agg(["min", "max"])
+    if unknown := sorted(set(span.index) - set(lines)):
+        told.append(f"the lineage lacks the labels {_listed(unknown)} of the masks")
+    if unseen := sorted(set(lines) - set(span.index)):
+        told.append(f"the masks lack the tracks {_listed(unseen)} of the lineage")
+    other = [n for n in span.index if n in lines and tuple(span.loc[n]) != lines[n][:2]]
+    if other:
+        told.append(
+            f"the tracks {_listed(other)} are in other frames of the masks than the lineage says"
+        )
+    if orphans := sorted(n for n, (_, _, parent) in lines.items() if parent and parent not in lines):
+        told.append(f"the parents of {_listed(orphans)} are not there and were left out")
+    if told:
+        warnings.warn(f"{path.parent}: {'; '.join(told)}. The masks count.", stacklevel=4)
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    shown = ", ".join(str(number) for number in numbers[:_LISTED])
+    return shown if len(numbers) <= _LISTED else f"{shown} and {len(numbers) - _LISTED} more"
+
+
+_LISTED = 8
+
+
 def _join(
     lines: dict[int, tuple[int, int, int]],
 ) -> tuple[dict[int, int], dict[int, list[int]]]:
@@ -302,8 +339,8 @@ def _join(
         if parent in lines and len(children[parent]) == 1 and first > lines[parent][1] + 1:
             joined[name] = joined[parent]
     graph = {
-        joined[name]: [joined.get(parent, parent)]
+        joined[name]: [joined[parent]]
         for name, (_, _, parent) in lines.items()
-        if parent and joined[name] == name
+        if parent in joined and joined[name] == name
     }
     return joined, graph

@@ -91,13 +91,14 @@ def read_trackmate(path: str | Path) -> TrackTables:
             for spot in frame.findall("./Spot")
         ]
         edges, filtered_out = _edges(model)
+        in_tracks = {spot for edge in edges for spot in edge}
         rows = [r for r in rows if r.pop("is_visible") and r["spot"] not in filtered_out]
         table = pd.DataFrame(rows)
         if not len(table):
             table = pd.DataFrame(columns=["spot", "track_id", "frame", "y_um", "x_um"], dtype=float)
         edges = _forward(table, edges, str(path))
         if "track_id" not in table:
-            table = _cut_into_branches(table, edges)
+            table = _cut_into_branches(_in_tracks(table, in_tracks, str(path)), edges)
         return TrackTables.from_table(
             table.drop(columns="spot"),
             _parents(table, edges),
@@ -124,7 +125,14 @@ class _Scale:
         length = micrometres(1.0, model.get("spatialunits", "micron"))
         time = seconds(1.0, model.get("timeunits", "sec"))
         for name, factor in (("spatialunits", length), ("timeunits", time)):
-            if factor is None and model.get(name, "").casefold() not in _UNITLESS:
+            unit = model.get(name, "").casefold()
+            if factor is None and unit in _PIXELS:
+                warnings.warn(
+                    "The lengths of the TrackMate file are in pixels; they are taken as "
+                    "micrometres. Set the pixel size in TrackMate's image and save it again.",
+                    stacklevel=4,
+                )
+            elif factor is None and unit not in _UNITLESS:
                 warnings.warn(
                     f"The {name} {model.get(name)!r} of the TrackMate file are not known; its "
                     "numbers are taken as they are.",
@@ -135,7 +143,8 @@ class _Scale:
         return scale
 
 
-_UNITLESS = ("", "pixel", "pixels", "px", "frame", "frames")
+_PIXELS = ("pixel", "pixels", "px")
+_UNITLESS = ("", "frame", "frames")
 
 
 def _declare_features(model: ElementTree.Element) -> None:
@@ -341,6 +350,18 @@ def _forward(table: pd.DataFrame, edges: list[tuple[int, int]], path: str) -> li
             stacklevel=4,
         )
     return list(kept)
+
+
+def _in_tracks(table: pd.DataFrame, in_tracks: set[int], path: str) -> pd.DataFrame:
+    """Return the rows of spots that TrackMate has in a track; of a file without tracks, all."""
+    lone = ~table.spot.isin(in_tracks)
+    if not in_tracks or not lone.any():
+        return table
+    warnings.warn(
+        f"{int(lone.sum())} of {len(table)} spots in {path} are in no track; they were left out.",
+        stacklevel=4,
+    )
+    return table[~lone].reset_index(drop=True)
 
 
 def _cut_into_branches(table: pd.DataFrame, edges: list[tuple[int, int]]) -> pd.DataFrame:
