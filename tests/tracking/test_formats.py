@@ -72,8 +72,15 @@ def test_what_trackmate_hides_is_left_out(tmp_path: Path) -> None:
     for path in (filtered, hidden):
         read = vs.Tracks.from_trackmate(path)
         assert (len(read), len(read.table)) == (1, 3)
-    alone = vs.Tracks.from_trackmate(_trackmate(tmp_path / "a.xml", LINE + OTHER, {0: tracks[0]}))
-    assert len(alone.table) == 5, "visible spots of no track are shown"
+
+
+def test_spots_of_no_track_are_left_out_and_said(tmp_path: Path) -> None:
+    path = _trackmate(tmp_path / "a.xml", LINE + OTHER, {0: [(1, 2), (2, 3)]})
+    with pytest.warns(UserWarning, match="2 of 5 spots .* are in no track"):
+        read = vs.Tracks.from_trackmate(path)
+    assert read.table.frame.tolist() == [0, 1, 2]
+    only_spots = vs.Tracks.from_trackmate(_trackmate(tmp_path / "b.xml", LINE, {}))
+    assert (len(only_spots), len(only_spots.table)) == (3, 3)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +90,7 @@ def test_what_trackmate_hides_is_left_out(tmp_path: Path) -> None:
         (("µm", "min"), 0.1, 120.0, 1.0),
         (("nm", "ms"), 1e-4, 0.002, 1e-3),
         (("mm", "h"), 100.0, 7200.0, 1000.0),
-        (("pixel", "frame"), 0.1, 2.0, 1.0),
+        (("", "frame"), 0.1, 2.0, 1.0),
     ],
 )
 def test_units_become_micrometres_and_seconds(
@@ -97,10 +104,14 @@ def test_units_become_micrometres_and_seconds(
     assert read.table.area_um2.iloc[0] == pytest.approx(np.pi * (0.5 * y_um) ** 2)
 
 
-def test_unknown_units_are_said(tmp_path: Path) -> None:
-    path = _trackmate(tmp_path / "m.xml", LINE, {}, units=("furlong", "sec"))
-    with pytest.warns(UserWarning, match="'furlong' .* are not known"):
-        vs.Tracks.from_trackmate(path)
+@pytest.mark.parametrize(
+    ("unit", "told"), [("furlong", "'furlong' .* are not known"), ("pixel", "are in pixels")]
+)
+def test_units_that_are_no_lengths_are_said(tmp_path: Path, unit: str, told: str) -> None:
+    path = _trackmate(tmp_path / "m.xml", LINE, {}, units=(unit, "sec"))
+    with pytest.warns(UserWarning, match=told):
+        read = vs.Tracks.from_trackmate(path)
+    assert read.table.y_um.iloc[0] == 1.0
 
 
 def test_edges_have_no_direction(tmp_path: Path) -> None:
@@ -161,7 +172,8 @@ def test_the_number_in_the_name_is_the_frame(tmp_path: Path) -> None:
     read = vs.Tracks.from_ctc(_ctc(tmp_path / "c", "1 5 9 0\n", range(5, 10)))
     assert read.table.frame.tolist() == [5, 6, 7, 8, 9]
     (tmp_path / "c" / "mask007.tif").unlink()
-    read = vs.Tracks.from_ctc(tmp_path / "c")
+    with pytest.warns(UserWarning, match="no masks of the frames 7"):
+        read = vs.Tracks.from_ctc(tmp_path / "c")
     assert read.table.frame.tolist() == [5, 6, 7, 8, 9]
     assert read.table.interpolated.tolist() == [False, False, True, False, False]
 
@@ -176,6 +188,22 @@ def test_masks_and_reference_in_one_folder_are_read_once(tmp_path: Path) -> None
 
 def test_parents_below_zero_are_none(tmp_path: Path) -> None:
     assert vs.Tracks.from_ctc(_ctc(tmp_path / "c", "1 0 4 -1\n", range(5))).graph == {}
+
+
+@pytest.mark.parametrize(
+    ("lineage", "told"),
+    [
+        ("2 0 4 0\n", "the lineage lacks the labels 1 of the masks; the masks lack the tracks 2"),
+        ("1 0 2 0\n", "the tracks 1 are in other frames"),
+        ("1 0 4 7\n", "the parents of 1 are not there"),
+    ],
+)
+def test_masks_and_lineage_that_contradict_each_other_are_said(
+    tmp_path: Path, lineage: str, told: str
+) -> None:
+    with pytest.warns(UserWarning, match=told):
+        read = vs.Tracks.from_ctc(_ctc(tmp_path / "c", lineage, range(5)))
+    assert (read.table.track_id.tolist(), read.graph) == ([1] * 5, {})
 
 
 @pytest.mark.parametrize("lineage", ["1 0 4 1\n", "1 4 0 0\n", "1 0 4 0\n1 0 4 0\n", "1 0 4 x\n"])
@@ -333,6 +361,16 @@ def test_a_mask_is_said_and_a_grey_image_refused() -> None:
     grey = np.random.default_rng(0).integers(0, 200, (3, 64, 64)).astype(np.uint8)
     with pytest.raises(InputError, match="looks like a grey image"):
         vs.track(grey)
+    deep = np.random.default_rng(0).integers(1, 60000, (3, 64, 64)).astype(np.uint16)
+    with pytest.raises(InputError, match="looks like a grey image"):
+        vs.track(deep)
+
+
+def test_a_background_that_is_no_zero_is_said() -> None:
+    labels = _labels()
+    assert (labels > 0).any(axis=(1, 2)).all()
+    with pytest.warns(UserWarning, match="hold no 0, and 65535 covers most"):
+        vs.track(np.where(labels == 0, 65535, labels).astype(np.uint16))
 
 
 @pytest.mark.parametrize("given", [None, 5, b"x", []])

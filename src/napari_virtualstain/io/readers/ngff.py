@@ -358,11 +358,15 @@ def _array_source(
 
 
 def _missing_chunks(array: Any) -> list[str]:
-    """Return a note on chunks that are no files: never written, or lost when copied."""
+    """Return a note when some chunks are no files: never written, or lost when copied.
+
+    An image that is 0 everywhere has none.
+    """
     if array.shards is not None or not 0 < array.nchunks <= _MAX_CHUNKS_COUNTED:
         return []
-    absent = array.nchunks - array.nchunks_initialized
-    if absent <= 0:
+    present = array.nchunks_initialized
+    absent = array.nchunks - present
+    if absent <= 0 or not present:
         return []
     return [
         f"Of its {array.nchunks} chunks, {absent} are not there and read as "

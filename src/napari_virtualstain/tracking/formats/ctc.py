@@ -308,7 +308,9 @@ def _warn_of_differences(
         told.append(
             f"the tracks {_listed(other)} are in other frames of the masks than the lineage says"
         )
-    if orphans := sorted(n for n, (_, _, parent) in lines.items() if parent and parent not in lines):
+    if orphans := sorted(
+        n for n, (_, _, parent) in lines.items() if parent and parent not in lines
+    ):
         told.append(f"the parents of {_listed(orphans)} are not there and were left out")
     if told:
         warnings.warn(f"{path.parent}: {'; '.join(told)}. The masks count.", stacklevel=4)
