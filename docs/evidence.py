@@ -29,6 +29,19 @@ MEASUREMENTS = {
         "benchmarks.track_errors --positions 0 --masks 0 --links 1",
     ),
     "richardson-lucy": ("Optics: Richardson-Lucy", "benchmarks.richardson_lucy"),
+    "tracking-division": (
+        "Tracking: dividing nuclei",
+        "benchmarks.tracking_division --trackers extended laptrack --kinds clean noisy",
+    ),
+    "weight-maps": ("Optics: weight maps", "paper.weight_maps"),
+    "simulated-likeness": (
+        "Simulator: likeness to real pairs",
+        "recipes.compare_simulation --number 24",
+    ),
+    "staining-flicker": (
+        "Staining: flicker",
+        "benchmarks.staining_flicker --frames 12 --size 192",
+    ),
     "painted-corrections": ("Segmentation: painted", "benchmarks.segmentation_painting"),
     "simulation-speed": ("Simulator: time of a pair", "recipes.compare_simulation --speed"),
     "staining-speed": (
