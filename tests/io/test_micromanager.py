@@ -45,6 +45,7 @@ def _stack_file(
     *,
     virtual: tuple[tuple[int, int, int, int], ...] = (),
     indexed: bool = True,
+    more: dict[str, Any] | None = None,
 ) -> None:
     """Write planes of value 100 c + 1000 p + 10 z + t at (channel, slice, frame, position)."""
     text = json.dumps(summary).encode()
@@ -53,6 +54,7 @@ def _stack_file(
     for at, (c, z, t, p) in enumerate(places):
         index.append((c, z, t, p, offset))
         told = {"FrameIndex": t, "ChannelIndex": c, "SliceIndex": z, "PositionIndex": p}
+        told |= more or {}
         head, tail = _directory(offset, at + 1 < len(places), told)  # type: ignore[misc]
         pixels = np.full((HEIGHT, WIDTH), 100 * c + 1000 * p + 10 * z + t, "<u2").tobytes()
         body += head + pixels + tail
@@ -220,3 +222,13 @@ def test_ndtiff_that_ends_early_or_lost_its_index(tmp_path: Path) -> None:
     stack = open_stack(path)
     assert (stack.axes, stack.shape[:2]) == ("tcyx", (3, 2))
     np.testing.assert_array_equal(np.asarray(stack.data)[:, 1, 0, 0], [100, 101, 102])
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_the_label_of_the_objective_states_the_optics(tmp_path: Path, wrapped: bool) -> None:
+    label = "60x/1.40 Plan Apo Oil"
+    more = {"Dichroic-Label": "2", "Objective-Label": {"PropVal": label} if wrapped else label}
+    path = tmp_path / "m_MMStack_Pos0.ome.tif"
+    _stack_file(path, [(0, 0, t, 0) for t in range(3)], {}, more=more)
+    optics = open_stack(path).optics
+    assert (optics.numerical_aperture, optics.immersion_index) == (1.4, 1.515)

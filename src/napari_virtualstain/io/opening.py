@@ -196,6 +196,7 @@ def _stack(source: Source, asked: str | None, given: Path) -> Stack:
         source=given,
         notes=source.notes + notes,
         assumed_axes=bool(notes),
+        optics=source.optics.of_channels(count),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..axes import Geometry
 from ..errors import AxesError, InputError
+from .stated_optics import NOT_STATED, StatedOptics
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -40,6 +41,8 @@ class Stack:
         ignored because it cannot be true, axes that were assumed.
     assumed_axes : bool
         Whether neither the file nor the caller named the axes.
+    optics : StatedOptics
+        Objective and emission of each channel, as far as the file states them.
 
     Examples
     --------
@@ -59,6 +62,7 @@ class Stack:
     source: Path | None = None
     notes: tuple[str, ...] = ()
     assumed_axes: bool = False
+    optics: StatedOptics = NOT_STATED
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -107,7 +111,13 @@ class Stack:
         names = self.channel_names[index : index + 1]
         axis = self.axes.index("c")
         data = self.data[(slice(None),) * axis + (index,)]
-        return replace(self, data=data, axes=self.axes.replace("c", ""), channel_names=names)
+        return replace(
+            self,
+            data=data,
+            axes=self.axes.replace("c", ""),
+            channel_names=names,
+            optics=self.optics.of_channel(index),
+        )
 
     def _channel_index(self, channel: int | str) -> int:
         count = self.sizes["c"]

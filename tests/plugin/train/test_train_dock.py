@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from qtpy.QtWidgets import QLabel
 
 from napari_virtualstain.errors import InputError
+from napari_virtualstain.io import open_stack
 from napari_virtualstain.models import Inputs, read_card
 from napari_virtualstain.plugin.kit.preferences import preferences
+from napari_virtualstain.plugin.layers.from_stack import stack_to_layers
 from napari_virtualstain.plugin.train.dock import TrainWidget
 from napari_virtualstain.plugin.train.drawn_regions import DrawnRegion
 from napari_virtualstain.plugin.train.job import TrainRequest, collect_pairs, why_not_split
@@ -24,6 +27,18 @@ from napari_virtualstain.training import FoldStarted, PlaneReading
 
 from ..models import save_generator
 
+OME = """<?xml version="1.0" encoding="UTF-8"?>
+<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">
+ <Instrument ID="Instrument:0"><Objective ID="Objective:0" LensNA="1.2" Immersion="Water"/>
+ </Instrument>
+ <Image ID="Image:0"><ObjectiveSettings ID="Objective:0"/>
+  <Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint16" SizeX="64" SizeY="64" SizeC="2"
+    SizeZ="1" SizeT="4" PhysicalSizeX="0.08" PhysicalSizeY="0.08">
+   <Channel ID="Channel:0:0" Name="BF" SamplesPerPixel="1"/>
+   <Channel ID="Channel:0:1" Name="mCherry" SamplesPerPixel="1" EmissionWavelength="610"/>
+   <TiffData/>
+  </Pixels></Image>
+</OME>"""
 SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 
 
@@ -332,3 +347,31 @@ def test_reasons_are_given_while_training_is_impossible(widget: TrainWidget) -> 
     assert "already" in widget.run_button.toolTip()
     widget.name.setText("")
     assert "name" in widget.run_button.toolTip()
+
+
+def test_optics_come_from_the_file_and_what_is_typed_in_stays(
+    qtbot: Any, viewer_model: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "cell.ome.tif"
+    tifffile.imwrite(
+        path,
+        np.random.default_rng(0).integers(0, 900, (4, 2, 64, 64)).astype(np.uint16),
+        description=OME.encode(),
+        metadata=None,
+    )
+    for data, settings, _ in stack_to_layers(open_stack(path)):
+        viewer_model.add_image(data, **settings)
+    made = TrainWidget(viewer_model)
+    qtbot.addWidget(made)
+    assert made.fluorescence.value.name == "cell mCherry"
+    optics = made.optics
+    assert (optics.na.value(), optics.immersion.value()) == (1.2, 1.333)
+    assert optics.wavelength.value() == 610
+    assert optics.origin.text().startswith("From the file: NA, immersion, emission")
+    optics.na.setValue(1.1)
+    made.start_from.value = "mito-h9c2"
+    assert optics.na.value() == 1.1
+    assert optics.value.numerical_aperture == 1.1
+    made.fluorescence.value = made.bright_field.value  # a file without an emission for this channel
+    assert optics.na.value() == 1.2
+    assert "emission" in optics.origin.text().partition("from mito-h9c2")[2]

@@ -49,7 +49,7 @@ def read_companion(path: Path, position: int | str | None = None) -> Source:
     places = _places(path, pixels, axes, shape, files)
     first = files[next(iter(files))].page
     facts = Facts(notes=list(notes))
-    facts_of_ome(pixels, facts)
+    facts_of_ome(root, pixels, facts)
     source = Source(
         path=path,
         shape=(*shape, *first.shape),

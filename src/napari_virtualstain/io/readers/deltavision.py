@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import ImageFileError
+from ..stated_optics import optics_of_lens
 from .source import Facts, RawReader, Source, kept_dtype
 from .tiff_metadata import median_step
 
@@ -37,6 +38,7 @@ class _Header:
     order: int
     channels: int
     waves: tuple[int, ...]
+    lens: int
 
     @property
     def axes(self) -> str:
@@ -74,6 +76,9 @@ def read_deltavision(path: Path) -> Source:
     facts.set_frame_interval(_interval(header, leading, extended))
     if header.channels > 1 and any(header.waves):
         facts.channel_names = tuple(_wave_name(wave) for wave in header.waves)
+    facts.optics = optics_of_lens(
+        header.lens, [wave / 1000 if wave > 0 else None for wave in header.waves]
+    )
     return Source(
         path=path,
         shape=(*leading, header.height, header.width),
@@ -122,6 +127,7 @@ def _header(path: Path, head: bytes) -> _Header:
         sequence,
         channels,
         tuple(waves[:channels]) if channels <= len(waves) else (),
+        at("h", 162)[0],
     )
 
 

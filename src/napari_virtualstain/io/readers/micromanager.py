@@ -27,6 +27,7 @@ import numpy as np
 import tifffile
 
 from ...errors import ImageFileError
+from ..stated_optics import StatedOptics, optics_in_words
 from .file_names import Value, natural_value
 from .plane_grid import PlaneGrid, complete_shape, gap_notes, sort_key
 from .positions import choose_position
@@ -336,12 +337,26 @@ def _add_summary(
     size = _positive(told.get("PixelSizeUm")) or _positive(summary.get("PixelSize_um"))
     if facts.pixel_size_um is None and size:
         facts.set_pixel_size(size, size)
+    facts.optics = _optics(told, facts.optics)
     if facts.z_step_um is None:
         facts.set_z_step(_positive(summary.get("z-step_um")))
     if facts.frame_interval_s is None and source.axes and source.axes.startswith("t"):
         times = _elapsed_times(source, file)
         interval_ms = _positive(summary.get("Interval_ms"))
         facts.set_frame_interval(interval_ms / 1000 if interval_ms else median_step(times))
+
+
+def _optics(told: dict[str, Any], known: StatedOptics) -> StatedOptics:
+    """Return the optics of the objective whose label the first plane gives, if it names them."""
+    labels = [value for name, value in told.items() if "objective" in str(name).lower()]
+    found = [optics_in_words(_value_of(label)) for label in labels]
+    best = next((one for one in found if one.numerical_aperture is not None), known)
+    return known if known.numerical_aperture is not None else best
+
+
+def _value_of(told: Any) -> Any:
+    """Return a property, which Micro-Manager 2 wraps as ``{"PropVal": ...}``."""
+    return told.get("PropVal", "") if isinstance(told, dict) else told
 
 
 def _elapsed_times(source: Source, file: tifffile.TiffFile) -> list[float]:

@@ -19,6 +19,7 @@ import numpy as np
 from ...axes import ORDER
 from ...errors import ImageFileError, VirtualStainError
 from ..units import micrometres, seconds
+from .ome_optics import optics_of_zarr
 from .positions import choose_position
 from .source import Facts, Source, kept_dtype
 
@@ -192,6 +193,7 @@ def _image_source(
     if "t" in steps and units.get("t"):
         facts.set_frame_interval(seconds(steps["t"], units["t"]))
     facts.channel_names = _channel_names(attributes.get("omero"))
+    facts.optics = optics_of_zarr(path, attributes.get("omero"))
     return _array_source(path / dataset["path"], array, axes, facts)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ImageFileError, InputError, VirtualStainError
+from ..stated_optics import NOT_STATED, StatedOptics
 from ..units import FRAME_INTERVAL_RANGE_S, PIXEL_SIZE_RANGE_UM, Z_STEP_RANGE_UM, is_plausible
 
 PlaneReader = Callable[[int], np.ndarray]
@@ -36,6 +37,8 @@ class Source:
         As the file states them, None when it does not.
     channel_names : tuple of str
         As the file states them.
+    optics : StatedOptics
+        As the file states them.
     notes : tuple of str
         See :attr:`Stack.notes`.
     """
@@ -49,6 +52,7 @@ class Source:
     frame_interval_s: float | None = None
     z_step_um: float | None = None
     channel_names: tuple[str, ...] = ()
+    optics: StatedOptics = NOT_STATED
     notes: tuple[str, ...] = ()
 
 
@@ -60,6 +64,7 @@ class Facts:
     frame_interval_s: float | None = None
     z_step_um: float | None = None
     channel_names: tuple[str, ...] = ()
+    optics: StatedOptics = NOT_STATED
     notes: list[str] = field(default_factory=list)
 
     def set_pixel_size(self, y_um: float | None, x_um: float | None) -> None:
@@ -104,6 +109,7 @@ class Facts:
             "frame_interval_s": self.frame_interval_s,
             "z_step_um": self.z_step_um,
             "channel_names": self.channel_names,
+            "optics": self.optics,
             "notes": tuple(self.notes),
         }
 

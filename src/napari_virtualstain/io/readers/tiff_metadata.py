@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..units import micrometres, seconds
+from .ome_optics import optics_of_ome
 from .ome_xml import images, missing_files, parsed
 from .source import Facts
 
@@ -37,17 +38,18 @@ def _from_ome(path: Path, xml: str, facts: Facts, index: int) -> None:
         return
     if absent := missing_files(root, path):
         facts.notes.append(f"Images in other files are missing: {', '.join(absent[:6])}.")
-    facts_of_ome(every[index] if index < len(every) else every[0], facts)
+    facts_of_ome(root, every[index] if index < len(every) else every[0], facts)
 
 
-def facts_of_ome(pixels: Any, facts: Facts) -> None:
-    """Fill `facts` from the ``Pixels`` of an image."""
+def facts_of_ome(root: Any, pixels: Any, facts: Facts) -> None:
+    """Fill `facts` from the ``Pixels`` of an image, and from its objective."""
     y_um, x_um, z_um = (_ome_length(pixels, axis) for axis in "YXZ")
     facts.set_pixel_size(y_um, x_um)
     facts.set_z_step(z_um)
     facts.set_frame_interval(_ome_interval(pixels))
     names = [channel.get("Name") or "" for channel in pixels.findall("{*}Channel")]
     facts.channel_names = tuple(names) if any(names) else ()
+    facts.optics = optics_of_ome(root, pixels)
 
 
 def _ome_length(pixels: Any, axis: str) -> float | None:

@@ -82,10 +82,12 @@ def stack_to_layers(stack: Stack) -> list[LayerTuple]:
 
 def _image(stack: Stack, name: str, channel: str = "") -> LayerTuple:
     role = role_of(channel)
+    optics = stack.optics.as_record()
+    known = {"optics": optics} if optics else {}
     settings: dict[str, Any] = {
         "name": name,
         "contrast_limits": contrast_limits(stack.data),
-        "metadata": provenance("load", str(stack.source or ""), role=role),
+        "metadata": provenance("load", str(stack.source or ""), role=role, **known),
         **spatial(stack.geometry),
     }
     if role == "fluorescence":

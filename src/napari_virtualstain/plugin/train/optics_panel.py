@@ -34,6 +34,12 @@ KINDS = (
     ("binary", "binary"),
     ("none", "none"),
 )
+_TEXTS = {
+    "numerical_aperture": "NA",
+    "immersion_index": "immersion",
+    "wavelength_um": "emission",
+    "depth_um": "depth",
+}
 _USUAL = "psf_deconvolution"
 _PICTURE_PX = 90
 _KERNEL_PX = 15
@@ -66,6 +72,8 @@ class OpticsPanel(QWidget):
         super().__init__()
         self._viewer, self._fluorescence = viewer, fluorescence
         self._pixel_size_um, self._say = pixel_size_um, say
+        self._typed: set[QWidget] = set()
+        self._filling, self._filled_for = False, None
         self.origin = note(name="optics_origin")
         self.na = NumberBox(1.42, 0.05, 1.7, step=0.05)
         self.immersion = NumberBox(1.515, 1.0, 2.0, step=0.01, decimals=3)
@@ -152,7 +160,13 @@ class OpticsPanel(QWidget):
         return kernel
 
     def fill(self, layer: Any, card: Any) -> None:
-        """Take the optics that the layer's file states, else those of the starting model."""
+        """Take the optics that the layer's file states, else those of the starting model.
+
+        What was typed in stays until another layer is chosen.
+        """
+        if layer is not self._filled_for:
+            self._typed.clear()
+            self._filled_for = layer
         stated = stated_optics(layer)
         known = dict(card.optics) if card is not None else {}
         fields = (
@@ -163,11 +177,14 @@ class OpticsPanel(QWidget):
         )
         for box, name, factor in fields:
             value = stated.get(name, known.get(name))
-            if isinstance(value, int | float) and value > 0:
+            if isinstance(value, int | float) and value > 0 and box not in self._typed:
+                self._filling = True
                 box.setValue(factor * value)
+                self._filling = False
         if stated:
-            text = "From the file: " + ", ".join(sorted(name.split("_")[0] for name in stated))
-            text += "; the rest from the starting model." if known else "."
+            rest = {name: value for name, value in known.items() if name not in stated}
+            text = f"From the file: {_named(stated)}"
+            text += f"; from {card.name}: {_named(rest)}." if _named(rest) else "."
         elif known:
             text = f"The file does not state the optics: those of {card.name} are shown."
         else:
@@ -253,6 +270,8 @@ class OpticsPanel(QWidget):
         return config if size is None else config.updated(psf_size=size)
 
     def _on_changed(self, _value: object = None) -> None:
+        if not self._filling and isinstance(box := self.sender(), NumberBox):
+            self._typed.add(box)
         self.follow()
         self.changed.emit()
 
@@ -262,7 +281,11 @@ def stated_optics(layer: Any) -> dict[str, float]:
     if layer is None:
         return {}
     stated = provenance_of(layer).get("optics") or {}
-    return {name: float(value) for name, value in dict(stated).items() if value}
+    return {name: float(stated[name]) for name in _TEXTS if stated.get(name)}
+
+
+def _named(values: dict[str, float]) -> str:
+    return ", ".join(text for name, text in _TEXTS.items() if values.get(name))
 
 
 def full_width_um(kernel: np.ndarray, pixel_size_um: float) -> float:
