@@ -9,7 +9,14 @@ import pytest
 
 from napari_virtualstain.errors import CancelledError, InputError
 from napari_virtualstain.progress import CancelToken
-from napari_virtualstain.simulation import Microscope, SceneConfig, simulate_frames, simulate_like
+from napari_virtualstain.simulation import (
+    Microscope,
+    SceneConfig,
+    Still,
+    likeness,
+    simulate_frames,
+    simulate_like,
+)
 from napari_virtualstain.simulation.likeness import (
     bright_field_statistics,
     checked_microscope,
@@ -78,6 +85,55 @@ def test_a_movie_that_no_scene_resembles_is_said_so() -> None:
     noise = np.random.default_rng(0).normal(size=(3, 96, 96))
     with pytest.raises(InputError, match="No simulated scene resembles this movie"):
         simulate_like(list(noise), **QUICK)
+
+
+def test_fluorescence_given_by_mistake_is_refused() -> None:
+    stills = list(simulate_frames(3, size=96, seed=5, config=SceneConfig(), vary=False))
+    simulate_like([still.bright_field for still in stills], **QUICK | {"number": 1})
+    with pytest.raises(InputError, match="resembles simulated fluorescence more"):
+        simulate_like([still.fluorescence for still in stills], **QUICK)
+
+
+@pytest.mark.slow
+def test_real_fluorescence_and_a_wrong_pixel_size_are_refused(real_data: object) -> None:
+    io = pytest.importorskip("skimage.io")
+    folder = real_data("h9c2_pairs", "bright_field")  # type: ignore[operator]
+    names = sorted(path.name for path in folder.glob("*TL_012*"))[::3]
+    light = [io.imread(folder / name) for name in names]
+    glow = [io.imread(folder.parent / "fluorescence" / name) for name in names]
+    few = {"number": 1, "candidates": 24, "size": 96}
+    assert simulate_like(light, **few, pixel_size_um=0.08).distance < 1.3
+    with pytest.raises(InputError, match="resembles simulated fluorescence more"):
+        simulate_like(glow, **few, pixel_size_um=0.08)
+    with pytest.raises(InputError, match=r"given as 0\.04 µm, .* 0\.08 µm more"):
+        simulate_like(light, number=1, candidates=48, size=192, pixel_size_um=0.04)
+
+
+@pytest.mark.parametrize(
+    ("mean", "refused"),
+    [(0.5, ""), (1.2, r"pixels of 0\.16 µm more"), (-1.2, r"pixels of 0\.04 µm more")],
+)
+def test_the_pixel_size_is_doubted_on_both_sides(
+    mean: float, refused: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One number stands in for the statistics; binning adds 1 to it."""
+    binned = {128: 0.0, 64: 1.0}
+
+    def statistics(image: np.ndarray) -> np.ndarray:
+        is_movie = image.max() > 1
+        value = mean if is_movie else 0.3 * image[0, 0]
+        return np.array([value + binned[image.shape[0]]])
+
+    monkeypatch.setattr(likeness, "bright_field_statistics", statistics)
+    scenes = [np.full((128, 128), value) for value in np.linspace(-1, 1, 40)]
+    stills = [Still(one, one, one, one, 0.08, SceneConfig()) for one in scenes]  # type: ignore
+    movie = [np.full((128, 128), 2.0)] * 6
+    distance = likeness._distance(movie, scenes)
+    if not refused:
+        likeness._check_pixel_size(movie, stills, distance, 0.08)
+    else:
+        with pytest.raises(InputError, match=refused):
+            likeness._check_pixel_size(movie, stills, distance, 0.08)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..training import TrainingConfig
 
 _MOST_FRAMES = 12
+_WORDS = {"na": "an aperture of", "n_immersion": "an immersion index of"}
 
 NumericalAperture = Annotated[
     float | None, typer.Option("--na", help="With --simulate-like: NA of the objective [1.42].")
@@ -80,6 +81,13 @@ def simulated(
             "The movie does not say its pixel size, and scenes are simulated for it: give it "
             "(--pixel-size-um)."
         )
+    stated = stack.optics.as_record()
+    of_file = {"na": "numerical_aperture", "n_immersion": "immersion_index"}
+    known = {name: stated[key] for name, key in of_file.items() if key in stated}
+    if taken := {name: value for name, value in known.items() if name not in optics}:
+        told = ", ".join(f"{_WORDS[name]} {value:g}" for name, value in taken.items())
+        job.note(f"Note: the movie states {told}.")
+    optics = {**known, **optics}
     microscope = replace(Microscope(), **optics)
     if "n_immersion" not in optics and "na" in optics:
         microscope = replace(microscope, n_immersion=usual_immersion(optics["na"]))

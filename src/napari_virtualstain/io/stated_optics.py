@@ -149,7 +149,8 @@ def optics_of_lens(number: int, wavelengths_um: Sequence[float | None] = ()) -> 
     >>> optics_of_lens(10612).numerical_aperture
     1.42
     """
-    return stated(*_LENS.get(number, (None, None)), wavelengths_um)
+    aperture, medium = _LENS.get(number, (None, None))
+    return stated(aperture, medium, wavelengths_um)
 
 
 def optics_in_words(label: object) -> StatedOptics:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .config import Camera, Cell, Microscope, Mitochondria, Motion, SceneConfig
-from .likeness import LikePairs, simulate_like
+from .likeness import LikePairs, checked_microscope, simulate_like
 from .scene import Scene
 from .simulate import simulate
 from .stills import Still, simulate_frames
@@ -18,6 +18,7 @@ __all__ = [
     "Scene",
     "SceneConfig",
     "Still",
+    "checked_microscope",
     "simulate",
     "simulate_frames",
     "simulate_like",

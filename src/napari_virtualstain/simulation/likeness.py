@@ -24,6 +24,7 @@ from .simulate import simulate
 from .stills import Still, still_of, varied
 
 FloatArray = NDArray[np.float64]
+_Images = Sequence[NDArray[np.generic]]
 _SCALES_PX = (0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 16.0)
 _SHAPED = (1, 3, 5, 7)
 # Statistics of a movie and of a scene differ by this share of the scenes' spread without
@@ -31,8 +32,15 @@ _SHAPED = (1, 3, 5, 7)
 _TOLERANCE, _FOR_FEW = 0.35, 0.35
 # Root mean square over the statistics, in these units; a movie of the simulator's own scenes
 # lies at 0.3 to 0.9 (a single frame: to 1.7) from the nearest of 100 others, the real H9c2
-# recordings at 0.6 to 1.0, photographs and noise above 3
-_FARTHEST = 2.5
+# recordings at 0.6 to 1.1, photographs and noise above 3
+_FARTHEST = 2.0
+# How many times nearer a movie may lie to scenes of another kind. Six real H9c2 recordings lie
+# at most 0.74 times nearer to simulated fluorescence than to bright-field, their fluorescence
+# 2.0 to 3.7 times; at most 1.32 times nearer to scenes of twice the pixel size, stated half the
+# true size at least 1.65 times; at most 0.76 times nearer to scenes of half the pixel size,
+# stated twice the true size 0.7 to 1.53 times
+_GLOWS, _COARSER, _FINER = 1.4, 1.45, 1.1
+_LEAST_PX = 48
 _SCENES_A_MICROSCOPE = 4
 _WAVELENGTHS_UM = (0.3, 1.1)
 
@@ -98,7 +106,8 @@ def simulate_like(
     Raises
     ------
     InputError
-        The optics are impossible, the frames too small, or no scene resembles the movie.
+        The optics are impossible, the frames too small, or no scene resembles the movie; it
+        resembles fluorescence, or scenes of half or twice the pixel size, more.
     CancelledError
         Cancelled.
 
@@ -136,25 +145,83 @@ def simulate_like(
         reporter.advance()
         return still_of(scene)
 
-    tried, rows = [], []
+    tried, stills = [], []
     for index in range(candidates):
         # one microscope after the other: its tables take longer than a scene
         optics = microscopes[index // _SCENES_A_MICROSCOPE]
         config = replace(varied(base, rng, seed), microscope=optics)
         crowd = float(np.exp(rng.uniform(*np.log(density))))
-        rows.append(bright_field_statistics(shot(config, crowd).bright_field))
+        stills.append(shot(config, crowd))
         tried.append((config, crowd))
     shares, distance = likeness_shares(
-        np.array([bright_field_statistics(part) for part in parts]), np.array(rows)
+        _statistics(parts), _statistics([still.bright_field for still in stills])
     )
+    _check_channel(parts, stills, distance)
     if distance > _FARTHEST:
         raise InputError(
             f"No simulated scene resembles this movie: the nearest lies {distance:.1f} times "
             f"further than scenes lie from each other (expected below {_FARTHEST:g}). Check pixel "
             "size and optics, and that the images are bright-field of cells; or train on pairs."
         )
+    _check_pixel_size(parts, stills, distance, pixel_size_um)
     chosen = np.sort(rng.choice(candidates, number, p=shares))
     return LikePairs(tuple(shot(*tried[index]) for index in chosen), distance)
+
+
+def _check_channel(parts: _Images, stills: Sequence[Still], distance: float) -> None:
+    """Refuse a movie that resembles simulated fluorescence more than bright-field.
+
+    Raises
+    ------
+    InputError
+        It does.
+    """
+    glowing = _distance(parts, [still.fluorescence for still in stills])
+    if glowing < _FARTHEST and distance > _GLOWS * glowing:
+        raise InputError(
+            "The movie resembles simulated fluorescence more than simulated bright-field. Choose "
+            "the bright-field movie; to train on both channels, give them as a pair."
+        )
+
+
+def _check_pixel_size(
+    parts: _Images, stills: Sequence[Still], distance: float, pixel_size_um: float
+) -> None:
+    """Refuse a movie that resembles scenes of half or twice the pixel size more.
+
+    Raises
+    ------
+    InputError
+        It does; images of fewer than 96 pixels are not looked at.
+    """
+    lights = [still.bright_field for still in stills]
+    if min(min(image.shape) for image in (*parts, *lights)) < 2 * _LEAST_PX:
+        return
+    coarser = distance / _distance(parts, [_binned(light) for light in lights])
+    finer = distance / _distance([_binned(part) for part in parts], lights)
+    if coarser > _COARSER or (finer > _FINER and distance > 1):
+        likely = pixel_size_um * (2 if coarser > finer else 0.5)
+        raise InputError(
+            f"The pixel size is given as {pixel_size_um:g} µm, but the movie resembles scenes with "
+            f"pixels of {likely:g} µm more. Check the pixel size (camera pixel divided by the "
+            "magnification, times the binning)."
+        )
+
+
+def _distance(movie: _Images, scenes: _Images) -> float:
+    return likeness_shares(_statistics(movie), _statistics(scenes))[1] + 1e-9
+
+
+def _statistics(images: _Images) -> FloatArray:
+    return np.array([bright_field_statistics(image) for image in images])
+
+
+def _binned(image: NDArray[np.generic]) -> FloatArray:
+    """Return the means of squares of two by two pixels."""
+    height, width = (n // 2 * 2 for n in image.shape)
+    squares = np.asarray(image, np.float64)[:height, :width]
+    binned: FloatArray = squares.reshape(height // 2, 2, width // 2, 2).mean((1, 3))
+    return binned
 
 
 def likeness_shares(movie: FloatArray, scenes: FloatArray) -> tuple[FloatArray, float]:
@@ -296,7 +363,7 @@ def _parts(frames: Sequence[NDArray[np.generic]], size: int) -> list[NDArray[np.
     if not frames:
         raise InputError("The movie has no frames: expected at least one bright-field image.")
     height, width = frames[0].shape
-    if min(height, width) < 48:
+    if min(height, width) < _LEAST_PX:
         raise InputError(f"The frames have {height} x {width} pixels: expected at least 48 x 48.")
     parts = []
     for frame in frames:

@@ -31,6 +31,7 @@ from .presets import preset as preset
 from .presets import preset_names as preset_names
 from .presets import preset_sentence as preset_sentence
 from .presets import with_start as with_start
+from .simulated import SIMULATED_PROMISE as SIMULATED_PROMISE
 from .simulated import SimulatedTraining as SimulatedTraining
 from .simulated import simulated_training as simulated_training
 from .training import measure_registration as measure_registration

@@ -15,7 +15,7 @@ from .config import TrainingConfig
 
 _HELD_OUT = "simulated, held out"
 _FAR = 1.3
-_PROMISE = (
+SIMULATED_PROMISE = (
     "No real fluorescence taught or judged this model: its scores are of simulated scenes like the "
     "movie. On real H9c2 cells a network that saw simulated pairs only reached Pearson 0.56 to "
     "0.58 and band-pass Pearson 0.29 to 0.30. Judge it on one pair of your own before you measure."
@@ -110,7 +110,7 @@ def simulated_training(
         movies=[str(i) for i in range(len(like.stills))],  # each has a camera of its own
         pixel_size_um=pixel_size_um,
     )
-    notes = [_PROMISE]
+    notes = [SIMULATED_PROMISE]
     if like.distance > _FAR:
         notes.append(
             f"The movie lies {like.distance:.1f} times as far from the nearest simulated scenes as "

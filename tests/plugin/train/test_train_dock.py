@@ -241,7 +241,7 @@ def test_images_that_judge_and_train_are_told_in_words_of_the_dock(
     assert "share pixels" in told
     assert "tick Allow shared pixels" in told
     assert "--" not in told
-    for control in (widget.hold_out.shared, widget.correct_shifts):
+    for control in (widget.hold_out.shared, widget.correct_registration):
         assert control.text().replace("&", "") in "".join(widget.controls.values())
     # nothing was begun that could go on
     assert widget.resume.isHidden()
@@ -263,7 +263,7 @@ def test_settings_come_back_as_they_were_kept(widget: TrainWidget) -> None:
         by="time",
         folds=3,
         allow_leakage=True,
-        correct_shifts=True,
+        correct_registration=True,
         pixel_size_um=0.11,
         preset="A",
         planes=(5, "t"),

@@ -38,7 +38,7 @@ from .job import (
 )
 from .kept_training import forget, keep, kept_pairs, restore, unfinished
 from .own_models import next_name, why_no_name
-from .settings import ALLOW_SHARED, CORRECT_SHIFTS, FOREGROUND, recall_settings
+from .settings import ALLOW_SHARED, CORRECT_REGISTRATION, FOREGROUND, recall_settings
 from .sources import PairSource, pairing_text
 
 
@@ -51,7 +51,7 @@ class TrainWidget(TrainForm):
     run_tooltip = "Train on the pairs; the model then appears in the list of Virtual staining"
     controls: ClassVar[Mapping[str, str]] = {
         "--allow-leakage": f"tick {ALLOW_SHARED}",
-        "--correct-registration": f"tick {CORRECT_SHIFTS}",
+        "--correct-registration": f"tick {CORRECT_REGISTRATION}",
         "--min-foreground": f"lower {FOREGROUND} under Advanced",
     }
 
@@ -85,6 +85,8 @@ class TrainWidget(TrainForm):
         if (reason := why_not_split(self._sources, self.settings)) is not None:
             return reason
         if (reason := self._why_not_planes()) or (reason := self.optics.why_not()):
+            return reason
+        if self.pairs.are_simulated and (reason := self.optics.why_not_simulated()) is not None:
             return reason
         if (reason := why_no_name(self.name.text().strip())) is not None:
             return reason
@@ -145,6 +147,8 @@ class TrainWidget(TrainForm):
         self.display.outcome.show_result(value)
         self.area.ensureWidgetVisible(self.display.outcome)
         told = scores_text(value.card.scores) or "no honest score can be given"
+        if self._request is not None and self._request.settings.simulate:
+            told += ", on simulated scenes: judge it on a pair of your own before you measure"
         return f"{value.card.name} is in the model list after {self.took_text()}; {told}."
 
     def on_end(self, outcome: Outcome) -> None:
@@ -253,6 +257,12 @@ class TrainWidget(TrainForm):
     def _why_not_planes(self) -> str | None:
         asked = self.advanced.planes.value
         layer = self.bright_field.value
+        if self.pairs.are_simulated:
+            return (
+                "Simulated pairs have one plane each. Choose one under Planes."
+                if asked is not None and asked[0] > 1
+                else None
+            )
         if asked is None or asked[0] == 1 or layer is None or asked[1] in axes_of(layer):
             return None
         return f"Planes along {asked[1]} were asked for, which the layers do not have."
@@ -266,6 +276,11 @@ class TrainWidget(TrainForm):
         if value is None or not Path(value).exists():
             return f"The model to start from is gone: {value!r}. Choose another one."
         inputs = self.start_from.card.inputs
+        if inputs.planes > 1 and self.pairs.are_simulated:
+            return (
+                f"{self.start_from.card.name!r} reads {inputs.planes} planes, and simulated pairs "
+                "have one. Choose another model, or begin without one."
+            )
         if inputs.planes > 1 and inputs.axis not in axes_of(layer):
             return (
                 f"{self.start_from.card.name!r} reads {inputs.planes} planes along {inputs.axis}, "
@@ -354,12 +369,17 @@ class TrainWidget(TrainForm):
 
     def _read_pairs(self) -> None:
         """Look at layers and regions once, for all that depends on them."""
+        self.hold_out.show_rows(not self.pairs.are_simulated)
+        self.registration_section.setVisible(not self.pairs.are_simulated)
         try:
             self._sources, self._why_no_pairs = self.pairs.sources(), None
         except InputError as error:
             self._sources, self._why_no_pairs = (), str(error)
         regions = sum(len(source.regions) for source in self._sources)
         marked = self.pairs.marks_any
+        if self.pairs.are_simulated:
+            self._say_simulated()
+            return
         if len(self._sources) > 1 and not marked:
             self.hold_out.suggest("pair")
         else:
@@ -379,6 +399,16 @@ class TrainWidget(TrainForm):
             )
         self.pairs.summary.setText(text)
         self.pairs.summary.setVisible(bool(text))
+
+    def _say_simulated(self) -> None:
+        from ...training import SIMULATED_PROMISE
+
+        name = f"like {self._sources[0].name!r} " if self._sources else ""
+        self.pairs.summary.setText(
+            f"{self.advanced.simulated_pairs.value()} pairs are simulated {name}with the NA, "
+            f"immersion and emission under Optics. {SIMULATED_PROMISE}"
+        )
+        self.pairs.summary.setVisible(True)
 
     def _follow(self) -> None:
         """Offer what fits the layers, the model to start from, and what was stopped."""

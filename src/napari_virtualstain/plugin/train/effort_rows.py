@@ -75,12 +75,15 @@ class AdvancedRows(QWidget):
             "Smallest share of bright pixels in a crop; 0 accepts every crop (the paper: 14 %)"
         )
         add_row(form, "Foreground", self.foreground, tooltip, name="min_foreground")
+        self.simulated_pairs = IntegerBox(200, 10, 10_000)
+        tooltip = "How many pairs are simulated where there is no fluorescence; a tenth judges"
+        add_row(form, "Simulated pairs", self.simulated_pairs, tooltip, name="simulated_pairs")
         self.device = Choice([("as in the preferences", None), *DEVICE_CHOICES])
         add_row(form, "Device", self.device, "Where the network trains", name="device")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
-        for box in (self.steps, self.crop, self.batch, self.foreground):
+        for box in (self.steps, self.crop, self.batch, self.foreground, self.simulated_pairs):
             box.valueChanged.connect(self._on_changed)
 
     def take_preset(self, config: Any) -> None:

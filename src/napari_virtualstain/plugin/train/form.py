@@ -18,7 +18,7 @@ from .optics_panel import OpticsPanel
 from .own_models import OwnModels
 from .pair_rows import PairRows
 from .registration_panel import RegistrationPanel
-from .settings import CORRECT_SHIFTS, TrainSettings
+from .settings import CORRECT_REGISTRATION, TrainSettings
 from .watched_job import JobWatcher
 
 
@@ -70,10 +70,12 @@ class TrainForm(StepWidget):
         """What the form says, but for the layers and the name."""
         advanced = self.advanced
         return TrainSettings(
+            simulate=self.pairs.are_simulated,
+            simulated_pairs=advanced.simulated_pairs.value(),
             by=self.hold_out.by,
-            folds=self.hold_out.folds,
+            folds=None if self.pairs.are_simulated else self.hold_out.folds,
             allow_leakage=self.hold_out.shared.isChecked(),
-            correct_shifts=self.correct_shifts.isChecked(),
+            correct_registration=self.correct_registration.isChecked(),
             pixel_size_um=self.pixel_size.value(),
             start_from=self.start_from.value if self.fine_tune.isChecked() else None,
             preset=self.preset.value,
@@ -92,8 +94,10 @@ class TrainForm(StepWidget):
     def load_settings(self, settings: TrainSettings) -> None:
         """Fill the form, as far as layers and models of the moment allow."""
         advanced = self.advanced
+        self.pairs.simulate_box.setChecked(settings.simulate)
+        advanced.simulated_pairs.setValue(settings.simulated_pairs)
         self.hold_out.load(settings)
-        self.correct_shifts.setChecked(settings.correct_shifts)
+        self.correct_registration.setChecked(settings.correct_registration)
         self.pixel_size.setValue(settings.pixel_size_um)
         self.fine_tune.setChecked(settings.start_from is not None)
         if settings.start_from is not None:
@@ -168,14 +172,16 @@ class TrainForm(StepWidget):
         self.registration = RegistrationPanel(
             viewer, lambda: self.fluorescence.value, self.measure_shifts
         )
-        registration = Section("Registration", "Shift between the channels", name="registration")
-        registration.room.addWidget(self.registration)
-        self.correct_shifts = check_box(
-            CORRECT_SHIFTS,
-            "Undo shift, turn and magnification between the channels where they are certain",
-            name="correct_shifts",
+        self.registration_section = registration = Section(
+            "Registration", "Shift between the channels", name="registration"
         )
-        registration.room.addWidget(self.correct_shifts)
+        registration.room.addWidget(self.registration)
+        self.correct_registration = check_box(
+            CORRECT_REGISTRATION,
+            "Undo shift, turn and magnification between the channels where they are certain",
+            name="correct_registration",
+        )
+        registration.room.addWidget(self.correct_registration)
         advanced = Section("Advanced", "Steps, crops, planes, device", name="advanced")
         self.advanced = AdvancedRows()
         self.steps, self.crop, self.batch = (

@@ -46,7 +46,9 @@ class HoldOutChoice(QObject):
             "the next cell. In turn (cross-validation): each part is judged by a model that has "
             "not seen it, and the model that you get is trained on all"
         )
-        add_row(form, "Hold out", self.kind, tooltip, name="hold_out")
+        label = add_row(form, "Hold out", self.kind, tooltip, name="hold_out")
+        self._rows = (label, self.kind)
+        self._is_shown = True
         self.count = IntegerBox(5, 2, 99)
         tooltip = (
             "Into how many parts frames, regions or pairs are dealt, at most; one model is "
@@ -67,6 +69,12 @@ class HoldOutChoice(QObject):
         self.count.valueChanged.connect(self._on_changed)
         self.shared.toggled.connect(self._on_changed)
         self.follow(0, "")
+
+    def show_rows(self, shown: bool) -> None:
+        """Show the rows, or hide them where simulated scenes judge."""
+        self._is_shown = shown
+        for widget in (*self._rows, self.shared):
+            widget.setVisible(shown)
 
     @property
     def by(self) -> HeldOutBy:
@@ -105,7 +113,7 @@ class HoldOutChoice(QObject):
         """
         asked = self.folds
         for widget in (self.count, self._count_label, self._meaning):
-            widget.setVisible(asked is not None)
+            widget.setVisible(asked is not None and self._is_shown)
         if asked is not None:
             folds = max(2, min(asked, parts))
             self._meaning.setText(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import InputError
-from ...progress import CancelToken, Progress
+from ...progress import CancelToken, Progress, ProgressCallback
 from ..kit.background import import_torch
 from ..kit.jobs import JobContext
 from ..kit.preferences import Preferences
@@ -18,7 +18,7 @@ from ..kit.regions import whole
 from ..stain.job import StainRequest, open_stainer
 from .drawn_regions import DrawnRegion, shared
 from .settings import ALLOW_SHARED, TrainSettings, remember_settings
-from .sources import PairSource
+from .sources import PairSource, plane_at
 
 if TYPE_CHECKING:
     from ...data import CorrelativePairs, Region
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _HELD_OUT_BY_TIME = 0.25
 _FEWEST_FRAMES = 4
 _EVERY = 5
+_MOST_FRAMES = 12
 _LAST_FRAMES = "last frames"
 
 
@@ -145,6 +146,8 @@ def held_out_text(sources: tuple[PairSource, ...], settings: TrainSettings) -> s
 
 def why_not_split(sources: tuple[PairSource, ...], settings: TrainSettings) -> str | None:
     """Return why pairs cannot be trained on and judged as asked, None when they can."""
+    if settings.simulate:
+        return None
     for source in sources:
         if (reason := source.why_not()) is not None:
             return reason
@@ -318,7 +321,7 @@ def train_job(request: TrainRequest, context: JobContext) -> Generator[Any, None
     from ...training import StepFinished, TrainingFinished
 
     use_threads(request.preferences.threads)
-    config, pairs = configured(request, context.cancel)
+    config, pairs = configured(request, context.cancel, context.progress)
     remember_settings(request.output, request.settings)
     steps = _StepCounter(context.progress)
     result = None
@@ -340,8 +343,8 @@ def write_job_folder(request: TrainRequest, folder: Path, context: JobContext) -
     import_torch()
     from ...training import write_job
 
-    config, pairs = configured(request, context.cancel)
-    if not request.settings.folds:
+    config, pairs = configured(request, context.cancel, context.progress)
+    if not request.settings.folds and not request.settings.simulate:
         held = held_out_groups(request.sources, request.settings)
         config = config.updated(validation_groups=held)
     return write_job(folder, pairs, config, folds=request.settings.folds)
@@ -359,16 +362,69 @@ def measure_job(request: TrainRequest, context: JobContext) -> Any:
 
 
 def configured(
-    request: TrainRequest, cancel: CancelToken
+    request: TrainRequest, cancel: CancelToken, progress: ProgressCallback | None = None
 ) -> tuple[TrainingConfig, CorrelativePairs]:
-    """Return the training's settings, and its pairs."""
+    """Return the training's settings, and its pairs.
+
+    Raises
+    ------
+    InputError
+        As :func:`collect_pairs`, or nothing that is simulated resembles the movie.
+    """
     from ...training import plane_reading, with_planes_of
 
     settings = request.settings
     config = settings.training_config(request.output.stem, request.preferences.device)
+    if settings.simulate:
+        return _simulated(request, config, cancel, progress)
     reading = plane_reading(config, *(settings.planes or ()))
     pairs = collect_pairs(request, reading, cancel.raise_if_cancelled)
     return with_planes_of(config, pairs, reading), pairs
+
+
+def _simulated(
+    request: TrainRequest,
+    config: TrainingConfig,
+    cancel: CancelToken,
+    progress: ProgressCallback | None,
+) -> tuple[TrainingConfig, CorrelativePairs]:
+    from ...simulation import Microscope
+    from ...training import simulated_training
+
+    settings, source = request.settings, request.sources[0]
+    optics = settings.optics
+    made = simulated_training(
+        _frames_of(source, cancel.raise_if_cancelled),
+        config,
+        pixel_size_um=settings.pixel_size_um,
+        microscope=replace(
+            Microscope(),
+            na=optics.numerical_aperture,
+            n_immersion=optics.immersion_index,
+            emission_um=optics.wavelength_um,
+        ),
+        number=settings.simulated_pairs,
+        source=source.name,
+        progress=progress,
+        cancel=cancel,
+    )
+    return made.config, made.pairs
+
+
+def _frames_of(source: PairSource, check: Callable[[], None]) -> list[np.ndarray]:
+    """Return a dozen frames at most, spread over time; of z-stacks the middle plane."""
+    leading = source.axes[:-2]
+    shape = source.bright_field.shape[:-2]
+    middle = [length // 2 for length in shape]
+    if "t" not in leading:
+        return [plane_at(source.bright_field, middle)]
+    along, frames = leading.index("t"), []
+    count = shape[along]
+    for time in np.unique(np.linspace(0, count - 1, min(count, _MOST_FRAMES)).round().astype(int)):
+        check()
+        index = [int(time) if axis == along else n for axis, n in enumerate(middle)]
+        frames.append(plane_at(source.bright_field, index))
+    return frames
 
 
 def _events(
@@ -381,8 +437,10 @@ def _events(
         # there is no model of this name, but there may be folds that were given up
         how["overwrite"] = not request.resume
         return cross_validation_events(pairs, config, folds=folds, **how)
-    held = held_out_groups(request.sources, request.settings)
-    return train_events(pairs, config.updated(validation_groups=held), **how, stop=request.stop)
+    if not request.settings.simulate:  # there, scenes of their own judge
+        held = held_out_groups(request.sources, request.settings)
+        config = config.updated(validation_groups=held)
+    return train_events(pairs, config, **how, stop=request.stop)
 
 
 @dataclass(slots=True)

@@ -148,6 +148,25 @@ class OpticsPanel(QWidget):
             return str(error)
         return None
 
+    def why_not_simulated(self) -> str | None:
+        """Return why no scene can be simulated with these optics, None when one can."""
+        from dataclasses import replace
+
+        from ...simulation import Microscope, checked_microscope
+
+        try:
+            checked_microscope(
+                replace(
+                    Microscope(),
+                    na=self.na.value(),
+                    n_immersion=self.immersion.value(),
+                    emission_um=self.wavelength.value() / 1000,
+                )
+            )
+        except InputError as error:
+            return str(error)
+        return None
+
     def kernel(self, size: int | None = None) -> np.ndarray:
         """Return the kernel, sum 1.
 

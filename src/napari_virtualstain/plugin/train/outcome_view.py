@@ -22,6 +22,7 @@ _ROWS = {
     "psnr": "PSNR (dB)",
     "mask_iou": "mask IoU",
 }
+SIMULATED = "simulated, held out"  # group of training.simulated_training
 STAIN, BEFORE = "virtual stain", "starting model"
 _METHODS = {"before": BEFORE, "after": STAIN}
 
@@ -170,6 +171,8 @@ def _mean(values: np.ndarray) -> float:
 def _meaning(table: pd.DataFrame, scores: dict[str, Any]) -> str:
     if not scores.get("independent", True):
         return "They are of cells that also trained, so this says nothing about the next cell."
+    if all(str(group).startswith(SIMULATED) for group in table.get("group", ["real"])):
+        return "They are simulated scenes, so this says nothing about real cells."
     groups = table["group"].nunique() if "group" in table else len(scores.get("judged_on", []))
     if groups < 2:
         return "They are of one cell only, so this says little about the next cell."

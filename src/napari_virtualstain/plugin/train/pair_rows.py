@@ -19,7 +19,7 @@ from ..kit.suitable_layers import is_movie
 from ..layers.description import axes_of, base_name, has_layer, layer_name
 from .drawn_regions import HELD_OUT, TRAIN, add_regions_layer, give_role, read_regions, roles_of
 from .pair_proposal import propose_pair
-from .sources import PairSource, paired_frames, why_no_pair
+from .sources import PairSource, paired_frames, why_no_movie, why_no_pair
 
 
 class PairRow(QWidget):
@@ -55,7 +55,8 @@ class PairRow(QWidget):
             "Training target: the true fluorescence of the same frames, or of some of them at "
             "their times"
         )
-        add_row(form, "True", self.fluorescence, tooltip, name=f"fluorescence{suffix}")
+        label = add_row(form, "True", self.fluorescence, tooltip, name=f"fluorescence{suffix}")
+        self._of_pairs: list[QWidget] = [label, self.fluorescence]
         self.shapes = LayerChoice(
             viewer,
             lambda layer: type(layer).__name__ == "Shapes",
@@ -66,7 +67,8 @@ class PairRow(QWidget):
         tooltip = (
             "Train inside these rectangles and polygons, ideally one per cell; none: whole images"
         )
-        add_row(form, "Regions", self.shapes, tooltip, name=f"shapes{suffix}")
+        label = add_row(form, "Regions", self.shapes, tooltip, name=f"shapes{suffix}")
+        self._of_pairs += [label, self.shapes]
         for choice in (self.bright_field, self.fluorescence, self.shapes):
             choice.chosen.connect(self._on_chosen)
         self._on_chosen()
@@ -90,6 +92,24 @@ class PairRow(QWidget):
             frames=paired_frames(light, glow),
             regions=read_regions(light, self.shapes.value, each_frame=each_frame),
         )
+
+    def movie(self) -> PairSource:
+        """Return the bright-field alone, for simulated pairs like it.
+
+        Raises
+        ------
+        InputError
+            There is none.
+        """
+        light = self.bright_field.value
+        if (reason := why_no_movie(light)) is not None:
+            raise InputError(reason)
+        return PairSource(base_name(light.name), light.data, None, axes_of(light))
+
+    def show_fluorescence(self, shown: bool) -> None:
+        """Show or hide the rows of fluorescence and regions."""
+        for widget in self._of_pairs:
+            widget.setVisible(shown)
 
     def stop(self) -> None:
         """Let go of the Shapes layer."""
@@ -151,6 +171,13 @@ class PairRows(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         self._room = QVBoxLayout()
         layout.addLayout(self._room)
+        self.simulate_box = check_box(
+            "No fluorescence: simulate for this microscope",
+            "Train on simulated pairs that resemble the bright-field movie, with the optics below",
+            name="simulate",
+        )
+        self.simulate_box.toggled.connect(self._on_simulate)
+        layout.addWidget(self.simulate_box)
         self.new_regions = button(
             "New regions",
             "Add a Shapes layer to draw rectangles or polygons in; draw at once",
@@ -169,9 +196,8 @@ class PairRows(QWidget):
             self._on_hold,
             name="regions_hold_out",
         )
-        layout.addWidget(
-            in_row(self.new_regions, self.train_button, self.hold_button, stretch=None)
-        )
+        regions = in_row(self.new_regions, self.train_button, self.hold_button, stretch=None)
+        layout.addWidget(regions)
         self.each_frame = check_box(
             "Regions apply to their own frame only",
             "Otherwise each region applies to all frames",
@@ -188,7 +214,9 @@ class PairRows(QWidget):
         self.remove_button = button(
             "Remove the last pair", "Remove the last pair", self.remove, name="remove_pair"
         )
-        layout.addWidget(in_row(self.add_button, self.remove_button, stretch=None))
+        pairs = in_row(self.add_button, self.remove_button, stretch=None)
+        layout.addWidget(pairs)
+        self._of_pairs = (regions, self.each_frame, pairs)
         self.summary = note(name="pairing")
         layout.addWidget(self.summary)
         self.add()
@@ -210,6 +238,19 @@ class PairRows(QWidget):
         self._on_changed()
         return row
 
+    @property
+    def are_simulated(self) -> bool:
+        """Whether the fluorescence is to be simulated."""
+        return self.simulate_box.isChecked()
+
+    def _on_simulate(self, simulate: bool) -> None:
+        while simulate and len(self.rows) > 1:
+            self.remove()
+        self.first.show_fluorescence(not simulate)
+        for widget in self._of_pairs:
+            widget.setVisible(not simulate)
+        self._on_changed()
+
     def order_tabs(self) -> None:
         """Let the tab key go down the rows, and then to the buttons below them."""
         chain: list[QWidget] = [
@@ -217,7 +258,13 @@ class PairRows(QWidget):
             for row in self.rows
             for choice in (row.bright_field, row.fluorescence, row.shapes)
         ]
-        chain += [self.new_regions, self.train_button, self.hold_button, self.each_frame]
+        chain += [
+            self.simulate_box,
+            self.new_regions,
+            self.train_button,
+            self.hold_button,
+            self.each_frame,
+        ]
         chain += [self.add_button, self.remove_button]
         for before, after in pairwise(chain):
             self.setTabOrder(before, after)
@@ -245,6 +292,8 @@ class PairRows(QWidget):
         InputError
             Layers are no pair, or a layer is in two of them.
         """
+        if self.are_simulated:
+            return (self.first.movie(),)
         made: list[PairSource] = []
         used: list[Any] = []
         for number, row in enumerate(self.rows, start=1):

@@ -117,7 +117,7 @@ class RegistrationPanel(QWidget):
             self.plot.addItem(pyqtgraph.InfiniteLine(0, angle=angle, pen=_UNKNOWN))
         lines = [f"{group}: {one.text}" for group, one in found.items()]
         if any(one.is_worth_correcting for one in found.values()):
-            lines.append("Tick Correct shifts to undo this before training.")
+            lines.append("Tick Correct registration to undo this before training.")
         self.text.setText("\n".join(lines))
         self.text.setVisible(bool(lines))
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 if TYPE_CHECKING:
     from ...training import TrainingConfig
 
 ALLOW_SHARED = "Allow shared pixels"
-CORRECT_SHIFTS = "Correct shifts"
+CORRECT_REGISTRATION = "Correct registration"
 FOREGROUND = "Foreground"
 FILE = "dock.json"
 HeldOutBy: TypeAlias = Literal["time", "region", "pair"]
@@ -45,6 +45,10 @@ class TrainSettings(BaseModel):
 
     Attributes
     ----------
+    simulate : bool
+        Whether pairs are simulated like the bright-field, for want of fluorescence.
+    simulated_pairs : int
+        How many.
     by : {"time", "region", "pair"}
         What is held out: frames, regions, or a pair of layers.
     folds : int or None
@@ -52,7 +56,7 @@ class TrainSettings(BaseModel):
         one out, once.
     allow_leakage : bool
         Whether held-out images may share pixels with those that train.
-    correct_shifts : bool
+    correct_registration : bool
         Whether certain shifts between the channels are undone.
     pixel_size_um : float
         Of the data.
@@ -82,10 +86,15 @@ class TrainSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    simulate: bool = False
+    simulated_pairs: int = Field(default=200, ge=10)
     by: HeldOutBy = "time"
     folds: int | None = Field(default=None, ge=2)
     allow_leakage: bool = False
-    correct_shifts: bool = False
+    correct_registration: bool = Field(
+        default=False,
+        validation_alias=AliasChoices("correct_registration", "correct_shifts"),  # before 0.2
+    )
     pixel_size_um: float = Field(gt=0, allow_inf_nan=False)
     start_from: str | None = None
     preset: str = "recommended"
@@ -99,6 +108,11 @@ class TrainSettings(BaseModel):
     each_frame: bool = False
     optics: OpticsSettings = OpticsSettings()
     compare: bool = True
+
+    @property
+    def correct_shifts(self) -> bool:
+        """Former name of `correct_registration`."""
+        return self.correct_registration
 
     def config_fields(self) -> dict[str, Any]:
         """Return the fields of ``TrainingConfig`` that differ from the preset's.
@@ -118,7 +132,7 @@ class TrainSettings(BaseModel):
             "min_foreground": self.min_foreground,
             "pixel_size_um": self.pixel_size_um,
             "allow_leakage": self.allow_leakage,
-            "correct_registration": self.correct_shifts,
+            "correct_registration": self.correct_registration,
             "numerical_aperture": self.optics.numerical_aperture,
             "immersion_index": self.optics.immersion_index,
             "wavelength_um": self.optics.wavelength_um,

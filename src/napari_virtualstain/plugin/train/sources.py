@@ -27,7 +27,7 @@ class PairSource:
     name : str
         Of the pair, for groups and messages.
     bright_field, fluorescence : array (..., Y, X)
-        Lazy or not.
+        Lazy or not; the fluorescence is None where it is to be simulated.
     axes : str
         Of both, such as ``tzyx``.
     frames : tuple of int or None
@@ -46,12 +46,16 @@ class PairSource:
     @property
     def sizes(self) -> dict[str, int]:
         """Length of each axis of the fluorescence, by its letter."""
-        return dict(zip(self.axes, map(int, self.fluorescence.shape), strict=True))
+        return dict(zip(self.axes, map(int, self._target.shape), strict=True))
 
     @property
     def planes(self) -> int:
         """Number of pairs of planes."""
-        return int(np.prod(self.fluorescence.shape[:-2], dtype=int))
+        return int(np.prod(self._target.shape[:-2], dtype=int))
+
+    @property
+    def _target(self) -> Any:
+        return self.bright_field if self.fluorescence is None else self.fluorescence
 
     @property
     def images(self) -> int:
@@ -134,14 +138,25 @@ def why_no_pair(bright_field: Any, fluorescence: Any) -> str | None:
             "frames beside the bright-field."
         )
     for layer in (bright_field, fluorescence):
-        if provenance_of(layer).get("step") in ("stain", "preview", "train"):
-            return (
-                f"{layer.name!r} was made by a model. Choose layers that the microscope recorded."
-            )
+        if (reason := _why_made(layer)) is not None:
+            return reason
     try:
         paired_frames(bright_field, fluorescence)
     except InputError as error:
         return str(error)
+    return None
+
+
+def why_no_movie(bright_field: Any) -> str | None:
+    """Return why nothing can be simulated like a layer, None when something can."""
+    if bright_field is None:
+        return "Choose the bright-field movie that the simulated pairs are to resemble."
+    return _why_made(bright_field)
+
+
+def _why_made(layer: Any) -> str | None:
+    if provenance_of(layer).get("step") in ("stain", "preview", "train"):
+        return f"{layer.name!r} was made by a model. Choose layers that the microscope recorded."
     return None
 
 
