@@ -81,7 +81,7 @@ def test_a_model_is_trained_without_fluorescence_and_listed(
     assert "simulated scenes" in widget.status_label.text()
     assert "nothing about real cells" in widget.display.outcome.sentence.text()
     card = read_card(models.with_name("my-model.safetensors"))
-    assert card.data_source == "10 simulated pairs like cell; no real fluorescence"
+    assert card.data["source"] == "10 simulated pairs like cell; no real fluorescence"
     assert card.optics["numerical_aperture"] == 1.3
 
 

@@ -122,5 +122,6 @@ def simulated_training(
         pixel_size_um=pixel_size_um,
         wavelength_um=optics.emission_um,
         numerical_aperture=optics.na,
+        immersion_index=optics.n_immersion,
     )
     return SimulatedTraining(pairs.with_notes(*notes), settings, like.distance, tuple(notes))

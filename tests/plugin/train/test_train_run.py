@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QLabel
+from qtpy.QtWidgets import QLabel, QToolButton
 from scipy.ndimage import gaussian_filter
 from typer.testing import CliRunner
 
@@ -185,6 +185,7 @@ def test_a_job_folder_is_trained_elsewhere_and_its_model_comes_back(
 
 def test_the_kernel_and_six_weight_maps_are_shown(widget: TrainWidget) -> None:
     optics = widget.optics
+    widget.findChild(QToolButton, "optics").click()
     width = optics.kernel_note.text()
     optics.na.setValue(0.7)
     assert optics.kernel_note.text() != width

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..kit.controls import note
 from .outcome_view import OutcomeView
 from .patches import PatchView
-from .plot import TrainingPlot
+
+if TYPE_CHECKING:
+    from .plot import TrainingPlot
 
 _MOST_REMARKS = 3
 
@@ -19,7 +21,7 @@ class TrainingDisplay(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.curve = TrainingPlot()
+        self._curve: TrainingPlot | None = None
         self.pictures = PatchView()
         self.outcome = OutcomeView(self.pictures.show_preview)
         self.fold_scores = note(name="fold_scores")
@@ -28,16 +30,27 @@ class TrainingDisplay(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.outcome)
-        layout.addWidget(self.curve, 1)
         for widget in (self.pictures, self.fold_scores, self.remarks):
             layout.addWidget(widget)
         self.clear()
+
+    @property
+    def curve(self) -> TrainingPlot:
+        """The curves, made when they are first needed: importing pyqtgraph takes a while."""
+        if self._curve is None:
+            from .plot import TrainingPlot
+
+            self._curve = TrainingPlot()
+            layout = self.layout()
+            layout.insertWidget(layout.indexOf(self.outcome) + 1, self._curve, 1)
+        return self._curve
 
     def clear(self) -> None:
         """Forget the training before."""
         self._judged: list[str] = []
         self._remarked: list[str] = []
-        self.curve.begin()
+        if self._curve is not None:
+            self._curve.begin()
         self.pictures.clear()
         self.outcome.clear()
         self._write()

@@ -39,7 +39,7 @@ from .job import (
 from .kept_training import forget, keep, kept_pairs, restore, unfinished
 from .own_models import next_name, why_no_name
 from .settings import ALLOW_SHARED, CORRECT_REGISTRATION, FOREGROUND, recall_settings
-from .sources import PairSource, pairing_text
+from .sources import PairSource, pairing_text, simulated_text
 
 
 class TrainWidget(TrainForm):
@@ -378,7 +378,9 @@ class TrainWidget(TrainForm):
         regions = sum(len(source.regions) for source in self._sources)
         marked = self.pairs.marks_any
         if self.pairs.are_simulated:
-            self._say_simulated()
+            number = self.advanced.simulated_pairs.value()
+            self.pairs.summary.setText(simulated_text(self._sources, number))
+            self.pairs.summary.setVisible(True)
             return
         if len(self._sources) > 1 and not marked:
             self.hold_out.suggest("pair")
@@ -399,16 +401,6 @@ class TrainWidget(TrainForm):
             )
         self.pairs.summary.setText(text)
         self.pairs.summary.setVisible(bool(text))
-
-    def _say_simulated(self) -> None:
-        from ...training import SIMULATED_PROMISE
-
-        name = f"like {self._sources[0].name!r} " if self._sources else ""
-        self.pairs.summary.setText(
-            f"{self.advanced.simulated_pairs.value()} pairs are simulated {name}with the NA, "
-            f"immersion and emission under Optics. {SIMULATED_PROMISE}"
-        )
-        self.pairs.summary.setVisible(True)
 
     def _follow(self) -> None:
         """Offer what fits the layers, the model to start from, and what was stopped."""

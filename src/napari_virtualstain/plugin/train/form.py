@@ -169,6 +169,7 @@ class TrainForm(StepWidget):
         )
         optics = Section("Optics and weight map", "Kernel of the PSF-weighted loss", name="optics")
         optics.room.addWidget(self.optics)
+        optics.heading.toggled.connect(self.optics.open)
         self.registration = RegistrationPanel(
             viewer, lambda: self.fluorescence.value, self.measure_shifts
         )

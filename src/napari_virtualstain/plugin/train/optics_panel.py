@@ -74,6 +74,7 @@ class OpticsPanel(QWidget):
         self._pixel_size_um, self._say = pixel_size_um, say
         self._typed: set[QWidget] = set()
         self._filling, self._filled_for = False, None
+        self._is_open = False
         self.origin = note(name="optics_origin")
         self.na = NumberBox(1.42, 0.05, 1.7, step=0.05)
         self.immersion = NumberBox(1.515, 1.0, 2.0, step=0.01, decimals=3)
@@ -117,7 +118,8 @@ class OpticsPanel(QWidget):
         for box in (self.na, self.immersion, self.wavelength, self.depth, self.background):
             box.valueChanged.connect(self._on_changed)
         self.kind.currentIndexChanged.connect(self._on_changed)
-        self.follow()
+        # the optics of the shipped models have a kernel; computing it takes half a second at first
+        self._judged: tuple[Any, str | None] = (self._physics, None)
 
     @property
     def value(self) -> OpticsSettings:
@@ -142,11 +144,19 @@ class OpticsPanel(QWidget):
 
     def why_not(self) -> str | None:
         """Return why there is no kernel for these optics, None when there is one."""
-        try:
-            self.kernel()
-        except InputError as error:
-            return str(error)
-        return None
+        if self._judged[0] != self._physics:
+            reason = None
+            try:
+                self.kernel()
+            except InputError as error:
+                reason = str(error)
+            self._judged = (self._physics, reason)
+        return self._judged[1]
+
+    @property
+    def _physics(self) -> tuple[float, ...]:
+        boxes = (self.na, self.immersion, self.wavelength, self.depth)
+        return tuple(box.value() for box in boxes)
 
     def why_not_simulated(self) -> str | None:
         """Return why no scene can be simulated with these optics, None when one can."""
@@ -210,8 +220,15 @@ class OpticsPanel(QWidget):
             text = "The file does not state the optics: enter those of your objective."
         self.origin.setText(text)
 
+    def open(self, is_open: bool) -> None:
+        """Draw the kernel when the panel is unfolded."""
+        self._is_open = is_open
+        self.follow()
+
     def follow(self) -> None:
-        """Draw the kernel again."""
+        """Draw the kernel again, if it is seen."""
+        if not self._is_open:
+            return
         try:
             kernel = self.kernel(_KERNEL_PX)
         except InputError as error:

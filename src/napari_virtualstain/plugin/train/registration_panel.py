@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyqtgraph
 from napari.layers import Image
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
@@ -14,7 +13,6 @@ from ..kit.controls import button, in_row, note
 from ..kit.regions import visible_index
 from ..layers.description import flat_geometry, geometry_of, layer_name, provenance
 from ..layers.insertion import insert
-from .plot import follow_theme
 from .sources import plane_at
 
 if TYPE_CHECKING:
@@ -42,21 +40,7 @@ class RegistrationPanel(QWidget):
         super().__init__()
         self._viewer, self._fluorescence = viewer, fluorescence
         self.found: dict[str, Alignment] = {}
-        self.plot = pyqtgraph.PlotWidget()
-        self.plot.setLabel("bottom", "dx (px)")
-        self.plot.setLabel("left", "dy (px)")
-        self.plot.invertY(True)  # as in the image
-        self.plot.setAspectLocked(True)
-        self.plot.setMouseEnabled(x=False, y=False)
-        self.plot.setMenuEnabled(False)
-        self.plot.hideButtons()
-        self.plot.showGrid(x=True, y=True, alpha=0.2)
-        self.plot.setFixedHeight(170)
-        self.plot.setToolTip(
-            "Where the fluorescence lies with respect to the bright-field; blue: certain, grey: "
-            "unknown, the ring: standard error"
-        )
-        self.plot.wheelEvent = lambda event: event.ignore()
+        self._plot: Any = None
         self.measure_button = button(
             "Measure",
             "Measure the shift between the channels of each pair or region",
@@ -73,20 +57,34 @@ class RegistrationPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(in_row(self.measure_button, self.overlay_button, stretch=None))
-        layout.addWidget(self.plot)
         layout.addWidget(self.text)
         self.clear()
+
+    @property
+    def plot(self) -> Any:
+        """The plot, made when it is first needed: importing pyqtgraph takes a while."""
+        if self._plot is None:
+            self._plot = _shift_plot()
+            layout = self.layout()
+            layout.insertWidget(layout.indexOf(self.text), self._plot)
+            self._take_colours()
+        return self._plot
 
     def showEvent(self, event: Any) -> None:
         """Follow the theme of the window."""
         super().showEvent(event)
-        follow_theme(self.plot, self)
+        self._take_colours()
 
     def changeEvent(self, event: Any) -> None:
         """Follow the theme of the window."""
         super().changeEvent(event)
-        if hasattr(self, "plot"):
-            follow_theme(self.plot, self)
+        self._take_colours()
+
+    def _take_colours(self) -> None:
+        if getattr(self, "_plot", None) is not None:
+            from .plot import follow_theme
+
+            follow_theme(self._plot, self)
 
     def clear(self) -> None:
         """Forget what was measured, of other layers."""
@@ -95,9 +93,20 @@ class RegistrationPanel(QWidget):
     def show_found(self, found: dict[str, Alignment]) -> None:
         """Draw and write what was measured."""
         self.found = found
+        self.overlay_button.setEnabled(any(one.is_certain for one in found.values()))
+        if found or self._plot is not None:
+            self._draw(found)
+        lines = [f"{group}: {one.text}" for group, one in found.items()]
+        if any(one.is_worth_correcting for one in found.values()):
+            lines.append("Tick Correct registration to undo this before training.")
+        self.text.setText("\n".join(lines))
+        self.text.setVisible(bool(lines))
+
+    def _draw(self, found: dict[str, Alignment]) -> None:
+        import pyqtgraph
+
         self.plot.clear()
         self.plot.setVisible(bool(found))
-        self.overlay_button.setEnabled(any(one.is_certain for one in found.values()))
         different = {id(one): one for one in found.values()}.values()
         known = [one for one in different if not one.problem]
         self.points = pyqtgraph.ScatterPlotItem(
@@ -115,11 +124,6 @@ class RegistrationPanel(QWidget):
                 self.plot.plot(one.dx + ring[0], one.dy + ring[1], pen=_CERTAIN)
         for angle in (0, 90):
             self.plot.addItem(pyqtgraph.InfiniteLine(0, angle=angle, pen=_UNKNOWN))
-        lines = [f"{group}: {one.text}" for group, one in found.items()]
-        if any(one.is_worth_correcting for one in found.values()):
-            lines.append("Tick Correct registration to undo this before training.")
-        self.text.setText("\n".join(lines))
-        self.text.setVisible(bool(lines))
 
     def show_overlay(self) -> None:
         """Add the visible fluorescence moved back, in green."""
@@ -149,3 +153,24 @@ class RegistrationPanel(QWidget):
                 **flat_geometry(geometry_of(layer)),
             ),
         )
+
+
+def _shift_plot() -> Any:
+    import pyqtgraph
+
+    plot = pyqtgraph.PlotWidget()
+    plot.setLabel("bottom", "dx (px)")
+    plot.setLabel("left", "dy (px)")
+    plot.invertY(True)  # as in the image
+    plot.setAspectLocked(True)
+    plot.setMouseEnabled(x=False, y=False)
+    plot.setMenuEnabled(False)
+    plot.hideButtons()
+    plot.showGrid(x=True, y=True, alpha=0.2)
+    plot.setFixedHeight(170)
+    plot.setToolTip(
+        "Where the fluorescence lies with respect to the bright-field; blue: certain, grey: "
+        "unknown, the ring: standard error"
+    )
+    plot.wheelEvent = lambda event: event.ignore()
+    return plot

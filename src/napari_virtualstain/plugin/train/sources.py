@@ -154,6 +154,17 @@ def why_no_movie(bright_field: Any) -> str | None:
     return _why_made(bright_field)
 
 
+def simulated_text(sources: Sequence[PairSource], number: int) -> str:
+    """Return what is going to be simulated, and what that promises."""
+    from ...training import SIMULATED_PROMISE
+
+    name = f"like {sources[0].name!r} " if sources else ""
+    return (
+        f"{number} pairs are simulated {name}with the NA, immersion and emission under Optics. "
+        f"{SIMULATED_PROMISE}"
+    )
+
+
 def _why_made(layer: Any) -> str | None:
     if provenance_of(layer).get("step") in ("stain", "preview", "train"):
         return f"{layer.name!r} was made by a model. Choose layers that the microscope recorded."
