@@ -88,7 +88,7 @@ def test_a_model_is_trained_without_fluorescence_and_listed(
 @pytest.mark.parametrize(
     ("na", "immersion", "emission_nm", "reason"),
     [
-        (1.42, 1.33, 608, "numerical aperture is 1.42 in a medium of index 1.33"),
+        (1.42, 1.33, 608, "numerical aperture is 1.42"),
         (1.3, 1.33, 608, ""),
         (1.42, 1.515, 1200, "wavelength of the emission is 1.2"),
         (1.42, 1.515, 1100, ""),
