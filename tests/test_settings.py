@@ -9,14 +9,18 @@ from napari_virtualstain.settings import (
     PipelineSettings,
     ReadSettings,
     SegmentSettings,
+    Settings,
     StainSettings,
     TrackSettings,
+    TrackTuning,
     checked_settings,
     fields_of,
     settings_beside,
 )
 
-CLASSES = [ReadSettings, StainSettings, SegmentSettings, TrackSettings]
+TUNING = [type(info.default) for info in TrackTuning.model_fields.values() if info.description]
+CLASSES = [ReadSettings, StainSettings, SegmentSettings, TrackSettings, TrackTuning]
+CLASSES += [kind for kind in TUNING if issubclass(kind, Settings)]
 
 
 @pytest.mark.parametrize("settings", CLASSES)
