@@ -5,7 +5,9 @@
 
 Prints for each kind of movie and linker the part of wrong tracks, the mean stated probability, the
 AUROC, and how many of the wrong tracks are in the riskiest 10 % (and could be at most); then the
-reliability table. A track is wrong when it joins detections that are not of one object.
+reliability table. A track is wrong when it joins
+detections that are not of one object; objects that share a mask, and what an object divides into or
+fuses to, are told from it only by masks that hold none of them.
 
 ``--links`` prints the same of single links by the linker's own `quality`.
 
@@ -208,7 +210,9 @@ def mask_movies(seeds: range, inputs: tuple[str, ...] = ()) -> Iterator[Judged]:
             for linker in ("ours", "trackpy"):
                 config = TrackingConfig(linker="kalman" if linker == "ours" else "trackpy")
                 tracks = vs.track(labels, intensity=image, pixel_size_um=0.08, config=config)
-                table = tracks.table.assign(true=objects(labels, tracks.table, scene.labels))
+                table = tracks.table.assign(
+                    true=objects(labels, tracks.table, scene.labels, scene.graph)
+                )
                 yield Judged(f"mask-{kind}", linker, table)
 
 
@@ -244,8 +248,37 @@ def flickering(labels: np.ndarray, rng: np.random.Generator, part: float) -> np.
     return changed
 
 
-def objects(labels: np.ndarray, table: pd.DataFrame, truth: np.ndarray) -> np.ndarray:
-    """Return the true object of each row; a mask of several keeps that of the row before."""
+def objects(
+    labels: np.ndarray, table: pd.DataFrame, truth: np.ndarray, graph: dict[int, list[int]]
+) -> np.ndarray:
+    """Return a number for each row that is the same while one true object is in all masks.
+
+    A mask can hold several objects; what an object divides into, or fuses to, counts as the same.
+    Rows without a true object have -1.
+    """
+    held = objects_in_masks(labels, truth)
+    ancestors = {child: lineage(child, graph) for child in graph}
+    out, runs, track = np.full(len(table), -1), 0, None
+    alive: set[int] = set()
+    columns = ["track_id", "frame", "label", "interpolated", "pieces"]
+    for row, (name, frame, label, filled, pieces) in enumerate(
+        table[columns].itertuples(index=False)
+    ):
+        if name != track:
+            alive, track, runs = set(), name, runs + 1
+        names = [int(text) for text in pieces.split(";")] if pieces else [label]
+        here = {true for one in names for true in held.get((frame, one), [])}
+        if filled or not here:
+            continue
+        same = {true for true in here if true in alive or alive & ancestors.get(true, set())}
+        runs += not same
+        alive = same or here
+        out[row] = runs
+    return out
+
+
+def objects_in_masks(labels: np.ndarray, truth: np.ndarray) -> dict[tuple[int, int], list[int]]:
+    """Return the true objects in each mask (frame, label): of either, a good part is shared."""
     held: dict[tuple[int, int], list[int]] = {}
     for frame in range(len(truth)):
         flat = pd.DataFrame({"label": labels[frame].ravel(), "true": truth[frame].ravel()})
@@ -254,22 +287,15 @@ def objects(labels: np.ndarray, table: pd.DataFrame, truth: np.ndarray) -> np.nd
         shared = both.groupby(["label", "true"]).size().reset_index(name="pixels")
         whole = shared.groupby("label").pixels.transform("sum")
         much = (shared.pixels >= 0.3 * whole) | (shared.pixels >= 0.5 * shared.true.map(area))
-        ordered = shared[much].sort_values("pixels", ascending=False)
-        for label, rows in ordered.groupby("label"):
+        for label, rows in shared[much].groupby("label"):
             held[frame, int(str(label))] = rows.true.tolist()
-    out, before, track = np.full(len(table), -1), -1, None
-    columns = ["track_id", "frame", "label", "interpolated", "pieces"]
-    for row, (name, frame, label, filled, pieces) in enumerate(
-        table[columns].itertuples(index=False)
-    ):
-        if name != track:
-            before, track = -1, name
-        names = [int(text) for text in pieces.split(";")] if pieces else [label]
-        here = [true for one in names for true in held.get((frame, one), [])]
-        if here and not filled:
-            before = before if before in here else here[0]
-            out[row] = before
-    return out
+    return held
+
+
+def lineage(name: int, graph: dict[int, list[int]]) -> set[int]:
+    """Return all ancestors of a true object."""
+    parents = set(graph.get(name, []))
+    return parents.union(*(lineage(parent, graph) for parent in parents))
 
 
 def other_movies(folder: Path) -> Iterator[Judged]:
