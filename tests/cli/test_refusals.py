@@ -45,6 +45,14 @@ REFUSED = {
     ),
     "track one output": ("track", "labels.ome.tif", "-o", "t.tif", "--labels-out", "t.tif"),
     "track grey": ("track", "movie.ome.tif", "-o", "new/t.csv"),
+    "stain second name": (
+        "stain", "movie.ome.tif", "-o", "new/o.ome.tif", "--uncertainty", "new/u.jpg",
+        "--model", "mito-simulated",
+    ),
+    "run frames": ("run", "movie.ome.tif", "-o", "new/out", "--frames", "99"),
+    "run segmenter": ("run", "movie.ome.tif", "-o", "new/out", "--segmenter", "nobody"),
+    "demo model": ("demo", "new/out", "--model", "nobody"),
+    "demo segmenter": ("demo", "new/out", "--segmenter", "nobody"),
     "run missing": ("run", "none.tif", "-o", "new/out"),
     "position": ("stain", "movie.ome.tif", "-o", "new/o.ome.tif", "--position", "7"),
     "train epochs": (

@@ -17,7 +17,7 @@ from .jobs import Job, running_job
 from .options import Device, Overwrite
 
 if TYPE_CHECKING:
-    from ..pipeline import MovieResult
+    from ..pipeline import MovieResult, PipelineSettings
 
 
 def demo(
@@ -50,9 +50,10 @@ def demo(
         )
     start = time.perf_counter()
     with running_job() as job:
+        settings = _settings(model, segmenter)
         _check_folder(out, overwrite)
         _simulate(job, out, frames, size, count, seed)
-        result = _process(job, out, model, segmenter, device)
+        result = _process(job, out, settings, device)
         _report(job, out, result, time.perf_counter() - start)
     if view:
         subprocess.run([sys.executable, str(out / "view_in_napari.py")], check=False)
@@ -97,19 +98,27 @@ def _simulate(job: Job, out: Path, frames: int, size: int, count: int, seed: int
     write_text_atomically(note, asked, overwrite=True)
 
 
-def _process(job: Job, out: Path, model: str, segmenter: str, device: str | None) -> MovieResult:
-    from ..io import open_stack
-    from ..pipeline import PipelineSettings, merged_settings, process_movie
+def _settings(model: str, segmenter: str) -> PipelineSettings:
+    from ..pipeline import PipelineSettings, check_models, merged_settings
 
     chosen: dict[str, dict[str, Any]] = {
         "stain": {"model": model},
         # tracks are better where only what is rather sure is outlined
         "segment": {"model": segmenter, "threshold": 0.7},
     }
+    settings = merged_settings(PipelineSettings(), chosen)
+    check_models(settings)
+    return settings
+
+
+def _process(job: Job, out: Path, settings: PipelineSettings, device: str | None) -> MovieResult:
+    from ..io import open_stack
+    from ..pipeline import process_movie
+
     return process_movie(
         open_stack(out / "truth" / "bright_field.ome.tif"),
         out,
-        merged_settings(PipelineSettings(), chosen),
+        settings,
         reference=open_stack(out / "truth" / "fluorescence.ome.tif"),
         device=device,
         overwrite=True,

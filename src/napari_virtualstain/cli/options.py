@@ -76,6 +76,9 @@ Generator = Annotated[str | None, setting_option(StainSettings, "model")]
 Segmenter = Annotated[str | None, setting_option(SegmentSettings, "model")]
 Average = Annotated[bool | None, setting_option(StainSettings, "average", "--average/--no-average")]
 Temporal = Annotated[int | None, setting_option(StainSettings, "temporal")]
+FlatField = Annotated[
+    bool | None, setting_option(StainSettings, "flat_field", "--flat-field/--no-flat-field")
+]
 Threshold = Annotated[float | None, setting_option(SegmentSettings, "threshold")]
 MinArea = Annotated[float | None, setting_option(SegmentSettings, "min_area_um2")]
 Width = Annotated[float | None, setting_option(SegmentSettings, "width_um")]

@@ -17,6 +17,7 @@ from .options import (
     Axes,
     Channel,
     Devices,
+    FlatField,
     FrameInterval,
     Frames,
     Generator,
@@ -67,6 +68,7 @@ def run(
     precision: Arithmetic = None,
     average: Average = None,
     temporal: Temporal = None,
+    flat_field: FlatField = None,
     uncertainty: Annotated[
         bool | None,
         typer.Option(
@@ -117,6 +119,7 @@ def run(
                 precision=precision,
                 average=average,
                 temporal=temporal,
+                flat_field=flat_field,
                 uncertainty=uncertainty,
             ),
             "segment": given_options(

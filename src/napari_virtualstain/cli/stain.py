@@ -14,6 +14,7 @@ from .options import (
     Axes,
     Channel,
     Devices,
+    FlatField,
     FrameInterval,
     Frames,
     Generator,
@@ -50,6 +51,7 @@ def stain(
     precision: Arithmetic = None,
     average: Average = None,
     temporal: Temporal = None,
+    flat_field: FlatField = None,
     uncertainty: Annotated[
         Path | None,
         typer.Option(help="Also write the expected error of each pixel, .ome.tif or .ome.zarr."),
@@ -90,7 +92,12 @@ def stain(
         stack = settle_pixel_size(stack, job, model)
         say_fit(job, stack, model)
         chosen = given_options(
-            model=model, frames=frames, precision=precision, average=average, temporal=temporal
+            model=model,
+            frames=frames,
+            precision=precision,
+            average=average,
+            temporal=temporal,
+            flat_field=flat_field,
         )
         fits: list[FrameFit] = []
         stain_stack(

@@ -19,6 +19,7 @@ from .stack import Stack
 from .tables import read_table, write_table, write_text_atomically
 from .units import micrometres, seconds
 from .writers.image import write_image
+from .writers.plane_store import image_format
 from .writers.plane_writer import PlaneWriter, open_plane_writer, open_writer_like
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "check_extent",
     "check_is_file",
     "check_output",
+    "image_format",
     "image_paths",
     "is_inside",
     "micrometres",

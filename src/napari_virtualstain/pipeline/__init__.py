@@ -7,7 +7,7 @@ napari gives the same result when ``virtualstain run --config`` repeats it.
 from __future__ import annotations
 
 from ..settings import PipelineSettings, ReadSettings, SegmentSettings, StainSettings
-from .movie import MovieResult, process_movie
+from .movie import MovieResult, check_models, process_movie
 from .settings import load_settings, merged_settings, save_settings, tracking_config
 from .stages import (
     MovieScore,
@@ -32,6 +32,7 @@ __all__ = [
     "SegmentSettings",
     "StainSettings",
     "as_movie",
+    "check_models",
     "flat_image",
     "flat_labels",
     "load_settings",

@@ -130,14 +130,16 @@ class _Run:
     mark: str = ""
 
     def prepare(self, device: str | None) -> None:
-        """Check input, device and folder before anything is written."""
-        from ..engine import resolve_devices
+        """Check input, models, device and folder before anything is written."""
+        from ..engine import parse_frames, resolve_devices
 
         if self.stack.axes not in ("yx", "tyx"):
             raise AxesError(
                 f"{self.stack.name} has axes {self.stack.axes!r}: expected 'tyx', one plane and "
                 "one channel in time. Choose a channel (--channel), or take one plane."
             )
+        check_models(self.settings)
+        parse_frames(self.settings.stain.frames, self.stack.sizes.get("t", 1))
         self.first_device = str(resolve_devices(device)[0])
         check_output(self.folder / "settings.json", overwrite=True)
         self.result = MovieResult(self.folder)
@@ -292,6 +294,22 @@ class _Run:
 
     def _open(self, name: str) -> Stack:
         return open_stack(self._path(name))
+
+
+def check_models(settings: PipelineSettings) -> None:
+    """Refuse models that are not there, before any work.
+
+    Raises
+    ------
+    ModelError
+        There is no generator or segmenter of that name or path.
+
+    Examples
+    --------
+    >>> check_models(PipelineSettings())
+    """
+    _model_facts(settings.stain.model, "generator")
+    _model_facts(settings.segment.model, "segmenter")
 
 
 def _model_facts(model: str | None, kind: Any) -> dict[str, Any]:

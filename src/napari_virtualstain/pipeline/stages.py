@@ -59,6 +59,7 @@ def stain_stack(
         precision=settings.precision,
         average=settings.average,
         temporal=settings.temporal,
+        flat_field=settings.flat_field,
         scheduler=scheduler,
         on_fit=on_fit,
         resume=resume,

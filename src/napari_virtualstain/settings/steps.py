@@ -73,6 +73,11 @@ class StainSettings(Settings):
         ge=0,
         le=15,
     )
+    flat_field: bool = setting(
+        False,
+        "Flatten illumination",
+        "Divide each frame by its own slow illumination field, for a lamp that is off its axis.",
+    )
     uncertainty: bool | None = setting(
         None,
         "Uncertainty",

@@ -35,6 +35,7 @@ from ..errors import InputError, ModelError
 from ..models import Inputs, Model, ModelCard, default_model, load_model
 from ..normalisation import FittedNormalisation
 from ..settings import StainSettings
+from .flat_field import flattened
 
 # float16 ends at 65504; a hot pixel this far from the median is not tissue
 _LARGEST_INPUT = 1e4
@@ -64,7 +65,7 @@ class Stainer:
     model : Model, str, path or None
         None is the default generator.
     settings : StainSettings, optional
-        Its `precision` and `average` matter here.
+        Its `precision`, `average` and `flat_field` matter here.
     pixel_size_um : float or None
         Of the images. None assumes the model's own, with a warning.
     device : str or None
@@ -162,6 +163,7 @@ class Stainer:
         return (
             f"model {self.model.sha256} pixel {self.pixel_size_um} "
             f"arithmetic {self.network.precision} average {self.averages}"
+            f"{' flat field' if self.settings.flat_field else ''}"
         )
 
     @property
@@ -195,7 +197,10 @@ class Stainer:
 
     def fit(self, source: Planes) -> FittedNormalisation:
         """Return the normalisation of a movie, fitted to a sample of its planes."""
-        return self.card.normalisation.input.fit(source.sample())
+        sample = source.sample()
+        if self.settings.flat_field:
+            sample = [flattened(plane) for plane in sample]
+        return self.card.normalisation.input.fit(sample)
 
     def stain(
         self,
@@ -280,6 +285,8 @@ class Stainer:
                 f"{planes.shape[0]} planes were given but model {self.model.name!r} reads "
                 f"{self.card.inputs.planes}."
             )
+        if self.settings.flat_field:
+            planes = np.stack([flattened(plane) for plane in planes])
         normalisation = self.card.normalisation.input
         if normalisation.scope == "frame":
             fitted = normalisation.fit(planes)

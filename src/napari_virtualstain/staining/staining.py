@@ -97,6 +97,7 @@ def stain(
     precision: Precision = "auto",
     average: bool | None = None,
     temporal: int = 0,
+    flat_field: bool = False,
     uncertainty: bool = False,
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
@@ -131,6 +132,8 @@ def stain(
     temporal : int
         Average away flicker over so many frames before and after, where they agree; see
         :func:`reduce_flicker`. 0 leaves every frame as it is.
+    flat_field : bool
+        Divide each frame by its own slow illumination field, see :mod:`.flat_field`.
     uncertainty : bool
         Also return the standard deviation of the expected error.
     progress, cancel : optional
@@ -163,6 +166,7 @@ def stain(
         precision=precision,
         average=average,
         temporal=temporal,
+        flat_field=flat_field,
         uncertainty=uncertainty,
     )
     movie = open_movie(

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..engine import Planes, Precision, ahead, resolve_devices
 from ..errors import InputError
-from ..io import PlaneWriter, Stack, check_output, open_writer_like
+from ..io import PlaneWriter, Stack, check_output, image_format, open_writer_like
 from ..normalisation import FittedNormalisation
 from ..progress import CancelToken, ProgressCallback, Reporter
 from ..settings import StainSettings, checked_settings
@@ -47,6 +47,7 @@ def stain_to_file(
     precision: Precision = "auto",
     average: bool | None = None,
     temporal: int = 0,
+    flat_field: bool = False,
     resume: bool = False,
     overwrite: bool = False,
     scheduler: Any = None,
@@ -75,6 +76,8 @@ def stain_to_file(
     temporal : int
         Average away flicker over so many frames before and after, where they agree; see
         :func:`reduce_flicker`. 0 leaves every frame as it is.
+    flat_field : bool
+        Divide each frame by its own slow illumination field, see :mod:`.flat_field`.
     resume : bool
         Go on where an interrupted run with the same settings stopped.
     overwrite : bool
@@ -107,12 +110,14 @@ def stain_to_file(
     """
     for path in (out, uncertainty_out):
         if path is not None:
+            image_format(Path(path))
             check_output(path, overwrite=overwrite)
     settings = checked_settings(
         StainSettings,
         precision=precision,
         average=average,
         temporal=temporal,
+        flat_field=flat_field,
         uncertainty=uncertainty_out is not None,
     )
     movie = open_movie(

@@ -76,6 +76,11 @@ def image_format(path: Path) -> str:
     ------
     InputError
         Neither.
+
+    Examples
+    --------
+    >>> image_format(Path("stained.ome.tif"))
+    'tiff'
     """
     name = path.name.lower()
     if name.endswith(".zarr"):
