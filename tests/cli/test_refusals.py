@@ -52,6 +52,7 @@ REFUSED = {
     "run frames": ("run", "movie.ome.tif", "-o", "new/out", "--frames", "99"),
     "run segmenter": ("run", "movie.ome.tif", "-o", "new/out", "--segmenter", "nobody"),
     "demo model": ("demo", "new/out", "--model", "nobody"),
+    "demo device": ("demo", "new/out", "--device", "abacus"),
     "demo segmenter": ("demo", "new/out", "--segmenter", "nobody"),
     "run missing": ("run", "none.tif", "-o", "new/out"),
     "position": ("stain", "movie.ome.tif", "-o", "new/o.ome.tif", "--position", "7"),

@@ -144,7 +144,7 @@ def test_an_interruption_in_any_step_is_gone_on_from(
     with monkeypatch.context() as patched:
         patched.setattr(room, step, interrupted)
         result = run(*arguments, code=130)
-    assert "Interrupted. What is finished is kept; repeat the same command" in result.stderr
+    assert "Interrupted. Finished results are kept; repeat the same command" in result.stderr
     result = run(*arguments)
     assert "done before: stain" in result.stdout
     assert {path.name for path in (tmp_path / "out" / "cell").iterdir()} == OUTPUTS

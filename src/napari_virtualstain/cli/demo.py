@@ -50,7 +50,7 @@ def demo(
         )
     start = time.perf_counter()
     with running_job() as job:
-        settings = _settings(model, segmenter)
+        settings = _settings(model, segmenter, device)
         _check_folder(out, overwrite)
         _simulate(job, out, frames, size, count, seed)
         result = _process(job, out, settings, device)
@@ -98,7 +98,8 @@ def _simulate(job: Job, out: Path, frames: int, size: int, count: int, seed: int
     write_text_atomically(note, asked, overwrite=True)
 
 
-def _settings(model: str, segmenter: str) -> PipelineSettings:
+def _settings(model: str, segmenter: str, device: str | None) -> PipelineSettings:
+    from ..engine import resolve_devices
     from ..pipeline import PipelineSettings, check_models, merged_settings
 
     chosen: dict[str, dict[str, Any]] = {
@@ -108,6 +109,7 @@ def _settings(model: str, segmenter: str) -> PipelineSettings:
     }
     settings = merged_settings(PipelineSettings(), chosen)
     check_models(settings)
+    resolve_devices(device)
     return settings
 
 
