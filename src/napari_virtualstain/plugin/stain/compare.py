@@ -1,8 +1,8 @@
 """Comparison of bright-field, virtual and true fluorescence on the canvas.
 
 At its stops the slider shows one of the three alone. On the way from one to the next, the next
-one is swiped over it column by column. *Blink* goes to and fro between two stops. *Show all
-again*, a new run and leaving the dock bring back every layer that was visible before.
+one is swiped over it column by column. *Blink* alternates between two stops. *Show all
+layers*, a new run and leaving the dock restore every layer that was visible before.
 """
 
 from __future__ import annotations
