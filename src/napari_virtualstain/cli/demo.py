@@ -36,7 +36,7 @@ def demo(
     view: Annotated[bool, typer.Option("--view", help="Open the result in napari.")] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Show everything on a simulated movie, of which the truth is known.
+    """Run the whole pipeline on a simulated movie with known truth.
 
     Simulates a bright-field time-lapse, stains, segments and tracks it with the shipped
     models, scores each step against the truth, and draws overview.png.

@@ -1,4 +1,4 @@
-"""``virtualstain doctor``: what this installation has, to paste into a bug report."""
+"""``virtualstain doctor``: a description of the installation for a bug report."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ def open_input(
 
 
 def is_terminal() -> bool:
-    """Whether a person can be asked."""
+    """Whether questions can be asked on a terminal."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
@@ -227,7 +227,7 @@ def check_free(output: Path, *, resume: bool, overwrite: bool) -> None:
 
 
 def say_fit(job: Job, stack: Stack, model: str | None) -> None:
-    """Say whether the movie looks like what the model was trained on, and if not, why."""
+    """Say whether the movie resembles the training images of the model, and if not, why."""
     from ..staining import assess_fit, is_add_on
 
     if is_add_on(model):

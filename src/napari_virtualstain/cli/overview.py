@@ -1,4 +1,4 @@
-"""The one picture that shows what a demo did."""
+"""Overview picture of a demo."""
 
 from __future__ import annotations
 

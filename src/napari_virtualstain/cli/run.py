@@ -212,7 +212,7 @@ def _run_one(
 
 
 def _settings(config: Path | None, given: dict[str, dict[str, object]]) -> PipelineSettings:
-    """Return the settings of the file, with what was given on the command line put in."""
+    """Return the settings of the file, updated with those of the command line."""
     from ..pipeline import PipelineSettings, load_settings, merged_settings
 
     base = PipelineSettings() if config is None else load_settings(config)

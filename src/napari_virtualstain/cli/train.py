@@ -273,7 +273,7 @@ def train(
 
 
 def _run_job(folder: Path, device: str | None, *, resume: bool, overwrite: bool) -> None:
-    """Train what a job folder holds; the model is written into it."""
+    """Run the training job in a folder; the model is written into it."""
     from ..training import read_job
 
     with running_job() as job:
@@ -316,7 +316,7 @@ def _check_alone(
 
 
 def _config(preset_name: str, **given: Any) -> TrainingConfig:
-    """Return the preset with what was given put in."""
+    """Return the preset, updated with the given options."""
     from ..training import preset
 
     changes = {name: value for name, value in given.items() if value is not None}

@@ -80,7 +80,7 @@ def train_segmenter(
 def _pairs(
     job: Job, images: str, labels: str, axes: str | None, pixel_size_um: float | None
 ) -> tuple[list[str], list[Any], list[Any], float | None]:
-    """Return names, images, labels and pixel size of what belongs together by name."""
+    """Return names, images, labels and pixel size of the pairs matched by name."""
     import numpy as np
 
     from ..data import match_names

@@ -1,4 +1,4 @@
-"""Warnings of pairs whose two images do not lie on each other, for who trains on them."""
+"""Warnings about misregistered pairs, before training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .registration import MOST_PAIRS, NO_SHIFT, Shift, frame_shifts, sampled, sh
 
 
 def registration_notes(shifts: dict[str, Shift], *, tolerance_px: float = 2.0) -> tuple[str, ...]:
-    """Return a warning for each group whose images lie certainly apart.
+    """Return a warning for each group whose images are certainly displaced.
 
     Examples
     --------

@@ -92,7 +92,7 @@ def correct_alignments(
 
 
 def _straightened(pairs: CorrelativePairs, alignments: Mapping[str, Alignment]) -> CorrelativePairs:
-    """Return the pairs turned back and shrunk, without the rim that nobody recorded."""
+    """Return the pairs turned back and shrunk, without the rim that was not recorded."""
     inputs, targets, masks = [], [], []
     for index, (image, target, group) in enumerate(
         zip(pairs.bright_field, pairs.fluorescence, pairs.groups, strict=True)

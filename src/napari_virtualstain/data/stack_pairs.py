@@ -16,7 +16,7 @@ USUAL_PLANES = 3
 
 
 def usual_planes(depth: int) -> int:
-    """Return how many bright-field planes are read for one if nobody says: 3 where there are 3.
+    """Return the default number of bright-field planes that are read for one: 3 where there are 3.
 
     Parameters
     ----------

@@ -86,7 +86,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def _guarded(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose texts, and names of columns, no spreadsheet runs as a formula."""
+    """Return a table in which a spreadsheet finds no text or column name to run as a formula."""
     changed = frame.rename(columns=_without_formula)
     for place, is_number in enumerate(_are_numbers(changed)):
         column = changed.iloc[:, place]

@@ -83,7 +83,7 @@ def _extra_folders() -> list[Path]:
 
 
 def list_models(kind: ModelKind | None = None) -> list[ModelEntry]:
-    """Return all models at hand, shipped ones first; torch is not needed for it.
+    """Return all available models, shipped ones first; needs no torch.
 
     Parameters
     ----------

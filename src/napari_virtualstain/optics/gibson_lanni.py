@@ -213,7 +213,7 @@ def check_number(value: float, name: str, *, zero: bool = False) -> float:
 
 
 def check_micrometres(value: float, name: str, limits: tuple[float, float]) -> None:
-    """Raise an error that tells nanometres given for micrometres."""
+    """Raise an error where nanometres were given for micrometres."""
     check_number(value, name)
     if not limits[0] <= value <= limits[1]:
         raise InputError(

@@ -1,4 +1,4 @@
-"""The steps in a row: stain, segment, track, measure, evaluate a movie, resumably.
+"""Resumable pipeline: stain, segment, track, measure and evaluate a movie.
 
 The command line and the docks both use this room, so that a settings file saved in
 napari gives the same result when ``virtualstain run --config`` repeats it.

@@ -1,4 +1,4 @@
-"""One movie through all steps, going on where an interrupted run stopped."""
+"""All steps for one movie, resuming an interrupted run."""
 
 from __future__ import annotations
 
@@ -274,7 +274,7 @@ class _Run:
         work: Callable[[bool], None],
         facts: dict[str, Any],
     ) -> None:
-        """Do one step unless it is done; its mark depends on all steps before it."""
+        """Run a step unless it is done; its fingerprint depends on all steps before it."""
         paths = [self._path(output) for output in outputs]
         self.mark = fingerprint(self.mark, name, *chosen)
         if self.record.is_done(name, self.mark, paths):

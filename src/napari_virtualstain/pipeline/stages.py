@@ -1,4 +1,4 @@
-"""Each step on stacks and files, with the physical units handed on."""
+"""The steps on stacks and files, with physical units preserved."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Event:
 
 @dataclass(slots=True)
 class Approach:
-    """Two mitochondria whose ends are being drawn together.
+    """Two mitochondria whose ends are approaching each other.
 
     Attributes
     ----------

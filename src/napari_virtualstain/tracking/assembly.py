@@ -90,7 +90,7 @@ def _with_joins(linked: Linking, chance: FloatArray, tuning: JoinTuning) -> Link
 def _long_enough(
     found: Detections, names: IntArray, kin: frozenset[int], config: TrackingConfig
 ) -> np.ndarray:
-    """Return which detections are in tracks long enough to be believed.
+    """Return which detections are in tracks of sufficient length.
 
     Without a least length, single detections count as false alarms where the movie is long
     enough to tell, unless they are `kin`: take part in a fission or fusion.

@@ -90,7 +90,7 @@ class Detections:
 
     @property
     def frame_step(self) -> int:
-        """Frames between two looks: 2 for a movie whose frames are numbered 0, 2, 4."""
+        """Step between frame numbers: 2 for a movie whose frames are numbered 0, 2, 4."""
         numbers = np.unique(self.frame)
         return int(np.gcd.reduce(np.diff(numbers))) if len(numbers) > 1 else 1
 

@@ -113,7 +113,7 @@ def _settings(mode: str, search_radius_um: float | None, max_gap: int) -> Tracki
 
 
 def rounds(config: TrackingConfig) -> int:
-    """Return how often :func:`link_detections` tells of each frame."""
+    """Return how often :func:`link_detections` reports each frame."""
     if config.linker == "trackpy":
         return 0
     return 1 if config.mode == "paper" else 2

@@ -120,7 +120,7 @@ class FoldFinished:
 
 @dataclass(frozen=True, slots=True)
 class TrainingWarning:
-    """Something that the user should know; the training goes on."""
+    """A problem that the user should know; the training continues."""
 
     message: str
 
@@ -167,7 +167,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Validated:
-    """The held-out images were looked at.
+    """The held-out images were scored.
 
     Attributes
     ----------

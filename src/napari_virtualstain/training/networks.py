@@ -228,7 +228,7 @@ def discriminator_for(config: TrainingConfig) -> nn.Module | None:
 
 
 class Teachers:
-    """Models whose mean output is a target of its own (distillation).
+    """Models whose mean output is an additional target (distillation).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""OME-TIFF datasets whose metadata lie in a file of their own, ``.companion.ome``."""
+"""OME-TIFF datasets with a separate metadata file, ``.companion.ome``."""
 
 from __future__ import annotations
 

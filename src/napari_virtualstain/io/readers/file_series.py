@@ -250,7 +250,7 @@ def _as_asked(
 
 
 def _part_sequences(columns: dict[str, list[Field]]) -> None:
-    """Take a sequence as a position where another counter tells the time: ``Seq0002T3``."""
+    """Take a sequence as a position where another counter is the time: ``Seq0002T3``."""
     times = columns.get("t", [])
     sequences = [field for field in times if field.label.casefold().endswith("seq")]
     if 0 < len(sequences) < len(times):

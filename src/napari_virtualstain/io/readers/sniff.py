@@ -91,7 +91,7 @@ def _foreign_name(head: bytes) -> str:
 
 
 def missing_file_error(path: Path) -> ImageFileError:
-    """Return the error for a path that is not there, with the likeliest name meant.
+    """Return the error for a missing path, with the most similar name there is.
 
     Examples
     --------

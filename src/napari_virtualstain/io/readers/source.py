@@ -18,7 +18,7 @@ PlaneReader = Callable[[int], np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An image as its file tells it.
+    """An image as its file describes it.
 
     Attributes
     ----------
@@ -115,7 +115,7 @@ class Facts:
 
 
 def kept_dtype(dtype: np.dtype[Any], path: Path) -> np.dtype[Any]:
-    """Return the type in which pixels of `dtype` are handed out.
+    """Return the type in which pixels of `dtype` are returned.
 
     Native byte order; one-bit pixels become uint8 of 0 and 1, and half-precision
     floats become float32, which every later step can compute with.

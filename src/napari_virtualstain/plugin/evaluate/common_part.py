@@ -1,4 +1,4 @@
-"""The part that two layers have in common, by where and when they lie."""
+"""The common part of two layers in space and time."""
 
 from __future__ import annotations
 

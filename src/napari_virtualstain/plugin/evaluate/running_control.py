@@ -1,4 +1,4 @@
-"""Scores over time, and from where on the model does not fit the movie any more."""
+"""Scores over time, and the frame from which the model no longer fits the movie."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LEAST_DROP = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Staleness:
-    """From where on a model fits worse.
+    """Frame from which a model fits worse.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Staleness:
 
 
 def find_staleness(scores: np.ndarray) -> Staleness | None:
-    """Return from where on scores stay clearly lower than at the beginning, None if nowhere.
+    """Return the frame from which scores stay clearly lower than at the beginning, or None.
 
     The split that leaves the least scatter on both sides counts, if the drop is larger than
     0.05 and than three standard errors.

@@ -20,7 +20,7 @@ _NARROW = 60  # four beside each other in a narrow dock
 
 
 class Desk(Host, Protocol):
-    """The dock as its buttons see it."""
+    """Interface of the dock to its buttons."""
 
     def step(self, direction: int) -> None:
         """Go to the next (1) or previous (-1) doubtful track."""

@@ -31,7 +31,7 @@ class CanvasClicks:
         viewer.mouse_drag_callbacks.append(self._on_press)
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         if self._on_press in self._viewer.mouse_drag_callbacks:
             self._viewer.mouse_drag_callbacks.remove(self._on_press)
 

@@ -302,7 +302,7 @@ class InspectorWidget(StepWidget):
         self.source.chosen.connect(lambda _layer: self._on_source())
 
     def _movie(self) -> Any:
-        """Return the image whose outlines were tracked, None where nobody knows."""
+        """Return the image whose outlines were tracked, None where that is unknown."""
         layer = self.source.value
         images = film_layers(self.viewer, layer) if layer is not None else []
         return images[0] if images else None
@@ -323,7 +323,7 @@ class InspectorWidget(StepWidget):
             self._watched = layer
 
     def _on_foreign_edit(self, _event: Any = None) -> None:
-        """List again what somebody else has changed."""
+        """List the tracks again after a change from outside."""
         if not self.sync.is_putting and not self._closed and has_layer(self.viewer, self._layer):
             self.run()
             self.say("The tracks were changed from outside: they are listed again.")

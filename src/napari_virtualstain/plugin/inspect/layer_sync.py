@@ -52,12 +52,12 @@ class LayerSync(QObject):
         self._features = [str(name) for name in layer.features.columns]
 
     def stop(self) -> None:
-        """Put what is missing, and follow no more."""
+        """Write pending changes, then stop following."""
         self.flush()
         self._model.edited.disconnect(self._on_edit)
 
     def flush(self) -> None:
-        """Put at once what was put off."""
+        """Write pending changes at once."""
         if self._timer.isActive():
             self._timer.stop()
             self.put()

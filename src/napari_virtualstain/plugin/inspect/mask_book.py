@@ -110,7 +110,7 @@ class MaskBook:
         return np.asarray(cut_out(plane, y, x, half) == value)
 
     def track_at(self, tracks: EditableTracks, frame: int, y: float, x: float) -> int | None:
-        """Return the track whose mask is at a place, or None."""
+        """Return the track whose mask covers a place, or None."""
         plane = self.plane(frame)
         row, column = round(y), round(x)
         if plane is None or not (0 <= row < plane.shape[0] and 0 <= column < plane.shape[1]):
@@ -221,7 +221,7 @@ def find_masks(viewer: Any, tracks: EditableTracks, preferred: tuple[Any, ...]) 
 
 
 def _fits(layer: Any, tracks: EditableTracks, *, by_track: bool) -> MaskBook | None:
-    """Return the masks if the values under the positions are, as a rule, the right ones."""
+    """Return the masks if the values under most positions are the right ones."""
     book = MaskBook(layer, by_track=by_track)
     ids = tracks.track_ids
     rows = [int(tracks.rows_of(t)[0]) for t in ids[:: max(1, len(ids) // _SAMPLE)]]

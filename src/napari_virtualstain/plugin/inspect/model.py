@@ -139,7 +139,7 @@ class InspectorModel:
     def track_under(
         self, frame: int, y_px: float, x_px: float, within_px: float, tail: int
     ) -> int | None:
-        """Return the track whose mask, position or tail is at a place, or None."""
+        """Return the track whose mask, position or tail covers a place, or None."""
         if self.masks is not None:
             found = self.masks.track_at(self.tracks, frame, y_px, x_px)
             if found is not None:
@@ -147,7 +147,7 @@ class InspectorModel:
         return self.tracks.near(frame, y_px, x_px, within_px, tail)
 
     def partners(self, track_id: int) -> pd.DataFrame:
-        """Return the tracks that this one could be joined with, the likeliest first."""
+        """Return the tracks that this one could be joined with, most probable first."""
         return editing.partners(self.tracks, track_id)
 
     def judge(self, track_id: int, verdict: str) -> None:
@@ -294,7 +294,7 @@ class InspectorModel:
         self.selection.choose(wanted, frame, renew=True)
 
     def _summarised(self, concerned: frozenset[int]) -> _Lines:
-        """Return the lines of the tracks concerned and of their kin, as they are and will be."""
+        """Return the table rows of the changed tracks and their relatives, before and after."""
         kin = {c for t in concerned for c in self.tracks.children(t)}
         kin |= {p for t in concerned for p in self.tracks.parents.get(t, [])}
         scope = sorted(concerned | kin)

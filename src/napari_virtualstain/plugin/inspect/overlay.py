@@ -115,7 +115,7 @@ class SelectionOverlay:
                 self._viewer.layers.remove(unwrap(layer))
 
     def dim(self, layers: list[Any] | None) -> None:
-        """Let layers fade, so that the chosen one stands out; None brings all back."""
+        """Dim layers so that the chosen one stands out; None restores all."""
         for layer, opacity in self._dimmed:
             layer.opacity = opacity
         self._dimmed = [(layer, layer.opacity) for layer in layers or []]

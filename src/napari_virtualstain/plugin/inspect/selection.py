@@ -8,7 +8,7 @@ _LONGEST = 500
 
 
 class Selection:
-    """The chosen track and frame, others chosen beside it, and where one was before.
+    """The chosen track and frame, further selected tracks, and the history.
 
     Knows neither Qt nor napari.
 
@@ -40,7 +40,7 @@ class Selection:
         *,
         renew: bool = False,
     ) -> None:
-        """Choose a track, a frame of it, and others beside it; tells views if this is news.
+        """Choose a track, a frame and further tracks; notifies views of a change.
 
         With `renew` they are notified in any case: the track has changed.
         """
@@ -54,29 +54,29 @@ class Selection:
 
     @property
     def tracks(self) -> tuple[int, ...]:
-        """All chosen tracks, the one that is looked at first."""
+        """All chosen tracks, the current one first."""
         return () if self.track_id is None else (self.track_id, *self.also)
 
     @property
     def can_go_back(self) -> bool:
-        """Whether another track was looked at before."""
+        """Whether the history has an earlier track."""
         return bool(self._past)
 
     @property
     def can_go_forward(self) -> bool:
-        """Whether somebody went back."""
+        """Whether the history has a later track."""
         return bool(self._future)
 
     def back(self) -> None:
-        """Go to the track that was looked at before."""
+        """Go to the previous track of the history."""
         self._travel(self._past, self._future)
 
     def forward(self) -> None:
-        """Go to the track from where one went back."""
+        """Go to the next track of the history."""
         self._travel(self._future, self._past)
 
     def forget(self) -> None:
-        """Choose nothing, and forget the past; for other tracks."""
+        """Clear selection and history, for other tracks."""
         self._past, self._future = [], []
         self.choose(None)
 

@@ -16,7 +16,7 @@ _FIRST = ("track_id", "verdict", "error_probability", "why", "frames", "first", 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Sampling of the movie; None where nobody has said it.
+    """Sampling of the movie; None where it is unknown.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ def summarise(
     step: float | None = None,
     errors: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Return one row per track, those first that are likeliest to have an error.
+    """Return one row per track, sorted by error probability, highest first.
 
     Parameters
     ----------

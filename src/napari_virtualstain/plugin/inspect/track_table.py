@@ -124,7 +124,7 @@ class TrackTable(QWidget):
         return [int(ids[model.source_row(place)]) for place in range(model.rowCount())]
 
     def show_tracks(self) -> None:
-        """Show what the model holds and the filter lets pass, in the order that was chosen."""
+        """Show the tracks that pass the filter, in the chosen order."""
         table = self.model.table
         try:
             self._rows = filtered(table, self.filter.text())
@@ -174,7 +174,7 @@ class TrackTable(QWidget):
         return self._places.get(track_id)
 
     def _sort_by_error(self, columns: list[str]) -> None:
-        """Let the arrow say what the order is: the likeliest errors first."""
+        """Show the sort arrow at the error probability, highest first."""
         header = self.view.horizontalHeader()
         header.setSortIndicator(columns.index("error_probability"), Qt.SortOrder.DescendingOrder)
 

@@ -69,7 +69,7 @@ class Workspace(QTabWidget):
         return QSize(700, 230)
 
     def draw(self) -> None:
-        """Show what the model has chosen; hidden pages wait until they are looked at."""
+        """Show the chosen track; hidden pages update when they are shown."""
         self.film.draw()
         self._draw_page()
 

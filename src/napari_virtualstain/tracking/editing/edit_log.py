@@ -188,7 +188,7 @@ def replay(records: Iterable[Record], tracks: EditableTracks) -> Replay:
 
 
 def movie_identity(movie: Any) -> dict[str, Any]:
-    """Return what tells a movie from another: its shape and the hash of pixels of three frames.
+    """Return what identifies a movie: its shape and the hash of pixels of three frames.
 
     Parameters
     ----------

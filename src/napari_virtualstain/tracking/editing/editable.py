@@ -41,7 +41,7 @@ class Change:
 
     @property
     def tracks(self) -> frozenset[int]:
-        """Tracks whose rows, parents or neighbours in the graph are not what they were."""
+        """Tracks whose rows, parents or neighbours in the graph changed."""
         named: set[int] = set()
         for kind, place, before, after in self.steps:
             if kind in ("index", "parents"):
@@ -202,7 +202,7 @@ class EditableTracks:
         return int(self["track_id"][rows[best]]), float(away[best])
 
     def near(self, frame: int, y_px: float, x_px: float, within_px: float, tail: int) -> int | None:
-        """Return the track at a place: what is there in this frame, else whose tail passes by."""
+        """Return the track at a place: present in this frame, else with a tail that passes."""
         for reach in (0, tail):
             found = self.nearest(frame, y_px, x_px, tail=reach)
             if found is not None and found[1] <= within_px:

@@ -19,7 +19,7 @@ EVENT_KINDS = ("fission", "fusion")
 
 
 def cut(tracks: EditableTracks, track_id: int, frame: int, number: int | None = None) -> Change:
-    """End a track before `frame`; it goes on as `number`, or as a new one.
+    """End a track before `frame`; the rest becomes track `number`, or a new one.
 
     Raises
     ------

@@ -118,7 +118,7 @@ def find_events(movie: LinkedMovie) -> list[Event]:
 
 
 def _partings(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
-    """Return what parted from the middle of one, told from places."""
+    """Return pairs that parted from the middle of one object, from positions."""
     triples, probability = divisions(
         movie.detections,
         movie.names,

@@ -1,4 +1,4 @@
-"""Division and fusion told from places alone: two that part from the middle of one.
+"""Division and fusion from positions alone: two objects that part from the middle of one.
 
 When an object divides, both parts leave it in opposite directions, farther than it ever moves
 otherwise. So a triple of a whole and two parts is weighed by how well the middle of the parts

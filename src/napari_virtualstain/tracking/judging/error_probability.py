@@ -1,4 +1,4 @@
-"""Calibrated probability that a track has an error, whoever made it.
+"""Calibrated probability that a track of any program has an error.
 
 Two logistic regressions on simulated movies of known truth: one for links, on the evidence against
 a link (:mod:`.link_evidence`), and one for tracks, on all links of a track. Positions, positions

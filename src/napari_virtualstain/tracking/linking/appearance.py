@@ -76,7 +76,7 @@ def learn_appearance(
     tuning: LinkTuning,
     seed: int = 0,
 ) -> Appearance | None:
-    """Return how looks change on sure links, or None when there are too few of them.
+    """Return how appearance changes on sure links, or None when there are too few.
 
     Parameters
     ----------

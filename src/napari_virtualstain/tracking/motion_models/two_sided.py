@@ -70,7 +70,7 @@ def look_ahead(state: MixtureState, mixture: MotionMixture) -> Lookahead:
 def log_evidence(
     past: MixtureState, tails: IntArray, future: Lookahead, heads: IntArray, mixture: MotionMixture
 ) -> FloatArray:
-    """Return the log evidence that each tail goes on as each head.
+    """Return the log evidence that each tail continues as each head.
 
     Parameters
     ----------

@@ -155,7 +155,7 @@ class Session:
         )
 
     def _looked_at(self) -> list[PreparedPair]:
-        """Return the held-out pairs that are looked at while training."""
+        """Return the held-out pairs that are scored during training."""
         chosen = spread_evenly(self.config.validation_images, len(self.prepared.validation))
         return [self.prepared.validation[i] for i in chosen]
 
@@ -206,7 +206,7 @@ class Session:
             )
 
     def _is_validation_due(self) -> bool:
-        """Whether held-out images are to be looked at now; also after a cancelled look."""
+        """Whether held-out images are due for scoring; also after a cancelled scoring."""
         step, steps = self.trainer.step, self.trainer.steps
         if self._best.looked == step:
             return False

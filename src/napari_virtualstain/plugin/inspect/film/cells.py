@@ -83,7 +83,7 @@ class FilmCell:
 
 
 class Film:
-    """All frames of a track's life, read when they are looked at.
+    """All frames of a track's life, read when they are shown.
 
     Parameters
     ----------

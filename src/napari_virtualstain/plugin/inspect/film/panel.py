@@ -121,7 +121,7 @@ class FilmPanel(QWidget):
         self.title.setText(f"Saved the film of mitochondrion {film.track_id} as {path.name}.")
 
     def _read(self, missing: list[tuple[int, int]]) -> None:
-        """Read pictures in a thread; the strip asks again for what came into view meanwhile."""
+        """Read pictures in a thread; the strip asks again for pictures that have come into view."""
         film = self.strip.film
         if self.reader.state.is_active or film is None:
             return

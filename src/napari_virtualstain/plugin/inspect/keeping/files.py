@@ -17,7 +17,7 @@ from .session import ENDING, read_session, save_session
 
 
 class Keeping:
-    """Files of the inspector; what goes wrong is said in the dock.
+    """Files of the inspector; errors appear in the dock.
 
     Parameters
     ----------

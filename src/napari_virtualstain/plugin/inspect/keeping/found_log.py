@@ -49,7 +49,7 @@ def newest(path: Path) -> tuple[Path, Path]:
 
 
 class LogNotice(QWidget):
-    """A question above the table: repeat the edits of an earlier day, or begin afresh."""
+    """A question above the table: repeat the edits of an earlier day, or start a new log."""
 
     def __init__(self) -> None:
         super().__init__()

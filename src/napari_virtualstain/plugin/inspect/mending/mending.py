@@ -17,7 +17,7 @@ from .grow_mask import grown, halves
 
 
 class Mending:
-    """Edits of the chosen track; what cannot be done is said in the host.
+    """Edits of the chosen track; the host shows why an edit is impossible.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Mending:
         return True
 
     def cut(self) -> None:
-        """End the chosen track before the visible frame; a new one goes on."""
+        """End the chosen track before the visible frame; the rest becomes a new track."""
         host = self._host
         if (track := host.chosen()) is not None:
             # a number that was ever judged must not come back for another track

@@ -125,7 +125,7 @@ def curves(
 
 
 def displacement(tracks: EditableTracks, track_ids: list[int], scale: Scale) -> pd.DataFrame:
-    """Return the mean squared displacement of tracks together, over at most a third of them.
+    """Return the mean squared displacement of pooled tracks, for lags up to a third of them.
 
     Returns
     -------

@@ -31,7 +31,7 @@ class Life:
 
 
 def family(tracks: EditableTracks, track_id: int) -> list[Life]:
-    """Return all tracks that hang together with one by fission and fusion, the first at the top.
+    """Return all tracks connected to one by fission and fusion, earliest first.
 
     Examples
     --------

@@ -22,7 +22,7 @@ _COLUMNS = ("kind", "frame", "probability", "parents", "children", "status")
 
 
 class LineagePanel(QWidget):
-    """A graph whose nodes choose tracks, beside events that can be accepted, rejected and moved.
+    """A lineage graph that selects tracks, and a table of events to accept, reject or move.
 
     Parameters
     ----------
