@@ -20,6 +20,7 @@ from napari_virtualstain.io import write_image
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
+README = DOCS.parent / "README.md"
 SIDE = 96
 # what takes minutes for a reader takes seconds in a test
 SHORTER = {"--minutes 10": "--steps 2", "--steps 100": "--steps 2"}
@@ -29,7 +30,7 @@ FENCE = re.compile(
 
 
 def _name(page: Path) -> str:
-    return page.relative_to(DOCS).as_posix()
+    return page.relative_to(DOCS.parent).as_posix()
 
 
 def _blocks(page: Path) -> list[tuple[str, str]]:
@@ -49,6 +50,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     units = {"pixel_size_um": 0.08, "frame_interval_s": 2.0}
     images = {
         "movie": scene.bright_field,
+        "movies/cell_1": scene.bright_field,
         "day1/cell_1": scene.bright_field,
         "day2/cell_2": scene.bright_field[:2],
         "fluorescence": scene.fluorescence,
@@ -81,7 +83,7 @@ def _run_shell(code: str) -> None:
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize(
     "page",
-    [p for p in PAGES if _blocks(p)],
+    [p for p in [README, *PAGES] if _blocks(p)],
     ids=lambda p: _name(p),
 )
 def test_the_examples_of_a_page_run_in_order(

@@ -162,6 +162,14 @@ def test_shipped_models_are_in_the_wheel_and_small(built) -> None:
     assert sum(shipped.values()) < 40 * MEGABYTE
 
 
+def test_the_manual_says_the_size_of_the_wheel(built) -> None:
+    page = (ROOT / "docs" / "explanation" / "dependencies.md").read_text(encoding="utf-8")
+    stated = re.search(r"The wheel has (\d+) MB", page)
+    assert stated is not None
+    size = built["wheel"].stat().st_size / MEGABYTE
+    assert abs(size - float(stated[1])) < 1, f"the wheel has {size:.1f} MB"
+
+
 def _manifest():
     from npe2 import PluginManifest
 
