@@ -294,11 +294,11 @@ def cut(viewer: Any, arguments: argparse.Namespace) -> None:
     dock = segmented(viewer, np.concatenate([image, image]))
     layer = viewer.layers["segmented · cell [mitochondria]"]
     changes = [
-        ("threshold 0.7", lambda: dock.outline.threshold.setValue(0.7)),
-        ("split at blobs", lambda: setattr(dock.outline.split, "value", "log")),
-        ("split along the skeleton", lambda: setattr(dock.outline.split, "value", "skeleton")),
-        ("smallest 1 µm²", lambda: dock.outline.min_area.setValue(1.0)),
-        ("threshold 0.02", lambda: dock.outline.threshold.setValue(0.02)),
+        ("threshold 0.7", lambda: setattr(dock.settings["threshold"], "value", 0.7)),
+        ("split at blobs", lambda: setattr(dock.settings["split"], "value", "log")),
+        ("split along the skeleton", lambda: setattr(dock.settings["split"], "value", "skeleton")),
+        ("smallest 1 µm²", lambda: setattr(dock.settings["min_area_um2"], "value", 1.0)),
+        ("threshold 0.02", lambda: setattr(dock.settings["threshold"], "value", 0.02)),
     ]
     for text, change in changes:
         rest(1.0)

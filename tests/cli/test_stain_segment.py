@@ -124,7 +124,7 @@ def test_input_that_cannot_be_used(run: Run, tmp_path: Path, command: str) -> No
         "text.tif": "Convert it to OME-TIFF",
         "four.tif": "does not say what its axes mean. Give them, for instance axes='tcyx' (--axes",
         "rgb.png": "is a colour (RGB) picture",
-        "two.ome.tif": "has 2 channels: 0, 1. Choose --channel.",
+        "two.ome.tif": "has 2 channels: 0, 1. Choose one (--channel).",
         "mixed": "t1.png is 40 × 48 px L, t2.png is 20 × 48 px L",
     }.items():
         result = run(command, given, "-o", "out.ome.tif", code=2)

@@ -9,8 +9,8 @@ import pandas as pd
 from qtpy.QtWidgets import QPushButton
 
 from napari_virtualstain.plugin.inspect.dock import InspectorWidget
-from napari_virtualstain.plugin.layers.insertion import add_relabelled_layer, add_tracks_layer
 from napari_virtualstain.plugin.track.job import TrackRequest, TrackResult, track_features
+from napari_virtualstain.plugin.track.layer import add_relabelled_layer, add_tracks_layer
 from napari_virtualstain.tracking import Tracks
 
 SCALE = {"scale": (2.0, 0.1, 0.1), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
@@ -39,7 +39,7 @@ def add_family(viewer: Any, tracks: Tracks | None = None) -> None:
     glow = 10.0 + 100.0 * (labels > 0)
     viewer.add_image(glow.astype(np.float32), name="cell [fluorescence]", **SCALE)
     features = track_features(data, properties, 0.1, 2.0)
-    request = TrackRequest(labels, None, 0.1, 2.0, {})
+    request = TrackRequest(labels, None, 0.1, 2.0)
     add_relabelled_layer(viewer, labels, request, "cell", SCALE)
     add_tracks_layer(viewer, TrackResult(tracks, data, features, graph), request, "cell", SCALE)
 
@@ -59,7 +59,7 @@ def layer(widget: InspectorWidget) -> Any:
 
 def labels(widget: InspectorWidget) -> np.ndarray:
     """Return the labels whose values are the tracks."""
-    data: np.ndarray = widget.viewer.layers["same numbers · cell [tracked mitochondria]"].data
+    data: np.ndarray = widget.viewer.layers["tracked outlines · cell [tracked mitochondria]"].data
     return data
 
 

@@ -42,14 +42,14 @@ def test_all_three_are_offered_and_work_in_a_row(
     for dock, choose in (
         (StainWidget, lambda w: setattr(w.model, "value", "example: dark is bright")),
         (SegmentWidget, lambda w: setattr(w.model, "value", "example: Otsu")),
-        (TrackWidget, lambda w: w.mode.setCurrentText("example: nearest")),
+        (TrackWidget, lambda w: setattr(w.settings["linker"], "value", "addon:example: nearest")),
     ):
         widget = dock(viewer_model)
         qtbot.addWidget(widget)
         choose(widget)
         if dock is SegmentWidget:
-            assert not widget.outline.threshold.isEnabled()
-            assert "add-on" in widget.outline.threshold.toolTip()
+            assert not widget.settings["threshold"].native.isEnabled()
+            assert "add-on" in widget.settings["threshold"].native.toolTip()
         widget.run_button.click()
         wait_for(widget)
         assert widget.state == "done", widget.status_label.text()

@@ -26,6 +26,8 @@ DOCKS = [
     "evaluate.dock:EvaluateWidget",
     "train.dock:TrainWidget",
     "run_all.dock:RunAllWidget",
+    "run_all.many_dock:RunManyWidget",
+    "figure.dock:FigureWidget",
 ]
 SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 ALT = Qt.KeyboardModifier.AltModifier

@@ -15,6 +15,7 @@ from napari_virtualstain.errors import InputError
 from napari_virtualstain.plugin.layers.description import provenance, unwrap
 from napari_virtualstain.plugin.run_all.dock import RunAllWidget
 from napari_virtualstain.plugin.run_all.record import recorded_settings
+from napari_virtualstain.settings import PipelineSettings
 
 from .models import save_generator, save_segmenter
 
@@ -90,7 +91,7 @@ def test_load_stain_segment_track(
         "stained": "fluorescence",
         "segmented": "mitochondria",
         "tracked": "tracks",
-        "same numbers": "tracked mitochondria",
+        "tracked outlines": "tracked mitochondria",
     }
     for step, kind in made.items():
         layer = viewer.layers[f"{step} · cell bright-field [{kind}]"]
@@ -120,14 +121,12 @@ def test_run_all_and_what_it_saved_repeats_headless(
     viewer_model.add_image(data, **settings)
     widget = RunAllWidget(viewer_model)
     qtbot.addWidget(widget)
-    widget.generator.value, widget.segmenter.value = "tiny", "bright"
-    widget.outline.threshold.setValue(0.6)
-    widget.max_gap.setValue(2)
-    widget.outline.split.value = "none"
-    widget.outline.width.setValue(1.0)
-    widget.outline.average.setChecked(True)
-    for box in widget.stain_options.boxes:
-        box.setChecked(True)
+    widget.steps.generator.value, widget.steps.segmenter.value = "tiny", "bright"
+    steps = widget.steps
+    steps.segment["threshold"].value, steps.segment["split"].value = 0.6, "none"
+    steps.segment["width_um"].value, steps.segment["average"].value = 1.0, True
+    steps.stain["uncertainty"].value, steps.stain["average"].value = True, True
+    steps.stain["temporal"].value, steps.track["max_gap"].value = 2, 2
     widget.run_button.click()
     wait_for(widget)
     assert widget.state == "done", widget.status_label.text()
@@ -158,16 +157,11 @@ def test_run_all_and_what_it_saved_repeats_headless(
     np.testing.assert_allclose(repeated["trust"], here["trust"], atol=1e-3)
     assert here["trust"].between(0, 1).any()
 
-    widget.outline.threshold.setValue(0.3)
-    widget.outline.width.setValue(0)
-    for box in (widget.outline.average, *widget.stain_options.boxes):
-        box.setChecked(False)
+    filled = steps.value
+    steps.value = PipelineSettings()
+    assert steps.value.segment.threshold == 0.5
     widget.load_settings(tmp_path / "settings.json")
-    assert widget.outline.threshold.value() == 0.6
-    assert widget.track_settings()["max_gap"] == 2
-    assert (widget.outline.cut.width_um, widget.outline.cut.average) == (1.0, True)
-    chosen = widget.stain_options.values["settings"]
-    assert (chosen.uncertainty, chosen.temporal, chosen.average) == (True, 2, True)
+    assert steps.value == filled
 
 
 def test_run_all_takes_a_movie_of_z_stacks(qtbot: Any, viewer_model: Any, wait_for: Any) -> None:
@@ -183,7 +177,7 @@ def test_run_all_takes_a_movie_of_z_stacks(qtbot: Any, viewer_model: Any, wait_f
     )
     widget = RunAllWidget(viewer_model)
     qtbot.addWidget(widget)
-    widget.generator.value, widget.segmenter.value = "tiny", "bright"
+    widget.steps.generator.value, widget.steps.segmenter.value = "tiny", "bright"
     widget.run_button.click()
     wait_for(widget)
     assert widget.state == "done", widget.status_label.text()

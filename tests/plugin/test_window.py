@@ -28,6 +28,8 @@ DOCKS = {
     "Train virtual staining": "Train",
     "Evaluate staining": "Evaluate",
     "Run all": "Run all",
+    "Run on many movies": "Run many",
+    "Export figure": "Figure",
 }
 SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from napari_virtualstain.segmentation import typical_width_um
+from napari_virtualstain.segmentation import measure_width, typical_width_um
 
 
 @pytest.mark.parametrize("width_um", [0.4, 0.8, 1.2])
@@ -23,3 +23,16 @@ def test_the_width_of_bars_is_found_in_blur_and_noise(
 
 def test_an_empty_image_has_no_width() -> None:
     assert typical_width_um(np.zeros((32, 32)), 0.1) is None
+
+
+def test_noise_is_no_sure_width() -> None:
+    rng = np.random.default_rng(0)
+    image = np.zeros((256, 256))
+    image[60:67, 20:230] = image[150:157, 20:230] = 100
+    bars = measure_width(rng.normal(gaussian_filter(image, 1.5) + 20, 8), 0.08)
+    assert bars is not None
+    assert bars.is_sure
+    assert bars.lower_um <= bars.median_um <= bars.upper_um
+    for smooth_px in (0, 3, 8):
+        noise = measure_width(gaussian_filter(rng.normal(size=(256, 256)), smooth_px), 0.08)
+        assert noise is None or not noise.is_sure

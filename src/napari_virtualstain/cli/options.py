@@ -23,6 +23,7 @@ from .jobs import Job
 
 if TYPE_CHECKING:
     from ..io import Stack
+    from ..staining import FitReport
 
 
 def setting_option(settings: type[Settings], name: str, *flags: str) -> Any:
@@ -129,6 +130,7 @@ def open_input(
         There are several channels and none was chosen.
     """
     from ..io import open_stack
+    from ..pipeline import one_channel
 
     stack = open_stack(
         path,
@@ -138,12 +140,7 @@ def open_input(
         pixel_size_um=pixel_size_um,
         frame_interval_s=frame_interval_s,
     )
-    if "c" in stack.axes:
-        names = ", ".join(
-            f"{i} ({n})" if n else str(i)
-            for i, n in enumerate(stack.channel_names or [""] * stack.sizes["c"])
-        )
-        raise InputError(f"{path} has {stack.sizes['c']} channels: {names}. Choose --channel.")
+    one_channel(stack, path)
     job.note(f"{path}: {stack.describe()}")
     for note in stack.notes:
         job.note(f"Note: {note}")
@@ -226,13 +223,10 @@ def check_free(output: Path, *, resume: bool, overwrite: bool) -> None:
     check_output(output, overwrite=overwrite)
 
 
-def say_fit(job: Job, stack: Stack, model: str | None) -> None:
+def say_fit(job: Job, report: FitReport | None, model: str | None) -> None:
     """Say whether the movie resembles the training images of the model, and if not, why."""
-    from ..staining import assess_fit, is_add_on
-
-    if is_add_on(model):
+    if report is None:
         job.note(f"{model!r} is an add-on: whether it fits this movie cannot be checked.")
         return
-    report = assess_fit(stack, model, stack.pixel_size_um)
     reasons = f": {' '.join(report.reasons)}" if report.reasons else ""
     job.note(f"Fit of the model to this movie: {report.level}{reasons}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,7 +40,8 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from ..pipeline import PipelineSettings
+    from ..io import Stack
+    from ..pipeline import MovieOutcome, PipelineSettings
 
 
 def run(
@@ -99,7 +99,8 @@ def run(
     Each input gets a folder with virtual_fluorescence.ome.tif, labels.ome.tif,
     tracks.csv, events.csv, measures.csv and settings.json, which --config repeats;
     uncertainty.ome.tif where the model predicts it; with --reference also metrics.csv
-    and report.html. Interrupted, the same command goes on where it stopped.
+    and report.html. movies.csv has a row for each movie. Interrupted, the same command
+    goes on where it stopped.
 
     Example:  virtualstain run day1/*.tif -o results --pixel-size-um 0.08
     """
@@ -132,83 +133,73 @@ def run(
             "track": given_options(linker=linker, max_gap=max_gap),
         },
     )
+    from ..pipeline import Movie, process_movies, result_folders
+
     references = _references(inputs, reference)
     failed: list[str] = []
     with running_job() as job:
-        folders = _folders(inputs, out)
-        for number, given in enumerate(inputs):
-            try:
-                _run_one(
-                    job,
-                    given,
-                    folders[number],
-                    settings,
-                    reference=references[number],
-                    reference_channel=reference_channel,
-                    device=device,
-                    tile=tile,
-                    overwrite=overwrite,
-                )
-            except CancelledError:
-                raise CancelledError(
-                    "Finished results are kept; repeat the same command to continue."
-                ) from None
-            except VirtualStainError as error:
-                if len(inputs) == 1:
-                    raise
-                failed.append(given)
-                job.note(f"Error: {given}: {one_line(error)}")
+
+        def movie(given: str, folder: Path, truth: str | None) -> Movie:
+            return Movie(
+                given,
+                folder,
+                lambda: _open(given, job, settings),
+                truth and (lambda: open_input(truth, job, channel=reference_channel)),
+            )
+
+        folders = result_folders(inputs, out)
+        outcomes = process_movies(
+            [movie(*one) for one in zip(inputs, folders, references, strict=True)],
+            out,
+            settings,
+            device=device,
+            tile=tile,
+            overwrite=overwrite,
+            on_fit=lambda _, report: say_fit(job, report, settings.stain.model),
+            progress=job.progress,
+            cancel=job.cancel,
+        )
+        try:
+            for outcome in outcomes:
+                if outcome.error is None:
+                    _say(job, outcome)
+                elif len(inputs) == 1 or not isinstance(outcome.error, VirtualStainError):
+                    raise outcome.error
+                else:
+                    failed.append(outcome.movie.name)
+                    job.note(f"Error: {outcome.movie.name}: {one_line(outcome.error)}")
+        except CancelledError:
+            raise CancelledError(
+                "Finished results are kept; repeat the same command to continue."
+            ) from None
     if failed:
         raise InputError(f"{len(failed)} of {len(inputs)} inputs failed: {', '.join(failed)}.")
 
 
-def _run_one(
-    job: Job,
-    given: str,
-    folder: Path,
-    settings: PipelineSettings,
-    *,
-    reference: str | None,
-    reference_channel: str | None,
-    device: str | None,
-    tile: int | None,
-    overwrite: bool,
-) -> None:
-    from ..pipeline import process_movie
-
+def _open(given: str, job: Job, settings: PipelineSettings) -> Stack:
     read = settings.read
-    channel = None if read.channel is None else str(read.channel)
     stack = open_input(
         given,
         job,
         axes=read.axes,
-        channel=channel,
+        channel=None if read.channel is None else str(read.channel),
         position=None if read.position is None else str(read.position),
         pixel_size_um=read.pixel_size_um,
         frame_interval_s=read.frame_interval_s,
     )
-    truth = None
-    if reference is not None:
-        truth = open_input(reference, job, channel=reference_channel)
-    stack = settle_pixel_size(stack, job, settings.stain.model)
-    say_fit(job, stack, settings.stain.model)
-    result = process_movie(
-        stack,
-        folder,
-        settings,
-        reference=truth,
-        device=device,
-        tile=tile,
-        overwrite=overwrite,
-        progress=job.progress,
-        cancel=job.cancel,
-    )
+    return settle_pixel_size(stack, job, settings.stain.model)
+
+
+def _say(job: Job, outcome: MovieOutcome) -> None:
+    result = outcome.result
+    if result is None:
+        return
     if result.fit:
         job.note(f"Fit frame by frame: {result.fit}")
     kept = f" (done before: {', '.join(result.kept)})" if result.kept else ""
-    job.say(f"{folder}: {', '.join(result.done) or 'nothing left to do'}{kept}")
+    job.say(f"{result.folder}: {', '.join(result.done) or 'nothing left to do'}{kept}")
     if result.score:
-        job.say(f"{folder}: {result.score}")
+        job.say(f"{result.folder}: {result.score}")
 
 
 def _settings(config: Path | None, given: dict[str, dict[str, object]]) -> PipelineSettings:
@@ -228,25 +219,3 @@ def _references(inputs: list[str], reference: list[str] | None) -> list[str | No
             "for each input, in the same order."
         )
     return list(reference)
-
-
-def _folders(inputs: list[str], out: Path) -> list[Path]:
-    """Return a folder for each input, named after it, and after its folder where names repeat."""
-    from ..io import plain_name
-
-    names = [plain_name(given) for given in inputs]
-    if len(set(inputs)) < len(inputs):
-        twice = next(given for given, count in Counter(inputs).items() if count > 1)
-        raise InputError(f"The input {twice} is given twice: expected each input once.")
-    counts = Counter(names)
-    names = [
-        f"{Path(given).absolute().parent.name}_{name}" if counts[name] > 1 else name
-        for given, name in zip(inputs, names, strict=True)
-    ]
-    repeated = [name for name, count in Counter(names).items() if count > 1]
-    if repeated:
-        raise InputError(
-            f"Several inputs are called {repeated[0]!r}: expected names that tell them apart. "
-            "Rename them, or run them into folders of their own."
-        )
-    return [out / name for name in names]

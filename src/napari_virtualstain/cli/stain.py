@@ -85,12 +85,12 @@ def stain(
         )
         # costs seconds: only when the input is fine
         from ..engine import resolve_devices
-        from ..pipeline import PipelineSettings, merged_settings, stain_stack
+        from ..pipeline import PipelineSettings, fit_of, merged_settings, stain_stack
         from ..staining import FrameFit, told_frame_by_frame
 
         resolve_devices(device)
         stack = settle_pixel_size(stack, job, model)
-        say_fit(job, stack, model)
+        say_fit(job, fit_of(stack, model), model)
         chosen = given_options(
             model=model,
             frames=frames,

@@ -9,10 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError
+from ..normalisation import FittedNormalisation
 
 
 class AddedNetwork:
-    """Calls an add-on and checks what comes back; can be sent to another process.
+    """Add-on in the place of a model: sees whole frames as they are, and knows no settings.
+
+    Calls it and checks what comes back; can be sent to another process.
 
     Parameters
     ----------
@@ -42,6 +45,20 @@ class AddedNetwork:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_made": None}
+
+    @property
+    def note(self) -> str:
+        """What must be the same for a resumed run to give the same result."""
+        return f"add-on {self.name} pixel {self.pixel_size_um}"
+
+    @property
+    def provenance(self) -> tuple[str, str]:
+        """Name of the add-on; it has no file and so no checksum."""
+        return self.name, ""
+
+    def fit(self, planes: object) -> FittedNormalisation:
+        """Return no normalisation: an add-on gets what the camera counted."""
+        return FittedNormalisation()
 
     def __call__(self, plane: NDArray[Any]) -> NDArray[Any]:
         """Return what the add-on makes of a plane, an array of its shape.

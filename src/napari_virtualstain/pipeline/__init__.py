@@ -7,7 +7,17 @@ napari gives the same result when ``virtualstain run --config`` repeats it.
 from __future__ import annotations
 
 from ..settings import PipelineSettings, ReadSettings, SegmentSettings, StainSettings
-from .movie import MovieResult, check_models, process_movie
+from .many import (
+    Movie,
+    MovieOutcome,
+    MovieRow,
+    fit_of,
+    one_channel,
+    open_movie,
+    process_movies,
+    result_folders,
+)
+from .movie import FLUORESCENCE, LABELS, MovieResult, check_models, process_movie
 from .settings import load_settings, merged_settings, save_settings, tracking_config
 from .stages import (
     MovieScore,
@@ -25,7 +35,12 @@ from .stages import (
 )
 
 __all__ = [
+    "FLUORESCENCE",
+    "LABELS",
+    "Movie",
+    "MovieOutcome",
     "MovieResult",
+    "MovieRow",
     "MovieScore",
     "PipelineSettings",
     "ReadSettings",
@@ -33,13 +48,18 @@ __all__ = [
     "StainSettings",
     "as_movie",
     "check_models",
+    "fit_of",
     "flat_image",
     "flat_labels",
     "load_settings",
     "measure_stack",
     "merged_settings",
     "movie_trust",
+    "one_channel",
+    "open_movie",
     "process_movie",
+    "process_movies",
+    "result_folders",
     "save_settings",
     "score_movie",
     "segment_stack",

@@ -16,4 +16,6 @@ from .segmenter import Segmenter as Segmenter
 from .segmenting import fit_movie as fit_movie
 from .segmenting import segment as segment
 from .segmenting import segment_to_file as segment_to_file
+from .typical_width import MeasuredWidth as MeasuredWidth
+from .typical_width import measure_width as measure_width
 from .typical_width import typical_width_um as typical_width_um

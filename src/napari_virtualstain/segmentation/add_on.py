@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..settings import SegmentSettings
 from .instances import Labels
 
 
-class AddOnSegmenter:
+class AddOnSegmenter(AddedNetwork):
     """Labels planes with an add-on, which sees whole frames and has no settings of ours.
 
     Parameters
@@ -33,22 +33,7 @@ class AddOnSegmenter:
     """
 
     def __init__(self, name: str, pixel_size_um: float | None = None) -> None:
-        self.name, self.pixel_size_um = name, pixel_size_um
-        self._added = AddedNetwork(name, segmenters, pixel_size_um)
-
-    @property
-    def note(self) -> str:
-        """What must be the same for a resumed run to give the same labels."""
-        return f"add-on {self.name} pixel {self.pixel_size_um}"
-
-    @property
-    def provenance(self) -> tuple[str, str]:
-        """Name of the add-on; it has no file."""
-        return self.name, ""
-
-    def fit(self, planes: Iterable[NDArray[Any]]) -> FittedNormalisation:
-        """Return no normalisation: an add-on gets what the camera counted."""
-        return FittedNormalisation()
+        super().__init__(name, segmenters, pixel_size_um)
 
     def labels(
         self,
@@ -65,7 +50,7 @@ class AddOnSegmenter:
         ModelError
             The add-on failed, or returned something else than labels of the frame's size.
         """
-        found = self._added(plane)
+        found = self(plane)
         if found.dtype.kind == "f" and not (found == np.round(found)).all():
             raise ModelError(
                 f"The add-on {self.name!r} returned numbers with fractions: expected one whole "

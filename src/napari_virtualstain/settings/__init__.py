@@ -4,9 +4,9 @@ A field holds, once, all that any front end shows of it: title, unit, limits, ch
 description. :func:`fields_of` reads them out for ``--help`` and for the docks' forms::
 
     field = fields_of(SegmentSettings)["min_area_um2"]
-    field.label        # "Smallest mitochondrion (µm²)"
+    field.label        # "Smallest (µm²)"
     field.help         # "Objects below this area are removed, in µm² [0.05]."
-    field.widget       # {"label": ..., "tooltip": ..., "min": 0.0, ...} for magicgui
+    field.widget       # {"widget_type": ..., "label": ..., "tooltip": ..., ...} for magicgui
 """
 
 from .event_tuning import DivisionTuning, EventTuning, PersistenceTuning

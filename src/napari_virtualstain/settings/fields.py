@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import InputError
+
+Place: TypeAlias = Literal["form", "advanced", ""]
+_LARGEST = 1e6
 
 
 def setting(
@@ -19,10 +22,18 @@ def setting(
     unit: str = "",
     none: str = "",
     choices: dict[str, str] | None = None,
+    place: Place = "advanced",
+    step: float = 1,
     **limits: Any,
 ) -> Any:
-    """Return a field with what front ends show of it; `none` is the text for None."""
-    shown: dict[str, Any] = {"unit": unit, "none": none, "choices": choices or {}}
+    """Return a field with what front ends show of it; see :class:`SettingField`."""
+    shown: dict[str, Any] = {
+        "unit": unit,
+        "none": none,
+        "choices": choices or {},
+        "place": place,
+        "step": step,
+    }
     return Field(
         default=default, title=title, description=description, json_schema_extra=shown, **limits
     )
@@ -50,7 +61,8 @@ class SettingField:
     default : object
         Value where nothing is chosen.
     kind : type
-        bool, int, float or str; of an optional field, that of its values.
+        bool, int, float or str; of an optional field, that of its values, and str where a
+        number or a text can be given.
     none : str
         Meaning of None, empty where None is no value.
     minimum, maximum : float or None
@@ -59,6 +71,10 @@ class SettingField:
         Whether `minimum` itself is not allowed.
     choices : dict
         Each value with its label; empty for free values.
+    place : {"form", "advanced", ""}
+        Where docks show it: at once, folded away, or nowhere, because they ask otherwise.
+    step : float
+        Of the arrows beside a number.
     """
 
     name: str
@@ -72,6 +88,8 @@ class SettingField:
     maximum: float | None = None
     is_open: bool = False
     choices: dict[str, str] = field(default_factory=dict)
+    place: Place = "advanced"
+    step: float = 1
 
     @property
     def label(self) -> str:
@@ -92,11 +110,36 @@ class SettingField:
     @property
     def widget(self) -> dict[str, Any]:
         """Options of the magicgui widget for this setting: ``create_widget(options=...)``."""
-        options: dict[str, Any] = {"label": self.label, "tooltip": self.description}
+        options: dict[str, Any] = {"label": self.title, "tooltip": self.description}
+        if self.kind is bool and self.none:
+            tristate = [(self.none, None), ("yes", True), ("no", False)]
+            return options | {"widget_type": "ComboBox", "choices": tristate}
+        if self.kind is bool:
+            options.pop("label")
+            return options | {"widget_type": "CheckBox", "text": self.title}
         if self.choices:
-            return options | {"choices": [(text, value) for value, text in self.choices.items()]}
-        limits = {"min": self.minimum, "max": self.maximum}
-        return options | {name: value for name, value in limits.items() if value is not None}
+            choices = [(text, value) for value, text in self.choices.items()]
+            return options | {"widget_type": "ComboBox", "choices": choices}
+        if self.kind is str:
+            return options | {"widget_type": "LineEdit"}
+        is_slider = self.minimum is not None and self.maximum == 1
+        lowest = self.value_of_none
+        if lowest is None:
+            lowest = self.minimum or 0.0
+        return options | {
+            "widget_type": "FloatSlider" if is_slider else "FloatSpinBox",
+            "min": lowest,
+            "max": _LARGEST if self.maximum is None else self.maximum,
+            "step": self.step,
+        }
+
+    @property
+    def value_of_none(self) -> float | None:
+        """Number that means None in a form, below all others; None where None is no value."""
+        if not self.none or self.kind not in (int, float):
+            return None
+        lowest = self.minimum or 0.0
+        return lowest if self.is_open else lowest - self.step
 
 
 def fields_of(settings: type[Settings]) -> dict[str, SettingField]:
@@ -106,7 +149,7 @@ def fields_of(settings: type[Settings]) -> dict[str, SettingField]:
     --------
     >>> field = fields_of(SegmentSettings)["min_area_um2"]
     >>> field.label, field.minimum, field.help
-    ('Smallest mitochondrion (µm²)', 0.0, 'Objects below this area are dropped, in µm² [0.05].')
+    ('Smallest (µm²)', 0.0, 'Objects below this area are dropped, in µm² [0.05].')
     """
     return {name: _field(name, info) for name, info in settings.model_fields.items()}
 
@@ -125,12 +168,14 @@ def _field(name: str, info: Any) -> SettingField:
         description=info.description or "",
         unit=shown.get("unit", ""),
         default=info.default,
-        kind=plain[0] if plain else str,
+        kind=str if str in plain or not plain else plain[0],
         none=shown.get("none", ""),
         minimum=above if at_least is None else at_least,
         maximum=below if at_most is None else at_most,
         is_open=above is not None,
         choices=choices,
+        place=shown.get("place", ""),
+        step=shown.get("step", 1),
     )
 
 

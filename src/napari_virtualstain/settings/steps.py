@@ -29,10 +29,13 @@ class ReadSettings(Settings):
     """Reading of the bright-field; None leaves it to the file."""
 
     axes: str | None = setting(
-        None, "Axes", "Axes of the file, one letter each: t, c, z, y, x; for instance tcyx."
+        None,
+        "Axes",
+        "Axes of the file, one letter each: t, c, z, y, x; for instance tcyx.",
+        none="from the file",
     )
     channel: int | str | None = setting(
-        None, "Channel", "Channel to use, by number from 0 or by name."
+        None, "Channel", "Channel to use, by number from 0 or by name.", none="the only one"
     )
     position: int | str | None = setting(
         None,
@@ -41,10 +44,22 @@ class ReadSettings(Settings):
         none="the first",
     )
     pixel_size_um: float | None = setting(
-        None, "Pixel size", "Size of a pixel, instead of that in the file.", unit="µm", gt=0
+        None,
+        "Pixel size",
+        "Size of a pixel, instead of that in the file.",
+        unit="µm",
+        none="from the file",
+        step=0.005,
+        gt=0,
     )
     frame_interval_s: float | None = setting(
-        None, "Frame interval", "Time between frames, instead of that in the file.", unit="s", gt=0
+        None,
+        "Interval",
+        "Time between frames, instead of that in the file.",
+        unit="s",
+        none="from the file",
+        step=0.5,
+        gt=0,
     )
 
 
@@ -58,10 +73,14 @@ class StainSettings(Settings):
     """
 
     model: str | None = setting(
-        None, "Model", "Name or path of a generator, or name of an add-on.", none="default"
+        None,
+        "Model",
+        "Name or path of a generator, or name of an add-on.",
+        none="default",
+        place="",
     )
     frames: str | None = setting(
-        None, "Frames", "Frames to use, such as 0:100, ::5 or 0,3,7.", none="all"
+        None, "Frames", "Frames to use, such as 0:100, ::5 or 0,3,7.", none="all", place=""
     )
     precision: Precision = setting("auto", "Precision", _PRECISION)
     average: bool | None = setting(None, "Average turns", _AVERAGE, none="as the model says")
@@ -97,31 +116,47 @@ class SegmentSettings(Settings):
     """
 
     model: str | None = setting(
-        None, "Model", "Name or path of a segmenter, or name of an add-on.", none="default"
+        None,
+        "Model",
+        "Name or path of a segmenter, or name of an add-on.",
+        none="default",
+        place="",
+    )
+    width_um: float | None = setting(
+        None,
+        "Width",
+        "Typical width of mitochondria that are swollen or flat, which otherwise come out in "
+        "pieces; usual is up to about 0.65 µm.",
+        unit="µm",
+        none="usual",
+        place="form",
+        step=0.1,
+        gt=0,
     )
     threshold: float = setting(
-        0.5, "Threshold", "Probability above which a pixel is foreground.", ge=0, le=1
+        0.5,
+        "Threshold",
+        "Probability above which a pixel is foreground.",
+        place="form",
+        step=0.01,
+        ge=0,
+        le=1,
     )
     min_area_um2: float = setting(
         0.05,
-        "Smallest mitochondrion",
+        "Smallest",
         "Objects below this area are removed.",
         unit="µm²",
+        place="form",
+        step=0.01,
         ge=0,
     )
     split: Split = setting(
         "skeleton",
-        "Split touching ones by",
+        "Split",
         "Method that separates touching mitochondria.",
-        choices={"skeleton": "skeleton", "log": "blobs (LoG)", "none": "not at all"},
-    )
-    width_um: float | None = setting(
-        None,
-        "Typical width",
-        "Typical width of swollen mitochondria, for which the image is scaled down.",
-        unit="µm",
-        none="usual width",
-        gt=0,
+        choices={"skeleton": "along the skeleton", "log": "at blobs (LoG)", "none": "not at all"},
+        place="form",
     )
     average: bool = setting(False, "Average turns", _AVERAGE)
     precision: Precision = setting("auto", "Precision", _PRECISION)
@@ -154,6 +189,8 @@ class TrackSettings(Settings):
         "Largest distance that a mitochondrion moves between frames.",
         unit="µm",
         none="as in this movie",
+        place="form",
+        step=0.1,
         gt=0,
     )
     max_gap: int = setting(
@@ -161,6 +198,7 @@ class TrackSettings(Settings):
         "Longest gap",
         "Longest gap in a track.",
         unit="frames",
+        place="form",
         ge=0,
     )
     min_length: int | None = setting(
@@ -168,13 +206,14 @@ class TrackSettings(Settings):
         "Shortest track",
         "Length below which tracks are removed as false alarms.",
         unit="frames",
-        none="by the length of the movie",
+        none="by length of movie",
         ge=1,
     )
     gate_probability: float = setting(
         0.9997,
         "Gate",
         "Share of the true links that the gate of the paper's method accepts.",
+        place="",
         gt=0,
         lt=1,
     )
@@ -187,6 +226,7 @@ class TrackSettings(Settings):
         "Plane of a z-stack",
         "Plane of a z-stack to track, counted from 0, or max for the maximum projection.",
         none="refuse z-stacks",
+        place="",
     )
     tuning: TrackTuning = Field(
         default=TrackTuning(), title="Tuning", description="Numbers that few movies need to change."

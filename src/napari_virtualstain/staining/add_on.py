@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..axes import check_positive
-from ..engine import AddedNetwork, OnTile, Planes, Region
+from ..engine import AddedNetwork, OnTile, Region
 from ..errors import InputError
 from ..hooks import added_name, generators
 from ..models import Inputs, list_models
@@ -16,7 +16,7 @@ from ..normalisation import FittedNormalisation
 from .stainer import StainedPlane
 
 
-class AddOnStainer:
+class AddOnStainer(AddedNetwork):
     """Stains planes with an add-on, which sees whole frames and knows no tiles.
 
     Parameters
@@ -38,14 +38,7 @@ class AddOnStainer:
     threads = 0
 
     def __init__(self, name: str, pixel_size_um: float | None = None) -> None:
-        self.name = name
-        self.pixel_size_um = check_positive(pixel_size_um, "pixel size", "µm")
-        self._added = AddedNetwork(name, generators, self.pixel_size_um)
-
-    @property
-    def note(self) -> str:
-        """What must be the same for a resumed run to give the same movie."""
-        return f"add-on {self.name} pixel {self.pixel_size_um}"
+        super().__init__(name, generators, check_positive(pixel_size_um, "pixel size", "µm"))
 
     def with_uncertainty(self) -> AddOnStainer:
         """Refuse: an add-on returns the fluorescence only.
@@ -59,10 +52,6 @@ class AddOnStainer:
             f"{self.name!r} is an add-on, which predicts no uncertainty. Leave the uncertainty "
             "out, or choose a model."
         )
-
-    def fit(self, source: Planes) -> FittedNormalisation:
-        """Return no normalisation: an add-on gets what the camera counted."""
-        return FittedNormalisation()
 
     def frames_at_once(self, shape: tuple[int, int], region: Region | None = None) -> int:
         """Return 1."""
@@ -83,7 +72,7 @@ class AddOnStainer:
         ModelError
             The add-on failed, or returned something else than an image of the frame's size.
         """
-        result = self._added(planes[0]).astype(np.float32)
+        result = self(planes[0]).astype(np.float32)
         return StainedPlane(result if region is None else result[region])
 
     def stain_batch(

@@ -86,7 +86,7 @@ def test_a_click_on_the_canvas_chooses_in_every_view(
     qtbot.wait(300)
     widget = _docked(viewer, qtbot, wait_for)
     names = {"tracks": "tracked · cell [tracks]", "stain": "cell [fluorescence]"}
-    names["labels"] = "same numbers · cell [tracked mitochondria]"
+    names["labels"] = "tracked outlines · cell [tracked mitochondria]"
     viewer.layers.selection.active = viewer.layers[names[active]]
     viewer.dims.set_point(0, 2.0 * 4)
     _click(viewer, qtbot, (2.0, 2.2))

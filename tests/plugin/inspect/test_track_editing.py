@@ -282,7 +282,7 @@ def test_a_foreign_layer_without_graph_or_scale_can_be_edited(
 
 
 def test_labels_that_are_removed_do_not_stop_an_edit(widget: InspectorWidget) -> None:
-    widget.viewer.layers.remove("same numbers · cell [tracked mitochondria]")
+    widget.viewer.layers.remove("tracked outlines · cell [tracked mitochondria]")
     choose(widget, 2)
     widget.viewer.dims.set_point(0, 2.0 * 4)
     press(widget, "cut_here")
@@ -294,7 +294,7 @@ def test_labels_that_are_numbered_frame_by_frame_serve_as_masks_too(
 ) -> None:
     tracks = inspected.family()
     inspected.add_family(viewer_model, tracks)
-    own = "same numbers · cell [tracked mitochondria]"
+    own = "tracked outlines · cell [tracked mitochondria]"
     painted = viewer_model.layers[own].data
     viewer_model.layers.remove(own)
     numbers = np.where(painted > 0, (painted * 7 + np.arange(15)[:, None, None]) % 100, 0)

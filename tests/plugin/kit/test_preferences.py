@@ -11,12 +11,14 @@ from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEd
 import napari_virtualstain
 from napari_virtualstain.errors import OutputError
 from napari_virtualstain.plugin.evaluate.dock import EvaluateWidget
+from napari_virtualstain.plugin.figure.dock import FigureWidget
 from napari_virtualstain.plugin.inspect.dock import InspectorWidget
 from napari_virtualstain.plugin.kit.preferences import preferences
 from napari_virtualstain.plugin.layers.result_arrays import allocate
 from napari_virtualstain.plugin.load.dock import LoadWidget
 from napari_virtualstain.plugin.load.remembered import recall, remember
 from napari_virtualstain.plugin.run_all.dock import RunAllWidget
+from napari_virtualstain.plugin.run_all.many_dock import RunManyWidget
 from napari_virtualstain.plugin.segment.dock import SegmentWidget
 from napari_virtualstain.plugin.stain.dock import StainWidget
 from napari_virtualstain.plugin.track.dock import TrackWidget
@@ -31,6 +33,8 @@ DOCKS = [
     InspectorWidget,
     EvaluateWidget,
     RunAllWidget,
+    RunManyWidget,
+    FigureWidget,
     TrainWidget,
 ]
 

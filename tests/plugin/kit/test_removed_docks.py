@@ -23,6 +23,8 @@ DOCKS = (
     "Train virtual staining",
     "Evaluate staining",
     "Run all",
+    "Run on many movies",
+    "Export figure",
 )
 
 

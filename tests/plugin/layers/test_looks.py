@@ -122,10 +122,11 @@ def test_on_the_canvas_mitochondria_are_green_in_pale_outlines_on_dim_grey(
 ) -> None:
     from napari_virtualstain.plugin.kit.preferences import Preferences
     from napari_virtualstain.plugin.kit.regions import whole
-    from napari_virtualstain.plugin.layers.insertion import add_labels_layer, add_stain_layer
     from napari_virtualstain.plugin.segment.job import SegmentRequest
     from napari_virtualstain.plugin.segment.job import Started as Segmented
+    from napari_virtualstain.plugin.segment.layer import add_labels_layer
     from napari_virtualstain.plugin.stain.job import StainRequest, Started
+    from napari_virtualstain.plugin.stain.layer import add_stain_layer
 
     viewer = make_napari_viewer(show=True)
     viewer.theme = theme
@@ -148,7 +149,7 @@ def test_on_the_canvas_mitochondria_are_green_in_pale_outlines_on_dim_grey(
     add_stain_layer(viewer, started, StainRequest(**common), "cell", {})
     labels = (stain > 0).astype(np.int32)
     request = SegmentRequest(**common)
-    add_labels_layer(viewer, Segmented(labels, "m", ""), request, request.settings, "cell", {})
+    add_labels_layer(viewer, Segmented(labels, "m", ""), request, "cell", {})
     qtbot.wait(300)
     picture = viewer.screenshot(flash=False)[..., :3].astype(float)
     height, width = picture.shape[:2]

@@ -76,7 +76,7 @@ def test_the_threshold_acts_at_once_without_the_network(
     monkeypatch.setattr(
         session.segmenter._made.segmenter, "maps", lambda *_, **__: pytest.fail("network")
     )
-    segmented.outline.threshold.setValue(0.9)
+    segmented.settings["threshold"].value = 0.9
     qtbot.waitUntil(lambda: len(np.unique(_labels(segmented).data[2])) == 2, timeout=5000)
     qtbot.waitUntil(
         lambda: all(len(np.unique(plane)) == 2 for plane in _labels(segmented).data), timeout=5000
@@ -98,7 +98,7 @@ def test_outlining_anew_is_told_and_can_be_cancelled(
         return original(*arguments)
 
     monkeypatch.setattr(segmenter, "labels", labels)
-    segmented.outline.threshold.setValue(0.9)
+    segmented.settings["threshold"].value = 0.9
     qtbot.waitUntil(lambda: "outlining again: frame 2/6" in segmented.status_label.text())
     assert segmented.cancel_button.isEnabled()
     assert not segmented.bar.isHidden()
@@ -111,7 +111,7 @@ def test_outlining_anew_is_told_and_can_be_cancelled(
     # the visible frame and the next
     assert changed.tolist() == [False, False, True, True, False, False]
     monkeypatch.setattr(segmenter, "labels", original)
-    segmented.outline.threshold.setValue(0.88)
+    segmented.settings["threshold"].value = 0.88
     qtbot.waitUntil(lambda: "All frames" in segmented.status_label.text(), timeout=5000)
     assert (_labels(segmented).data != before).any(axis=(1, 2)).all()
 
@@ -129,7 +129,7 @@ def test_no_garbage_is_collected_while_a_plane_is_cut(
         return original(*arguments)
 
     monkeypatch.setattr(segmenter, "labels", labels)
-    segmented.outline.threshold.setValue(0.9)
+    segmented.settings["threshold"].value = 0.9
     qtbot.waitUntil(lambda: len(enabled) == 6, timeout=5000)
     qtbot.waitUntil(lambda: not segmented.cutter.state.is_active, timeout=5000)
     assert not any(enabled)
@@ -139,8 +139,8 @@ def test_no_garbage_is_collected_while_a_plane_is_cut(
 def test_width_and_turns_reach_the_network_and_the_record(
     widget: SegmentWidget, wait_for: Any, movie: np.ndarray, models: Path
 ) -> None:
-    widget.outline.width.setValue(2.0)
-    widget.outline.average.setChecked(True)
+    widget.settings["width_um"].value = 2.0
+    widget.settings["average"].value = True
     widget.run_button.click()
     wait_for(widget, "done")
     layer = _labels(widget)
@@ -149,7 +149,7 @@ def test_width_and_turns_reach_the_network_and_the_record(
     assert (layer.data != segment(movie, models, pixel_size_um=0.08, device="cpu")).any()
     made = layer.metadata["virtualstain"]["settings"]
     assert (made["width_um"], made["average"]) == (2.0, True)
-    widget.outline.width.setValue(0)
+    widget.settings["width_um"].value = 0
     assert "Press Segment" in widget.status_label.text()
 
 
@@ -158,7 +158,7 @@ def test_painted_frames_keep_their_corrections(segmented: SegmentWidget, qtbot: 
     segmented.viewer.dims.set_point(0, 2.0 * 1)
     layer.brush_size = 4
     layer.paint((1, 70, 80), 9)
-    segmented.outline.threshold.setValue(0.9)
+    segmented.settings["threshold"].value = 0.9
     qtbot.waitUntil(lambda: len(np.unique(layer.data[5])) == 2, timeout=5000)
     qtbot.waitUntil(lambda: not segmented.cutter.state.is_active, timeout=5000)
     assert layer.data[1, 70, 80] == 9
@@ -222,7 +222,7 @@ def test_a_missing_pixel_size_is_asked_for(widget: SegmentWidget, viewer_model: 
 def test_deleting_the_labels_ends_the_session(segmented: SegmentWidget, qtbot: Any) -> None:
     segmented.viewer.layers.remove("segmented · cell [mitochondria]")
     assert segmented.table.frame.empty
-    segmented.outline.threshold.setValue(0.8)
+    segmented.settings["threshold"].value = 0.8
     qtbot.wait(100)
     assert not segmented.cutter.state.is_active
     assert segmented.table.frame.empty
@@ -264,4 +264,15 @@ def test_width_is_offered_from_a_measurement_of_the_visible_frame(
     viewer_model.dims.set_point(0, 2.0)
     dock.findChild(QPushButton, "measure_width").click()
     qtbot.waitUntil(lambda: "µm wide" in dock.status_label.text(), timeout=20000)
-    assert dock.outline.width.value() == pytest.approx(shown_um, abs=0.2)
+    assert dock.settings["width_um"].value == pytest.approx(shown_um, abs=0.2)
+
+
+def test_a_width_of_noise_is_not_set(qtbot: Any, viewer_model: Any) -> None:
+    noise = np.random.default_rng(0).normal(100, 5, (96, 96))
+    viewer_model.add_image(noise, name="gfp", scale=(0.1, 0.1), units="um", axis_labels=("y", "x"))
+    dock = SegmentWidget(viewer_model)
+    qtbot.addWidget(dock)
+    dock.settings["width_um"].value = 0.9
+    dock.findChild(QPushButton, "measure_width").click()
+    qtbot.waitUntil(lambda: "Unsure" in dock.status_label.text(), timeout=20000)
+    assert dock.settings["width_um"].value == 0.9

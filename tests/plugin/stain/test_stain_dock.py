@@ -350,7 +350,7 @@ def test_a_stain_whose_dock_is_removed_says_that_it_is_not_finished(
 
 
 def test_uncertainty_becomes_a_layer_of_its_own(widget: StainWidget, wait_for: Any) -> None:
-    widget.options.uncertainty.setChecked(True)
+    widget.settings["uncertainty"].value = True
     layer = _run(widget, wait_for)
     error = widget.viewer.layers["expected error · cell [uncertainty]"]
     assert error.data.shape == layer.data.shape
@@ -361,7 +361,7 @@ def test_uncertainty_becomes_a_layer_of_its_own(widget: StainWidget, wait_for: A
 def test_flicker_is_reduced_when_asked_and_needs_a_movie(
     widget: StainWidget, wait_for: Any, movie: np.ndarray, models: Path
 ) -> None:
-    widget.options.steady.setChecked(True)
+    widget.settings["temporal"].value = 2
     layer = _run(widget, wait_for)
     stained = stain(movie, models, pixel_size_um=0.08, device="cpu")
     filtered = np.array(stained)

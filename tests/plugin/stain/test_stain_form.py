@@ -108,8 +108,10 @@ def test_a_pyramid_is_listed_with_what_to_do(qtbot: Any, viewer_model: Any) -> N
 
 def test_rare_settings_are_folded_away(qtbot: Any, widget: StainWidget) -> None:
     widget.show()
-    for rare in (widget.tile, widget.device, widget.options.average, widget.options.steady):
+    settings = widget.settings
+    rare_ones = (settings["average"].native, settings["temporal"].native)
+    for rare in (widget.tile, widget.device, *rare_ones):
         assert not rare.isVisible()
-    widget.advanced.toggle.click()
+    widget.advanced.heading.click()
     assert widget.tile.isVisible()
-    assert widget.options.average.isVisible()
+    assert settings["average"].native.isVisible()

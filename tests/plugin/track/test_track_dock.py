@@ -35,7 +35,7 @@ def test_defaults_come_from_the_layer(widget: TrackWidget) -> None:
     assert widget.intensity.currentText() == "cell [fluorescence]"
     assert widget.pixel_size.value() == pytest.approx(0.1)
     assert widget.interval.value() == pytest.approx(2.0)
-    assert widget.settings()["max_gap"] == 3
+    assert widget.settings.value.max_gap == 3
 
 
 def test_tracks_keep_geometry_identity_and_features(widget: TrackWidget, wait_for: Any) -> None:
@@ -53,7 +53,7 @@ def test_tracks_keep_geometry_identity_and_features(widget: TrackWidget, wait_fo
     np.testing.assert_allclose(speeds, [0.0, 0.3 / 2.0], atol=0.01)
     assert set(tracks.features["length_frames"]) == {8}
     assert tracks.metadata["virtualstain"]["source"] == "cell [mitochondria]"
-    relabelled = layers["same numbers · cell [tracked mitochondria]"].data
+    relabelled = layers["tracked outlines · cell [tracked mitochondria]"].data
     for value in np.unique(relabelled[relabelled > 0]):
         assert all((frame == value).any() for frame in relabelled)
 
@@ -76,11 +76,11 @@ def test_only_the_newest_result_is_visible(widget: TrackWidget, wait_for: Any, q
         widget.run_button.click()
         wait_for(widget, "done")
     layers = widget.viewer.layers
-    newest = ["same numbers · cell [tracked mitochondria] [1]", "tracked · cell [tracks] [1]"]
+    newest = ["tracked outlines · cell [tracked mitochondria] [1]", "tracked · cell [tracks] [1]"]
     qtbot.waitUntil(lambda: all(layers[name].visible for name in newest), timeout=2000)
     hidden = [
         "cell [mitochondria]",
-        "same numbers · cell [tracked mitochondria]",
+        "tracked outlines · cell [tracked mitochondria]",
         "tracked · cell [tracks]",
     ]
     assert not any(layers[name].visible for name in hidden)
@@ -139,7 +139,7 @@ def test_a_z_stack_is_tracked_on_its_maximum_or_on_the_visible_plane(
     assert len(np.unique(tracks.data[:, 0])) == (2 if kind == "max" else 1)
     assert set(tracks.data[:, 2]) == {1.0 if kind == "max" else 2.0}
     np.testing.assert_allclose(tracks.data[:, 3].max(), 42.5, atol=0.01)  # y of the disc that stays
-    same = viewer_model.layers["same numbers · cell [tracked mitochondria]"]
+    same = viewer_model.layers["tracked outlines · cell [tracked mitochondria]"]
     # a pixel of the disc that stays lies where it lies in the stack, in the planes it stands for
     for plane, is_seen in ((0, kind == "max"), (2, True)):
         world = source.data_to_world((4, plane, 42, 42))

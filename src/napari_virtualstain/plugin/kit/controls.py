@@ -23,8 +23,6 @@ from qtpy.QtWidgets import (
     QStyle,
     QStyleOptionComboBox,
     QStylePainter,
-    QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -88,16 +86,20 @@ class NumberBox(QDoubleSpinBox):
         _wheel(self, event, QDoubleSpinBox)
 
 
+def keep_narrow(combo: QComboBox) -> None:
+    """Keep a long entry, such as a model's name, from pushing the dock wider than the screen."""
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    combo.setMinimumContentsLength(11)
+    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+
 class Choice(QComboBox):
     """A drop-down of (text, value) pairs that a passing mouse wheel leaves alone."""
 
     def __init__(self, options: Iterable[tuple[str, Any]] = ()) -> None:
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        # A long model or layer name must not push the dock wider than the screen.
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(11)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        keep_narrow(self)
         for text, value in options:
             self.addItem(text, value)
 
@@ -169,43 +171,14 @@ class FormArea(QScrollArea):
             self.setMinimumWidth(wanted)
 
 
-class Folded(QWidget):
-    """A part of a form that most users leave alone, folded away below its title."""
-
-    def __init__(self, title: str = "Advanced") -> None:
-        super().__init__()
-        self.toggle = QToolButton()
-        self.toggle.setObjectName("advanced")
-        self.toggle.setText(title)
-        self.toggle.setToolTip("Show or hide settings that are rarely needed")
-        self.toggle.setCheckable(True)
-        self.toggle.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.toggle.setAutoRaise(True)
-        self.body = QWidget()
-        self.form = new_form()
-        self.body.setLayout(self.form)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(self.toggle)
-        layout.addWidget(self.body)
-        self.toggle.toggled.connect(self._show)
-        self._show(False)
-
-    def _show(self, shown: bool) -> None:
-        arrow = Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow
-        self.toggle.setArrowType(arrow)
-        self.body.setVisible(shown)
-
-
 def add_row(
     form: QFormLayout, text: str, field: QWidget, tooltip: str, *, name: str = ""
 ) -> QLabel:
     """Add a labelled `field` to `form`; label and field share the tooltip."""
     label = QLabel(text)
     label.setBuddy(field)
-    label.setToolTip(tooltip)
-    field.setToolTip(tooltip)
+    label.setToolTip(plain_tooltip(tooltip))
+    field.setToolTip(plain_tooltip(tooltip))
     field.setAccessibleName(text)
     if name:
         field.setObjectName(name)
@@ -226,7 +199,7 @@ def new_form() -> QFormLayout:
 def check_box(text: str, tooltip: str, *, checked: bool = False, name: str = "") -> QCheckBox:
     """Return a check box with a tooltip."""
     box = QCheckBox(text)
-    box.setToolTip(tooltip)
+    box.setToolTip(plain_tooltip(tooltip))
     box.setChecked(checked)
     if name:
         box.setObjectName(name)
@@ -246,7 +219,7 @@ def keep_former_box() -> QCheckBox:
 def button(text: str, tooltip: str, slot: Callable[[], Any], *, name: str = "") -> QPushButton:
     """Return a push button that calls `slot`."""
     made = QPushButton(text)
-    made.setToolTip(tooltip)
+    made.setToolTip(plain_tooltip(tooltip))
     made.setAutoDefault(False)
     # clicked carries `checked`, which slots such as cancel() must not receive
     made.clicked.connect(lambda _checked=False: slot())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QToolButton, QVBoxLayout, QWidget
 
+from .controls import new_form
+
 
 class Section(QWidget):
     """A heading that shows or hides what belongs to it.
@@ -49,3 +51,12 @@ class Section(QWidget):
         self.body.setVisible(is_open)
         if self.heading.isChecked() != is_open:
             self.heading.setChecked(is_open)
+
+
+class Advanced(Section):
+    """Settings that most users leave alone, folded away."""
+
+    def __init__(self) -> None:
+        super().__init__("Advanced", "Settings that are rarely needed", name="advanced")
+        self.form = new_form()
+        self.room.addLayout(self.form)

@@ -22,7 +22,7 @@ NAMES = {
     "preview": ("preview", "preview"),
     "mitochondria": ("segmented", "mitochondria"),
     "tracks": ("tracked", "tracks"),
-    "tracked": ("same numbers", "tracked mitochondria"),
+    "tracked": ("tracked outlines", "tracked mitochondria"),
     "before": ("before", "before training"),
     "after": ("after", "after training"),
     "regions": ("regions", "regions"),

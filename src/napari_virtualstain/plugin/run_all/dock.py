@@ -9,8 +9,6 @@ from qtpy.QtWidgets import QFileDialog
 
 from ...errors import VirtualStainError
 from ..kit.controls import (
-    Folded,
-    IntegerBox,
     add_row,
     button,
     in_row,
@@ -20,32 +18,27 @@ from ..kit.controls import (
 )
 from ..kit.jobs import JobContext, Outcome, Work, error_text
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
-from ..kit.model_choice import ModelChoice
-from ..kit.outline_choice import OutlineChoice
 from ..kit.regions import visible_index, whole
 from ..kit.sampling_rows import SamplingRows
+from ..kit.section import Advanced
 from ..kit.step import NextStep, StepWidget
 from ..kit.suitable_layers import LOAD_FIRST, fitting_model, is_movie, nothing_fits, why_no_movie
 from ..kit.work_request import work_fields
 from ..layers.description import axes_of, geometry_of, has_layer, still_there
-from ..layers.insertion import (
-    Placed,
-    add_labels_layer,
-    add_relabelled_layer,
-    add_stain_layer,
-    add_tracks_layer,
-    track_sentence,
-)
+from ..layers.insertion import Placed
 from ..layers.replacing import settle_unfinished
 from ..segment.job import SegmentRequest
 from ..segment.job import Started as SegmentStarted
+from ..segment.layer import add_labels_layer
 from ..stain.fit_check import FitCheck
-from ..stain.job import FitChecked, PlanesDone, StainRequest
+from ..stain.job import FitChecked, PlanesDone, StainRequest, why_not_steady
 from ..stain.job import Started as StainStarted
-from ..stain.options import StainOptions
+from ..stain.layer import add_stain_layer
 from ..stain.warm_up import WarmUp
-from ..track.job import Relabelled, TrackRequest, TrackResult, geometry_in_stack
+from ..track.job import Relabelled, TrackResult, geometry_in_stack
+from ..track.layer import add_relabelled_layer, add_tracks_layer, track_sentence
 from .job import RunAllRequest, StepItem, run_all_job
+from .pipeline_form import PipelineForm, read_settings_said
 from .record import recorded_settings
 
 
@@ -68,14 +61,13 @@ class RunAllWidget(StepWidget):
         self._frames_done = {"stain": 0, "segment": 0}
         self._tracks: Any = None
         self._tracks_layer: Any = None
-        self._track_settings: dict[str, Any] = {}
         self.warm_up = WarmUp(self)
         self.cleanup.add(self.warm_up.stop)
         self._add_form(napari_viewer)
         self.source.chosen.connect(self._on_source)
-        for choice in (self.generator, self.segmenter):
+        for choice in (self.steps.generator, self.steps.segmenter):
             choice.changed.connect(self._refresh_state)
-        self.stain_options.steady.toggled.connect(lambda _checked: self._refresh_state())
+        self.steps.stain.on_change(self._refresh_state, "temporal")
         self._on_source()
 
     def why_not(self) -> str | None:
@@ -88,27 +80,22 @@ class RunAllWidget(StepWidget):
                 f"{layer.name!r} has axes {axes_of(layer)}; tracking needs a movie (t, y, x) or "
                 "(t, z, y, x)."
             )
-        models = self.generator.why_not() or self.segmenter.why_not()
-        return models or self.stain_options.why_not(layer.data.shape[0])
-
-    def track_settings(self) -> dict[str, Any]:
-        """Return the tracker's settings."""
-        return {**self._track_settings, "max_gap": self.max_gap.value()}
+        settings = self.steps.stain.value
+        return self.steps.why_not() or why_not_steady(settings, layer.data.shape[0])
 
     def prepare(self) -> Work:
         """Return the work of all three steps."""
         self.fit_check.pause()
-        layer = self.source.value
+        layer, steps = self.source.value, self.steps
 
         def fields(model: Any) -> dict[str, Any]:
             region, size_um = whole(layer.data.shape), self.pixel_size.value()
             return work_fields(self.viewer, layer, region, model=model, pixel_size_um=size_um)
 
         request = RunAllRequest(
-            stain=StainRequest(**fields(self.generator.value), **self.stain_options.values),
-            segment=SegmentRequest(**fields(self.segmenter.value), **self.outline.network),
-            cut=self.outline.cut,
-            track=self.track_settings(),
+            stain=StainRequest(**fields(steps.generator.value), settings=steps.stain.value),
+            segment=SegmentRequest(**fields(steps.segmenter.value), settings=steps.segment.value),
+            track=steps.track.value,
             frame_interval_s=self.interval.value(),
         )
         self._request, self._layers, self._tracks = request, {}, None
@@ -206,24 +193,20 @@ class RunAllWidget(StepWidget):
         InputError
             The file is missing or no settings file.
         """
-        from ...models import default_model
         from ...pipeline import load_settings
 
         settings = load_settings(path)
-        self.generator.value = settings.stain.model or default_model("generator")
-        self.segmenter.value = settings.segment.model or default_model("segmenter")
-        self.outline.load(settings.segment)
-        self.max_gap.setValue(settings.track.max_gap)
-        self._track_settings = settings.track.model_dump()
-        self.stain_options.load(settings.stain)
+        # Run all works on the whole of the layer that is chosen here
+        self.steps.value = settings.model_copy(
+            update={"stain": settings.stain.model_copy(update={"frames": None})}
+        )
         if settings.read.pixel_size_um:
             self.pixel_size.setValue(settings.read.pixel_size_um)
         if settings.read.frame_interval_s:
             self.interval.setValue(settings.read.frame_interval_s)
-        # Run all takes the whole movie, and the arithmetic that is fastest here
-        ignored = {"frames": settings.stain.frames, "channel": settings.read.channel}
-        names = [name for name, value in ignored.items() if value is not None]
-        but = f", but for its {' and '.join(names)}: choose these layers yourself" if names else ""
+        names = [read_settings_said(settings.read), "frames" * bool(settings.stain.frames)]
+        left = " and ".join(name for name in names if name)
+        but = f", but for its {left}: choose the layer yourself" if left else ""
         self.say(f"Loaded {path.name}{but}.")
 
     def _add(self, item: Any) -> None:
@@ -236,35 +219,22 @@ class RunAllWidget(StepWidget):
             self._placed.append(("stain", placed))
             self._layers["stain" if item.kind == "fluorescence" else item.kind] = placed.layer
         elif isinstance(item, SegmentStarted):
-            placed = add_labels_layer(
-                self.viewer, item, request.segment, request.cut, *where, keep_former=keep
-            )
+            placed = add_labels_layer(self.viewer, item, request.segment, *where, keep_former=keep)
             self._placed.append(("segment", placed))
             self._layers["segment"] = placed.layer
         elif isinstance(item, Relabelled):
             tracked = self._layers.get("segment")
-            asked = self._track_request(request)
+            asked = request.tracking
             planes = request.stain.region.shape[1]
-            place = geometry_in_stack(self._geometry, asked.z_plane, planes)
+            place = geometry_in_stack(self._geometry, asked.settings.z_plane, planes)
             add_relabelled_layer(
                 self.viewer, item.labels, asked, self._name, place, tracked, keep_former=keep
             )
         elif len(item.data):
             self._tracks = item.tracks
             self._tracks_layer = add_tracks_layer(
-                self.viewer, item, self._track_request(request), *where, keep_former=keep
+                self.viewer, item, request.tracking, *where, keep_former=keep
             ).layer
-
-    @staticmethod
-    def _track_request(request: RunAllRequest) -> TrackRequest:
-        return TrackRequest(
-            labels=None,
-            intensity=None,
-            pixel_size_um=request.stain.pixel_size_um or 1.0,
-            frame_interval_s=request.frame_interval_s,
-            settings=request.track,
-            z_plane="max" if "z" in request.stain.axes else None,
-        )
 
     def _add_form(self, viewer: Any) -> None:
         form = new_form()
@@ -280,24 +250,16 @@ class RunAllWidget(StepWidget):
         add_row(form, "Bright-field", self.source, "The movie to work on", name="source")
         self.sampling = SamplingRows(form, changed=self.reset_choices)
         self.pixel_size, self.interval = self.sampling.pixel_size, self.sampling.interval
-        self.generator = ModelChoice("generator", form, text="Generator", brief=True)
+        self.advanced = Advanced()
+        self.steps = PipelineForm(form, self.advanced.form)
         self.fit_note = note(name="fit", rich=True)
         self.fit_note.setVisible(False)
-        form.addRow(self.fit_note)
+        place, _ = form.getWidgetPosition(self.steps.generator.card_note)
+        form.insertRow(place + 1, self.fit_note)
         self.fit_check = FitCheck(self.fit_note)
         self.cleanup.add(self.fit_check.stop)
-        self.segmenter = ModelChoice("segmenter", form, text="Segmenter", brief=True)
-        for choice in (self.generator, self.segmenter):
-            choice.combo.setObjectName(choice.kind)
-        self.advanced = Folded()
-        self.outline = OutlineChoice(form, self.advanced.form)
-        self.max_gap = IntegerBox(3, 0, 1000, suffix=" frames")
-        tooltip = "Longest time for which a mitochondrion may be missing and keep its number"
-        add_row(self.advanced.form, "Longest gap", self.max_gap, tooltip, name="max_gap")
-        self.stain_options = StainOptions()
         self.keep_former = keep_former_box()
-        for box in (*self.stain_options.boxes, self.keep_former):
-            self.advanced.form.addRow(box)
+        self.advanced.form.addRow(self.keep_former)
         save = button(
             "Save settings…",
             "Write the settings of the newest results to a file that 'virtualstain run --config' "
@@ -332,15 +294,15 @@ class RunAllWidget(StepWidget):
             self.say(error_text(error))
 
     def _on_source(self, *_: Any) -> None:
-        self.generator.suggest(fitting_model(self.source.value))
+        self.steps.generator.suggest(fitting_model(self.source.value))
         self.sampling.follow(self.source.value)
         self._refresh_state()
 
     def _refresh_state(self) -> None:
-        self.outline.follow(self.segmenter.value)
+        self.steps.follow()
         if not self.state.is_active:
             size_um = self.pixel_size.value()
-            self.fit_check.follow(self.source.value, self.generator.value, size_um)
+            self.fit_check.follow(self.source.value, self.steps.generator.value, size_um)
         self.runner.reset()
         self.render()
         if self.state.value == "idle" and self.why_not() is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...settings import SegmentSettings
+from ...settings import TrackSettings
 from ..kit.jobs import JobContext
 from ..segment.job import SegmentRequest, segment_job
 from ..segment.job import Started as SegmentStarted
@@ -43,19 +43,28 @@ class RunAllRequest:
         Complete.
     segment : SegmentRequest
         Its data is replaced by the stained movie.
-    cut : SegmentSettings
-        How maps become labels.
-    track : dict
-        Fields of ``TrackingConfig``.
+    track : TrackSettings
+        How to track.
     frame_interval_s : float
         Of the movie.
     """
 
     stain: StainRequest
     segment: SegmentRequest
-    cut: SegmentSettings
-    track: dict[str, Any]
+    track: TrackSettings
     frame_interval_s: float
+
+    @property
+    def tracking(self) -> TrackRequest:
+        """Request to track, without images: of z-stacks the maximum is tracked."""
+        z_plane = "max" if "z" in self.stain.axes else None
+        return TrackRequest(
+            labels=None,
+            intensity=None,
+            pixel_size_um=self.stain.pixel_size_um or 1.0,
+            frame_interval_s=self.frame_interval_s,
+            settings=self.track.model_copy(update={"z_plane": z_plane}),
+        )
 
 
 def run_all_job(request: RunAllRequest, context: JobContext) -> Iterator[StepItem]:
@@ -67,18 +76,15 @@ def run_all_job(request: RunAllRequest, context: JobContext) -> Iterator[StepIte
         yield StepItem("stain", stained)
     labels: np.ndarray | None = None
     segment = replace(request.segment, data=made["fluorescence"])
-    for segmented in segment_job(segment, request.cut, context):
+    for segmented in segment_job(segment, context):
         if isinstance(segmented, SegmentStarted):
             labels = segmented.labels
         yield StepItem("segment", segmented)
-    wanted = TrackRequest(
+    wanted = replace(
+        request.tracking,
         labels=labels,
         intensity=made["fluorescence"],
-        pixel_size_um=request.stain.pixel_size_um or 1.0,
-        frame_interval_s=request.frame_interval_s,
-        settings=request.track,
         uncertainty=made.get("uncertainty"),
-        z_plane="max" if "z" in request.stain.axes else None,
     )
     tracking = track_job(wanted, context)
     result: TrackResult = yield from _as_items(tracking)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import InputError
-from ...hooks import add_on_name
+from ...settings import SegmentSettings, Settings, StainSettings
 from ..layers.description import axes_of, base_name, find_layer, provenance_of, sampling_of
+from .pipeline_form import model_name
 
 STEPS = ("stain", "segment", "track")
-_SEGMENT = ("threshold", "min_area_um2", "split", "width_um", "average")
 
 
 def recorded_settings(viewer: Any, layer: Any) -> Any:
@@ -30,8 +30,7 @@ def recorded_settings(viewer: Any, layer: Any) -> Any:
     Raises
     ------
     InputError
-        Nothing was stained yet, or only a box of the frames, or it was segmented with an
-        add-on, which the command does not know.
+        Nothing was stained yet, or only a box of the frames.
     """
     from ...pipeline import PipelineSettings, merged_settings
 
@@ -48,17 +47,17 @@ def recorded_settings(viewer: Any, layer: Any) -> Any:
             "frame_interval_s": made.get("track", {}).get("interval") or stated.frame_interval_s,
         },
         "stain": {
-            "model": _name(made["stain"]["model"], may_be_add_on=True),
-            "temporal": made["stain"].get("temporal", 0),
-            "uncertainty": made["stain"].get("uncertainty"),
-            "average": made["stain"].get("average"),
+            **_named(made["stain"], StainSettings),
+            "model": model_name(made["stain"]["model"]),
             "frames": _frames(made["stain"], find_layer(viewer, base_name(layer.name))),
         },
     }
     if "segment" in made:
         segment = made["segment"]
-        given["segment"] = {name: segment[name] for name in _SEGMENT if name in segment}
-        given["segment"]["model"] = _name(segment["model"])
+        given["segment"] = {
+            **_named(segment, SegmentSettings),
+            "model": model_name(segment["model"]),
+        }
     if "track" in made:
         given["track"] = dict(made["track"].get("config", {}))
     return merged_settings(PipelineSettings(), given)
@@ -92,14 +91,6 @@ def _frames(stain: dict[str, Any], source: Any) -> str | None:
     return "{}:{}".format(*part["t"]) if part else None
 
 
-def _name(model: str, *, may_be_add_on: bool = False) -> str:
-    """Return the name of a shipped or listed model, or its path if it is neither."""
-    from ...models import list_models
-
-    if (added := add_on_name(model)) is not None and not may_be_add_on:
-        raise InputError(
-            f"{added!r} is an add-on of another package, which a settings "
-            "file cannot name. Choose a model file, or repeat the step in napari."
-        )
-    names = {str(entry.path): entry.name for entry in list_models()}
-    return names.get(model, model)
+def _named(record: dict[str, Any], settings: type[Settings]) -> dict[str, Any]:
+    """Return what of a layer's record is a setting."""
+    return {name: record[name] for name in settings.model_fields if name in record}

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from ...engine import outward
 from ...progress import CancelToken, Progress, Reporter
 from ...settings import SegmentSettings
 from ..kit.background import collecting_later, import_torch
@@ -110,7 +109,7 @@ class Session:
 
 
 def segment_job(
-    request: SegmentRequest, cut: SegmentSettings, context: JobContext
+    request: SegmentRequest, context: JobContext
 ) -> Generator[Started | tuple[int, ...], None, Session]:
     """Yield the indices of labelled planes, the visible one first; return the session."""
     context.progress(Progress(0, None, "frame", "loading the model"))
@@ -125,7 +124,7 @@ def segment_job(
     session = Session(segmenter, request.region, labels)
     yield Started(labels, *segmenter.provenance)
     context.wait_until_shown()
-    yield from cut_job(session, cut, request.centre, frozenset(), context)
+    yield from cut_job(session, request.settings, request.centre, frozenset(), context)
     return session
 
 
@@ -155,6 +154,8 @@ def cut_job(
     step : str
         What the progress says is done.
     """
+    from ...engine import outward
+
     leading, offset = session.labels.shape[:-2], session.region.offset
     middle = [
         int(np.clip(c - o, 0, n - 1)) for c, o, n in zip(centre, offset, leading, strict=False)

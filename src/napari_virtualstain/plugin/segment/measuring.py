@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
-from ...engine import Planes
 from ..kit.cleanup import Cleanup
 from ..kit.jobs import JobContext, JobRunner, Outcome, error_text
 from ..kit.regions import Region, visible_index
+from ..kit.settling import debouncer
 from ..kit.table import FrameTable
 from ..layers.description import axes_of, has_layer, uncertainty_of
 
@@ -50,10 +50,7 @@ class VisibleMeasures(QObject):
         self.table.row_chosen.connect(self._select_label)
         self.runner = JobRunner(self)
         self.runner.conclude = self._conclude
-        self._again = QTimer(self)
-        self._again.setSingleShot(True)
-        self._again.setInterval(0)
-        self._again.timeout.connect(self.measure)
+        self._again = debouncer(self, 0, self.measure)
 
     def watch(self, labels: Any, source: Any, region: Region, pixel_size_um: float) -> None:
         """Measure `labels` from now on.
@@ -82,7 +79,7 @@ class VisibleMeasures(QObject):
 
     def stop(self) -> None:
         """End the thread; for the end of the dock."""
-        self._again.stop()
+        self._again.cancel()
         self.runner.abandon()
         self._cleanup.run()
 
@@ -111,6 +108,8 @@ class VisibleMeasures(QObject):
 
     def _images(self, index: tuple[int, ...]) -> list[Callable[[], np.ndarray]]:
         """Return what reads the fluorescence of a plane and, if there is one, its error."""
+        from ...engine import Planes
+
         source, region = self._source, self._region
         if source is None or region is None:
             return []
@@ -131,7 +130,7 @@ class VisibleMeasures(QObject):
             self._labels.features = table.rename(columns={"label": "index"})
         if self._pending:
             self._pending = False
-            self._again.start()  # the runner is still busy with this job's end
+            self._again.throttle()  # the runner is still busy with this job's end
         return outcome
 
     def _visible(self) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QSlider, QWidget
 
 from ..kit.cleanup import Cleanup
 from ..kit.controls import button, in_row
+from ..kit.settling import debouncer
 from ..layers.description import flat_geometry, geometry_of, provenance, still_there
 from ..layers.looks import DIMMED, brighten, dim
 from ..layers.rendering import rendered
@@ -80,10 +81,7 @@ class CompareSlider(QWidget):
         self._blink_timer = QTimer(self)
         self._blink_timer.setInterval(_BLINK_MS)
         self._blink_timer.timeout.connect(self._blink)
-        self._settle = QTimer(self)
-        self._settle.setSingleShot(True)
-        self._settle.setInterval(_SETTLE_MS)
-        self._settle.timeout.connect(self._draw_again)
+        self._settle = debouncer(self, _SETTLE_MS, self._draw_again)
         self.follow()
 
     def _add_widgets(self) -> None:
@@ -153,7 +151,7 @@ class CompareSlider(QWidget):
     def end(self) -> None:
         """Bring back what was visible before the comparison."""
         self._blink_timer.stop()
-        self._settle.stop()
+        self._settle.cancel()
         self._cleanup.run()
         self.blink_button.setChecked(False)
         visible, self._visible_before = self._visible_before, None
@@ -233,7 +231,7 @@ class CompareSlider(QWidget):
     def _on_moved(self, _event: Any = None) -> None:
         self._drawn.clear()
         if self.slider.value() % STEPS:
-            self._settle.start()
+            self._settle.throttle()
 
     def _draw_again(self) -> None:
         self._drawn.clear()

@@ -11,7 +11,6 @@ from ...progress import counted
 from ...settings import StainSettings
 from ..kit.controls import (
     Choice,
-    Folded,
     IntegerBox,
     add_row,
     check_box,
@@ -26,6 +25,8 @@ from ..kit.preferences import DEVICE_CHOICES
 from ..kit.region_choice import RegionChoice
 from ..kit.regions import Region, visible_frame, visible_index
 from ..kit.sampling_rows import SamplingRows
+from ..kit.section import Advanced
+from ..kit.settings_form import SettingsForm
 from ..kit.step import NextStep, StepWidget
 from ..kit.suitable_layers import LOAD_FIRST, fitting_model, is_movie, nothing_fits, why_no_movie
 from ..kit.work_request import dock_fields
@@ -37,14 +38,14 @@ from ..layers.description import (
     shifted,
     still_there,
 )
-from ..layers.insertion import Placed, add_stain_layer
+from ..layers.insertion import Placed
 from ..layers.looks import brighten_bare
 from ..layers.replacing import settle_unfinished
 from .compare import CompareSlider
 from .fit_check import FitCheck
 from .fit_light import fit_end
-from .job import FitChecked, PlanesDone, StainRequest, Started, stain_job
-from .options import StainOptions
+from .job import FitChecked, PlanesDone, StainRequest, Started, stain_job, why_not_steady
+from .layer import add_stain_layer
 from .preview import LivePreview
 from .warm_up import WarmUp
 
@@ -74,7 +75,8 @@ class StainWidget(StepWidget):
         self._add_movie(napari_viewer, form)
         self._add_comparison(napari_viewer, form)
         self.form.addLayout(form)
-        self.advanced = Folded()
+        self.advanced = Advanced()
+        self.settings = SettingsForm(StainSettings, form, self.advanced.form)
         self._add_boxes(self.advanced.form)
         self._add_computing(self.advanced.form)
         self.form.addWidget(self.advanced)
@@ -134,7 +136,6 @@ class StainWidget(StepWidget):
         form.addRow("Compare", self.compare)
 
     def _add_boxes(self, form: QFormLayout) -> None:
-        self.options = StainOptions()
         self.preview_box = check_box(
             "Live preview",
             "Stain the visible frame while you scrub, with the settings above",
@@ -142,8 +143,7 @@ class StainWidget(StepWidget):
         )
         self.keep_former = keep_former_box()
         self.form.addWidget(self.preview_box)
-        for box in (*self.options.boxes, self.keep_former):
-            form.addRow(box)
+        form.addRow(self.keep_former)
 
     def _follow_changes(self) -> None:
         self.preview_box.toggled.connect(self._on_preview)
@@ -152,14 +152,14 @@ class StainWidget(StepWidget):
             self.pixel_size.valueChanged,
             self.device.currentIndexChanged,
             self.tile.valueChanged,
-            self.options.average.toggled,
         ):
             changed.connect(lambda _value: self.preview.renew())
+        self.settings.on_change(self.preview.renew, "average", "precision", "flat_field")
         self.source.chosen.connect(self._on_layer)
         self.true_layer.chosen.connect(lambda _layer: self.compare.follow())
         self.model.changed.connect(self._on_source)
         self.region.kind.currentIndexChanged.connect(lambda _index: self._refresh_state())
-        self.options.steady.toggled.connect(lambda _checked: self._refresh_state())
+        self.settings.on_change(self._refresh_state, "temporal")
         for box in (self.region.first, self.region.last):
             box.valueChanged.connect(lambda _value: self._refresh_state())
 
@@ -172,7 +172,8 @@ class StainWidget(StepWidget):
     def _why_not_steady(self) -> str | None:
         axes = axes_of(self.source.value)
         shape = self.region.region_of(self.source.value).shape
-        return self.options.why_not(shape[axes.index("t")] if "t" in axes else 1)
+        frames = shape[axes.index("t")] if "t" in axes else 1
+        return why_not_steady(self.settings.value, frames)
 
     def prepare(self) -> Work:
         """Return the work of staining the chosen region."""
@@ -180,7 +181,7 @@ class StainWidget(StepWidget):
         self.fit_check.pause()
         layer = self.source.value
         region = self.region.region_of(layer)
-        request = StainRequest(**self._fields(layer, region), **self.options.values)
+        request = StainRequest(**self._fields(layer, region), settings=self.settings.value)
         self._request = request
         self._geometry = shifted(geometry_of(layer), region.offset)
         self._name = layer.name
@@ -265,7 +266,7 @@ class StainWidget(StepWidget):
         if layer is None or self.model.why_not() is not None:
             return None
         fields = self._fields(layer, visible_frame(self.viewer, layer))
-        shown = StainSettings(average=self.options.values["settings"].average)
+        shown = self.settings.value.model_copy(update={"temporal": 0, "uncertainty": False})
         return StainRequest(**fields, settings=shown), layer
 
     def _on_preview(self, checked: bool) -> None:

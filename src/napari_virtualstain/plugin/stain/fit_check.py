@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QLabel
 
 from ...hooks import add_on_name
 from ..kit.background import import_torch
 from ..kit.jobs import JobContext, JobRunner, Outcome
+from ..kit.settling import debouncer
 from ..layers.description import axes_of
 from .fit_light import checking_text, fit_text
 from .job import FitChecked
@@ -33,10 +34,7 @@ class FitCheck(QObject):
         self._checked: tuple[Any, ...] | None = None
         self.runner = JobRunner(self)
         self.runner.conclude = self._conclude
-        self._settle = QTimer(self)
-        self._settle.setSingleShot(True)
-        self._settle.setInterval(_SETTLE_MS)
-        self._settle.timeout.connect(self._start)
+        self._settle = debouncer(self, _SETTLE_MS, self._start)
 
     def follow(self, layer: Any, model: str | None, pixel_size_um: float) -> None:
         """Check `layer` soon, unless it is what was checked last."""
@@ -50,28 +48,28 @@ class FitCheck(QObject):
             self._text.setText(checking_text())
             self._text.setVisible(True)
         if asked != self._checked:
-            self._settle.start()
+            self._settle.throttle()
 
     def show(self, checked: FitChecked) -> None:
         """Show what the run itself has found, which counts more."""
-        self._settle.stop()
+        self._settle.cancel()
         self._checked = self._asked
         self._text.setText(fit_text(checked.level, checked.reasons))
         self._text.setVisible(True)
 
     def stop(self) -> None:
         """Leave it at what was found."""
-        self._settle.stop()
+        self._settle.cancel()
         self.runner.abandon()
 
     def pause(self) -> None:
         """Leave the processor to the run, which checks too."""
-        self._settle.stop()
+        self._settle.cancel()
         self.runner.cancel()
 
     def _start(self) -> None:
         if self.runner.state.is_active:
-            self._settle.start()
+            self._settle.throttle()
             return
         if self._asked is None:
             return

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ...engine import outward
 from ...hooks import add_on_name
 from ...progress import CancelToken, Reporter
 from ...settings import StainSettings
@@ -164,6 +163,12 @@ class PlaneStainer:
         return FitChecked(report.level, tuple(report.reasons))
 
     @property
+    def is_uncertain(self) -> bool:
+        """Whether the expected error is shown: as asked, or where the model predicts it."""
+        asked, card = self._request.settings.uncertainty, self._stainer.card
+        return asked if asked is not None else card is not None and card.predicts_uncertainty
+
+    @property
     def provenance(self) -> tuple[str, str]:
         """Name and checksum of the model; an add-on has no file."""
         if isinstance(self._model, str):
@@ -178,6 +183,13 @@ def _possible(settings: StainSettings, model: Any) -> StainSettings:
     return settings.model_copy(update={"uncertainty": False})
 
 
+def why_not_steady(settings: StainSettings, frames: int) -> str | None:
+    """Return why flicker cannot be reduced over so many frames, None when it can or need not."""
+    if frames >= 3 or not settings.temporal:
+        return None
+    return "Flicker can only be reduced over three frames or more: set Reduce flicker to 0."
+
+
 def open_stainer(request: StainRequest, cancel: CancelToken | None = None) -> PlaneStainer:
     """Return what stains the planes of `request`."""
     return PlaneStainer(request, cancel)
@@ -188,6 +200,8 @@ def stain_job(
 ) -> Iterator[Started | PlanesDone | FitChecked]:
     """Yield the stained planes of the request, the visible one first."""
     context.progress(_starting())
+    from ...engine import outward
+
     stainer = open_stainer(request, context.cancel)
     shape = request.region.shape
     leading, offset = shape[:-2], request.region.offset
@@ -203,7 +217,9 @@ def stain_job(
         there = [plane for plane in planes if plane is not None]
         first = not results
         if first:
-            kinds = ["fluorescence", "uncertainty"][: 1 + bool(request.settings.uncertainty)]
+            kinds = ["fluorescence", "uncertainty"]
+            if not stainer.is_uncertain:
+                kinds.pop()
             results = [_allocate(shape, request) for _, _ in zip(kinds, there, strict=False)]
         for result, plane in zip(results, there, strict=False):
             result[index] = plane

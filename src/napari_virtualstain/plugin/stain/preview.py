@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
 from ..kit.cleanup import Cleanup
 from ..kit.jobs import JobContext, JobRunner, Outcome, error_text
 from ..kit.regions import visible_index
+from ..kit.settling import debouncer
 from ..layers.description import (
     base_name,
     find_layer,
@@ -69,10 +70,7 @@ class LivePreview(QObject):
         self._pending = False
         self.runner = JobRunner(self)
         self.runner.conclude = self._conclude
-        self._settle = QTimer(self)
-        self._settle.setSingleShot(True)
-        self._settle.setInterval(_SETTLE_MS)
-        self._settle.timeout.connect(self._stain_visible)
+        self._settle = debouncer(self, _SETTLE_MS, self._stain_visible)
         self.active = False
         self._begins = True
 
@@ -89,7 +87,7 @@ class LivePreview(QObject):
         Removing it ends the program on some drivers, in the middle of the canvas's drawing.
         """
         self.active = False
-        self._settle.stop()
+        self._settle.cancel()
         self._cleanup.run()
         self.runner.abandon()
         self._planes.clear()
@@ -106,7 +104,7 @@ class LivePreview(QObject):
 
     def _on_moved(self, _event: Any = None) -> None:
         if self.active:
-            self._settle.start()
+            self._settle.throttle()
 
     def _stain_visible(self) -> None:
         if not self.active:
@@ -124,7 +122,7 @@ class LivePreview(QObject):
             request.pixel_size_um,
             request.device,
             request.tile,
-            request.settings.average,
+            request.settings,
         )
         key = (settings, visible_index(self._viewer, layer))
         self._geometry, self._name = flat_geometry(geometry_of(layer)), layer.name
@@ -153,7 +151,7 @@ class LivePreview(QObject):
             self._show(plane)
         if self._pending:
             self._pending = False
-            self._settle.start()
+            self._settle.throttle()
         return outcome
 
     def _show(self, plane: np.ndarray) -> None:

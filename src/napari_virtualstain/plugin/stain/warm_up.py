@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
 from ..kit.background import import_torch
 from ..kit.jobs import JobContext, JobRunner
 from ..kit.preferences import preferences
+from ..kit.settling import debouncer
 
 _AFTER_MS = 700
 
@@ -26,19 +27,16 @@ class WarmUp(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.runner = JobRunner(self)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_AFTER_MS)
-        self._timer.timeout.connect(self._start)
+        self._timer = debouncer(self, _AFTER_MS, self._start)
 
     def soon(self) -> None:
         """Begin in a moment; each further call puts it off."""
         if "torch" not in sys.modules and not self.runner.state.is_active:
-            self._timer.start()
+            self._timer.throttle()
 
     def stop(self) -> None:
         """Begin no more; an import that runs already ends by itself."""
-        self._timer.stop()
+        self._timer.cancel()
         self.runner.abandon()
 
     def _start(self) -> None:

@@ -6,12 +6,15 @@ from typing import Any
 
 from qtpy.QtWidgets import QFormLayout
 
-from ...hooks import add_on_key, add_on_name, trackers
-from ..kit.controls import Choice, NumberBox, add_row, check_box, keep_former_box, new_form
+from ...hooks import add_on_key, trackers
+from ...settings import LINKERS, TrackSettings
+from ..kit.controls import Choice, add_row, check_box, keep_former_box, new_form
 from ..kit.jobs import JobContext, Work
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
 from ..kit.regions import visible_index
 from ..kit.sampling_rows import SamplingRows
+from ..kit.section import Advanced
+from ..kit.settings_form import SettingsForm
 from ..kit.step import NextStep, StepWidget
 from ..kit.suitable_layers import is_movie
 from ..layers.description import (
@@ -22,8 +25,8 @@ from ..layers.description import (
     still_there,
     uncertainty_of,
 )
-from ..layers.insertion import COLOUR_BY, add_relabelled_layer, add_tracks_layer, track_sentence
 from .job import Relabelled, TrackRequest, TrackResult, geometry_in_stack, track_job
+from .layer import COLOUR_BY, add_relabelled_layer, add_tracks_layer, track_sentence
 
 
 def is_label_movie(layer: Any) -> bool:
@@ -36,6 +39,12 @@ def why_no_label_movie(layer: Any) -> str | None:
     if type(layer).__name__ != "Labels" or is_label_movie(layer):
         return None
     return "no time axis" if "t" not in axes_of(layer) else "has channels"
+
+
+def linkers() -> list[tuple[str, str]]:
+    """Return the linkers, own and of other packages, with their names in settings."""
+    added = [(name, add_on_key(name)) for name in sorted(trackers())]
+    return [*((name, name) for name in LINKERS), *added]
 
 
 class TrackWidget(StepWidget):
@@ -59,13 +68,18 @@ class TrackWidget(StepWidget):
         )
         self.sampling = SamplingRows(form, changed=self.reset_choices)
         self.pixel_size, self.interval = self.sampling.pixel_size, self.sampling.interval
-        self._add_limits(form)
-        self._add_method(form)
+        self.advanced = Advanced()
+        self.settings = SettingsForm(
+            TrackSettings, form, self.advanced.form, choices={"linker": linkers()}
+        )
+        self.colour = Choice([(text, text) for text in COLOUR_BY])
+        add_row(form, "Colour by", self.colour, "Meaning of the tracks' colour", name="colour")
+        self._add_boxes(self.advanced.form)
         self.form.addLayout(form)
-        self._add_boxes()
+        self.form.addWidget(self.advanced)
         self.form.addStretch(1)
         self.source.chosen.connect(self._on_source)
-        self.mode.currentIndexChanged.connect(self._on_mode)
+        self.settings.on_change(self._on_method, "mode", "linker")
         self.colour.currentIndexChanged.connect(self._recolour)
         self._on_source()
 
@@ -97,61 +111,16 @@ class TrackWidget(StepWidget):
             name="intensity",
         )
 
-    def _add_limits(self, form: QFormLayout) -> None:
-        self.radius = NumberBox(0, 0, 1000, step=0.1, decimals=2, suffix=" µm", special="automatic")
-        add_row(
-            form,
-            "Farthest step",
-            self.radius,
-            "Largest distance that a mitochondrion moves between frames; automatic: from the movie",
-            name="search_radius",
-        )
-        self.gap = NumberBox(6, 0, 1e6, step=1, decimals=2, suffix=" s")
-        add_row(
-            form,
-            "Longest gap",
-            self.gap,
-            "Longest time for which a mitochondrion may be missing and keep its number",
-            name="max_gap",
-        )
-        self.shortest = NumberBox(0, 0, 1e6, step=1, decimals=2, suffix=" s", special="automatic")
-        add_row(
-            form,
-            "Shortest track",
-            self.shortest,
-            "Shorter tracks are removed as false alarms; automatic: by the length of the movie",
-            name="min_length",
-        )
-
-    def _add_method(self, form: QFormLayout) -> None:
-        own = [("extended", "extended"), ("as in the paper", "paper"), ("trackpy", "trackpy")]
-        added = [(name, add_on_key(name)) for name in sorted(trackers())]
-        self.mode = Choice([*own, *added])
-        add_row(
-            form,
-            "Method",
-            self.mode,
-            "extended: masks, appearance, fission and fusion. As in the paper: Kalman filter and "
-            "Hungarian assignment alone. trackpy: Crocker and Grier's linker.",
-            name="method",
-        )
-        self.colour = Choice([(text, text) for text in COLOUR_BY])
-        add_row(form, "Colour by", self.colour, "Meaning of the tracks' colour", name="colour")
-
-    def _add_boxes(self) -> None:
-        self.events_box = check_box(
-            "Fission and fusion", "Join tracks that split and merge", checked=True, name="events"
-        )
+    def _add_boxes(self, form: QFormLayout) -> None:
         self.relabel_box = check_box(
             "Labels that keep their number",
             "Add a Labels layer in which one mitochondrion keeps its number and colour in time",
             checked=True,
             name="relabel",
         )
-        self.form.addWidget(self.events_box)
-        self.form.addWidget(self.relabel_box)
         self.keep_former = keep_former_box()
-        self.form.addWidget(self.keep_former)
+        for box in (self.relabel_box, self.keep_former):
+            form.addRow(box)
 
     def why_not(self) -> str | None:
         """Return why nothing can be tracked now."""
@@ -176,35 +145,18 @@ class TrackWidget(StepWidget):
         labels = self.source.value
         return is_movie(layer) and labels is not None and layer.data.shape == labels.data.shape
 
-    def settings(self) -> dict[str, Any]:
-        """Return the tracker's settings, times turned into frames."""
-        interval = self.interval.value()
-        mode = self.mode.value
-        return {
-            "mode": "paper" if mode == "paper" else "extended",
-            "linker": "trackpy" if mode == "trackpy" else "kalman",
-            "search_radius_um": self.radius.value() or None,
-            "max_gap": round(self.gap.value() / interval),
-            "min_length": max(1, round(self.shortest.value() / interval))
-            if self.shortest.value()
-            else None,
-            "fission_fusion": self.events_box.isChecked(),
-        }
-
     def prepare(self) -> Work:
         """Return the work of tracking the chosen labels."""
-        layer, intensity, mode = self.source.value, self.intensity.value, str(self.mode.value)
+        layer, intensity = self.source.value, self.intensity.value
         errors = uncertainty_of(self.viewer, intensity) if intensity is not None else None
         request = TrackRequest(
             labels=layer.data,
             intensity=intensity.data if intensity is not None else None,
             pixel_size_um=self.pixel_size.value(),
             frame_interval_s=self.interval.value(),
-            settings=self.settings(),
-            tracker=add_on_name(mode),
+            settings=self.settings.value.model_copy(update={"z_plane": self._asked_plane(layer)}),
             relabel=self.relabel_box.isChecked(),
             uncertainty=errors.data if errors is not None else None,
-            z_plane=self._asked_plane(layer),
         )
         self._request = request
         self._tracked, self._source_name, self._geometry = layer, layer.name, geometry_of(layer)
@@ -224,7 +176,9 @@ class TrackWidget(StepWidget):
                     self._request,
                     self._source_name,
                     geometry_in_stack(
-                        self._geometry, self._request.z_plane, self._tracked.data.shape[1]
+                        self._geometry,
+                        self._request.settings.z_plane,
+                        self._tracked.data.shape[1],
                     ),
                     self._tracked,
                     keep_former=self.keep_former.isChecked(),
@@ -261,16 +215,16 @@ class TrackWidget(StepWidget):
         for widget in (self.z_plane, self._z_label):
             widget.setVisible(is_stack)
         self.sampling.follow(self.source.value)
-        if self.source.value is not None:
-            self.gap.setValue(3 * self.interval.value())
         self._ready()
 
-    def _on_mode(self, *_: Any) -> None:
-        self.events_box.setEnabled(self.mode.value == "extended")
-        self.events_box.setToolTip(
-            "Join tracks that split and merge"
-            if self.mode.value == "extended"
-            else "Only the extended method looks for fission and fusion"
+    def _on_method(self) -> None:
+        chosen = self.settings.value
+        is_own, is_extended = chosen.linker == "kalman", chosen.mode == "extended"
+        self.settings.offer(is_own, "Only the linker kalman has two methods", ["mode"])
+        self.settings.offer(
+            is_own and is_extended,
+            "Only the extended method of the linker kalman looks for fission and fusion",
+            ["fission_fusion"],
         )
 
     def _recolour(self, *_: Any) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from ...settings import TrackSettings
 from ..kit.jobs import JobContext
 from ..layers.description import shifted
 
@@ -25,27 +26,21 @@ class TrackRequest:
         Fluorescence, which helps to tell neighbours apart.
     pixel_size_um, frame_interval_s : float
         Sampling.
-    settings : dict
-        Fields of ``TrackingConfig``.
-    tracker : str or None
-        Name of an add-on's tracker, None for the own one.
+    settings : TrackSettings
+        How; of z-stacks, with images of shape (T, Z, Y, X), with the plane to track on.
     relabel : bool
         Whether to return labels whose values are the track numbers.
     uncertainty : array or None, (T, Y, X)
         Expected error of the intensity, from which rows and tracks get their trust.
-    z_plane : int, "max" or None
-        Of z-stacks, with images of shape (T, Z, Y, X): the plane to track on, or the maximum.
     """
 
     labels: Any
     intensity: Any
     pixel_size_um: float
     frame_interval_s: float
-    settings: dict[str, Any]
-    tracker: str | None = None
+    settings: TrackSettings = field(default_factory=TrackSettings)
     relabel: bool = True
     uncertainty: Any = None
-    z_plane: int | Literal["max"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +82,10 @@ def track_job(
     request: TrackRequest, context: JobContext
 ) -> Generator[Relabelled, None, TrackResult]:
     """Yield the labels that keep their number; return the tracks with their features."""
-    z_plane = request.z_plane
+    z_plane = request.settings.z_plane
     planes = None if z_plane is None else np.shape(request.labels)[1]
     request = _flat(request)
-    tracks = _add_on_tracks(request) if request.tracker else _own_tracks(request, context)
+    tracks = _tracks(request, context)
     if request.uncertainty is not None and request.intensity is not None:
         tracks = _trusted(tracks, request)
     data, properties, graph = tracks.to_napari()
@@ -109,7 +104,7 @@ def _flat(request: TrackRequest) -> TrackRequest:
     """Return the request on images without z."""
     from ...tracking import project_image, project_labels
 
-    z_plane = request.z_plane
+    z_plane = request.settings.z_plane
     if z_plane is None:
         return request
     images = {
@@ -141,15 +136,15 @@ def geometry_in_stack(
     return {**thick, "scale": tuple(scale)}
 
 
-def _own_tracks(request: TrackRequest, context: JobContext) -> Any:
-    from ...tracking import TrackingConfig, track
+def _tracks(request: TrackRequest, context: JobContext) -> Any:
+    from ...tracking import track
 
     return track(
         request.labels,
         intensity=request.intensity,
         pixel_size_um=request.pixel_size_um,
         frame_interval_s=request.frame_interval_s,
-        config=TrackingConfig(**request.settings),
+        config=request.settings,
         progress=context.progress,
         cancel=context.cancel,
     )
@@ -161,19 +156,6 @@ def _trusted(tracks: Any, request: TrackRequest) -> Any:
 
     images = (request.labels, request.intensity, request.uncertainty)
     return trusted(tracks, *(Stack(image, "tyx") for image in images))
-
-
-def _add_on_tracks(request: TrackRequest) -> Any:
-    """Return the tracks of a tracker that another package added."""
-    from ...tracking import tracks_of_add_on
-
-    return tracks_of_add_on(
-        str(request.tracker),
-        request.labels,
-        request.intensity,
-        pixel_size_um=request.pixel_size_um,
-        frame_interval_s=request.frame_interval_s,
-    )
 
 
 def track_features(

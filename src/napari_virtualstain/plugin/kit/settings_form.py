@@ -1,0 +1,161 @@
+"""Form rows of the settings of a step, made by magicgui from the settings class."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar
+
+from magicgui.widgets import create_widget
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtWidgets import (
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QFormLayout,
+    QLineEdit,
+    QWidget,
+)
+
+from ...settings import SettingField, Settings, checked_settings, fields_of
+from .controls import add_row, keep_narrow, plain_tooltip
+
+Chosen = TypeVar("Chosen", bound=Settings)
+_FIELDS = (QAbstractSpinBox, QAbstractSlider, QComboBox)
+
+
+class SettingsForm(QObject, Generic[Chosen]):
+    """Rows for the settings of a step, with labels, units, limits and tooltips of the class.
+
+    Settings without a row keep their values, so that a settings file which is shown and read
+    back is the same.
+
+    Parameters
+    ----------
+    settings : type
+        A class of :mod:`napari_virtualstain.settings`.
+    form, advanced : QFormLayout
+        Receive the rows that are always in sight, and those that are folded away.
+    choices : dict, optional
+        Choices of settings that take more than the class knows, such as add-ons.
+    """
+
+    def __init__(
+        self,
+        settings: type[Chosen],
+        form: QFormLayout,
+        advanced: QFormLayout,
+        *,
+        choices: dict[str, list[tuple[str, Any]]] | None = None,
+    ) -> None:
+        super().__init__()
+        self._class = settings
+        self._shown = settings()
+        self._fields = fields_of(settings)
+        self._wheel = WheelGuard(self)
+        self.widgets: dict[str, Any] = {}
+        for name, field in self._fields.items():
+            if field.place:
+                offered = (choices or {}).get(name)
+                self._add(field, advanced if field.place == "advanced" else form, offered)
+        self.setParent(form.parentWidget())
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the magicgui widget of a setting."""
+        return self.widgets[name]
+
+    @property
+    def value(self) -> Chosen:
+        """Settings of the moment."""
+        given = {name: self._value(name) for name in self.widgets}
+        return checked_settings(self._class, **{**dict(self._shown), **given})
+
+    @value.setter
+    def value(self, settings: Chosen) -> None:
+        self._shown = settings
+        for name, widget in self.widgets.items():
+            widget.value = self._shown_as(name, getattr(settings, name))
+
+    def on_change(self, slot: Callable[[], Any], *names: str) -> None:
+        """Call `slot` when one of the named settings is changed, or any where none is named."""
+        for name in names or self.widgets:
+            self.widgets[name].changed.connect(lambda _value: slot())
+
+    def offer(self, offered: bool, reason: str, names: Iterable[str] = ()) -> None:
+        """Enable the named settings, or all; a tooltip gives the reason where they are not."""
+        for name in names or self.widgets:
+            native = self.widgets[name].native
+            native.setEnabled(offered)
+            tooltip = plain_tooltip(self._fields[name].description if offered else reason)
+            for part in (native, *fields_within(native)):
+                part.setToolTip(tooltip)
+
+    def _value(self, name: str) -> Any:
+        field, value = self._fields[name], self.widgets[name].value
+        if field.value_of_none is not None and value <= field.value_of_none:
+            return None
+        if field.none and value == "":
+            return None
+        return value if value is None or field.choices else field.kind(value)
+
+    def _shown_as(self, name: str, value: Any) -> Any:
+        """Return what the widget of a setting holds for a value."""
+        field = self._fields[name]
+        if field.kind is str and not field.choices:
+            return "" if value is None else str(value)
+        return field.value_of_none if value is None else value
+
+    def _add(
+        self, field: SettingField, form: QFormLayout, choices: list[tuple[str, Any]] | None
+    ) -> None:
+        options = field.widget
+        if choices is not None:
+            options |= {"widget_type": "ComboBox", "choices": choices}
+        made = create_widget(annotation=Any, name=field.name, options=options)
+        made.value = self._shown_as(field.name, field.default)
+        native = made.native
+        native.setObjectName(field.name)
+        self._dress(native, field)
+        if field.kind is bool and not field.none:
+            native.setToolTip(plain_tooltip(field.description))
+            form.addRow(native)
+        else:
+            add_row(form, field.title, native, field.description, name=field.name)
+        self.widgets[field.name] = made
+
+    def _dress(self, native: QWidget, field: SettingField) -> None:
+        """Show unit and meaning of None; leave the wheel to the form that scrolls."""
+        if hasattr(native, "setDecimals") and isinstance(native, QAbstractSpinBox):
+            decimals = max(2, 1 + math.ceil(-math.log10(field.step)))
+            native.setDecimals(0 if field.kind is int else decimals)
+            native.setSuffix(f" {field.unit}" if field.unit else "")
+            native.setSpecialValueText(field.none)
+        if isinstance(native, QLineEdit):
+            native.setPlaceholderText(field.none)
+        if isinstance(native, QComboBox):
+            keep_narrow(native)
+        parts = fields_within(native)
+        for part in (native, *parts):
+            part.installEventFilter(self._wheel)
+            part.setToolTip(plain_tooltip(field.description))
+            if isinstance(part, _FIELDS):
+                part.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+                part.setAccessibleName(field.title)
+        if parts and not isinstance(native, _FIELDS):
+            native.setFocusProxy(parts[0])
+
+
+def fields_within(native: QWidget) -> list[QWidget]:
+    """Return what of a widget takes values, for instance slider and number of a slider."""
+    return [part for part in native.findChildren(QWidget) if isinstance(part, _FIELDS)]
+
+
+class WheelGuard(QObject):
+    """Lets a scrolling form scroll: the wheel changes a field only where it has the focus."""
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Leave a wheel over a field without focus to the form."""
+        if event.type() == QEvent.Type.Wheel and not watched.hasFocus():
+            event.ignore()
+            return True
+        return bool(super().eventFilter(watched, event))

@@ -1,0 +1,319 @@
+"""The dock `Run on many movies`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pandas as pd
+from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QLineEdit, QListWidget
+
+from ...errors import InputError, VirtualStainError
+from ...progress import counted
+from ...settings import PipelineSettings, ReadSettings
+from ..kit.controls import add_row, button, check_box, in_row, new_form
+from ..kit.jobs import JobContext, Outcome, Work, error_text
+from ..kit.layer_choice import rank
+from ..kit.preferences import preferences
+from ..kit.section import Advanced
+from ..kit.settings_form import SettingsForm
+from ..kit.step import StepWidget
+from ..kit.suitable_layers import is_movie
+from ..kit.table import FrameTable
+from ..layers.description import axes_of, provenance_of, sampling_of
+from .many_job import LayerMovie, RunManyRequest, movie_name, movies_in, run_many_job
+from .pipeline_form import PipelineForm
+
+_ROWS_SHOWN = 5
+
+
+class RunManyWidget(StepWidget):
+    """Stains, segments and tracks many movies with the same settings, one after another.
+
+    Results are those of ``virtualstain run``: a folder for each movie, and the table of all in
+    ``movies.csv``. A movie that fails does not stop the others.
+    """
+
+    title = "Run on many movies"
+    tab_title = "Run many"
+    run_text = "Run on all movies"
+    run_tooltip = "Stain, segment and track each movie; movies that are done already are kept"
+    controls: ClassVar[Mapping[str, str]] = {
+        "--channel": "Channel, in Advanced",
+        "--overwrite": "Replace results of other settings",
+    }
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        self._movies: list[Path | LayerMovie] = []
+        self._rows: list[dict[str, Any]] = []
+        self._folders: list[Path | None] = []
+        self.list = QListWidget()
+        self.list.setObjectName("movies")
+        self.list.setAccessibleName("Movies")
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.list.setMaximumHeight(_ROWS_SHOWN * 20)
+        self.setAcceptDrops(True)
+        form = new_form()
+        self._add_movies()
+        self._add_output(form)
+        self.advanced = Advanced()
+        self.steps = PipelineForm(form, self.advanced.form)
+        self.read = SettingsForm(ReadSettings, form, self.advanced.form)
+        self.replace_box = check_box(
+            "Replace results of other settings",
+            "Without this, results in the folder that were made with other settings are kept and "
+            "the movie is listed as failed",
+            name="overwrite",
+        )
+        self.advanced.form.addRow(self.replace_box)
+        self.form.addLayout(form)
+        self.form.addWidget(self.advanced)
+        self._add_settings_buttons()
+        self.table = FrameTable()
+        self.table.setAccessibleName("Results of the movies")
+        self.table.setToolTip("Results of each movie; double-click a row to open them")
+        self.table.row_entered.connect(self.open_row)
+        self.form.addWidget(self.table, 1)
+        self.out_edit.textChanged.connect(self._refresh_state)
+        for choice in (self.steps.generator, self.steps.segmenter):
+            choice.changed.connect(self._refresh_state)
+        self._refresh_state()
+
+    @property
+    def out(self) -> Path | None:
+        """Folder of the results, None while there is none."""
+        text = self.out_edit.text().strip()
+        return Path(text).expanduser() if text else None
+
+    @property
+    def settings(self) -> PipelineSettings:
+        """Settings of all movies."""
+        return self.steps.value.model_copy(update={"read": self.read.value})
+
+    def why_not(self) -> str | None:
+        """Return why nothing can run now."""
+        if not self._movies:
+            return "Add movies: files, all movies of a folder, or the layers that are open."
+        if self.out is None:
+            return "Choose a folder for the results."
+        return self.steps.why_not()
+
+    def add(self, *paths: Path) -> None:
+        """Add files, and all movies of folders that are no movie themselves."""
+        self._extend([path for path in paths if path not in self._movies])
+
+    def add_layers(self) -> None:
+        """Add the bright-field movies that are open as layers."""
+        sources = [layer for layer in self.viewer.layers if _is_bright_field(layer)]
+        listed = {movie_name(movie) for movie in self._movies}
+        self._extend(
+            [
+                LayerMovie(
+                    layer.name,
+                    layer.data,
+                    axes_of(layer),
+                    sampling_of(layer).pixel_size_um,
+                    sampling_of(layer).frame_interval_s,
+                )
+                for layer in sources
+                if layer.name not in listed
+            ]
+        )
+
+    def add_folder(self, folder: Path) -> None:
+        """Add all movies of a folder."""
+        try:
+            self.add(*movies_in(folder))
+        except (InputError, OSError) as error:
+            self.say(error_text(error))
+
+    def remove_chosen(self) -> None:
+        """Remove the chosen movies from the list; their files stay."""
+        rows = {index.row() for index in self.list.selectedIndexes()}
+        self._movies = [movie for row, movie in enumerate(self._movies) if row not in rows]
+        self._show_movies()
+
+    def prepare(self) -> Work:
+        """Return the work of all movies."""
+        if self.out is None:
+            raise InputError("Choose a folder for the results.")
+        request = RunManyRequest(
+            tuple(self._movies),
+            self.out,
+            self.settings,
+            self.replace_box.isChecked(),
+            preferences(),
+        )
+        self._rows, self._folders = [], []
+        self._show_rows()
+
+        def work(context: JobContext) -> Any:
+            return run_many_job(request, context)
+
+        return work
+
+    def on_items(self, items: list[Any]) -> None:
+        """Show the rows of finished movies."""
+        for outcome in items:
+            row = asdict(outcome.row)
+            if outcome.error is not None:
+                row["message"] = error_text(outcome.error, self.controls)
+            self._rows.append(row)
+            self._folders.append(None if outcome.error is not None else outcome.movie.folder)
+        self._show_rows()
+
+    def on_result(self, value: Any) -> str:
+        """Say how many movies are done and how many failed."""
+        failed = self._folders.count(None)
+        done = counted(len(self._folders) - failed, "movie")
+        but = f", {failed} failed: see the message in the table" if failed else ""
+        return f"{done} done in {self.took_text()}{but}. Double-click a row to open its results."
+
+    def on_end(self, outcome: Outcome) -> None:
+        """Say how to go on after a cancel."""
+        if outcome.cancelled:
+            self.say("Cancelled. What is finished is kept; press the button again to go on.")
+
+    def open_row(self, row: int) -> None:
+        """Open the results of a movie as layers."""
+        folder = self._folders[row] if row < len(self._folders) else None
+        if folder is None:
+            self.say("This movie has no results: its message says why.")
+            return
+        from .results import result_layers
+
+        try:
+            layers = result_layers(folder)
+        except (VirtualStainError, OSError) as error:
+            self.say(error_text(error))
+            return
+        for layer in layers:
+            self.viewer.add_layer(layer)
+        self.say(f"Opened the results of {folder.name}.")
+
+    def save_settings(self, path: Path) -> None:
+        """Write the settings for ``virtualstain run --config``."""
+        from ...pipeline import save_settings
+
+        save_settings(path, self.settings, overwrite=True)
+        self.say(f"Saved. The same headless: virtualstain run MOVIES -o OUT --config {path.name}")
+
+    def load_settings(self, path: Path) -> None:
+        """Fill the form from a settings file of a run or of *Run all*."""
+        from ...pipeline import load_settings
+
+        settings = load_settings(path)
+        self.steps.value, self.read.value = settings, settings.read
+        self.say(f"Loaded {path.name}.")
+
+    def dragEnterEvent(self, event: Any) -> None:
+        """Accept files and folders."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: Any) -> None:
+        """Add the files that were dropped."""
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        self.add(*paths)
+        event.acceptProposedAction()
+
+    def _extend(self, movies: list[Any]) -> None:
+        self._movies += movies
+        self._show_movies()
+
+    def _show_movies(self) -> None:
+        self.list.clear()
+        for movie in self._movies:
+            text = movie.name
+            self.list.addItem(text)
+            self.list.item(self.list.count() - 1).setToolTip(movie_name(movie))
+        self._refresh_state()
+
+    def _show_rows(self) -> None:
+        rows = pd.DataFrame(self._rows)
+        if len(rows):
+            rows["movie"] = [Path(name).name for name in rows["movie"]]
+        self.table.show_frame(rows)
+
+    def _add_movies(self) -> None:
+        self.form.addWidget(self.list)
+        files = button("Files…", "Add movies", self._browse_files, name="add_files")
+        folder = button("Folder…", "Add all movies of a folder", self._browse_folder)
+        layers = button(
+            "Layers",
+            "Add the bright-field movies that are open",
+            self.add_layers,
+            name="add_layers",
+        )
+        remove = button("Remove", "Remove the chosen movies from the list", self.remove_chosen)
+        self.form.addWidget(in_row(files, folder, layers, remove, stretch=None))
+
+    def _add_output(self, form: Any) -> None:
+        self.out_edit = QLineEdit()
+        self.out_edit.setPlaceholderText("folder")
+        more = button("…", "Choose a folder", self._browse_out)
+        more.setMaximumWidth(32)
+        tooltip = "Gets a folder for each movie, and the table of all as movies.csv"
+        add_row(form, "Results", in_row(self.out_edit, more), tooltip, name="out_row")
+        self.out_edit.setObjectName("out")
+
+    def _add_settings_buttons(self) -> None:
+        save = button(
+            "Save settings…", "Write these settings to a file", self._save, name="save_settings"
+        )
+        load = button(
+            "Load settings…", "Fill the form from a settings file", self._load, name="load_settings"
+        )
+        self.form.addWidget(in_row(save, load))
+
+    def _browse_files(self) -> None:
+        pattern = "Movies (*.tif *.tiff *.dv *.r3d);;All files (*)"
+        paths, _ = QFileDialog.getOpenFileNames(self, "Add movies", "", pattern)
+        self.add(*map(Path, paths))
+
+    def _browse_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Add all movies of a folder")
+        if folder:
+            self.add_folder(Path(folder))
+
+    def _browse_out(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Folder for the results")
+        if folder:
+            self.out_edit.setText(folder)
+
+    def _save(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Save settings", "settings.json", "Settings (*.json)"
+        )
+        self._try(self.save_settings, path)
+
+    def _load(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Load settings", "", "Settings (*.json)")
+        self._try(self.load_settings, path)
+
+    def _try(self, function: Any, path: str) -> None:
+        if not path:
+            return
+        try:
+            function(Path(path))
+        except (VirtualStainError, OSError) as error:
+            self.say(error_text(error))
+
+    def _refresh_state(self, *_: Any) -> None:
+        self.steps.follow()
+        self.runner.reset()
+        self.render()
+        if self.state.value == "idle" and self.why_not() is None:
+            self.say(f"Ready to run on {counted(len(self._movies), 'movie')}.")
+
+
+def _is_bright_field(layer: Any) -> bool:
+    """Whether a layer is a movie that was opened, and not called fluorescence."""
+    record = provenance_of(layer)
+    is_source = record.get("step") in (None, "load", "sample", "simulate")
+    is_glowing = record.get("role") == "fluorescence"
+    named_score, _, _ = rank(layer.name, "bright_field", active=False, position=0)
+    return is_movie(layer) and is_source and not is_glowing and named_score >= 0

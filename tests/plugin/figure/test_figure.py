@@ -1,0 +1,132 @@
+"""Figures: what a picture on the disk shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as imageio
+import numpy as np
+import pytest
+import tifffile
+
+from napari_virtualstain.plugin.figure.dock import FigureWidget
+from napari_virtualstain.plugin.figure.job import files_of, free_path
+
+pytestmark = pytest.mark.gui
+SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
+
+
+@pytest.fixture(params=["dark", "light"])
+def viewer(make_napari_viewer: Any, request: Any, qtbot: Any) -> Any:
+    """Return a window with a grey ramp and a green bar that moves down, frame by frame."""
+    made = make_napari_viewer(show=True)
+    made.theme = request.param
+    made.window._qt_window.setGeometry(0, 0, 1280, 720)
+    grey = np.broadcast_to(np.linspace(0, 0.3, 100), (3, 80, 100))
+    bar = np.zeros((3, 80, 100))
+    for frame in range(3):
+        bar[frame, 20 + 15 * frame : 30 + 15 * frame, 30:70] = 1
+    made.add_image(np.array(grey), name="cell", contrast_limits=(0, 1), **SCALE)
+    made.add_image(
+        bar, name="stain", colormap="green", blending="additive", contrast_limits=(0, 1), **SCALE
+    )
+    made.dims.set_current_step(0, 1)
+    qtbot.wait(50)
+    return made
+
+
+def _export(viewer: Any, qtbot: Any, wait_for: Any, path: Path, **boxes: bool) -> FigureWidget:
+    widget = FigureWidget(viewer)
+    qtbot.addWidget(widget)
+    widget.path_edit.setText(str(path))
+    widget.magnification.setValue(8)
+    for name, checked in boxes.items():
+        getattr(widget, name).setChecked(checked)
+    widget.run_button.click()
+    wait_for(widget)
+    assert widget.state == "done", widget.status_label.text()
+    return widget
+
+
+def _green_rows(picture: np.ndarray) -> tuple[int, int]:
+    """Return the first and last row of pixels in the middle that are clearly green."""
+    middle = picture[:, picture.shape[1] // 2].astype(int)
+    rows = np.flatnonzero(middle[:, 1] - middle[:, 0] > 120)
+    return int(rows.min()), int(rows.max())
+
+
+def test_one_press_writes_the_frame_with_scale_bar_time_and_names(
+    viewer: Any, qtbot: Any, wait_for: Any, tmp_path: Path
+) -> None:
+    bare = dict.fromkeys(("scale_bar", "time", "names"), False)
+    _export(viewer, qtbot, wait_for, tmp_path / "bare.png", **bare)
+    plain = imageio.imread(tmp_path / "bare.png")
+    height, width = plain.shape[:2]
+    assert (height, width) == pytest.approx((640, 800), abs=8)
+    first, last = _green_rows(plain)
+    assert (first / height, last / height) == pytest.approx((35 / 80, 45 / 80), abs=0.02)
+    quarters = {
+        "scale_bar": np.s_[height // 2 :, width // 2 :],
+        "time": np.s_[: height // 4, width // 2 :],
+    }
+    quarters["names"] = np.s_[: height // 4, : width // 2]
+    for name, quarter in quarters.items():
+        path = tmp_path / f"{name}.png"
+        _export(viewer, qtbot, wait_for, path, **{**bare, name: True})
+        picture = imageio.imread(path)
+        changed = (np.abs(picture.astype(int) - plain) > 60).any(axis=-1)
+        assert changed[quarter].sum() > 100, name
+        assert changed[quarter].sum() > 0.95 * changed.sum(), name
+        said = picture[quarter][changed[quarter]].astype(int)
+        if name == "names":  # the stain is named in its colour
+            assert ((said[:, 1] > 150) & (said[:, 0] < 80)).sum() > 20
+        else:
+            assert (said.min(axis=1) > 200).sum() > 20
+
+
+def test_each_frame_is_exported_and_the_window_is_as_before(
+    viewer: Any, qtbot: Any, wait_for: Any, tmp_path: Path
+) -> None:
+    if viewer.theme == "light":
+        pytest.skip("one theme is enough for this")
+    bar = viewer.canvas.overlays.scale_bar
+    widget = FigureWidget(viewer)
+    qtbot.addWidget(widget)
+    widget.frames.value = True
+    widget.magnification.setValue(4)
+    for path in (tmp_path / "film.tif", tmp_path / "film.png"):
+        widget.path_edit.setText(str(path))
+        widget.run_button.click()
+        wait_for(widget)
+        assert widget.state == "done", widget.status_label.text()
+    stack = tifffile.imread(tmp_path / "film.tif")
+    files = sorted(tmp_path.glob("film_*.png"))
+    assert [path.name for path in files] == ["film_0.png", "film_1.png", "film_2.png"]
+    for frame, path in enumerate(files):
+        np.testing.assert_array_equal(stack[frame], imageio.imread(path)[..., :3])
+        first, _ = _green_rows(stack[frame])
+        assert first / stack.shape[1] == pytest.approx((20 + 15 * frame) / 80, abs=0.02)
+    assert viewer.dims.current_step[0] == 1
+    assert not bar.visible
+    assert not viewer.layers["cell"].name_overlay.visible
+
+
+def test_no_figure_is_replaced_and_other_endings_are_refused(
+    qtbot: Any, viewer: Any, wait_for: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "figure.png"
+    path.write_bytes(b"mine")
+    assert free_path(path, (None,)).name == "figure-1.png"
+    assert files_of(path, (0, 1))[0].name == "figure_0.png"
+    widget = FigureWidget(viewer)
+    qtbot.addWidget(widget)
+    widget.path_edit.setText(str(tmp_path / "figure.jpg"))
+    widget.run_button.click()
+    wait_for(widget)
+    assert "expected .png, .tif, .tiff" in widget.status_label.text()
+    for layer in viewer.layers:
+        layer.visible = False
+    widget.path_edit.setText(str(path))
+    assert "Nothing is shown" in widget.status_label.text()
+    assert not widget.run_button.isEnabled()

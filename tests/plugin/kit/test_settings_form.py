@@ -1,0 +1,109 @@
+"""Forms that magicgui makes of settings classes: what stands in them, and what comes back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
+from qtpy.QtWidgets import QApplication, QLabel, QWidget
+
+from napari_virtualstain.plugin.kit.controls import new_form
+from napari_virtualstain.plugin.kit.settings_form import SettingsForm
+from napari_virtualstain.settings import (
+    ReadSettings,
+    SegmentSettings,
+    StainSettings,
+    TrackSettings,
+    fields_of,
+)
+
+CHOICES = {"linker": [("kalman", "kalman"), ("trackpy", "trackpy")]}
+
+
+@pytest.fixture
+def body(qtbot: Any) -> QWidget:
+    made = QWidget()
+    made.setLayout(new_form())
+    qtbot.addWidget(made)
+    return made
+
+
+def _form(body: QWidget, settings: Any) -> SettingsForm:
+    return SettingsForm(settings, body.layout(), body.layout(), choices=CHOICES)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ReadSettings(channel="BF", pixel_size_um=0.065, frame_interval_s=2.5),
+        StainSettings(model="mito-h9c2", frames="0:3", average=False, temporal=2),
+        StainSettings(uncertainty=True, precision="float32"),
+        SegmentSettings(threshold=0.62, min_area_um2=0.125, split="log", width_um=0.8),
+        TrackSettings(mode="paper", linker="trackpy", max_gap=1, min_length=1, fill_gaps=False),
+        TrackSettings(search_radius_um=0.4, gate_probability=0.9, z_plane="max"),
+    ],
+)
+def test_what_is_shown_is_what_was_given(body: QWidget, changed: Any) -> None:
+    form = _form(body, type(changed))
+    assert form.value == type(changed)()
+    form.value = changed
+    assert form.value == changed
+    assert {type(getattr(form.value, name)) for name in form.widgets} == {
+        type(getattr(changed, name)) for name in form.widgets
+    }
+
+
+def test_labels_units_and_meanings_come_from_the_class(body: QWidget) -> None:
+    form = _form(body, TrackSettings)
+    texts = [label.text() for label in body.findChildren(QLabel)]
+    for name, field in fields_of(TrackSettings).items():
+        assert (name in form.widgets) == bool(field.place), name
+        if name in form.widgets and field.kind is not bool:
+            assert field.title in texts
+    assert form["search_radius_um"].native.text() == "as in this movie"
+    form["search_radius_um"].value = 0.4
+    assert form["search_radius_um"].native.text() == "0.40 µm"
+    assert form["max_gap"].native.text() == "3 frames"
+    assert form["max_gap"].native.toolTip() == fields_of(TrackSettings)["max_gap"].description
+
+
+def test_only_named_changes_are_announced(body: QWidget) -> None:
+    form, seen = _form(body, SegmentSettings), []
+    form.on_change(lambda: seen.append(form.value.threshold), "threshold")
+    form["width_um"].value = 1.0
+    form["threshold"].value = 0.7
+    assert seen == [0.7]
+
+
+@pytest.mark.parametrize("name", ["min_area_um2", "split", "threshold"])
+def test_a_passing_wheel_changes_nothing(body: QWidget, qtbot: Any, name: str) -> None:
+    form = _form(body, SegmentSettings)
+    with qtbot.waitExposed(body):
+        body.show()
+    before = form.value
+    native = form[name].native
+    for part in (native, *native.findChildren(QWidget)):
+        turned = QWheelEvent(
+            QPointF(2, 2),
+            QPointF(part.mapToGlobal(QPoint(2, 2))),
+            QPoint(0, 0),
+            QPoint(0, 120),
+            Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        if not part.hasFocus():
+            QApplication.sendEvent(part, turned)
+    assert form.value == before
+
+
+def test_what_an_add_on_ignores_is_grey_and_says_why(body: QWidget) -> None:
+    form = _form(body, SegmentSettings)
+    form.offer(False, "Of no use <b>here</b>")
+    assert not form["threshold"].native.isEnabled()
+    assert "&lt;b&gt;here" in form["threshold"].native.toolTip()
+    form.offer(True, "")
+    assert form["threshold"].native.isEnabled()
