@@ -196,7 +196,8 @@ def test_inputs_of_one_name_get_folders_of_their_own(
         (tmp_path / day / "cell.ome.tif").write_bytes(bright_field.read_bytes())
     inputs = ["day1/cell.ome.tif", "day2/cell.ome.tif"]
     run("run", *inputs, "-o", "out", "--model", generator, "--frames", "0")
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"day1_cell", "day2_cell"}
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"day1_cell", "day2_cell", "movies.csv"}
     result = run("run", inputs[0], inputs[0], "-o", "out", "--model", generator, code=2)
     assert "given twice" in result.stderr
 
