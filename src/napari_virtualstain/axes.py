@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from .errors import AxesError, InputError
+from .errors import AxesError, InputError, check_kind
 
 ORDER = "tczyx"
 # what axes an unlabelled array most likely has: a movie rather than a z stack
@@ -38,6 +38,7 @@ def normalise_axes(axes: str, ndim: int | None = None) -> str:
     >>> normalise_axes("TYX")
     'tyx'
     """
+    check_kind(axes, str, "axes", "letters such as 'tyx'")
     lowered = axes.lower()
     unknown = sorted(set(lowered) - set(ORDER))
     if unknown or len(set(lowered)) != len(lowered) or not {"y", "x"} <= set(lowered):

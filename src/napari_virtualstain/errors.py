@@ -108,6 +108,26 @@ def as_path(path: object) -> Path:
     return Path(path)
 
 
+def check_kind(value: object, kind: type | tuple[type, ...], name: str, expected: str) -> None:
+    """Refuse an argument of another type than expected.
+
+    Raises
+    ------
+    InputError
+        It is not an instance of `kind`.
+
+    Examples
+    --------
+    >>> check_kind(5, str, "axes", "letters such as 'tyx'")  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    InputError: axes is 5 (int): expected letters such as 'tyx'.
+    """
+    if not isinstance(value, kind):
+        raise InputError(
+            f"{name} is {shown(repr(value))} ({type(value).__name__}): expected {expected}."
+        )
+
+
 def expanded(path: str | Path) -> Path:
     """Return a path with ``~`` and ``~user`` replaced by the home folder.
 

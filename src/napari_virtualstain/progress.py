@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import TypeVar
 
-from .errors import CancelledError
+from .errors import CancelledError, InputError, check_kind
 
 _Item = TypeVar("_Item")
 
@@ -129,10 +130,15 @@ def watched(items: Iterable[_Item], cancel: CancelToken | None) -> Iterator[_Ite
     Traceback (most recent call last):
     napari_virtualstain.errors.CancelledError: Cancelled. ...
     """
+    _check_token(cancel)
     for item in items:
         if cancel is not None:
             cancel.raise_if_cancelled()
         yield item
+
+
+def _check_token(cancel: object) -> None:
+    check_kind(cancel, (CancelToken, NoneType), "cancel", "a CancelToken")
 
 
 @dataclass(slots=True)
@@ -158,6 +164,14 @@ class Reporter:
     cancel: CancelToken | None = None
     done: int = 0
     _start: float = field(default_factory=time.perf_counter)
+
+    def __post_init__(self) -> None:
+        if self.progress is not None and not callable(self.progress):
+            raise InputError(
+                f"progress is a {type(self.progress).__name__}: expected a function that takes a "
+                "Progress."
+            )
+        _check_token(self.cancel)
 
     def check(self) -> None:
         """Raise :class:`CancelledError` if the job was cancelled."""

@@ -6,7 +6,7 @@ The columns, with what is best, are in :data:`COLUMNS`; the report prints the sa
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import pandas as pd
 
 from ..axes import USUAL_PIXEL_SIZE_UM, check_positive
 from ..engine import as_image, is_lazy
-from ..errors import InputError
+from ..errors import InputError, check_kind, shown
 from ..io import Stack
 from ..progress import CancelToken, ProgressCallback, Reporter
 from ..staining import flicker as flicker_of_pixels
@@ -149,7 +149,7 @@ def evaluate(
         pixel_size_um = known[0] if known else USUAL_PIXEL_SIZE_UM
     pairs = _Pairs(predicted, reference)
     ranges = find_ranges(reference, data_range)
-    labels = {"name": _written(names), "group": _written(groups)}
+    labels = {"name": _written(names, "names"), "group": _written(groups, "groups")}
     for column, values in labels.items():
         if values is not None and len(values) != len(pairs):
             raise InputError(
@@ -196,20 +196,36 @@ def find_ranges(reference: Any, data_range: float | Range | Ranges | None = None
     if isinstance(data_range, Ranges):
         return data_range
     if isinstance(data_range, tuple | list):
-        low, high = map(float, data_range)
+        if len(data_range) != 2:
+            raise _no_range(data_range)
+        low, high = map(_number, data_range)
         return Ranges(_positive_range(high - low), (low, high))
     frames = list(frames_of(reference))
     eight_bit = all(np.asarray(frame[:1]).dtype == np.uint8 for frame in frames)
     if eight_bit:
-        span = 255.0 if data_range is None else float(data_range)
+        span = 255.0 if data_range is None else _number(data_range)
         return Ranges(_positive_range(span), (0.0, 255.0))
     histogram = reference_range(_sample(frames))
     if data_range is not None:
-        return Ranges(_positive_range(float(data_range)), histogram)
+        return Ranges(_positive_range(_number(data_range)), histogram)
     extremes = [(float(image.min()), float(image.max())) for image in map(np.asarray, frames)]
     span = max(high for _, high in extremes) - min(low for low, _ in extremes)
     # a constant reference has no range; 1 keeps PSNR and SSIM defined
     return Ranges(span if span > 0 else 1.0, histogram)
+
+
+def _number(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise _no_range(value) from error
+
+
+def _no_range(given: object) -> InputError:
+    return InputError(
+        f"data_range is {shown(repr(given))}: expected a number, or the lowest and highest "
+        "intensity."
+    )
 
 
 def _positive_range(span: float) -> float:
@@ -381,8 +397,9 @@ def _with_flicker(table: pd.DataFrame, means: Image, is_movie: bool) -> pd.DataF
     return table
 
 
-def _written(names: Sequence[str] | None) -> list[str] | None:
+def _written(names: Sequence[str] | None, argument: str) -> list[str] | None:
     """Return names that a table can hold: those of files need not be unicode."""
     if names is None:
         return None
+    check_kind(names, Iterable, argument, "one text for each frame")
     return [str(name).encode(errors="backslashreplace").decode() for name in names]

@@ -102,7 +102,12 @@ def checked_kernel(psf: ArrayLike) -> NDArray[np.float64]:
     InputError
         It is not two-dimensional with odd sides, finite, non-negative and above zero.
     """
-    kernel = np.asarray(psf, dtype=np.float64)
+    try:
+        kernel = np.asarray(psf, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"The PSF is a {type(psf).__name__}: expected numbers of shape (Y, X)."
+        ) from error
     if kernel.ndim != 2 or any(extent % 2 == 0 for extent in kernel.shape):
         raise InputError(
             f"The PSF has shape {kernel.shape}: expected two dimensions with an odd number of "

@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from types import NoneType
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,12 +30,13 @@ from scipy.interpolate import CubicSpline
 from scipy.optimize import minimize_scalar
 from scipy.special import j0
 
-from ..errors import InputError
+from ..errors import InputError, check_kind
 
 FloatArray = NDArray[np.float64]
 _DIRECT_RADII = 4000
 # what lies outside is nanometres
 _WAVELENGTHS_UM = (0.05, 20.0)
+_FOCUS = "a finite number of micrometres"
 _PIXEL_SIZES_UM = (0.0005, 20.0)
 
 
@@ -283,10 +285,13 @@ def gibson_lanni_psf(
         )
     check_micrometres(pixel_size_um, "pixel_size_um", _PIXEL_SIZES_UM)
     check_number(depth_um, "depth_um", zero=True)
+    check_kind(focus_um, (int, float, np.number, NoneType), "focus_um", _FOCUS)
     if focus_um is not None and not math.isfinite(focus_um):
-        raise InputError(f"focus_um is {focus_um!r}: expected a finite number of micrometres.")
+        raise InputError(f"focus_um is {focus_um!r}: expected {_FOCUS}.")
+    check_kind(integrate, (bool, np.bool_), "integrate", "True or False")
     if optics is None:
         optics = GibsonLanni(wavelength_um, na, n_immersion, n_sample)
+    check_kind(optics, GibsonLanni, "optics", "a GibsonLanni")
     return _normalised_kernel(
         optics, int(size), pixel_size_um, depth_um, focus_um, integrate
     ).copy()

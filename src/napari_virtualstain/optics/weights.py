@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import InputError
+from ..errors import InputError, check_kind
 from .background import Background, subtract_background
 from .blur import make_blur
 from .deconvolution import checked_image, checked_kernel, richardson_lucy
@@ -95,6 +95,7 @@ def weight_map(
     _check_choice("kind", kind, WeightKind)
     _check_choice("maximum", maximum, Maximum)
     _check_choice("normalise", normalise, Normalisation)
+    check_kind(floor, (int, float, np.number), "floor", "a number from 0 to 1")
     if not 0 <= floor <= 1:
         raise InputError(f"floor is {floor}: expected a number from 0 to 1.")
     images = checked_image(fluorescence, np.float32)

@@ -13,7 +13,7 @@ from ..engine import Planes, Precision, as_array, as_stack, image_axes, is_lazy
 from ..io import Stack, open_writer_like
 from ..normalisation import ComputedOnce, FittedNormalisation
 from ..progress import CancelToken, ProgressCallback, Reporter
-from ..settings import SegmentSettings, Split, checked_settings
+from ..settings import SegmentSettings, Split, checked_settings, renamed_keywords
 from .instances import Labels
 from .opening import AnySegmenter, open_segmenter
 from .planes import SegmentedPlanes
@@ -52,6 +52,7 @@ def segment(
 ) -> da.Array: ...
 
 
+@renamed_keywords(test_time_augmentation="average")
 def segment(
     fluorescence: ArrayLike | Stack,
     model: Model | str | Path | None = None,
@@ -196,6 +197,7 @@ def _segment_lazily(
     )
 
 
+@renamed_keywords(test_time_augmentation="average")
 def segment_to_file(
     fluorescence: ArrayLike | Stack,
     out: str | Path,

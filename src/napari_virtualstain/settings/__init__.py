@@ -19,6 +19,7 @@ from .fields import (
     settings_beside,
 )
 from .link_tuning import GapTuning, JoinTuning, LinkTuning, MotionTuning, PaperTuning
+from .renaming import renamed_keywords
 from .steps import (
     LINKERS,
     Mode,
@@ -57,5 +58,6 @@ __all__ = [
     "checked_settings",
     "fields_of",
     "reasons",
+    "renamed_keywords",
     "settings_beside",
 ]

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..axes import check_positive
-from ..errors import InputError
+from ..errors import InputError, check_kind
 from ..progress import CancelToken, ProgressCallback, Reporter
 from .config import SceneConfig
 from .events import Event, Lineage
@@ -77,7 +77,8 @@ def simulate(
     >>> scene.bright_field.shape, scene.bright_field.dtype
     ((2, 64, 64), dtype('uint16'))
     """
-    config = config or SceneConfig()
+    config = SceneConfig() if config is None else config
+    check_kind(config, SceneConfig, "config", "a SceneConfig")
     field = checked_size(size)
     _check(frames, count, seed, density, pixel_size_um, frame_interval_s)
     _check_movie(frames, field)

@@ -13,7 +13,7 @@ from ..engine import Planes, Precision, as_array, is_lazy
 from ..io import Stack
 from ..normalisation import ComputedOnce, FittedNormalisation
 from ..progress import CancelToken, ProgressCallback, Reporter
-from ..settings import StainSettings, checked_settings
+from ..settings import StainSettings, checked_settings, renamed_keywords
 from .flicker import averaged_in_time
 from .flicker_filter import flicker_limit, in_time, steadying_of
 from .inputs import Frames, OpenedMovie, open_movie
@@ -85,6 +85,7 @@ def stain(
     uncertainty: Literal[True],
     **options: Unpack[_Options],
 ) -> tuple[da.Array, da.Array]: ...
+@renamed_keywords(test_time_augmentation="average")
 def stain(
     image: ArrayLike | Stack,
     model: Any = None,

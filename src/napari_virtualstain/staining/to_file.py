@@ -20,7 +20,7 @@ from ..errors import InputError
 from ..io import PlaneWriter, Stack, check_output, image_format, open_writer_like
 from ..normalisation import FittedNormalisation
 from ..progress import CancelToken, ProgressCallback, Reporter
-from ..settings import StainSettings, checked_settings
+from ..settings import StainSettings, checked_settings, renamed_keywords
 from .cluster import cluster_client, stain_on_cluster
 from .flicker_filter import Steadying, flicker_limit
 from .inputs import Frames, open_movie
@@ -32,6 +32,7 @@ from .stainer import StainedPlane
 OnFit = Callable[[FrameFit], None]
 
 
+@renamed_keywords(test_time_augmentation="average")
 def stain_to_file(
     image: ArrayLike | Stack,
     out: str | Path,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ..errors import InputError
+from ..errors import InputError, check_kind
 from ..progress import CancelToken, ProgressCallback, Reporter
 from ..settings import LINKERS, LinkTuning, settings_beside
 from .assembly import assemble
@@ -86,6 +86,7 @@ def link(
     settings = _settings(mode, search_radius_um, max_gap)
     if config is not None:
         given = {"mode": mode, "search_radius_um": search_radius_um, "max_gap": max_gap}
+        check_kind(config, TrackingConfig, "config", "a TrackingConfig")
         settings = settings_beside(config, **given)
     if settings.linker not in LINKERS:
         raise InputError(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import AxesError, InputError
+from ..errors import AxesError, InputError, check_kind
 from ..hooks import added_name
 from ..io import Stack
 from ..progress import CancelToken, ProgressCallback, Reporter
@@ -81,7 +81,10 @@ def track(
     frame_interval_s = 1.0 if frame_interval_s is None else frame_interval_s
     check_scale(pixel_size_um, frame_interval_s)
     labels, intensity = _movie(labels), _movie(intensity)
-    settings = config or TrackingConfig()
+    if not (intensity is None or hasattr(intensity, "shape")):
+        check_kind(intensity, np.ndarray, "intensity", "an array of the shape of the labels")
+    settings = TrackingConfig() if config is None else config
+    check_kind(settings, TrackingConfig, "config", "a TrackingConfig")
     if getattr(labels, "ndim", 0) == 4:
         _check_shapes(labels, intensity)
         labels = project_labels(labels, settings.z_plane, settings.tuning.same_object_share)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ModelError, OutputExistsError, expanded
+from ..errors import ModelError, OutputExistsError, as_path, expanded
 from ..models import user_model_folder
 from .config import TrainingConfig
 
@@ -52,7 +52,7 @@ def places_for(
         The suffix is wrong, or the model is there already.
     """
     folder = user_model_folder()
-    given = folder / f"{config.name}{_SUFFIX}" if output is None else Path(output)
+    given = folder / f"{config.name}{_SUFFIX}" if output is None else as_path(output)
     model = expanded(given).absolute()
     if model.suffix != _SUFFIX:
         raise ModelError(f"A model file ends in {_SUFFIX}, but {model.name!r} was given.")

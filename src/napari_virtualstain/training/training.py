@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ..data import Alignment, CorrelativePairs
-from ..errors import DeviceError, TrainingError
+from ..errors import DeviceError, TrainingError, check_kind
 from ..progress import CancelToken, ProgressCallback, Reporter
 from .checkpoint import settle
 from .config import TrainingConfig
@@ -145,7 +145,10 @@ def train_events(
     Traceback (most recent call last):
     napari_virtualstain.errors.InputError: 1 of 1 pairs cannot train ...
     """
-    settings = with_settings_of(preset() if config is None else config)
+    config = preset() if config is None else config
+    check_kind(pairs, CorrelativePairs, "pairs", "CorrelativePairs, as match_pairs returns them")
+    check_kind(config, TrainingConfig, "config", "a TrainingConfig, as preset() returns it")
+    settings = with_settings_of(config)
     places = places_for(settings, output, overwrite=overwrite, resume=resume)
     settle(places.checkpoint)
     try:
