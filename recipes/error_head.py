@@ -25,7 +25,7 @@ from recipes.h9c2 import h9c2_pairs
 
 
 def with_second_output(model: Model) -> tuple[nn.Module, dict[str, Any]]:
-    """Return the network with a log scale beside its mean, and its architecture."""
+    """Return the U-Net with a log scale beside its mean, and its architecture."""
     architecture = model.card.architecture.model_dump()
     architecture["arguments"]["out_channels"] = 2
     network = build_network(architecture)
@@ -68,7 +68,8 @@ def learn(network: nn.Module, pairs: list[tuple[Tensor, Tensor]], steps: int) ->
     for _ in range(steps):
         chosen = rng.integers(0, len(pairs), 4)
         error = torch.cat([(pairs[index][1] - means[index]).abs() for index in chosen])
-        log_scale = scale(torch.cat([features[index] for index in chosen])).clamp(-6, 3)
+        fine = network.left(scale(torch.cat([features[index] for index in chosen])))
+        log_scale = fine.clamp(-6, 3)
         loss = (error * torch.exp(-log_scale) + log_scale).mean()
         optimiser.zero_grad()
         loss.backward()
