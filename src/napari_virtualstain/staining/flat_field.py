@@ -50,7 +50,8 @@ def flattened(plane: NDArray[Any]) -> NDArray[np.float32]:
     weights = _surface(levels, y, x)
     field = _evaluated(weights, *(np.arange(n) / n for n in values.shape))
     field = np.clip(field / field.mean(), *_RANGE)
-    return (values / field).astype(np.float32)
+    flat: NDArray[np.float32] = (values / field).astype(np.float32)
+    return flat
 
 
 def _terms(y: NDArray[Any], x: NDArray[Any]) -> NDArray[np.float64]:

@@ -241,7 +241,7 @@ class PairRows(QWidget):
     @property
     def are_simulated(self) -> bool:
         """Whether the fluorescence is to be simulated."""
-        return self.simulate_box.isChecked()
+        return bool(self.simulate_box.isChecked())
 
     def _on_simulate(self, simulate: bool) -> None:
         while simulate and len(self.rows) > 1:
