@@ -3,9 +3,9 @@
     QT_API=pyqt6 xvfb-run -s "-screen 0 1280x720x24" python docs/train_walkthrough.py OUT
 
 The pictures are of simulated pairs: two cells under a water objective, a microscope that the
-starting model never saw. With ``--pairs FOLDER`` (``bright_field`` and ``fluorescence`` of the public
-H9c2 sample, whose licence does not allow its images here) the cell TL_012 takes their place, and
-the figures are printed. ``--start MODEL`` is the model to start from.
+starting model never saw. With ``--pairs FOLDER`` (``bright_field`` and ``fluorescence`` of the
+public H9c2 sample, whose licence does not allow its images here) the cell TL_012 takes their
+place, for the figures. ``--start MODEL`` is the model to start from.
 """
 
 from __future__ import annotations

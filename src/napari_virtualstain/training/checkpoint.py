@@ -54,7 +54,9 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
             file.close()
-    except (OutputError, RuntimeError) as error:
+    except OutputError as error:
+        raise OutputError(f"The checkpoint of the training cannot be written: {error}") from error
+    except RuntimeError as error:  # of torch's own writer
         raise OutputError(
             f"The checkpoint cannot be written to {str(path)!r} ({error}). Free some space or "
             "choose another folder, then resume."

@@ -75,7 +75,9 @@ def test_a_training_is_drawn_judged_and_listed(widget: TrainWidget, wait_for: An
     assert display.pictures.captions == ["bright-field", "before", "now", "true"]
     table = display.outcome.table.frame
     assert list(table.columns)[:3] == ["score", "before", "after"]
-    assert " to " in table.loc[1, "after"]
+    assert "–" in table.loc[1, "after"]
+    view = display.outcome.table
+    assert sum(view.columnWidth(i) for i in range(len(table.columns))) <= view.viewport().width()
     sentence = display.outcome.sentence.text()
     assert "of 8 held-out images" in sentence
     assert "says nothing about the next cell" in sentence

@@ -155,7 +155,15 @@ def _save(path: Path, data: Any, check: Callable[[], None]) -> None:
         except ValueError:
             pass
     partial = path.with_suffix(".part")
-    with partial.open("wb") as file:
+    try:
+        _write_planes(partial, data, check)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)  # of a disk that is full every byte counts
+
+
+def _write_planes(path: Path, data: Any, check: Callable[[], None]) -> None:
+    with path.open("wb") as file:
         header = {
             "descr": np.lib.format.dtype_to_descr(np.dtype(data.dtype)),
             "fortran_order": False,
@@ -165,7 +173,6 @@ def _save(path: Path, data: Any, check: Callable[[], None]) -> None:
         for index in np.ndindex(*data.shape[:-2]):
             check()
             file.write(np.ascontiguousarray(plane_at(data, index)).tobytes())
-    partial.replace(path)
 
 
 def _restored(folder: Path, kept: dict[str, Any], viewer: Any) -> Any:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from qtpy.QtCore import QUrl
+from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHeaderView, QVBoxLayout, QWidget
 
 from ..kit.controls import button, in_row, note
 from ..kit.table import FrameTable
@@ -47,10 +47,10 @@ class OutcomeView(QWidget):
         self.table.setObjectName("outcome_table")
         self.table.setAccessibleName("Scores before, after and of baselines")
         self.table.setToolTip(
-            "Mean over the held-out images, with its 95 % interval over cells; of one cell, over "
-            "its images"
+            "Mean over the held-out images; below it the 95 % interval over cells, of one cell "
+            "over its images"
         )
-        self.table.setMinimumHeight(150)
+        _fit_width(self.table)
         self.worst_button = button(
             "Worst held-out image",
             "Show the held-out image with the worst stain; press again for the next",
@@ -81,6 +81,7 @@ class OutcomeView(QWidget):
         self.table.setVisible(result.scores is not None)
         if result.scores is not None:
             self.table.show_frame(outcome_table(result.card.scores, result.scores))
+            _fit_height(self.table)
         self.worst_button.setVisible(bool(self._worst))
         self.report_button.setVisible(self.report is not None)
         self.setVisible(True)
@@ -96,7 +97,7 @@ class OutcomeView(QWidget):
 
 
 def outcome_table(scores: dict[str, Any], images: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return a row per score: before, after and baselines, each with its interval.
+    """Return a row per score: before and after with their intervals, and baselines.
 
     Parameters
     ----------
@@ -108,8 +109,8 @@ def outcome_table(scores: dict[str, Any], images: pd.DataFrame | None = None) ->
     Examples
     --------
     >>> after = {"pearson": {"mean": 0.612, "low": 0.55, "high": 0.66}}
-    >>> outcome_table({"virtual stain": after})["after"].tolist()
-    ['0.61 (0.55 to 0.66)']
+    >>> outcome_table({"virtual stain": after})["after"][0].splitlines()
+    ['0.61', '0.55–0.66']
     """
     before = scores.get("before", {}).get(BEFORE)
     columns = {"before": before, "after": scores.get(STAIN)}
@@ -124,6 +125,8 @@ def outcome_table(scores: dict[str, Any], images: pd.DataFrame | None = None) ->
             "score": text,
             **{
                 name: _interval(values.get(key), _values(images, _METHODS.get(name, name), key))
+                if name in _METHODS
+                else _mean_text(values.get(key))
                 for name, values in columns.items()
             },
         }
@@ -200,14 +203,41 @@ def _interval(score: Any, values: np.ndarray) -> str:
     if not isinstance(score, dict) or score.get("mean") is None:
         return ""
     digits = 1 if abs(score["mean"]) > 5 else 2
-    text = f"{score['mean']:.{digits}f}"
+    text = _mean_text(score)
     if score.get("low") is None:
         if len(values) < 3:
             return text
         drawn = np.random.default_rng(0).choice(values, (2000, len(values)))
         low, high = np.percentile(drawn.mean(axis=1), [2.5, 97.5])
-        return f"{text} ({low:.{digits}f} to {high:.{digits}f})"
-    return f"{text} ({score['low']:.{digits}f} to {score['high']:.{digits}f})"
+        return f"{text}\n{low:.{digits}f}–{high:.{digits}f}"
+    return f"{text}\n{score['low']:.{digits}f}–{score['high']:.{digits}f}"
+
+
+def _mean_text(score: Any) -> str:
+    if not isinstance(score, dict) or score.get("mean") is None:
+        return ""
+    return f"{score['mean']:.1f}" if abs(score["mean"]) > 5 else f"{score['mean']:.2f}"
+
+
+def _fit_width(table: FrameTable) -> None:
+    """Let the columns share the width: a dock is narrow, and a table that scrolls hides scores."""
+    header = table.horizontalHeader()
+    header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+    header.setMinimumSectionSize(40)
+    header.setSortIndicatorShown(False)
+    header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap)
+    table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    table.setWordWrap(True)
+
+
+def _fit_height(table: FrameTable) -> None:
+    """Show all rows, of two lines each."""
+    lines = table.fontMetrics().height()
+    table.verticalHeader().setDefaultSectionSize(2 * lines + 6)
+    table.horizontalHeader().setFixedHeight(2 * lines + 8)
+    rows = len(table.frame) * (2 * lines + 6)
+    table.setFixedHeight(table.horizontalHeader().height() + rows + 2 * table.frameWidth())
 
 
 def _page(folder: Path | None) -> Path | None:
