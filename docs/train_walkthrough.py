@@ -164,7 +164,8 @@ def main() -> None:
         cells = {"TL_012": real_cell(asked.pairs, "TL_012")}
     walk = Walk(asked.out, cells)
     walk.dock.start_from.value = start
-    walk.draw_regions()
+    if asked.pairs is None:  # the crops of the sample lie elsewhere in each frame
+        walk.draw_regions()
     walk.look_at_optics()
     walk.measure()
     walk.train("with-psf", asked.steps, weight_map=None, picture="done")
