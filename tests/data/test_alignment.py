@@ -151,3 +151,21 @@ def test_regions_of_one_movie_are_measured_together_and_moved_alike() -> None:
         "Groups region 1, region 2",
         "Group region 3",
     ]
+
+
+def test_one_small_scene_states_an_error_that_covers_the_truth() -> None:
+    """Frames of one cell repeat its structures: parts of the field tell the error, not frames."""
+    rng = np.random.default_rng(3)
+    covered, stated = [], []
+    for _ in range(12):
+        scene = ndimage.gaussian_filter(rng.normal(size=(140, 140)), 2)
+        other = ndimage.gaussian_filter(rng.normal(size=(140, 140)), 2)
+        poor = scene / scene.std() + 1.5 * other / other.std()  # errors of the stain, in each frame
+        frames = [poor + 0.1 * rng.normal(size=poor.shape) for _ in range(4)]
+        found = measure_alignment(_cut(frames), _cut([scene] * 4, 3, -2))
+        if found.is_certain:
+            covered.append(np.hypot(found.dy - 3, found.dx + 2) <= 2 * found.spread_px + 0.1)
+            stated.append(found.spread_px)
+    assert len(covered) >= 6
+    assert np.mean(covered) >= 0.8
+    assert min(stated) > 0.02

@@ -31,7 +31,7 @@ _LARGEST = 512
 _SPREAD_PX = 1.5  # standard error above which a shift is not known
 _SURE_PX = {True: 1.0, False: 4.0}  # smallest shift worth a word: with a stain, and without
 _GAIN = 1.15  # by how much a turned or magnified channel must fit better
-_FEW = 6
+_FEW, _PARTS = 6, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,8 @@ class Alignment:
     significance : float
         Height of the correlation peak over its surroundings, in standard deviations.
     spread_px : float
-        Standard error of the shift over the pairs, pixels.
+        Standard error of the shift, pixels: over the pairs, or over the parts of the field where
+        that is larger, because frames of one cell repeat the same structures.
     has_stain : bool
         Whether a virtual stain was compared; otherwise the local contrast was.
     problem : str
@@ -236,18 +237,20 @@ def measure_alignment(
         _correlation(reference, _band(target), search_px)
         for reference, target in watched(usable, cancel)
     ]
-    plain = _peak_of(each, search_px, has_stain)
     few = usable[:: max(1, len(usable) // _FEW)][:_FEW]
+    plain = _peak_of(each, search_px, has_stain, _by_parts(few, search_px))
     if _is_mirrored(few, search_px, plain):
         return Alignment(problem="mirrored", has_stain=has_stain, pairs=count)
     angle, scale = _deformation(few, search_px, cancel) if has_stain else (0.0, 1.0)
     if (angle, scale) == (0.0, 1.0):
         return plain
-    each = [
-        _correlation(reference, _band(straightened(target, angle, scale)), search_px)
+    turned = [
+        (reference, straightened(target, angle, scale))
         for reference, target in watched(usable, cancel)
     ]
-    straight = _peak_of(each, search_px, has_stain)
+    each = [_correlation(reference, _band(target), search_px) for reference, target in turned]
+    few = turned[:: max(1, len(turned) // _FEW)][:_FEW]
+    straight = _peak_of(each, search_px, has_stain, _by_parts(few, search_px))
     return Alignment(
         straight.dy,
         straight.dx,
@@ -301,14 +304,39 @@ def _correlation(reference: _Image, target: _Image, search_px: int) -> _Image:
     return mean
 
 
-def _peak_of(each: Sequence[_Image], search_px: int, has_stain: bool) -> Alignment:
+def _by_parts(pairs: Sequence[tuple[_Image, _Image]], search_px: int) -> list[_Image]:
+    """Return what each of nine parts of the field adds to the correlation of all pairs."""
+    parts = []
+    for row, column in np.ndindex(_PARTS, _PARTS):
+        total = np.zeros((2 * search_px + 1,) * 2)
+        for reference, target in pairs:
+            place = tuple(
+                slice(n * i // _PARTS, n * (i + 1) // _PARTS)
+                for n, i in zip(reference.shape, (row, column), strict=True)
+            )
+            part = np.zeros_like(reference)
+            part[place] = reference[place]
+            total += _correlation(part, _band(target), search_px)
+        parts.append(total)
+    return parts
+
+
+def _jackknife(parts: Sequence[_Image], search_px: int) -> float:
+    """Return the standard error of the peak of a sum, from leaving out each of its parts."""
+    if len(parts) < 3:
+        return 0.0
+    total = np.sum(parts, axis=0)
+    left_out = np.array([_vertex(total - one, search_px) for one in parts])
+    variance = (len(parts) - 1) / len(parts) * ((left_out - left_out.mean(0)) ** 2).sum()
+    return float(np.sqrt(variance))
+
+
+def _peak_of(
+    each: Sequence[_Image], search_px: int, has_stain: bool, parts: Sequence[_Image]
+) -> Alignment:
     total = np.sum(each, axis=0)
     dy, dx = _vertex(total, search_px)
-    spread = 0.0
-    if len(each) > 2:
-        left_out = np.array([_vertex(total - one, search_px) for one in each])
-        variance = (len(each) - 1) / len(each) * ((left_out - left_out.mean(0)) ** 2).sum()
-        spread = float(np.sqrt(variance))
+    spread = max(_jackknife(each, search_px), _jackknife(parts, search_px))
     return Alignment(
         dy,
         dx,

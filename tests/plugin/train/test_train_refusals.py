@@ -1,0 +1,158 @@
+"""Bad input to the Train dock, through its buttons: a sentence, and nothing lost."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from napari_virtualstain.io import output
+from napari_virtualstain.plugin.train import kept_training
+from napari_virtualstain.plugin.train.dock import TrainWidget
+
+from ..models import save_generator
+
+SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "models"))
+    save_generator(tmp_path / "models" / "tiny.safetensors")
+    return tmp_path / "models"
+
+
+def _movies() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    glow = gaussian_filter(rng.random((8, 64, 96)), (0, 2, 2)).astype(np.float32)
+    glow = (glow - glow.min()) * 1000
+    bright = (200 - 0.1 * glow + rng.normal(0, 1, glow.shape)).astype(np.float32)
+    return bright, glow
+
+
+@pytest.fixture
+def widget(qtbot: Any, viewer_model: Any) -> TrainWidget:
+    bright, glow = _movies()
+    viewer_model.add_image(bright, name="bf", **SCALE)
+    viewer_model.add_image(glow, name="GFP", **SCALE)
+    made = TrainWidget(viewer_model)
+    qtbot.addWidget(made)
+    made.start_from.value = "tiny"
+    made.steps.setValue(4)
+    made.crop.setValue(32)
+    made.batch.setValue(2)
+    return made
+
+
+def _is_usable_again(widget: TrainWidget) -> None:
+    assert widget.state == "failed"
+    assert widget.run_button.isEnabled()
+    assert [layer.name for layer in widget.viewer.layers][:2] == ["bf", "GFP"]
+
+
+def test_a_folder_that_cannot_be_written(
+    widget: TrainWidget, wait_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    widget.fine_tune.click()
+    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "file" / "models"))
+    widget.run_button.click()
+    wait_for(widget)
+    _is_usable_again(widget)
+    assert "cannot be kept in" in widget.status_label.text()
+    assert "choose another folder for models" in widget.status_label.text()
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "in the way"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at", ["layers", "checkpoint", "model"])
+def test_a_full_disk_and_then_room(
+    widget: TrainWidget, wait_for: Any, models: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """Real full disks (tmpfs of 200, 450 and 520 kB) gave the same sentences at these places."""
+    full = [True]
+    write_planes, move = kept_training._write_planes, output.move_into_place
+
+    def planes(path: Path, data: Any, check: Any) -> None:
+        if full and at == "layers":
+            path.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_planes(path, data, check)
+
+    def moved(temporary: Path, path: Path, *, overwrite: bool) -> None:
+        names = {"checkpoint": "checkpoint.pt", "model": "my-model.safetensors"}
+        if full and path.name == names.get(at):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        move(temporary, path, overwrite=overwrite)
+
+    monkeypatch.setattr(kept_training, "_write_planes", planes)
+    monkeypatch.setattr(output, "move_into_place", moved)
+    widget.run_button.click()
+    wait_for(widget)
+    _is_usable_again(widget)
+    text = widget.status_label.text()
+    assert "No space left" in text or "the disk is full" in text
+    assert "Free some space" in text
+    assert not list(models.glob("**/*.part*"))
+    assert not (models / "my-model.safetensors").exists()
+    if at != "model":
+        return
+    full.clear()
+    widget.run_button.click()
+    wait_for(widget, timeout_s=300)
+    assert widget.state == "done", widget.status_label.text()
+    assert (models / "my-model.safetensors").exists()
+
+
+def test_a_start_model_that_vanishes(widget: TrainWidget, models: Path, wait_for: Any) -> None:
+    (models / "tiny.safetensors").unlink()
+    widget.run_button.click()
+    if widget.state.is_active:
+        wait_for(widget)
+    assert "gone" in widget.status_label.text()
+    assert not (models / "my-model.safetensors").exists()
+
+
+def test_constant_targets(widget: TrainWidget, wait_for: Any) -> None:
+    flat = np.full((8, 64, 96), 7, np.float32)
+    widget.fluorescence.value = widget.viewer.add_image(flat, name="flat GFP", **SCALE)
+    widget.run_button.click()
+    wait_for(widget)
+    _is_usable_again(widget)
+    assert "constant" in widget.status_label.text()
+
+
+def test_one_pair_of_planes(qtbot: Any, viewer_model: Any) -> None:
+    bright, glow = _movies()
+    flat = {"scale": (0.08, 0.08), "units": ("um", "um"), "axis_labels": ("y", "x")}
+    viewer_model.add_image(bright[0], name="bf", **flat)
+    viewer_model.add_image(glow[0], name="GFP", **flat)
+    made = TrainWidget(viewer_model)
+    qtbot.addWidget(made)
+    assert not made.run_button.isEnabled()
+    assert "1 frame of fluorescence" in made.status_label.text()
+    assert "Hold out a region" in made.status_label.text()
+
+
+def test_a_movie_of_another_size_and_one_layer_twice(widget: TrainWidget) -> None:
+    small = widget.viewer.add_image(np.ones((8, 32, 32), np.float32), name="small GFP", **SCALE)
+    widget.fluorescence.value = small
+    assert "unlike shapes, (8, 64, 96) and (8, 32, 32)" in widget.status_label.text()
+    widget.fluorescence.value = widget.bright_field.value
+    assert "'bf' is chosen twice" in widget.status_label.text()
+    assert not widget.run_button.isEnabled()
+    widget.fluorescence.value = widget.viewer.layers["GFP"]
+    assert widget.run_button.isEnabled()
+
+
+def test_a_region_outside_the_image(widget: TrainWidget) -> None:
+    widget.pairs.new_regions.click()
+    widget.shapes.value.add_rectangles([[300, 300], [340, 340]])
+    assert "Region 1 lies outside the image 'bf'" in widget.status_label.text()
+    assert not widget.run_button.isEnabled()
+    widget.shapes.value.data = []
+    assert widget.run_button.isEnabled()
