@@ -133,7 +133,8 @@ class Walk:
         self.dock.batch.setValue(4)
         self.dock.run_button.click()
         if picture:
-            wait(lambda: len(self.dock.display.curve.scores["pearson"]) > 4, 3600)
+            curve = self.dock.display.curve
+            wait(lambda: len(curve.scores["pearson"]) > 4 or not self.dock.state.is_active, 3600)
             self.picture("running", self.dock.display.curve.loss_plot)
         wait(lambda: not self.dock.state.is_active, 7200)
         if picture:
