@@ -1,6 +1,6 @@
 """How well shifts between bright-field and fluorescence are found, on small and large fields.
 
-    python -m benchmarks.registration H9C2_PAIRS
+    python docs/registration_table.py H9C2_PAIRS
 
 The six real cells of the public sample and three simulated ones, stained by `mito-simulated`,
 which saw no real cell. Their fluorescence is moved by (0, 0), (6, -5) and (12, 0) px; the truth is
