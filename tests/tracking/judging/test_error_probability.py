@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from napari_virtualstain.tracking import judge_errors
+from napari_virtualstain.tracking.judging.link_evidence import FEATURES, link_evidence
 
 
 def walks(count: int = 150, frames: int = 20, side: float = 150.0, seed: int = 0) -> pd.DataFrame:
@@ -127,3 +128,26 @@ def test_a_stated_quality_counts_and_a_constant_does_not() -> None:
     assert judged.error_probability[7] > 5 * judged.error_probability.median()
     assert judge_errors(table).tracks.error_probability[7] < 0.05
     assert judged.doubtful_frame[7] == 9
+
+
+def test_the_movie_itself_is_evidence() -> None:
+    # of three tracks in frames 0 to 9, one misses a frame, one ends early, one begins late
+    frames = [[t for t in range(10) if t != 4], range(6), range(3, 10)]
+    rows = [(k + 1, t, 20.0 * k, 0.1 * t) for k, some in enumerate(frames) for t in some]
+    table = pd.DataFrame(rows, columns=["track_id", "frame", "y_um", "x_um"])
+    table["area_um2"] = np.where(table.frame % 2, 1.0, 1.1)
+
+    def stated(some: pd.DataFrame) -> dict[str, float]:
+        features = link_evidence(some).features
+        assert (np.ptp(features[:, -3:], axis=0) == 0).all()
+        return dict(zip(FEATURES, features[0], strict=True))
+
+    links = 8 + 5 + 6
+    found = stated(table)
+    assert found["restless"] == pytest.approx(np.log(3 / (2 * links + 2)))
+    assert found["gappy"] == pytest.approx(1 / links)
+    assert found["unsteady"] == pytest.approx(np.log(np.log(1.1)))
+    calm = table[table.track_id == 1].assign(area_um2=1.0)
+    assert stated(calm)["restless"] == pytest.approx(np.log(1 / 18))
+    assert stated(calm)["unsteady"] == pytest.approx(np.log(0.02))
+    assert stated(calm.drop(columns="area_um2"))["unsteady"] == 0

@@ -146,6 +146,9 @@ def evidence_basis(features: FloatArray) -> FloatArray:
             np.maximum(f["resized"] - 0.4, 0),
             f["merged"],
             f["merged"] > 0.2,
+            f["restless"],
+            f["gappy"],
+            f["unsteady"],
         ]
     )
 

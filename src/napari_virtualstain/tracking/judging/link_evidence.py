@@ -2,7 +2,8 @@
 
 Whoever made the tracks, a link is doubtful where another pairing of the same detections explains
 the movement nearly as well, where the step is unusual for the track, where objects are crowded,
-after a gap, and where area or intensity jump. All of this is in units of the track's own steps, so
+after a gap, and where area or intensity jump; and more so in a movie whose tracks often break, miss
+frames, or waver in area. All of this is in units of the track's own steps, so
 that pixels, micrometres and frame intervals make no difference.
 """
 
@@ -29,6 +30,9 @@ _REACH = 60.0
 _UNLIKELY, _LIKELY = 30.0, -15.0
 # median of a chi-square of 2 degrees of freedom
 _MEDIAN_CHI_SQUARE = 1.386
+# what is told of a movie stays within what the movies of the fit had: log share of broken ends,
+# share of links over a gap, median change of log area
+_RESTLESS, _GAPPY, _UNSTEADY = (-6.0, -0.5), 0.3, (0.02, 0.4)
 _TINY = 1e-12
 _APPEARANCE = ("area_um2", "intensity")
 FEATURES = (
@@ -47,6 +51,9 @@ FEATURES = (
     "masked",
     "resized",
     "merged",
+    "restless",
+    "gappy",
+    "unsteady",
 )
 
 
@@ -215,8 +222,8 @@ class _Movie:
         count, a, b = len(self.rows), self.a, self.b
         if not len(a):
             return np.zeros((0, len(FEATURES)))
-        own, looks, gap = self._cost(a, b, a), self._looks(a, b), self.gap[a]
-        swap, end = self._alternatives(own + looks)
+        own, appearance, gap = self._cost(a, b, a), self._appearance_cost(a, b), self.gap[a]
+        swap, end = self._alternatives(own + appearance)
         contact, turnover = self._surroundings()
         surprise = _student(self._residual_from_past(a) * gap, self.spread[a])
         density = np.maximum(0.5 * (self.density[a] + self.density[b]), _TINY / self.typical)
@@ -232,12 +239,13 @@ class _Movie:
             "crowding": np.log(density * self.spread[a] * gap),
             "reach": np.log(density * step),
             "gap": np.minimum(gap - 1, 3),
-            "appearance": looks,
+            "appearance": appearance,
             "short": 1 / np.bincount(self.track)[self.track[a]],
             "outermost": begins.astype(float) + ends,
             "contact": np.minimum(contact, 3),
             "turnover": turnover,
             **self._sizes(),
+            **self._of_the_movie(),
         }
         return np.column_stack([columns[name] for name in FEATURES])
 
@@ -261,17 +269,17 @@ class _Movie:
                 where = np.flatnonzero(pair)
                 i, j, p, q = a[where], b[where], n[where], m[where]
                 other = self._cost(i, q, i) + self._cost(p, j, p)
-                other += self._looks(i, q) + self._looks(p, j)
+                other += self._appearance_cost(i, q) + self._appearance_cost(p, j)
                 swap[where] = np.minimum(swap[where], other - cost[i] - cost[p])
             ended = (near_a < count) & (self.next[near_a] == count) & (frame[near_a] < last)
             where = np.flatnonzero(ended)
             other = self._cost(near_a[where], b[where], near_a[where])
-            other += self._looks(near_a[where], b[where])
+            other += self._appearance_cost(near_a[where], b[where])
             end[where] = np.minimum(end[where], other - own[where])
             begun = (near_b < count) & (self.before[near_b] == count) & (frame[near_b] > first)
             where = np.flatnonzero(begun)
             other = self._cost(a[where], near_b[where], a[where])
-            other += self._looks(a[where], near_b[where])
+            other += self._appearance_cost(a[where], near_b[where])
             end[where] = np.minimum(end[where], other - own[where])
         return np.maximum(swap, _LIKELY), np.maximum(end, _LIKELY)
 
@@ -308,6 +316,21 @@ class _Movie:
             "merged": np.where(masked, np.minimum(alone - together, 2), 0.0),
         }
 
+    def _of_the_movie(self) -> dict[str, FloatArray]:
+        """Return how often tracks of the movie break and miss frames, and how areas waver."""
+        count, frame, a = len(self.rows), self.frame[:-1], self.a
+        broken = (self.before[:count] == count) & (frame > frame.min())
+        broken = broken.sum() + ((self.next[:count] == count) & (frame < frame.max())).sum()
+        area = self.radius**2
+        known = a[(area[a] > 0) & (area[a + 1] > 0)]
+        wavers = np.abs(np.log(area[known + 1] / area[known]))
+        of_all = {
+            "restless": np.log((broken + 1) / (2 * len(a) + 2)).clip(*_RESTLESS),
+            "gappy": min(float((self.gap[a] > 1).mean()), _GAPPY),
+            "unsteady": np.log(np.median(wavers).clip(*_UNSTEADY)) if len(known) else 0.0,
+        }
+        return {name: np.full(len(a), value, np.float64) for name, value in of_all.items()}
+
     def _within_reach(self, one: IntArray, other: IntArray, long: FloatArray) -> NDArray[np.bool_]:
         """Return whether two objects are so near that one could be mistaken for the other.
 
@@ -317,7 +340,7 @@ class _Movie:
         reach = _REACH * (self.spread[one] + self.spread[other]) + 4 * (long[one] + long[other])
         return np.asarray(apart < reach)
 
-    def _looks(self, source: IntArray, target: IntArray) -> FloatArray:
+    def _appearance_cost(self, source: IntArray, target: IntArray) -> FloatArray:
         if not self.appearance.shape[1]:
             return np.zeros(len(source))
         change = self.appearance[target] - self.appearance[source]
