@@ -5,15 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import multivariate_normal
 
 import napari_virtualstain as vs
-from napari_virtualstain.settings import EventTuning, JoinTuning, TrackTuning
+from napari_virtualstain.settings import EventTuning, JoinTuning, MotionTuning, TrackTuning
 from napari_virtualstain.tracking import TrackingConfig
 from napari_virtualstain.tracking.detections import read_detections
 from napari_virtualstain.tracking.events.candidates import Event, LinkedMovie
 from napari_virtualstain.tracking.events.clumps import untangle_clumps
 from napari_virtualstain.tracking.linking.assignment import assign
+from napari_virtualstain.tracking.linking.extended import MixtureFollower
+from napari_virtualstain.tracking.linking.noise import model_from_step
+from napari_virtualstain.tracking.linking.online import OnlineLinker
 from napari_virtualstain.tracking.linking.stitching import stitch
+from napari_virtualstain.tracking.motion_models import mixture
 
 
 def broken(area: float = np.nan) -> pd.DataFrame:
@@ -117,3 +122,30 @@ def test_fragments_are_joined_in_the_stated_rounds(rounds: int, pieces: int) -> 
     labels[5, 20:26, 46:60] = 2
     tracks = vs.track(labels, pixel_size_um=0.08, config=tuned(fragment_rounds=rounds))
     assert int((tracks.table.pieces != "").sum()) == pieces
+
+
+def test_the_turn_share_weighs_an_object_that_goes_anywhere_as_fast() -> None:
+    # one motion: the density is a Gaussian about the place before, as wide as the speed
+    one = np.ones(1)
+    motions = mixture.MotionMixture(one, one, 2.0 * one, one, np.eye(1), 0.3, 5.0, 0.01)
+    state = mixture.start(np.array([[1.0, 2.0]]), motions)
+    state.values[2:4, 0, 0] = 3.0, -1.0
+    seen = np.array([[-1.5, 4.0]])
+    variance = 0.3 + 0.5 * (3.0**2 + 1.0**2) + 0.3
+    offset = seen[0] - (np.array([1.0, 2.0]) - [3.0, -1.0])
+    expected = np.log(0.01) + multivariate_normal.logpdf(offset, np.zeros(2), variance)
+    assert mixture.log_turn(state, np.zeros(1, int), seen, motions) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("share", "linked"), [(0.01, False), (0.05, True)])
+def test_an_object_that_turns_back_is_followed_as_often_as_the_share_says(
+    share: float, linked: bool
+) -> None:
+    tuning = TrackTuning(motion=MotionTuning(turn_share=share, new_log_density=-7.0))
+    linker = OnlineLinker(MixtureFollower(model_from_step(1.0, tuning)))
+    places = [*(3.0 * np.arange(8)), 18.0]
+    ids = [
+        linker.push(t, read_detections(pd.DataFrame({"frame": t, "y_um": [0.0], "x_um": [x]})))[0]
+        for t, x in enumerate(places)
+    ]
+    assert (ids[-1] == ids[-2]) == linked

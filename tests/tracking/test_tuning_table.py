@@ -518,7 +518,7 @@ def found_again(tuning: TrackTuning) -> float:
 def odds_by_appearance(tuning: TrackTuning) -> float:
     """Return the log odds of daughters whose appearance fits far better than usual."""
     usual = DivisionModel(1e-3, 2.0, 2.0, 0.8, np.zeros(3), np.full(3, 5.0))
-    model = replace(usual, looks=np.full(3, 9.0), looks_spread=np.full(3, 0.1))
+    model = replace(usual, appearance=np.full(3, 9.0), appearance_spread=np.full(3, 0.1))
     one = np.ones(1)
     seen = Evidence(np.ones((3, 1)), np.ones((3, 1)), one, one.astype(int), np.full((1, 3), 9.0))
     return float(odds_of_division(model, usual, seen, tuning.divisions.appearance_cap)[0, 0])

@@ -1,4 +1,4 @@
-"""Linked detections become tracks: events, gaps, names, the table."""
+"""Assembly of tracks from linked detections: events, gaps, track ids, table."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ def assemble(
     """
     found = linked.detections
     movie = LinkedMovie.of(linked, config.tuning)
-    names = linked.names
+    track_ids = linked.track_ids
     graph: dict[int, list[int]] = {}
     families: list[tuple[Event, list[int], list[int]]] = []
     if config.fission_fusion:
-        names, events = untangle_clumps(movie, find_events(movie))
-        movie = movie.renamed(names)
+        track_ids, events = untangle_clumps(movie, find_events(movie))
+        movie = movie.with_track_ids(track_ids)
         events, _, _ = lasting_events(movie, events, linked.lifetimes)
-        names, graph, families = cut_at_events(movie, events)
+        track_ids, graph, families = cut_at_events(movie, events)
     kin = frozenset(graph) | {parent for parents in graph.values() for parent in parents}
     if config.linker == "kalman" and config.mode == "extended":
-        names, chance = stitch(
+        track_ids, chance = stitch(
             found,
-            names,
+            track_ids,
             max_gap=config.max_gap,
             step_um=linked.step_um,
             search_radius_um=config.search_radius_um,
@@ -55,8 +55,8 @@ def assemble(
             tuning=config.tuning.joins,
         )
         linked = _with_joins(linked, chance, config.tuning.joins)
-    keep = _long_enough(found, names, kin, config)
-    table = _table(linked, names)[keep]
+    keep = _long_enough(found, track_ids, kin, config)
+    table = _table(linked, track_ids)[keep]
     if config.fill_gaps and len(table):
         table = fill_gaps(table, found.frame_step, config.tuning.gaps)
     old = np.sort(table.track_id.unique())
@@ -88,28 +88,28 @@ def _with_joins(linked: Linking, chance: FloatArray, tuning: JoinTuning) -> Link
 
 
 def _long_enough(
-    found: Detections, names: IntArray, kin: frozenset[int], config: TrackingConfig
+    found: Detections, track_ids: IntArray, kin: frozenset[int], config: TrackingConfig
 ) -> np.ndarray:
     """Return which detections are in tracks of sufficient length.
 
     Without a least length, single detections count as false alarms where the movie is long
     enough to tell, unless they are `kin`: take part in a fission or fusion.
     """
-    if len(names) == 0:
+    if len(track_ids) == 0:
         return np.zeros(0, bool)
     least = config.min_length
     if least is None:
         frames = len(np.unique(found.frame))
         least = 2 if frames >= config.tuning.false_alarm_frames else 1
-    _, inverse, counts = np.unique(names, return_inverse=True, return_counts=True)
-    return np.asarray((counts[inverse] >= least) | np.isin(names, sorted(kin)))
+    _, inverse, counts = np.unique(track_ids, return_inverse=True, return_counts=True)
+    return np.asarray((counts[inverse] >= least) | np.isin(track_ids, sorted(kin)))
 
 
-def _table(linked: Linking, names: IntArray) -> pd.DataFrame:
+def _table(linked: Linking, track_ids: IntArray) -> pd.DataFrame:
     found = linked.detections
     return pd.DataFrame(
         {
-            **found.columns(names),
+            **found.columns(track_ids),
             "quality": linked.quality,
             "reason": linked.reason,
         }
@@ -124,7 +124,7 @@ def _event_row(
     frame_interval_s: float,
 ) -> dict[str, object]:
     """Return one row of the events table; the frame is the first of the children."""
-    after = event.parts[0] if event.kind == "fission" else event.whole
+    after = event.daughters[0] if event.kind == "fission" else event.parent
     y, x = place_of(movie, event)
     frame = int(movie.detections.frame[after])
     return {
@@ -141,7 +141,7 @@ def _event_row(
 
 def _rename(row: dict[str, object], new: dict[int, int]) -> dict[str, object]:
     for side in ("parents", "children"):
-        names = row[side]
-        if isinstance(names, list):
-            row[side] = ";".join(str(new[name]) for name in sorted(names) if name in new)
+        track_ids = row[side]
+        if isinstance(track_ids, list):
+            row[side] = ";".join(str(new[name]) for name in sorted(track_ids) if name in new)
     return row

@@ -1,4 +1,4 @@
-"""The positions that a linker works on, checked once and sorted by frame."""
+"""Detections: the input of a linker, checked once and sorted by frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pieces of one object: masks that belong together are followed as one.
+"""Fragments of one object, which are joined and linked as one.
 
 What :mod:`.persistence` finds to be no object of its own is joined with the rest of it, and the
 movie is linked again: areas and centres no longer jump, and who somebody is no longer hangs on how
@@ -19,7 +19,7 @@ from .config import TrackingConfig
 from .detections import Detections, IntArray, read_detections
 from .events.candidates import LinkedMovie, find_events
 from .events.clumps import untangle_clumps
-from .events.persistence import Flicker, lasting_events
+from .events.persistence import Fragment, lasting_events
 from .link_detections import in_order, link_detections
 from .linking.result import Linking
 from .mask_pixels import MaskPixels
@@ -27,7 +27,7 @@ from .motion_models.two_sided import neighbours_in_track
 from .tracks import Tracks
 
 
-def link_pieces(
+def link_fragments(
     table: pd.DataFrame, masks: MaskPixels, config: TrackingConfig, report: Reporter
 ) -> tuple[Linking, IntArray]:
     """Return linked objects, and which of them each of the n masks belongs to.
@@ -55,10 +55,10 @@ def link_pieces(
         movie = LinkedMovie.of(linked, config.tuning)
         parted = _ended_at_gaps(movie)
         _, events = untangle_clumps(parted, find_events(parted))
-        _, flickers, judged = lasting_events(movie, events, lifetimes)
-        if not flickers:
+        _, fragments, judged = lasting_events(movie, events, lifetimes)
+        if not fragments:
             break
-        group = _objects(movie, flickers)
+        group = _objects(movie, fragments)
         owner, lifetimes = group[owner], judged
         objects, pixels = _joined(objects, group), pixels.joined(group)
         again = Reporter(None, cancel=report.cancel)
@@ -68,48 +68,48 @@ def link_pieces(
 
 def _ended_at_gaps(movie: LinkedMovie) -> LinkedMovie:
     """Return the movie with a new name after each gap: what breaks may be gone for a linker."""
-    before = neighbours_in_track(movie.names)
+    before = neighbours_in_track(movie.track_ids)
     frame = movie.detections.frame
     begins = (before < 0) | (frame - frame[before] > movie.detections.frame_step)
-    order = np.argsort(movie.names, kind="stable")
-    names = np.empty(len(order), np.int64)
-    names[order] = np.cumsum(begins[order])
-    return movie.renamed(names)
+    order = np.argsort(movie.track_ids, kind="stable")
+    track_ids = np.empty(len(order), np.int64)
+    track_ids[order] = np.cumsum(begins[order])
+    return movie.with_track_ids(track_ids)
 
 
-def _objects(movie: LinkedMovie, flickers: list[Flicker]) -> IntArray:
+def _objects(movie: LinkedMovie, fragments: list[Fragment]) -> IntArray:
     """Return the object of each detection, numbered in the order of the first of its masks."""
-    found, names = movie.detections, movie.names
+    found, track_ids = movie.detections, movie.track_ids
     tracks = {
         name: dict(zip(found.frame[here].tolist(), here.tolist(), strict=True))
-        for name, here in _members(names)
+        for name, here in _members(track_ids)
     }
-    pairs = [pair for some in flickers for pair in _together(found, names, tracks, some)]
+    pairs = [pair for some in fragments for pair in _together(found, track_ids, tracks, some)]
     one, other = np.array(pairs, np.int64).reshape(-1, 2).T
-    joins = coo_array((np.ones(len(one)), (one, other)), (len(names), len(names)))
+    joins = coo_array((np.ones(len(one)), (one, other)), (len(track_ids), len(track_ids)))
     _, group = connected_components(joins, directed=False)
     return in_order(group.astype(np.int64)) - 1
 
 
-def _members(names: IntArray) -> list[tuple[int, IntArray]]:
-    order = np.argsort(names, kind="stable")
-    values, first = np.unique(names[order], return_index=True)
+def _members(track_ids: IntArray) -> list[tuple[int, IntArray]]:
+    order = np.argsort(track_ids, kind="stable")
+    values, first = np.unique(track_ids[order], return_index=True)
     parts = np.split(order, first[1:]) if len(order) else []
     return list(zip(values.tolist(), parts, strict=True))
 
 
 def _together(
-    found: Detections, names: IntArray, tracks: dict[int, dict[int, int]], some: Flicker
+    found: Detections, track_ids: IntArray, tracks: dict[int, dict[int, int]], some: Fragment
 ) -> list[tuple[int, int]]:
-    """Return (piece, rest) of each frame in which the object is in pieces."""
-    piece, rest = tracks[int(names[some.piece])], tracks[int(names[some.of])]
-    frames = sorted(piece, reverse=some.sign < 0)
-    first = frames.index(int(found.frame[some.piece]))
+    """Return (fragment, rest) of each frame in which the object is in fragments."""
+    fragment, rest = tracks[int(track_ids[some.fragment])], tracks[int(track_ids[some.of])]
+    frames = sorted(fragment, reverse=some.sign < 0)
+    first = frames.index(int(found.frame[some.fragment]))
     mine = frames[first : first + some.frames]
-    return [(piece[frame], rest[frame]) for frame in mine if frame in rest]
+    return [(fragment[frame], rest[frame]) for frame in mine if frame in rest]
 
 
-def with_pieces(tracks: Tracks, table: pd.DataFrame, owner: IntArray) -> Tracks:
+def with_fragments(tracks: Tracks, table: pd.DataFrame, owner: IntArray) -> Tracks:
     """Return the tracks with the labels of objects that are in more than one mask.
 
     Parameters

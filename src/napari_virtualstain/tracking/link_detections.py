@@ -1,4 +1,4 @@
-"""Detections in, tracks out."""
+"""Linking of detections to tracks: the function `link` and its passes."""
 
 from __future__ import annotations
 
@@ -134,8 +134,8 @@ def link_detections(
     step, tuning = typical_step_um(detections), config.tuning
     if config.mode == "paper":
         follower = BoxFollower(_paper_noise(detections, config, step), config.gate_probability)
-        names, first = push_all(follower, detections, config, report)
-        return _judged(detections, names, first, names, first, step, masks, tuning.links)
+        track_ids, first = push_all(follower, detections, config, report)
+        return _judged(detections, track_ids, first, track_ids, first, step, masks, tuning.links)
     return _link_extended(detections, config, step, masks, report)
 
 
@@ -156,12 +156,12 @@ def _link_extended(
     model = refined_model(model, detections, before, tuning.motion)
     if detections.features.shape[1] or masks is not None:
         sure = first.probability > tuning.links.sure_probability
-        looks = learn_appearance(detections, before, sure, masks, tuning.links)
-        model = replace(model, appearance=looks)
+        appearance = learn_appearance(detections, before, sure, masks, tuning.links)
+        model = replace(model, appearance=appearance)
     back = states_along(detections, before, model.mixture, backwards=True)
     follower = MixtureFollower(model, back)
-    names, last = push_all(follower, detections, config, report)
-    return _judged(detections, before, first, names, last, step_um, masks, tuning.links)
+    track_ids, last = push_all(follower, detections, config, report)
+    return _judged(detections, before, first, track_ids, last, step_um, masks, tuning.links)
 
 
 def push_all(
@@ -170,52 +170,52 @@ def push_all(
     """Return track numbers and evidence after pushing every frame."""
     belief = config.tuning.links.probability_rounds
     linker = OnlineLinker(follower, config.max_gap, config.search_radius_um, belief)
-    names = np.zeros(len(detections), np.int64)
+    track_ids = np.zeros(len(detections), np.int64)
     evidence = LinkEvidence.empty(len(detections))
     step = detections.frame_step
     for frame, part in detections.slices():
-        names[part] = linker.push(frame // step, detections.frame_part(part))
+        track_ids[part] = linker.push(frame // step, detections.frame_part(part))
         if linker.evidence is not None:
             evidence.probability[part] = linker.evidence.probability
             evidence.log_ratio[part] = linker.evidence.log_ratio
             evidence.missed[part] = linker.evidence.missed
         report.advance()
-    return names, evidence
+    return track_ids, evidence
 
 
 def _judged(
     detections: Detections,
     before: IntArray,
     first: LinkEvidence,
-    names: IntArray,
+    track_ids: IntArray,
     last: LinkEvidence,
     step_um: float,
     masks: MaskPixels | None,
     tuning: LinkTuning,
 ) -> Linking:
     """Return the linking with the quality of each link."""
-    previous = neighbours_in_track(names)
+    previous = neighbours_in_track(track_ids)
     begins = previous < 0
     agree = previous == neighbours_in_track(before)
     good = quality(first, last, agree, begins, tuning)
     if len(detections):
         good[detections.frame == detections.frame.min()] = 1.0
     why = reasons(good, last, agree, begins, tuning)
-    return Linking(detections, in_order(names), good, why, step_um, masks)
+    return Linking(detections, in_order(track_ids), good, why, step_um, masks)
 
 
-def in_order(names: IntArray) -> IntArray:
-    """Return names from 1 in order of first appearance.
+def in_order(track_ids: IntArray) -> IntArray:
+    """Return track ids from 1 in order of first appearance.
 
     Examples
     --------
     >>> in_order(np.array([7, 3, 7]))
     array([1, 2, 1])
     """
-    _, first, inverse = np.unique(names, return_index=True, return_inverse=True)
+    _, first, inverse = np.unique(track_ids, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
     rank[np.argsort(first)] = np.arange(1, len(first) + 1)
-    return rank[inverse] if len(names) else names
+    return rank[inverse] if len(track_ids) else track_ids
 
 
 def _paper_noise(detections: Detections, config: TrackingConfig, step_um: float) -> BoxNoise:

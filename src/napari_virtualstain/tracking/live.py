@@ -1,4 +1,4 @@
-"""Tracking while the movie is still being taken: one frame at a time.
+"""Live tracking during acquisition, one frame at a time.
 
 Only objects that can still be seen again are held in memory; finished ones live on in the
 table alone. What the past cannot know, the future adds: :meth:`LiveTracker.tracks` gives the
@@ -26,7 +26,7 @@ from .tracks import Tracks
 
 
 class LiveTracker:
-    """Gives each detection its track as soon as its frame is there.
+    """Live tracker: the track of each detection as soon as its frame is taken.
 
     Parameters
     ----------
@@ -92,11 +92,11 @@ class LiveTracker:
         self._learn(found)
         linker = self._ready()
         look = (frame - self._first_frame) // self._frame_step
-        names = linker.push(look, found) + 1
-        self._collect(found, names, linker.evidence)
+        track_ids = linker.push(look, found) + 1
+        self._collect(found, track_ids, linker.evidence)
         self._previous = found
-        out = np.empty(len(names), np.int64)
-        out[found.row] = names
+        out = np.empty(len(track_ids), np.int64)
+        out[found.row] = track_ids
         return out
 
     def tracks(self) -> Tracks:
@@ -161,8 +161,8 @@ class LiveTracker:
             or self._learnt >= self.config.tuning.motion.live_frames
         ):
             return
-        looks = int(found.frame[0] - self._previous.frame[0]) // self._frame_step
-        step = spread_of(mutual_steps(self._previous.position_um, found.position_um, looks))
+        steps = int(found.frame[0] - self._previous.frame[0]) // self._frame_step
+        step = spread_of(mutual_steps(self._previous.position_um, found.position_um, steps))
         if step > 0:
             self._learnt += 1
             old = self._step_um
@@ -185,13 +185,15 @@ class LiveTracker:
             )
         return self._linker
 
-    def _collect(self, found: Detections, names: np.ndarray, evidence: LinkEvidence | None) -> None:
+    def _collect(
+        self, found: Detections, track_ids: np.ndarray, evidence: LinkEvidence | None
+    ) -> None:
         known = evidence or LinkEvidence.empty(len(found))
         begins = known.log_ratio == 0
         self._rows.append(
             pd.DataFrame(
                 {
-                    **found.columns(names),
+                    **found.columns(track_ids),
                     "quality": quality(known, known, ~begins, begins, self.config.tuning.links),
                 }
             )

@@ -1,4 +1,4 @@
-"""The masks of one labelled frame as detections: where each is, how large and how bright."""
+"""Detections from masks of one labelled frame: position, box, area, intensity."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from .detections import FloatArray, IntArray
 
 @dataclass(frozen=True, slots=True)
 class MaskPixels:
-    """The pixels of n objects, one after the other.
+    """Pixels of n objects, one after the other.
 
     Attributes
     ----------

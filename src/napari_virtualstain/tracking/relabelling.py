@@ -1,4 +1,4 @@
-"""Label images in which an object keeps its value through the movie."""
+"""Relabelling of masks by track: an object keeps its value through the movie."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def relabel(labels: Any, table: pd.DataFrame) -> Any:
 
 
 def masks_of(table: pd.DataFrame, name: str = "track_id") -> pd.DataFrame:
-    """Return ``frame label`` and column `name` of each mask seen, pieces of objects included."""
+    """Return ``frame label`` and column `name` of each mask seen, fragments of objects included."""
     seen = table.loc[~table.interpolated & (table.label > 0), ["frame", "label", "pieces", name]]
     split = seen.pieces.where(seen.pieces != "", seen.label.astype(str)).str.split(";")
     every = seen.assign(label=split).explode("label").astype({"label": np.int64})

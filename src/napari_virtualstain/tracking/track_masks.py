@@ -18,7 +18,7 @@ from .add_on import tracks_of_add_on
 from .assembly import assemble
 from .config import TrackingConfig
 from .detections import Detections, check_scale, no_rows, read_detections
-from .fragments import link_pieces, with_pieces
+from .fragments import link_fragments, with_fragments
 from .link_detections import rounds
 from .mask_detections import check_objects, measure_plane, whole_labels
 from .mask_pixels import MaskPixels
@@ -114,10 +114,10 @@ def track(
     tables = [table for table in measured if len(table)] or measured[:1]
     table = pd.concat(tables, ignore_index=True)
     masks = _mask_pixels(read_detections(table), pixels, labels.shape[1:], pixel_size_um)
-    linked, owner = link_pieces(table, masks, settings, report)
+    linked, owner = link_fragments(table, masks, settings, report)
     tracks = assemble(linked, settings, pixel_size_um, frame_interval_s)
     report.finish()
-    return with_pieces(tracks, table, owner)
+    return with_fragments(tracks, table, owner)
 
 
 def _movie(image: Any) -> Any:

@@ -154,7 +154,7 @@ class Tracks(TrackTables):
 
     @property
     def masks(self) -> pd.DataFrame:
-        """Track of each mask that was tracked: ``frame label track_id``, pieces included."""
+        """Track of each mask that was tracked: ``frame label track_id``, fragments included."""
         from .relabelling import masks_of
 
         return masks_of(self.table)

@@ -181,26 +181,26 @@ def test_parts_that_both_reach_the_border_may_be_one_outside() -> None:
     assert len(vs.track(labels).events) == 0
 
 
-def judged(frames: int, flickers: float = 0.0, touching: float = 0.0) -> float:
+def judged(frames: int, artefacts: float = 0.0, touching: float = 0.0) -> float:
     """Return how probably a change is real whose one part lasted so long."""
     changes = Changes(
-        looks=np.array([0.9]),
+        appearance=np.array([0.9]),
         frames=np.array([[30, 30, frames]]),
         ended=np.array([[False, False, True]]),
         undone=np.zeros((1, 3), bool),
         touching=np.array([touching]),
         seen=500,
     )
-    return float(Lifetimes(flickers=(flickers, 0.0)).judge(changes)[0][0])
+    return float(Lifetimes(artefacts=(artefacts, 0.0)).judge(changes)[0][0])
 
 
 def test_what_lasts_is_real_and_less_so_where_outlines_flicker() -> None:
     chances = [judged(frames) for frames in (1, 2, 4, 8)]
     assert chances == sorted(chances)
     assert chances[0] < 0.2 < 0.8 < chances[-1]
-    assert judged(6, flickers=20) < 0.7 * judged(6)
-    # flickers of parts that are apart say nothing of parts that touch
-    assert judged(6, flickers=20, touching=1.0) == pytest.approx(judged(6, touching=1.0), rel=0.05)
+    assert judged(6, artefacts=20) < 0.7 * judged(6)
+    # artefacts of parts that are apart say nothing of parts that touch
+    assert judged(6, artefacts=20, touching=1.0) == pytest.approx(judged(6, touching=1.0), rel=0.05)
 
 
 def test_what_rests_until_it_breaks_is_found_too() -> None:

@@ -1,4 +1,4 @@
-"""An append-only log of edits and verdicts, one JSON object a line.
+"""Append-only log of edits and verdicts, one JSON object a line.
 
 Each line is on the disk before the edit is shown, so that a killed program loses nothing; a last
 line that was cut short is ignored. A line names its tracks by a place where each of them was (an
@@ -48,7 +48,7 @@ ACTIONS: dict[str, Callable[..., Change]] = {
 
 
 class EditLog:
-    """A file that edits and verdicts are appended to.
+    """Log file of edits and verdicts.
 
     Parameters
     ----------

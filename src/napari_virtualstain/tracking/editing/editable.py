@@ -1,4 +1,4 @@
-"""Tracks as a store that is edited in place, with an inverse for every change.
+"""Editable store of tracks, with an inverse for every change.
 
 Rows never move: a row keeps its number through every edit, a removed row is only marked as
 such, and an index holds the rows of each track in the order of their frames. An edit touches

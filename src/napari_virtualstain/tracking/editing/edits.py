@@ -1,4 +1,4 @@
-"""Mending tracks: cut, join, swap, delete, add, move, fill, and the events between them.
+"""Track edits: cut, join, swap, delete, add, move, fill, and the events between them.
 
 Each function edits :class:`EditableTracks` and returns the change, which can be undone. Who
 came from whom and the events follow: a link hangs at the end of the parent, and where that end

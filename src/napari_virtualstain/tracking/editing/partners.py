@@ -1,4 +1,4 @@
-"""Tracks that one could be joined with."""
+"""Candidate partners for joining a track."""
 
 from __future__ import annotations
 

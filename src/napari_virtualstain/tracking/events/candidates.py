@@ -1,15 +1,16 @@
-"""Fission and fusion: where one object becomes two, or two become one.
+"""Candidates for fission and fusion, from masks and areas.
 
 Both are the same question, asked forwards and backwards in time. A track that begins
 beside an object asks whether it came out of it. The answer is a log odds that adds up
 
-* where the two parts lie: on the mask of the whole (grown a little), their common centre
+* where the two daughters lie: on the mask of the parent (grown a little), their common centre
   on its centre;
-* what they weigh: the areas of the parts add up to the whole, and the part that goes on
+* what they weigh: the areas of the daughters add up to the parent, and the part that goes on
   became smaller (Mitometer's conservation of area).
 
-Whether parts and whole last is asked of the movie as a whole (:mod:`.persistence`), and objects
-that pass over each other are recognised in :mod:`.clumps`.
+Whether daughters and parent last is a matter of all changes of a movie (:mod:`.persistence`), and
+objects that pass over each other are recognised in :mod:`.clumps`. A fusion is a fission with time
+reversed: its *parent* is the one object, its *daughters* the two.
 """
 
 from __future__ import annotations
@@ -30,23 +31,23 @@ from .division import divisions
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One object becoming two, or, with time reversed, two becoming one.
+    """Fission, one object becoming two, or fusion, the same with time reversed.
 
     Attributes
     ----------
     kind : str
         ``fission`` or ``fusion``.
-    whole : int
+    parent : int
         Detection of the one object, next to the event.
-    parts : tuple of int
+    daughters : tuple of int
         Detections of the two.
     probability : float
         That it happened.
     """
 
     kind: str
-    whole: int
-    parts: tuple[int, int]
+    parent: int
+    daughters: tuple[int, int]
     probability: float
 
 
@@ -58,7 +59,7 @@ class LinkedMovie:
     ----------
     detections : Detections
         n of them.
-    names : ndarray of shape (n,)
+    track_ids : ndarray of shape (n,)
         Track of each.
     masks : MaskPixels or None
         Their pixels.
@@ -69,7 +70,7 @@ class LinkedMovie:
     """
 
     detections: Detections
-    names: IntArray
+    track_ids: IntArray
     masks: MaskPixels | None
     step_um: float
     tuning: TrackTuning = field(default_factory=TrackTuning)
@@ -79,11 +80,11 @@ class LinkedMovie:
         """Return the movie of what was linked; of outlines, rest is a step of a quarter pixel."""
         least = linked.masks.pixel_size_um / 4 if linked.masks else 0.0
         step = max(linked.step_um, least)
-        return cls(linked.detections, linked.names, linked.masks, step, tuning)
+        return cls(linked.detections, linked.track_ids, linked.masks, step, tuning)
 
-    def renamed(self, names: IntArray) -> LinkedMovie:
-        """Return the movie with other names."""
-        return replace(self, names=names)
+    def with_track_ids(self, track_ids: IntArray) -> LinkedMovie:
+        """Return the movie with other track ids."""
+        return replace(self, track_ids=track_ids)
 
     @property
     def radius_um(self) -> FloatArray:
@@ -108,8 +109,8 @@ def find_events(movie: LinkedMovie) -> list[Event]:
     kept: list[Event] = []
     used: set[tuple[str, str, int]] = set()
     for event in found:
-        roles = {(event.kind, "whole", event.whole)} | {
-            (event.kind, "part", part) for part in event.parts
+        roles = {(event.kind, "parent", event.parent)} | {
+            (event.kind, "part", part) for part in event.daughters
         }
         if not roles & used:
             used |= roles
@@ -121,14 +122,14 @@ def _partings(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
     """Return pairs that parted from the middle of one object, from positions."""
     triples, probability = divisions(
         movie.detections,
-        movie.names,
+        movie.track_ids,
         movie.step_um,
         movie.tuning.divisions,
         backwards=backwards,
     )
     area = movie.detections.area_um2
     with np.errstate(divide="ignore", invalid="ignore"):
-        change = np.log((area[triples.sibling] + area[triples.child]) / area[triples.whole])
+        change = np.log((area[triples.sibling] + area[triples.child]) / area[triples.parent])
     unlikely = (
         0.5 * np.nan_to_num(change / movie.tuning.events.area_log_spread, posinf=9, neginf=-9) ** 2
     )
@@ -137,7 +138,7 @@ def _partings(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
     return [
         Event(
             kind,
-            int(triples.whole[k]),
+            int(triples.parent[k]),
             (int(triples.sibling[k]), int(triples.child[k])),
             float(probability[k]),
         )
@@ -148,8 +149,8 @@ def _partings(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
 def _splits(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
     """Return what may have split, in the direction of time that is asked for."""
     found = movie.detections
-    before = neighbours_in_track(movie.names, backwards=backwards)
-    after = neighbours_in_track(movie.names, backwards=not backwards)
+    before = neighbours_in_track(movie.track_ids, backwards=backwards)
+    after = neighbours_in_track(movie.track_ids, backwards=not backwards)
     sign = -found.frame_step if backwards else found.frame_step
     edge = found.frame.max() if backwards else found.frame.min()
     by_frame = dict(found.slices())
@@ -159,36 +160,38 @@ def _splits(movie: LinkedMovie, *, backwards: bool) -> list[Event]:
             continue
         here = np.arange(part.start, part.stop)
         young = here[before[here] < 0]
-        wholes = np.arange(by_frame[frame - sign].start, by_frame[frame - sign].stop)
-        for child, whole in _nearby(movie, young, wholes):
-            sibling = _sibling(movie, child, whole, after[whole], young, found.frame[whole] + sign)
+        parents = np.arange(by_frame[frame - sign].start, by_frame[frame - sign].stop)
+        for child, parent in _nearby(movie, young, parents):
+            sibling = _sibling(
+                movie, child, parent, after[parent], young, found.frame[parent] + sign
+            )
             if sibling is None:
                 continue
-            goes_on = bool(after[whole] == sibling)
-            odds = _log_odds(movie, whole, (sibling, child), goes_on)
+            goes_on = bool(after[parent] == sibling)
+            odds = _log_odds(movie, parent, (sibling, child), goes_on)
             probability = float(expit(odds))
             if probability >= movie.tuning.events.least_probability:
                 kind = "fusion" if backwards else "fission"
-                events.append(Event(kind, int(whole), (int(sibling), int(child)), probability))
+                events.append(Event(kind, int(parent), (int(sibling), int(child)), probability))
     return events
 
 
-def _nearby(movie: LinkedMovie, young: IntArray, wholes: IntArray) -> list[tuple[int, int]]:
-    """Return (child, whole) that lie close enough to be worth a look."""
-    if len(young) == 0 or len(wholes) == 0:
+def _nearby(movie: LinkedMovie, young: IntArray, parents: IntArray) -> list[tuple[int, int]]:
+    """Return (child, parent) that lie close enough to be worth a look."""
+    if len(young) == 0 or len(parents) == 0:
         return []
     radius, tuning = movie.radius_um, movie.tuning.events
-    reach = tuning.reach_in_radii * radius[wholes].max() + tuning.reach_in_steps * movie.step_um
+    reach = tuning.reach_in_radii * radius[parents].max() + tuning.reach_in_steps * movie.step_um
     reach += radius[young].max()
     place = movie.detections.position_um
-    near = cKDTree(place[young]).query_ball_tree(cKDTree(place[wholes]), reach)
-    return [(int(young[i]), int(wholes[j])) for i, some in enumerate(near) for j in some]
+    near = cKDTree(place[young]).query_ball_tree(cKDTree(place[parents]), reach)
+    return [(int(young[i]), int(parents[j])) for i, some in enumerate(near) for j in some]
 
 
 def _sibling(
-    movie: LinkedMovie, child: int, whole: int, goes_on: int, young: IntArray, frame: int
+    movie: LinkedMovie, child: int, parent: int, goes_on: int, young: IntArray, frame: int
 ) -> int | None:
-    """Return the other part: what the whole goes on as, or another young one beside it."""
+    """Return the other part: what the parent goes on as, or another young one beside it."""
     if goes_on >= 0:
         return int(goes_on) if movie.detections.frame[goes_on] == frame else None
     others = young[young != child]
@@ -198,78 +201,82 @@ def _sibling(
     middle = (place[others] * area[others, None] + place[child] * area[child]) / (
         area[others] + area[child]
     )[:, None]
-    off = np.linalg.norm(middle - place[whole], axis=1)
+    off = np.linalg.norm(middle - place[parent], axis=1)
     best = int(np.argmin(off))
     return int(others[best]) if others[best] > child else None
 
 
 def place_of(movie: LinkedMovie, event: Event) -> FloatArray:
-    """Return where it happened, (y, x) in µm: between the parts where masks tell, or the whole."""
+    """Return the place of an event, (y, x) in µm: between the daughters' masks, or the parent's."""
     if movie.masks is None:
-        return np.asarray(movie.detections.position_um[event.whole])
-    return movie.masks.between(*event.parts)
+        return np.asarray(movie.detections.position_um[event.parent])
+    return movie.masks.between(*event.daughters)
 
 
-def _log_odds(movie: LinkedMovie, whole: int, parts: tuple[int, int], goes_on: bool) -> float:
-    """Return the log odds that `whole` became `parts`."""
+def _log_odds(movie: LinkedMovie, parent: int, daughters: tuple[int, int], goes_on: bool) -> float:
+    """Return the log odds that `parent` became `daughters`."""
     return (
         movie.tuning.events.prior_log_odds
-        + _area_odds(movie, whole, parts, goes_on)
-        + _place_odds(movie, whole, parts, goes_on)
-        + _overlap_odds(movie, whole, parts)
+        + _area_odds(movie, parent, daughters, goes_on)
+        + _place_odds(movie, parent, daughters, goes_on)
+        + _overlap_odds(movie, parent, daughters)
     )
 
 
-def _area_odds(movie: LinkedMovie, whole: int, parts: tuple[int, int], goes_on: bool) -> float:
+def _area_odds(movie: LinkedMovie, parent: int, daughters: tuple[int, int], goes_on: bool) -> float:
     area, tuning = movie.detections.area_um2, movie.tuning.events
     spread = tuning.split_area_spread
-    together = np.log((area[parts[0]] + area[parts[1]]) / area[whole]) / spread
+    together = np.log((area[daughters[0]] + area[daughters[1]]) / area[parent]) / spread
     kept = -0.5 * together**2
     if not goes_on:
         most = tuning.both_new_log_odds
         return float(np.clip(kept + most, tuning.least_log_odds, most))
-    alone = -0.5 * (np.log(area[parts[0]] / area[whole]) / spread) ** 2
+    alone = -0.5 * (np.log(area[daughters[0]] / area[parent]) / spread) ** 2
     return float(
         np.clip(kept, -tuning.largest_misfit, 0) - np.clip(alone, -tuning.largest_misfit, 0)
     )
 
 
-def _place_odds(movie: LinkedMovie, whole: int, parts: tuple[int, int], goes_on: bool) -> float:
-    """Return the log odds of the common centre: on the whole, or anywhere around it."""
+def _place_odds(
+    movie: LinkedMovie, parent: int, daughters: tuple[int, int], goes_on: bool
+) -> float:
+    """Return the log odds of the common centre: on the parent, or anywhere around it."""
     place, area = movie.detections.position_um, movie.detections.area_um2
     tuning = movie.tuning.events
-    share = area[parts[0]] / (area[parts[0]] + area[parts[1]])
-    middle = share * place[parts[0]] + (1 - share) * place[parts[1]]
-    radius = movie.radius_um[whole]
+    share = area[daughters[0]] / (area[daughters[0]] + area[daughters[1]])
+    middle = share * place[daughters[0]] + (1 - share) * place[daughters[1]]
+    radius = movie.radius_um[parent]
     spread = movie.step_um + tuning.centre_in_radii * radius
-    off = ((middle - place[whole]) ** 2).sum() / (2 * spread**2)
+    off = ((middle - place[parent]) ** 2).sum() / (2 * spread**2)
     if not goes_on:
         most = tuning.both_new_log_odds
         return float(np.clip(most - off, tuning.least_log_odds, most))
-    alone = ((place[parts[0]] - place[whole]) ** 2).sum() / (2 * spread**2)
+    alone = ((place[daughters[0]] - place[parent]) ** 2).sum() / (2 * spread**2)
     gain = min(alone, tuning.largest_misfit) - min(off, tuning.largest_misfit)
     return float(np.clip(gain, tuning.least_log_odds, tuning.most_place_log_odds))
 
 
-def _overlap_odds(movie: LinkedMovie, whole: int, parts: tuple[int, int]) -> float:
-    """Return the log odds of how much of the parts lies on the whole."""
+def _overlap_odds(movie: LinkedMovie, parent: int, daughters: tuple[int, int]) -> float:
+    """Return the log odds of how much of the daughters lies on the parent."""
     tuning = movie.tuning.events
     shares, odds = tuning.overlap_shares, tuning.overlap_log_odds
     if movie.masks is None:
         place, radius, most = movie.detections.position_um, movie.radius_um, tuning.near_log_odds
-        gone = max(np.linalg.norm(place[part] - place[whole]) - radius[whole] for part in parts)
-        return float(np.clip(most - gone / (movie.step_um + 0.5 * radius[whole]), odds[0], most))
-    if movie.masks.at_border[list(parts)].all():
+        gone = max(
+            np.linalg.norm(place[part] - place[parent]) - radius[parent] for part in daughters
+        )
+        return float(np.clip(most - gone / (movie.step_um + 0.5 * radius[parent]), odds[0], most))
+    if movie.masks.at_border[list(daughters)].all():
         return tuning.outside_log_odds
-    grown = tuning.growth_in_radii * movie.radius_um[whole] + movie.step_um
-    share = min(movie.masks.share_near(part, whole, grown) for part in parts)
+    grown = tuning.growth_in_radii * movie.radius_um[parent] + movie.step_um
+    share = min(movie.masks.share_near(part, parent, grown) for part in daughters)
     return float(np.interp(share, shares, odds))
 
 
 def cut_at_events(
     movie: LinkedMovie, events: list[Event]
 ) -> tuple[IntArray, dict[int, list[int]], list[tuple[Event, list[int], list[int]]]]:
-    """Return names that change at events, the graph, and (event, parents, children) of each.
+    """Return track ids that change at events, the graph, and (event, parents, children) of each.
 
     Parameters
     ----------
@@ -279,22 +286,28 @@ def cut_at_events(
         Those to believe.
     """
     found = movie.detections
-    names = movie.names.copy()
+    track_ids = movie.track_ids.copy()
     for event in events:
         here = (
-            found.frame >= found.frame[event.parts[0] if event.kind == "fission" else event.whole]
+            found.frame
+            >= found.frame[event.daughters[0] if event.kind == "fission" else event.parent]
         )
-        goes_on = event.parts if event.kind == "fission" else (event.whole,)
-        held = [event.whole] if event.kind == "fission" else list(event.parts)
+        goes_on = event.daughters if event.kind == "fission" else (event.parent,)
+        held = [event.parent] if event.kind == "fission" else list(event.daughters)
         for detection in goes_on:
-            if names[detection] in names[held]:
-                names[here & (names == names[detection])] = names.max() + 1
+            if track_ids[detection] in track_ids[held]:
+                track_ids[here & (track_ids == track_ids[detection])] = track_ids.max() + 1
     graph: dict[int, list[int]] = {}
     families = []
     for event in events:
-        whole, parts = int(names[event.whole]), [int(names[part]) for part in event.parts]
-        parents, children = ([whole], parts) if event.kind == "fission" else (parts, [whole])
+        parent, daughters = (
+            int(track_ids[event.parent]),
+            [int(track_ids[part]) for part in event.daughters],
+        )
+        parents, children = (
+            ([parent], daughters) if event.kind == "fission" else (daughters, [parent])
+        )
         for child in children:
             graph[child] = sorted({*graph.get(child, []), *parents})
         families.append((event, parents, children))
-    return names, graph, families
+    return track_ids, graph, families

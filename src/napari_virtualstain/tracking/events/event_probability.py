@@ -1,10 +1,11 @@
-"""End positions: a tubule that breaks leaves two parts, one behind the other.
+"""Calibrated event probability, from persistence and end-to-end position.
 
 Two mitochondria that touch below the resolution and part again look like a fission, last as long as
-one, and keep their areas. They lie anyhow, though, while the parts of one tubule lie end to end, so
-that together they are as long as both are. How much that says, beside the looks, how long all
-three last and how calm the outlines of the movie are, is a logistic regression on simulated movies;
-``benchmarks/tracking_simulator.py --calibration`` checks it on others.
+one, and keep their areas. They lie anyhow, though, while the daughters of one tubule lie end to
+end, so that together they are as long as both are. How much that says, beside
+appearance, how long all three last and how calm the outlines of the movie are, is a logistic
+regression on simulated movies, which ``benchmarks/tracking_simulator.py --calibration`` checks on
+others.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from ..detections import FloatArray
 from ..mask_pixels import MaskPixels
 
 
-def log_length_ratio(masks: MaskPixels, parts: tuple[int, int]) -> float:
-    """Return the logarithm of how much longer two parts are, end to end, than as they lie.
+def log_length_ratio(masks: MaskPixels, daughters: tuple[int, int]) -> float:
+    """Return the logarithm of how much longer two daughters are, end to end, than as they lie.
 
     Parameters
     ----------
     masks : MaskPixels
         Pixels of all objects.
-    parts : (int, int)
+    daughters : (int, int)
         Objects.
 
     Returns
@@ -32,19 +33,19 @@ def log_length_ratio(masks: MaskPixels, parts: tuple[int, int]) -> float:
     float
         About 0 for two rods one behind the other, 0.7 side by side; less when they are apart.
     """
-    one, other = (masks.length_px(part) for part in parts)
-    return float(np.log((one + other) / masks.length_px(*parts)))
+    one, other = (masks.length_px(part) for part in daughters)
+    return float(np.log((one + other) / masks.length_px(*daughters)))
 
 
 def event_probability(
-    looks: FloatArray, real: FloatArray, calm: float, ratio: FloatArray, tuning: EventTuning
+    appearance: FloatArray, real: FloatArray, calm: float, ratio: FloatArray, tuning: EventTuning
 ) -> FloatArray:
     """Return the calibrated probability of n events, shape (n,).
 
     Parameters
     ----------
-    looks, real : ndarray of shape (n,)
-        Probability by looks, and that whole and parts are things that last.
+    appearance, real : ndarray of shape (n,)
+        Probability by appearance, and that parent and daughters are things that last.
     calm : float
         Part of all changes of the movie that last.
     ratio : ndarray of shape (n,)
@@ -52,7 +53,7 @@ def event_probability(
     tuning : EventTuning
         The regression.
     """
-    known = np.column_stack([looks, real, np.full(len(looks), calm)])
+    known = np.column_stack([appearance, real, np.full(len(appearance), calm)])
     least, most = np.array(tuning.probability_least), np.array(tuning.probability_most)
     evidence = np.clip(np.column_stack([logit(known), ratio]), least, most)
     weights = np.array(tuning.probability_weights)

@@ -1,17 +1,17 @@
-"""Persistence: real events last, segmentation artefacts come and go.
+"""Lifetimes of objects and of segmentation artefacts.
 
-A segmenter cuts one mitochondrion in two for a frame, or paints two as one. Each such piece
+A segmenter cuts one mitochondrion in two for a frame, or paints two as one. Each such fragment
 looks like a fission and, when it is over, like a fusion. What gives them away is that they do not
-last. An event made of a whole and two parts needs three things; it is a flicker when one of the
-three is likelier an artefact::
+last. An event made of a parent and two daughters needs three objects; it is an artefact when one of
+the three is likelier one::
 
-    odds of a flicker = (1 - π) / π · mean of P(lasted so long | artefact) / P(… | thing)
+    odds of an artefact = (1 - π) / π · mean of P(lasted so long | artefact) / P(… | thing)
 
 Things end at one rate, which is estimated from the tracks of the movie. Most artefacts are gone
 after a frame, some kinds later, so that an old one is less likely to end than a young one (a
 beta-geometric law). π, the part of such changes that are real, is estimated from the changes: where
 outlines are calm, two frames are enough; where they flicker, an event must last longer than
-flickers do there. Parts that touch have a π of their own: a line drawn through a heap of
+artefacts do there. Parts that touch have a π of their own: a line drawn through a heap of
 mitochondria moves more readily than a gap, unless the masks are those of somebody who can tell.
 """
 
@@ -34,20 +34,20 @@ class Changes:
 
     Attributes
     ----------
-    looks : ndarray of shape (n,)
-        Probability of each by its looks alone.
+    appearance : ndarray of shape (n,)
+        Probability of each by its appearance alone.
     frames : ndarray of int, shape (n, 3)
-        How long the whole and both parts lasted.
+        How long the parent and both daughters lasted.
     ended, undone : ndarray of bool, shape (n, 3)
         Whether they ended then (otherwise the movie did), and by undoing the change, for which
         things would need another event.
     touching : ndarray of shape (n,)
-        Part of the frames in which the two parts touch.
+        Part of the frames in which the two daughters touch.
     seen : int
         Objects of the movie, counted in every frame.
     """
 
-    looks: FloatArray
+    appearance: FloatArray
     frames: IntArray
     ended: np.ndarray
     undone: np.ndarray
@@ -57,20 +57,20 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
-    """Rate at which objects of a movie end, and its number of flickers.
+    """Rate at which objects of a movie end, and its number of artefacts.
 
     Attributes
     ----------
     thing : float
         Probability to end in a frame.
-    flickers : (float, float)
-        Number of those that were found before and joined, of parts apart and touching.
+    artefacts : (float, float)
+        Number of those that were found before and joined, of daughters apart and touching.
     tuning : PersistenceTuning
         What is believed before the movie is seen.
     """
 
     thing: float = 0.01
-    flickers: tuple[float, float] = (0.0, 0.0)
+    artefacts: tuple[float, float] = (0.0, 0.0)
     tuning: PersistenceTuning = field(default_factory=PersistenceTuning)
 
     def judge(self, changes: Changes) -> tuple[FloatArray, FloatArray]:
@@ -84,31 +84,31 @@ class Lifetimes:
         Returns
         -------
         ndarray of shape (n,), ndarray of shape (n, 3)
-            The doubts are log ratios of artefact against thing, of the whole and the parts.
+            The doubts are log ratios of artefact against thing, of the parent and the daughters.
         """
         usual, worth = self.tuning.real_share, self.tuning.real_weight
         kinds = np.stack([1 - changes.touching, changes.touching])
-        weight = changes.looks * kinds
-        real, share = np.full(len(changes.looks), usual), np.full(2, usual)
+        weight = changes.appearance * kinds
+        real, share = np.full(len(changes.appearance), usual), np.full(2, usual)
         doubts = np.zeros(changes.frames.shape)
         for _ in range(_ROUNDS):
-            doubts = self._doubts(changes, float(changes.looks @ real))
+            doubts = self._doubts(changes, float(changes.appearance @ real))
             real = expit(logit(share @ kinds) - logsumexp(doubts, axis=1, b=1 / 3))
-            among = weight.sum(axis=1) + self.flickers + worth
+            among = weight.sum(axis=1) + self.artefacts + worth
             share = (weight @ real + usual * worth) / among
         return real, doubts
 
     def calm(self, changes: Changes, real: FloatArray) -> float:
         """Return which part of all changes is `real`, those that were joined among them."""
         usual, worth = self.tuning.real_share, self.tuning.real_weight
-        among = changes.looks.sum() + sum(self.flickers) + worth
-        return float((changes.looks @ real + usual * worth) / among)
+        among = changes.appearance.sum() + sum(self.artefacts) + worth
+        return float((changes.appearance @ real + usual * worth) / among)
 
     def joined(self, touching: FloatArray) -> Lifetimes:
-        """Return what is known when flickers, some of whose parts touch, have been joined."""
-        apart, touch = self.flickers
+        """Return what is known when artefacts, some of whose daughters touch, have been joined."""
+        apart, touch = self.artefacts
         count = float(touching.sum())
-        return replace(self, flickers=(apart + len(touching) - count, touch + count))
+        return replace(self, artefacts=(apart + len(touching) - count, touch + count))
 
     def _doubts(self, changes: Changes, true: float) -> FloatArray:
         """Return log ratios of artefact against thing, shape (n, 3)."""

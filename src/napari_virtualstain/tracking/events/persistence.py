@@ -1,8 +1,8 @@
-"""Tell real fissions and fusions from segmentation artefacts by how long they persist.
+"""Persistence of fissions and fusions: real events and segmentation artefacts.
 
-An event is real when its looks say so, the whole before and both parts after it are things that
-last (see :mod:`.lifetimes`), and the parts lie end to end (see :mod:`.event_probability`). What
-does not last are pieces of one object, which keep its identity.
+An event is real when its appearance says so, the parent before and both daughters after it last
+(see :mod:`.lifetimes`), and the daughters lie end to end (see :mod:`.event_probability`). What
+does not last are fragments of one object, which keep its identity.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from .lifetimes import Changes, Lifetimes, learn_lifetimes
 
 
 @dataclass(frozen=True, slots=True)
-class Flicker:
-    """A part that is no object of its own.
+class Fragment:
+    """Fragment of an object, which looks like an object of its own.
 
     Attributes
     ----------
-    piece, of : int
-        Detections of the piece and of the other part.
+    fragment, of : int
+        Detections of the fragment and of the other part.
     frames : int
         For how many detections of its track.
     sign : int
         Whether forwards (1) or backwards (-1) in time.
     """
 
-    piece: int
+    fragment: int
     of: int
     frames: int
     sign: int
@@ -41,21 +41,21 @@ class Flicker:
 
 def lasting_events(
     movie: LinkedMovie, events: list[Event], known: Lifetimes | None = None
-) -> tuple[list[Event], list[Flicker], Lifetimes]:
-    """Return the events that are left, with their probabilities, and the pieces of objects.
+) -> tuple[list[Event], list[Fragment], Lifetimes]:
+    """Return the events that are left, with their probabilities, and the fragments of objects.
 
     Parameters
     ----------
     movie : LinkedMovie
         Linked detections.
     events : list of Event
-        By their looks.
+        By their appearance.
     known : Lifetimes, optional
-        What an earlier call on the same movie returned, before pieces were joined.
+        What an earlier call on the same movie returned, before fragments were joined.
 
     Returns
     -------
-    list of Event, list of Flicker, Lifetimes
+    list of Event, list of Fragment, Lifetimes
     """
     if not events:
         return [], [], known or Lifetimes(tuning=movie.tuning.persistence)
@@ -63,22 +63,22 @@ def lasting_events(
     model = known or learn_lifetimes(*tracks.lengths(), movie.tuning.persistence)
     changes = tracks.changes(events, movie.masks)
     real, doubts = model.judge(changes)
-    lasting = changes.looks * real
+    lasting = changes.appearance * real
     probability = _probability(events, movie, changes, real, model)
-    kept, pieces, joined = [], [], []
+    kept, fragments, joined = [], [], []
     for k, event in enumerate(events):
         if lasting[k] >= movie.tuning.events.least_probability:
             if probability[k] >= movie.tuning.events.least_listed_probability:
                 kept.append(replace(event, probability=float(probability[k])))
             continue
-        # of two that came and went together, the one that began is the piece
+        # of two that came and went together, the one that began is the fragment
         which = 2 if doubts[k, 2] >= doubts[k, 1] else 1
         if doubts[k, which] > max(doubts[k, 0], 0.0):
             sign = 1 if event.kind == "fission" else -1
-            piece, other = event.parts[which - 1], event.parts[2 - which]
-            pieces.append(Flicker(piece, other, int(changes.frames[k, which]), sign))
+            fragment, other = event.daughters[which - 1], event.daughters[2 - which]
+            fragments.append(Fragment(fragment, other, int(changes.frames[k, which]), sign))
             joined.append(k)
-    return kept, pieces, model.joined(changes.touching[joined])
+    return kept, fragments, model.joined(changes.touching[joined])
 
 
 def _probability(
@@ -90,34 +90,38 @@ def _probability(
 ) -> FloatArray:
     """Return the probability of each event by everything that is known of it."""
     if movie.masks is None:
-        return changes.looks * real
-    ratio = np.array([log_length_ratio(movie.masks, event.parts) for event in events])
+        return changes.appearance * real
+    ratio = np.array([log_length_ratio(movie.masks, event.daughters) for event in events])
     calm = model.calm(changes, real)
-    return event_probability(changes.looks, real, calm, ratio, movie.tuning.events)
+    return event_probability(changes.appearance, real, calm, ratio, movie.tuning.events)
 
 
 class _Tracks:
-    """First and last detection of each track, and where events cut them."""
+    """Extent of each track in time, and where events cut it."""
 
     def __init__(self, movie: LinkedMovie, events: list[Event]) -> None:
-        self.found, self.names, self.tuning = movie.detections, movie.names, movie.tuning.events
-        self.order = order = np.argsort(self.names, kind="stable")
+        self.found, self.track_ids, self.tuning = (
+            movie.detections,
+            movie.track_ids,
+            movie.tuning.events,
+        )
+        self.order = order = np.argsort(self.track_ids, kind="stable")
         self.tracks, self.first, self.count = np.unique(
-            self.names[order], return_index=True, return_counts=True
+            self.track_ids[order], return_index=True, return_counts=True
         )
         self.place = np.empty(len(order), np.int64)
         self.place[order] = np.arange(len(order)) - np.repeat(self.first, self.count)
         self.edges = (self.found.frame.min(), self.found.frame.max())
         last = self.first + self.count - 1
         self.begins, self.ends = self.found.frame[order[self.first]], self.found.frame[order[last]]
-        self.wholes: dict[tuple[str, int], list[int]] = {}
+        self.parents: dict[tuple[str, int], list[int]] = {}
         self.partners: dict[tuple[str, frozenset[int]], list[int]] = {}
         for event in events:
-            self.wholes.setdefault((event.kind, int(self.names[event.whole])), []).append(
-                event.whole
+            self.parents.setdefault((event.kind, int(self.track_ids[event.parent])), []).append(
+                event.parent
             )
-            pair = frozenset(self.names[list(event.parts)].tolist())
-            self.partners.setdefault((event.kind, pair), []).extend(event.parts)
+            pair = frozenset(self.track_ids[list(event.daughters)].tolist())
+            self.partners.setdefault((event.kind, pair), []).extend(event.daughters)
 
     def lengths(self) -> tuple[IntArray, np.ndarray]:
         """Return how many frames each track lasts, and whether it ended before the movie did."""
@@ -134,29 +138,29 @@ class _Tracks:
             ended.astype(bool),
             undone.astype(bool),
             np.array([self._touching(event, masks) for event in events]),
-            len(self.names),
+            len(self.track_ids),
         )
 
     def _lives(self, event: Event) -> list[tuple[int, bool, bool]]:
-        """Return how long whole and parts lasted, whether they ended, and by undoing it."""
+        """Return how long parent and daughters lasted, whether they ended, and by undoing it."""
         sign = 1 if event.kind == "fission" else -1
         other = "fusion" if event.kind == "fission" else "fission"
-        pair = frozenset(self.names[list(event.parts)].tolist())
+        pair = frozenset(self.track_ids[list(event.daughters)].tolist())
         cuts = [
-            self.wholes.get((other, int(self.names[event.whole])), []),
+            self.parents.get((other, int(self.track_ids[event.parent])), []),
             self.partners.get((other, pair), []),
             self.partners.get((other, pair), []),
         ]
         signs = (-sign, sign, sign)
-        three = zip((event.whole, *event.parts), signs, cuts, strict=True)
+        three = zip((event.parent, *event.daughters), signs, cuts, strict=True)
         return [self._life(which, way, cut) for which, way, cut in three]
 
     def _touching(self, event: Event, masks: MaskPixels | None) -> float:
-        """Return in which part of the frames near the event its parts touch."""
+        """Return in which part of the frames near the event its daughters touch."""
         if masks is None:
             return 0.0
         sign = 1 if event.kind == "fission" else -1
-        here = [self._from(part, sign) for part in event.parts]
+        here = [self._from(part, sign) for part in event.daughters]
         both = [(a, b) for a, b in product(*here) if self.found.frame[a] == self.found.frame[b]]
         return float(
             np.mean([masks.gap_px(a, b) <= self.tuning.touching_px for a, b in both] or [False])
@@ -165,17 +169,17 @@ class _Tracks:
     def _from(self, which: int, sign: int) -> IntArray:
         """Return the detections of a track from one on, in the frames that are looked at."""
         place = self.place[which] + sign * np.arange(self.tuning.watched_frames)
-        track = np.searchsorted(self.tracks, self.names[which])
+        track = np.searchsorted(self.tracks, self.track_ids[which])
         inside = place[(place >= 0) & (place < self.count[track])]
         return np.asarray(self.order[self.first[track] + inside])
 
     def _life(self, which: int, sign: int, cuts: list[int]) -> tuple[int, bool, bool]:
-        track = np.searchsorted(self.tracks, self.names[which])
+        track = np.searchsorted(self.tracks, self.track_ids[which])
         left = self.count[track] - self.place[which] if sign > 0 else self.place[which] + 1
         mine = [
             abs(self.place[cut] - self.place[which]) + 1
             for cut in cuts
-            if self.names[cut] == self.names[which]
+            if self.track_ids[cut] == self.track_ids[which]
             and sign * (self.place[cut] - self.place[which]) >= 0
         ]
         if mine and min(mine) <= left:

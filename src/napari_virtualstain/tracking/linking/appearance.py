@@ -1,6 +1,6 @@
 """Appearance likelihood of objects from frame to frame, estimated from the movie.
 
-Looks (area, intensity, shape, mask overlap) help where they stay the same along a track
+Appearance (area, intensity, shape, mask overlap) help where they stay the same along a track
 and differ between neighbours, and harm where they are noise. So their weight is not set
 but measured, on links that a first pass was sure of (Mitometer's idea): a difference
 counts by how much likelier it is on a link than between any two objects.
@@ -20,7 +20,7 @@ from ..motion_models.two_sided import neighbours_in_track
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """Log likelihood ratios of looks.
+    """Log likelihood ratios of appearance.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class Appearance:
 
 def learn_appearance(
     detections: Detections,
-    names: IntArray,
+    track_ids: IntArray,
     sure: np.ndarray,
     masks: MaskPixels | None,
     tuning: LinkTuning,
@@ -82,7 +82,7 @@ def learn_appearance(
     ----------
     detections : Detections
         n of them.
-    names : ndarray of shape (n,)
+    track_ids : ndarray of shape (n,)
         Track of each from a first linking.
     sure : ndarray of bool, shape (n,)
         Whether the link that leads to each is beyond doubt.
@@ -93,7 +93,7 @@ def learn_appearance(
     seed : int
         Of the pairs that stand for any two objects.
     """
-    before = neighbours_in_track(names)
+    before = neighbours_in_track(track_ids)
     after = np.flatnonzero((before >= 0) & sure)
     if len(after) < tuning.appearance_least_links:
         return None

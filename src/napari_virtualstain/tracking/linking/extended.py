@@ -1,4 +1,4 @@
-"""The follower of the default mode: a mixture of motions and honest likelihoods.
+"""Link likelihood of the default mode: mixture of motions, appearance, mask overlap.
 
 A pairing costs minus the log of its likelihood ratio: how probable the detection is as
 the next sight of this object, over how probable it is as something new. The
@@ -34,7 +34,7 @@ class LinkModel:
     hopeless_log_ratio : float
         What the future can add to the log likelihood of a link, at most.
     appearance : Appearance or None
-        How much looks change from frame to frame; None while that is not known.
+        Change of appearance from frame to frame; None while that is not known.
     """
 
     mixture: MotionMixture
@@ -63,7 +63,7 @@ class MixtureFollower:
         self.future = future
         self.state = motions.start(np.zeros((0, 2)), model.mixture)
         self.last = np.zeros(0, np.int64)
-        self.looks = np.zeros((0, 0))
+        self.features = np.zeros((0, 0))
 
     def __len__(self) -> int:
         return len(self.state)
@@ -96,7 +96,7 @@ class MixtureFollower:
         likelihood = np.logaddexp(likelihood, turn)
         if model.appearance is not None:
             likelihood += model.appearance.log_ratio(
-                self.looks[tails], seen.features[heads]
+                self.features[tails], seen.features[heads]
             ) + model.appearance.log_overlap_ratio(
                 self.last, self.state.expected, tails, seen, heads
             )
@@ -125,18 +125,18 @@ class MixtureFollower:
         motions.correct_some(self.state, tails, seen.position_um[heads], noise)
         self.last[tails] = seen.number[heads]
         if len(tails):
-            self.looks[tails] = seen.features[heads]
+            self.features[tails] = seen.features[heads]
 
     def add(self, heads: IntArray, seen: Detections) -> None:
         """Begin new objects."""
         born = motions.start(seen.position_um[heads], self.model.mixture)
         self.state = self.state.joined(born)
         self.last = np.concatenate([self.last, seen.number[heads]])
-        looks = seen.features[heads]
-        known = self.looks if len(self.looks) else np.zeros((0, looks.shape[1]))
-        self.looks = np.concatenate([known, looks])
+        features = seen.features[heads]
+        known = self.features if len(self.features) else np.zeros((0, features.shape[1]))
+        self.features = np.concatenate([known, features])
 
     def keep(self, mask: np.ndarray) -> None:
         """Forget the objects outside `mask`."""
         self.state = self.state.take(np.flatnonzero(mask))
-        self.last, self.looks = self.last[mask], self.looks[mask]
+        self.last, self.features = self.last[mask], self.features[mask]

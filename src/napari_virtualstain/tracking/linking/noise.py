@@ -90,7 +90,7 @@ def model_from_step(step_um: float, tuning: TrackTuning) -> LinkModel:
 
 
 def refined_model(
-    model: LinkModel, detections: Detections, names: IntArray, tuning: MotionTuning
+    model: LinkModel, detections: Detections, track_ids: IntArray, tuning: MotionTuning
 ) -> LinkModel:
     """Return the model after learning from a first linking.
 
@@ -104,13 +104,13 @@ def refined_model(
         Broad model.
     detections : Detections
         n of them.
-    names : ndarray of shape (n,)
+    track_ids : ndarray of shape (n,)
         Track of each.
     tuning : MotionTuning
         Position errors that are compared, and what is believed of the motions.
     """
-    sample = _longest_tracks(names)
-    some, theirs = detections.frame_part(sample), names[sample]
+    sample = _longest_tracks(track_ids)
+    some, theirs = detections.frame_part(sample), track_ids[sample]
     shares = tuning.noise_shares
     typical = model.mixture.noise_variance / shares[0]
     options = [replace(model.mixture, noise_variance=share * typical) for share in shares]
@@ -124,9 +124,9 @@ def refined_model(
     return replace(model, mixture=mixture)
 
 
-def _longest_tracks(names: IntArray) -> IntArray:
+def _longest_tracks(track_ids: IntArray) -> IntArray:
     """Return the sorted indices of detections in the longest tracks, some thousands."""
-    _, inverse, counts = np.unique(names, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(track_ids, return_inverse=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     enough = int(np.searchsorted(np.cumsum(counts[order]), _ENOUGH)) + 1
     return np.flatnonzero(np.isin(inverse, order[:enough]))
@@ -134,16 +134,16 @@ def _longest_tracks(names: IntArray) -> IntArray:
 
 def _with_counted_changes(
     detections: Detections,
-    names: IntArray,
+    track_ids: IntArray,
     mixture: MotionMixture,
     past: MixtureState,
     tuning: MotionTuning,
 ) -> MotionMixture:
     """Return the mixture with the posterior mean of its transitions, and without idle motions."""
-    future = states_along(detections, names, mixture, backwards=True)
+    future = states_along(detections, track_ids, mixture, backwards=True)
     both = past.weight * future.weight / mixture.prior
     both /= both.sum(axis=1, keepdims=True)
-    before = neighbours_in_track(names)
+    before = neighbours_in_track(track_ids)
     after = np.flatnonzero(before >= 0)
     from_weight = past.weight[before[after]]
     expected = from_weight @ mixture.transition

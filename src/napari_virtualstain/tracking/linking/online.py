@@ -1,4 +1,4 @@
-"""Linking one frame after the other: what every mode shares.
+"""Frame-by-frame linking, shared by all modes.
 
 A *follower* knows where its objects are expected and what a pairing costs;
 :class:`OnlineLinker` keeps identities, lets unseen objects coast, and asks the
@@ -19,7 +19,7 @@ from .link_quality import LinkEvidence, link_probabilities
 
 
 class Follower(Protocol):
-    """Keeps the predicted states of the objects that are followed."""
+    """Motion model: predicted states of the objects that are followed."""
 
     limit: float
     """Cost of leaving both a track and a detection alone."""
@@ -55,7 +55,7 @@ class Follower(Protocol):
 
 
 class OnlineLinker:
-    """Gives each detection the number of its track, frame by frame.
+    """Frame-by-frame linker, which gives each detection its track id.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class OnlineLinker:
         self.search_radius_um = search_radius_um
         self.probability_rounds = probability_rounds
         self._frame: int | None = None
-        self._name = np.zeros(0, np.int64)
+        self._track_id = np.zeros(0, np.int64)
         self._last_frame = np.zeros(0, np.int64)
         self._last_place = np.zeros((0, 2))
         self._next = 0
@@ -90,20 +90,20 @@ class OnlineLinker:
     @property
     def followed(self) -> int:
         """Number of objects held in memory."""
-        return len(self._name)
+        return len(self._track_id)
 
     def push(self, frame: int, seen: Detections) -> IntArray:
         """Return the track number of each detection of `frame`, shape (len(seen),)."""
         self._go_to(frame)
         self.evidence = LinkEvidence.empty(len(seen))
         tails, heads = self._pair(frame, seen)
-        names = np.full(len(seen), -1, np.int64)
-        names[heads] = self._name[tails]
+        track_ids = np.full(len(seen), -1, np.int64)
+        track_ids[heads] = self._track_id[tails]
         self.follower.correct(tails, heads, seen)
         self._last_frame[tails] = frame
         self._last_place[tails] = seen.position_um[heads]
-        self._begin(frame, seen, names)
-        return names
+        self._begin(frame, seen, track_ids)
+        return track_ids
 
     def refine(self, finer: int) -> None:
         """Count time in frames `finer` times as short from now on."""
@@ -116,9 +116,9 @@ class OnlineLinker:
         keep = frame - self._last_frame <= self.max_gap + 1
         if not keep.all():
             self.follower.keep(keep)
-            self._name, self._last_frame = self._name[keep], self._last_frame[keep]
+            self._track_id, self._last_frame = self._track_id[keep], self._last_frame[keep]
             self._last_place = self._last_place[keep]
-        for _ in range(steps if len(self._name) else 0):
+        for _ in range(steps if len(self._track_id) else 0):
             self.follower.advance()
 
     def _pair(self, frame: int, seen: Detections) -> tuple[IntArray, IntArray]:
@@ -132,7 +132,7 @@ class OnlineLinker:
         if len(tails) == 0:
             return tails, heads
         costs = self.follower.costs(tails, heads, seen, gap - 1)
-        shape = (len(self._name), len(seen))
+        shape = (len(self._track_id), len(seen))
         chosen = assign(tails, heads, costs, shape, self.follower.limit)
         if self.evidence is not None:
             self._weigh(tails, heads, costs, chosen, gap - 1)
@@ -151,7 +151,7 @@ class OnlineLinker:
         if evidence is None:
             return
         ratios = (self.follower.limit - costs) * self.follower.cost_to_log
-        shape = (len(self._name), len(evidence.probability))
+        shape = (len(self._track_id), len(evidence.probability))
         probability, alone = link_probabilities(
             tails, heads, ratios, shape, self.probability_rounds
         )
@@ -160,11 +160,11 @@ class OnlineLinker:
         evidence.log_ratio[heads[chosen]] = ratios[chosen]
         evidence.missed[heads[chosen]] = missed[chosen]
 
-    def _begin(self, frame: int, seen: Detections, names: IntArray) -> None:
-        new = np.flatnonzero(names < 0)
-        names[new] = np.arange(self._next, self._next + len(new))
+    def _begin(self, frame: int, seen: Detections, track_ids: IntArray) -> None:
+        new = np.flatnonzero(track_ids < 0)
+        track_ids[new] = np.arange(self._next, self._next + len(new))
         self._next += len(new)
         self.follower.add(new, seen)
-        self._name = np.concatenate([self._name, names[new]])
+        self._track_id = np.concatenate([self._track_id, track_ids[new]])
         self._last_frame = np.concatenate([self._last_frame, np.full(len(new), frame)])
         self._last_place = np.concatenate([self._last_place, seen.position_um[new]])

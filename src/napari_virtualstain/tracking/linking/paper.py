@@ -1,4 +1,4 @@
-"""Eq. 1 of the paper as published: bounding boxes, constant velocity, Mahalanobis.
+"""Paper's linking, eq. 1: bounding boxes, constant velocity, Mahalanobis distance.
 
 The state of a box is ``[u, v, s, r, u', v', s']``: centre, area, aspect ratio and the
 velocities of the first three. A pairing costs the squared Mahalanobis distance of the

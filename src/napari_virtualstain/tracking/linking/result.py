@@ -1,4 +1,4 @@
-"""Detections that have been linked, before they become tracks."""
+"""Result of linking: detections with track ids and link quality."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Linking:
     ----------
     detections : Detections
         n of them.
-    names : ndarray of shape (n,)
+    track_ids : ndarray of shape (n,)
         Track of each, from 1.
     quality : ndarray of shape (n,)
         Probability that the link to each is right.
@@ -30,11 +30,11 @@ class Linking:
     masks : MaskPixels or None
         Pixels of the objects.
     lifetimes : Lifetimes or None
-        How soon things end, where that was estimated before pieces of objects were joined.
+        How soon things end, where that was estimated before fragments of objects were joined.
     """
 
     detections: Detections
-    names: IntArray
+    track_ids: IntArray
     quality: FloatArray
     reason: np.ndarray
     step_um: float

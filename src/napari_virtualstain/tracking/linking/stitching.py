@@ -1,4 +1,4 @@
-"""Joining the ends of tracks that broke at a step longer than the motion allows for.
+"""Gap closing: joins of track ends that a step longer than the motion allows for broke.
 
 A mitochondrion that rested for a minute may be pulled ten times as far as ever before
 within one frame. Its likelihood under any motion estimated from the movie is nil, yet nobody
@@ -17,7 +17,7 @@ from .assignment import assign, candidate_pairs
 
 def stitch(
     found: Detections,
-    names: IntArray,
+    track_ids: IntArray,
     *,
     max_gap: int,
     step_um: float,
@@ -25,13 +25,13 @@ def stitch(
     kin: frozenset[int] = frozenset(),
     tuning: JoinTuning | None = None,
 ) -> tuple[IntArray, FloatArray]:
-    """Return names after joining, and the chance that each such join is one of strangers.
+    """Return track ids after joining, and the chance that each such join is one of strangers.
 
     Parameters
     ----------
     found : Detections
         n of them.
-    names : ndarray of shape (n,)
+    track_ids : ndarray of shape (n,)
         Track of each.
     max_gap : int
         Frames in a row that an object may be missing.
@@ -50,15 +50,15 @@ def stitch(
         The chance is NaN except at the first detection after a join.
     """
     tuning = tuning or JoinTuning()
-    chance = np.full(len(names), np.nan)
-    if len(names) == 0 or step_um <= 0:
-        return names, chance
-    first, last = _ends(names, kin, tuning.least_length)
+    chance = np.full(len(track_ids), np.nan)
+    if len(track_ids) == 0 or step_um <= 0:
+        return track_ids, chance
+    first, last = _ends(track_ids, kin, tuning.least_length)
     frame, place = found.frame // found.frame_step, found.position_um
     ended = last[frame[last] < frame.max()]
     begun = first[frame[first] > frame.min()]
     if len(ended) == 0 or len(begun) == 0:
-        return names, chance
+        return track_ids, chance
     extent = np.maximum(np.ptp(place, axis=0), step_um).prod()
     density = len(begun) / (np.ptp(frame) * extent)
     tails, heads = candidate_pairs(place[ended], place[begun], tuning.longest_steps * step_um)
@@ -75,7 +75,7 @@ def stitch(
     tails, heads, expected = tails[possible], heads[possible], expected[possible]
     cost = np.log(np.maximum(expected, 1e-12))
     chosen = assign(tails, heads, cost, (len(ended), len(begun)), limit=0.0)
-    joined = names.copy()
+    joined = track_ids.copy()
     for k in chosen[np.argsort(frame[begun[heads[chosen]]])]:
         head = begun[heads[k]]
         joined[joined == joined[head]] = joined[ended[tails[k]]]
@@ -83,10 +83,10 @@ def stitch(
     return joined, chance
 
 
-def _ends(names: IntArray, kin: frozenset[int], least: int) -> tuple[IntArray, IntArray]:
+def _ends(track_ids: IntArray, kin: frozenset[int], least: int) -> tuple[IntArray, IntArray]:
     """Return first and last detection of each track that may be joined."""
-    tracks, first, counts = np.unique(names, return_index=True, return_counts=True)
-    last = len(names) - 1 - np.unique(names[::-1], return_index=True)[1]
+    tracks, first, counts = np.unique(track_ids, return_index=True, return_counts=True)
+    last = len(track_ids) - 1 - np.unique(track_ids[::-1], return_index=True)[1]
     free = (counts >= least) & ~np.isin(tracks, sorted(kin))
     return first[free], last[free]
 

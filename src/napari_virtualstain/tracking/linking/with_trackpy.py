@@ -1,4 +1,4 @@
-"""Linking with trackpy (Crocker and Grier), behind the same interface."""
+"""Linking with trackpy (Crocker and Grier); all that knows this optional package."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def link_with_trackpy(
     step = usable_step_um(typical_step_um(detections), config.search_radius_um, tuning)
     count = len(detections)
     radius = config.search_radius_um or tuning.radius_in_steps * step
-    names = np.arange(1, count + 1)
+    track_ids = np.arange(1, count + 1)
     if count:
         import trackpy
 
@@ -46,7 +46,7 @@ def link_with_trackpy(
         places = (detections.position_um[parts.get(frame, nothing)] for frame in frames)
         try:
             linked = trackpy.link_iter(places, search_range=radius, memory=config.max_gap)
-            names = np.concatenate([np.asarray(some, np.int64) for _, some in linked]) + 1
+            track_ids = np.concatenate([np.asarray(some, np.int64) for _, some in linked]) + 1
         except trackpy.SubnetOversizeException as error:
             raise InputError(
                 f"trackpy cannot link with a search radius of {radius:g} µm: too many objects are "
@@ -54,5 +54,5 @@ def link_with_trackpy(
                 "'kalman'."
             ) from error
     return Linking(
-        detections, names, np.full(count, np.nan), np.full(count, "", object), step, masks
+        detections, track_ids, np.full(count, np.nan), np.full(count, "", object), step, masks
     )

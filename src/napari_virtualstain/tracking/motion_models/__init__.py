@@ -1,1 +1,1 @@
-"""Motion models: Kalman filters, the mixture of two motions, smoothing, two-sided likelihood."""
+"""Motion models: Kalman filters, mixture of motions, smoothing, two-sided likelihood."""

@@ -1,4 +1,4 @@
-"""Positions in the frames that a track misses, from both sides of the gap.
+"""Gap filling: positions in missed frames by Rauch-Tung-Striebel smoothing.
 
 Linear prediction, as the paper fills gaps, knows only the past and drifts away. The
 Rauch-Tung-Striebel smoother uses the detections before and after: a straight line for

@@ -119,7 +119,7 @@ def _log_evidence(past: MixtureState, future: Lookahead, mixture: MotionMixture)
 
 def states_along(
     detections: Detections,
-    names: IntArray,
+    track_ids: IntArray,
     mixture: MotionMixture,
     *,
     backwards: bool = False,
@@ -131,7 +131,7 @@ def states_along(
     ----------
     detections : Detections
         All of them, n in number.
-    names : ndarray of shape (n,)
+    track_ids : ndarray of shape (n,)
         Track of each.
     mixture : MotionMixture
         The motions.
@@ -140,7 +140,7 @@ def states_along(
     surprise : ndarray of shape (n,), optional
         Filled with the log density of each detection given those before it.
     """
-    before = neighbours_in_track(names, backwards=backwards)
+    before = neighbours_in_track(track_ids, backwards=backwards)
     states = motions.start(detections.position_um, mixture)
     parts, interval = detections.slices(), detections.frame_step
     for frame, part in reversed(parts) if backwards else parts:
@@ -163,7 +163,7 @@ def states_along(
     return states
 
 
-def neighbours_in_track(names: IntArray, *, backwards: bool = False) -> IntArray:
+def neighbours_in_track(track_ids: IntArray, *, backwards: bool = False) -> IntArray:
     """Return of each detection the one before it in its track (after it, backwards), or -1.
 
     Examples
@@ -171,9 +171,9 @@ def neighbours_in_track(names: IntArray, *, backwards: bool = False) -> IntArray
     >>> neighbours_in_track(np.array([1, 2, 1, 1]))
     array([-1, -1,  0,  2])
     """
-    order = np.argsort(names, kind="stable")
-    same = names[order][1:] == names[order][:-1]
-    found = np.full(len(names), -1, np.int64)
+    order = np.argsort(track_ids, kind="stable")
+    same = track_ids[order][1:] == track_ids[order][:-1]
+    found = np.full(len(track_ids), -1, np.int64)
     if backwards:
         found[order[:-1][same]] = order[1:][same]
     else:
