@@ -8,13 +8,21 @@ import pytest
 from scipy.stats import multivariate_normal
 
 import napari_virtualstain as vs
-from napari_virtualstain.settings import EventTuning, JoinTuning, MotionTuning, TrackTuning
+from napari_virtualstain.settings import (
+    EventTuning,
+    JoinTuning,
+    LinkTuning,
+    MotionTuning,
+    TrackTuning,
+)
 from napari_virtualstain.tracking import TrackingConfig
 from napari_virtualstain.tracking.detections import read_detections
-from napari_virtualstain.tracking.events.candidates import Event, LinkedMovie
+from napari_virtualstain.tracking.events.candidates import Event, LinkedMovie, _place_odds
 from napari_virtualstain.tracking.events.clumps import untangle_clumps
+from napari_virtualstain.tracking.events.lifetimes import Changes, Lifetimes
 from napari_virtualstain.tracking.linking.assignment import assign
 from napari_virtualstain.tracking.linking.extended import MixtureFollower
+from napari_virtualstain.tracking.linking.link_quality import LinkEvidence, quality, reasons
 from napari_virtualstain.tracking.linking.noise import model_from_step
 from napari_virtualstain.tracking.linking.online import OnlineLinker
 from napari_virtualstain.tracking.linking.stitching import stitch
@@ -149,3 +157,57 @@ def test_an_object_that_turns_back_is_followed_as_often_as_the_share_says(
         for t, x in enumerate(places)
     ]
     assert (ids[-1] == ids[-2]) == linked
+
+
+@pytest.mark.parametrize(("gone", "linked"), [(1.40, True), (1.43, False)])
+def test_the_search_radius_grows_with_the_square_root_of_a_gap(gone: float, linked: bool) -> None:
+    seen = [pd.DataFrame({"frame": t, "y_um": 0.0, "x_um": [x]}) for t, x in ((0, 0.0), (2, gone))]
+    linker = OnlineLinker(MixtureFollower(model_from_step(1.0, TrackTuning())), 3, 1.0)
+    first, last = (linker.push(int(one.frame[0]), read_detections(one))[0] for one in seen)
+    assert (first == last) == linked
+
+
+def link_evidence_of(log_ratio: float) -> LinkEvidence:
+    return LinkEvidence(np.array([0.7]), np.array([log_ratio]), np.zeros(1, int))
+
+
+def test_quality_counts_log_ratios_up_to_fifteen_and_says_why() -> None:
+    yes, numbers = np.ones(1, bool), LinkTuning()
+    five, ten, fifteen, more = (
+        quality(link_evidence_of(ratio), link_evidence_of(ratio), yes, ~yes, numbers)[0]
+        for ratio in (5.0, 10.0, 15.0, 40.0)
+    )
+    assert five != ten != fifteen == more
+    for good, text in ((0.5, "may continue another track"), (0.95, "")):
+        said = reasons(np.array([good]), link_evidence_of(9.0), yes, yes, numbers)[0]
+        assert said.endswith(text)
+        assert bool(said) == bool(text)
+
+
+def test_strangers_are_expected_in_proportion_to_the_gap() -> None:
+    table = broken()
+    later = table[(table.y_um > 0) | (table.frame != 5)].reset_index(drop=True)
+    chances = []
+    for seen in (table, later):
+        ids = np.where(seen.y_um > 0, 3, np.where(seen.frame < 5, 1, 2))
+        chance = stitch(read_detections(seen), ids, max_gap=3, step_um=1.0)[1]
+        chances.append(float(chance[np.isfinite(chance)][0]))
+    assert chances[0] == pytest.approx(np.pi * 20.0**2 / (9 * 1000.0**2))
+    assert chances[1] == pytest.approx(2 * chances[0])
+
+
+def test_the_place_of_daughters_counts_as_a_gaussian() -> None:
+    table = pd.DataFrame({"frame": [0, 1, 1], "x_um": [0.0, -0.5, 1.1], "area_um2": np.pi})
+    movie = LinkedMovie(read_detections(table.assign(y_um=0.0)), np.array([1, 2, 3]), None, 0.1)
+    spread = 0.1 + 0.25
+    expected = 2.0 - 0.3**2 / (2 * spread**2)
+    assert _place_odds(movie, 0, (1, 2), goes_on=False) == pytest.approx(expected)
+
+
+def test_an_object_survives_every_frame_but_its_last() -> None:
+    frames = np.array([[30, 30, 7]])
+    yes = np.zeros((1, 3), bool)
+    changes = Changes(np.array([0.9]), frames, yes, yes, np.zeros(1), 500)
+    _, doubts = Lifetimes(thing=0.2).judge(changes)
+    artefact = np.log(0.5 * 1.5 / ((0.5 + frames - 1) * (0.5 + frames)))
+    assert np.allclose(doubts, artefact - (frames - 1) * np.log(0.8))
