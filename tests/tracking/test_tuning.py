@@ -27,6 +27,8 @@ from napari_virtualstain.tracking.linking.noise import model_from_step
 from napari_virtualstain.tracking.linking.online import OnlineLinker
 from napari_virtualstain.tracking.linking.stitching import stitch
 from napari_virtualstain.tracking.motion_models import mixture
+from napari_virtualstain.tracking.motion_models.smoothing import fill_gaps
+from napari_virtualstain.tracking.motion_models.two_sided import states_along
 
 
 def broken(area: float = np.nan) -> pd.DataFrame:
@@ -211,3 +213,38 @@ def test_an_object_survives_every_frame_but_its_last() -> None:
     _, doubts = Lifetimes(thing=0.2).judge(changes)
     artefact = np.log(0.5 * 1.5 / ((0.5 + frames - 1) * (0.5 + frames)))
     assert np.allclose(doubts, artefact - (frames - 1) * np.log(0.8))
+
+
+@pytest.mark.parametrize(("max_gap", "joined"), [(1, True), (0, False)])
+def test_ends_are_joined_over_the_longest_gap_at_most(max_gap: int, joined: bool) -> None:
+    table = broken()
+    seen = table[(table.y_um > 0) | (table.frame != 5)].reset_index(drop=True)
+    ids = np.where(seen.y_um > 0, 3, np.where(seen.frame < 5, 1, 2))
+    found, _ = stitch(read_detections(seen), ids, max_gap=max_gap, step_um=1.0)
+    assert (len(set(found.tolist())) == 2) == joined
+
+
+def test_a_gap_is_predicted_frame_by_frame() -> None:
+    one = np.ones(1)
+    motions = mixture.MotionMixture(0.5 * one, 0.7 * one, 0.9 * one, one, np.eye(1), 0.3, 5.0)
+    table = pd.DataFrame({"frame": [0, 1, 2, 3], "x_um": [0.0, 50.0, 50.0, 2.0], "y_um": 0.0})
+    found = read_detections(table)
+    states = states_along(found, np.array([1, 2, 2, 1]), motions)
+    expected = mixture.start(found.position_um[:1], motions)
+    for _ in range(3):
+        expected = mixture.advance(expected, motions)
+    expected = mixture.correct(expected, found.position_um[3:], motions.noise_variance)
+    assert np.allclose(states.values[:, 3], expected.values[:, 0])
+
+
+@pytest.mark.parametrize(("apart", "heeded"), [(12, True), (13, False)])
+def test_a_filled_gap_heeds_detections_up_to_twelve_frames_off(apart: int, heeded: bool) -> None:
+    frames = [0, apart - 1, apart, apart + 3, apart + 4]
+    table = pd.DataFrame({"track_id": 1, "frame": frames, "y_um": 0.0, "x_um": np.sqrt(frames)})
+    places = []
+    for first in (0.0, 9.0):
+        moved = table.assign(interpolated=False, y_um=[first, 0.0, 0.0, 0.0, 0.0])
+        filled = fill_gaps(moved)
+        last = filled.interpolated & (filled.frame > apart)
+        places.append(filled.y_um[last].to_numpy())
+    assert (not np.allclose(*places, atol=1e-9)) == heeded
