@@ -109,7 +109,7 @@ def family() -> tuple[vs.Tracks, np.ndarray]:
         }
     )
     table = pd.DataFrame(rows)
-    table["interpolated"] = table.interpolated.fillna(False).astype(bool)
+    table["interpolated"] = table.interpolated.eq(True)
     table["quality"] = np.random.default_rng(0).random(len(table))
     graph = {2: [1], 3: [1], 6: [4, 5]}
     tracks = vs.Tracks.from_table(table, graph, events, pixel_size_um=0.1, frame_interval_s=2.0)
