@@ -45,8 +45,9 @@ benchmarks: $(VENV)/.dev display-libraries  ## measure; BENCHMARKS="benchmarks/x
 	  .ci/with-display $(BIN)/python -m $$module $(BENCHMARK_ARGS); \
 	done
 
-screenshots: $(VENV)/.dev display-libraries  ## the pictures of the manual, from the real program
+screenshots: $(VENV)/.dev display-libraries  ## the pictures and films of the manual, from the real program
 	.ci/with-display $(BIN)/python docs/screenshots.py
+	.ci/with-display $(BIN)/python docs/films.py
 
 clean:  ## remove the environment and everything that was made
 	rm -rf $(VENV) build dist site demo-output htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache

@@ -22,7 +22,7 @@ from screenshots import IMAGES, PLUGIN, SOURCE, press
 
 from napari_virtualstain.plugin.layers.description import layer_name
 
-SIZE = (1000, 640)
+SIZE = (800, 600)
 COLOURS = 64
 LARGEST_BYTES = 1_000_000
 
@@ -40,7 +40,11 @@ def shot(viewer: Any, wait_s: float = 0.15) -> Image.Image:
 def save(pictures: Iterable[Image.Image], path: Path, frame_s: float) -> None:
     """Write a GIF with one palette, so that only what moves takes space."""
     frames = list(pictures)
-    palette = frames[len(frames) // 2].quantize(COLOURS)
+    width, height = frames[0].size
+    several = Image.new("RGB", (width, 3 * height))
+    for place, frame in enumerate((frames[0], frames[len(frames) // 2], frames[-1])):
+        several.paste(frame, (0, place * height))
+    palette = several.quantize(COLOURS)
     first, *others = [f.quantize(palette=palette, dither=Image.Dither.NONE) for f in frames]
     first.save(
         path,
@@ -92,6 +96,11 @@ def main() -> None:
     viewer = screenshots.napari.Viewer(show=False)
     viewer.window.resize(*SIZE)
     viewer.show()
+    for dock in (
+        viewer.window._qt_viewer.dockLayerList,
+        viewer.window._qt_viewer.dockLayerControls,
+    ):
+        dock.hide()  # what the docks do is the subject
     viewer.open_sample(PLUGIN, "simulated")
     stain = press(viewer, "Virtual staining")
     if "compare" in given.films:
