@@ -20,11 +20,7 @@ class EventTuning(Settings):
         -0.9, "Event prior", "Log odds of an event before sizes and distances are known."
     )
     least_probability: float = setting(
-        0.5,
-        "Least by appearance",
-        "Probability by appearance above which a candidate is kept.",
-        ge=0,
-        le=1,
+        0.5, "Least by appearance", "Least probability by appearance of a candidate.", ge=0, le=1
     )
     reach_in_radii: float = setting(
         2.5,
@@ -93,9 +89,7 @@ class EventTuning(Settings):
         1.5, "Near, without masks", "Log odds of daughters inside the parent's radius."
     )
     outside_log_odds: float = setting(
-        -4.0,
-        "At the border",
-        "Log odds of an event whose parts may be connected outside the image.",
+        -4.0, "At the border", "Log odds of an event whose parts may join outside the image."
     )
     probability_weights: tuple[float, float, float, float] = setting(
         (0.91, 0.12, 1.56, -3.99),
@@ -122,11 +116,7 @@ class EventTuning(Settings):
         ge=1,
     )
     touching_px: float = setting(
-        2.0,
-        "Touching",
-        "Largest gap between two masks that count as touching.",
-        unit="pixels",
-        ge=0,
+        2.0, "Touching", "Largest gap between masks that touch.", unit="pixels", ge=0
     )
     clump_frames: int = setting(
         6,

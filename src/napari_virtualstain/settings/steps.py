@@ -38,10 +38,7 @@ class ReadSettings(Settings):
         None, "Channel", "Channel to use, by number from 0 or by name.", none="the only one"
     )
     position: int | str | None = setting(
-        None,
-        "Position",
-        "Position, well or image in a file with several, by number from 0 or by name.",
-        none="the first",
+        None, "Position", "Position, well or image, by number from 0 or by name.", none="the first"
     )
     pixel_size_um: float | None = setting(
         None,

@@ -92,7 +92,7 @@ class FigureWidget(StepWidget):
         """Say where the figure is."""
         request = self._request
         if request is None:
-            return "The dock was closed meanwhile."
+            return "The dock was closed in the meantime."
         frames = len(request.frames)
         what = "the figure" if frames == 1 else counted(frames, "frame")
         return f"Exported {what} to {request.path}."

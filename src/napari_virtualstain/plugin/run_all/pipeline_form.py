@@ -16,7 +16,7 @@ from ..kit.model_choice import ModelChoice
 from ..kit.settings_form import SettingsForm
 from ..track.dock import linkers
 
-_ADD_ON = "The add-on that is chosen has no such setting"
+_ADD_ON = "The chosen add-on has no such setting"
 
 
 class PipelineForm:

@@ -48,7 +48,7 @@ _SETTLE_MS = 40
 # 14 images of H9c2 cells, which the segmenter knows: 0.50 to 0.72 µm, median 0.57
 _USUAL_WIDTH_UM = 0.65
 _AT_ONCE = ("threshold", "min_area_um2", "split")
-_ADD_ON = "The add-on that is chosen has no such setting"
+_ADD_ON = "The chosen add-on has no such setting"
 
 
 class SegmentWidget(StepWidget):
