@@ -141,6 +141,25 @@ def _headings(text: str) -> set[str]:
     return {re.sub(r"[^\w\s-]", "", title).strip().lower().replace(" ", "-") for title in found}
 
 
+def test_labels_that_the_manual_names_are_in_the_program() -> None:
+    package = DOCS.parent / "src" / "napari_virtualstain"
+    program = "".join(p.read_text(encoding="utf-8") for p in package.rglob("*.py"))
+    program = (program + (package / "napari.yaml").read_text(encoding="utf-8")).replace("&", "")
+    of_napari = {"File", "Plugins", "Preferences", "Open Sample", "Save Selected Layers"}
+    named = {
+        (page.name, part)
+        for page in [*(DOCS / "tutorials").glob("*.md"), *(DOCS / "howto").glob("*.md")]
+        for text in re.findall(
+            r"(?<!\*)\*([A-Z][^*\n]{2,60})\*(?!\*)",
+            re.sub(r"```.*?```|`[^`]*`", "", page.read_text(encoding="utf-8"), flags=re.S),
+        )
+        for part in text.split(" > ")
+    }
+    assert len(named) > 30
+    unknown = [(page, part) for page, part in sorted(named) if part not in program]
+    assert [one for one in unknown if one[1] not in of_napari] == []
+
+
 def test_every_page_is_in_the_navigation(generated: dict[str, str]) -> None:
     nav = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8")
     names = {page.relative_to(DOCS).as_posix() for page in PAGES} | set(generated)
