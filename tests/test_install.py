@@ -56,10 +56,13 @@ def test_commands_run_in_the_new_environment(installed: Path, tmp_path: Path) ->
     for command in (
         ["simulate", "scene", "--frames", "2", "--size", "64", "--count", "4"],
         ["run", "scene/bright_field.ome.tif", "-o", "out", "--model", "mito-simulated"],
+        ["stain", "scene/bright_field.ome.tif", "-o", "stain.ome.tif", "--model", "mito-simulated"],
+        ["demo", "shown", "--frames", "2", "--size", "64", "--count", "4"],
     ):
         done = _run(virtualstain, *command, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-    assert next(tmp_path.glob("out/*/tracks.csv")).stat().st_size > 0
+    for made in ("out/bright_field/tracks.csv", "stain.ome.tif", "shown/overview.png"):
+        assert (tmp_path / made).stat().st_size > 0
 
 
 def test_the_package_comes_from_the_wheel_and_brings_no_window(installed: Path) -> None:
