@@ -23,7 +23,8 @@ from screenshots import IMAGES, PLUGIN, SOURCE, press
 from napari_virtualstain.plugin.layers.description import layer_name
 
 SIZE = (800, 600)
-COLOURS = 64
+COLOURS = 40
+LONGEST = 14  # frames of the track, for the size of the file
 LARGEST_BYTES = 1_000_000
 
 
@@ -42,7 +43,7 @@ def save(pictures: Iterable[Image.Image], path: Path, frame_s: float) -> None:
     frames = list(pictures)
     width, height = frames[0].size
     several = Image.new("RGB", (width, 3 * height))
-    for place, frame in enumerate((frames[0], frames[len(frames) // 2], frames[-1])):
+    for place, frame in enumerate((frames[2], frames[len(frames) // 2], frames[-1])):
         several.paste(frame, (0, place * height))
     palette = several.quantize(COLOURS)
     first, *others = [f.quantize(palette=palette, dither=Image.Dither.NONE) for f in frames]
@@ -69,7 +70,7 @@ def compare(viewer: Any, stain: Any) -> Iterator[Image.Image]:
     stain.true_layer.value = viewer.layers["simulated fluorescence"]
     stain.compare.follow()
     slider = stain.compare.slider
-    stops = [0, 0, *range(10, 101, 10), 100, 100, *range(110, 201, 10), 200, 200]
+    stops = [1, 1, *range(10, 101, 10), 100, 100, *range(110, 201, 10), 200, 200]
     for value in stops:
         slider.setValue(value)
         yield shot(viewer)
@@ -80,9 +81,10 @@ def follow(viewer: Any, inspector: Any) -> Iterator[Image.Image]:
     """Choose the longest track and follow it through the movie."""
     table = inspector.model.table
     track_id = int(table.loc[table["frames"].idxmax(), "track_id"])
-    inspector.go_to(track_id, 0, centre=True)
+    inspector.go_to(track_id, 0)
     yield shot(viewer, 1.0)
-    for frame in inspector.model.tracks["frame"][inspector.model.tracks.rows_of(track_id)]:
+    frames = inspector.model.tracks["frame"][inspector.model.tracks.rows_of(track_id)]
+    for frame in frames[:LONGEST]:
         viewer.dims.set_current_step(0, int(frame))
         yield shot(viewer, 0.3)
 
