@@ -48,6 +48,8 @@ class FigureWidget(StepWidget):
         more.setMaximumWidth(32)
         add_row(form, "File", in_row(self.path_edit, more), "PNG or TIFF, by the ending")
         self.path_edit.setObjectName("path_edit")
+        self.path_edit.setToolTip("PNG or TIFF, by the ending; a file that exists is kept")
+        self.path_edit.setAccessibleName("File")
         self.form.addLayout(form)
         self.scale_bar = check_box("Scale bar", "Its length in micrometres", checked=True)
         self.time = check_box("Time", "Time of the frame", checked=True)

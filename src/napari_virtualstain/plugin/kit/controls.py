@@ -236,6 +236,7 @@ def in_row(*widgets: QWidget, stretch: int | None = 0) -> QWidget:
     layout.setSpacing(4)
     for index, widget in enumerate(widgets):
         layout.addWidget(widget, 1 if stretch in (index, None) else 0)
+    row.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # a label's letter goes to no widget without
     row.setFocusProxy(widgets[0])
     return row
 

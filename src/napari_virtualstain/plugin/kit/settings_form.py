@@ -21,6 +21,7 @@ from ...settings import SettingField, Settings, checked_settings, fields_of
 from .controls import add_row, keep_narrow, plain_tooltip
 
 Chosen = TypeVar("Chosen", bound=Settings)
+_NARROWEST = 100
 _FIELDS = (QAbstractSpinBox, QAbstractSlider, QComboBox)
 
 
@@ -130,6 +131,7 @@ class SettingsForm(QObject, Generic[Chosen]):
             native.setDecimals(0 if field.kind is int else decimals)
             native.setSuffix(f" {field.unit}" if field.unit else "")
             native.setSpecialValueText(field.none)
+            native.setMinimumWidth(_NARROWEST)  # its hint has room for the largest number
         if isinstance(native, QLineEdit):
             native.setPlaceholderText(field.none)
         if isinstance(native, QComboBox):
@@ -142,6 +144,7 @@ class SettingsForm(QObject, Generic[Chosen]):
                 part.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
                 part.setAccessibleName(field.title)
         if parts and not isinstance(native, _FIELDS):
+            native.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
             native.setFocusProxy(parts[0])
 
 

@@ -76,7 +76,9 @@ class RunManyWidget(StepWidget):
         self.table.setAccessibleName("Results of the movies")
         self.table.setToolTip("Results of each movie; double-click a row to open them")
         self.table.row_entered.connect(self.open_row)
+        self.table.setVisible(False)
         self.form.addWidget(self.table, 1)
+        self.form.addStretch(1)
         self.out_edit.textChanged.connect(self._refresh_state)
         for choice in (self.steps.generator, self.steps.segmenter):
             choice.changed.connect(self._refresh_state)
@@ -237,6 +239,7 @@ class RunManyWidget(StepWidget):
         if len(rows):
             rows["movie"] = [Path(name).name for name in rows["movie"]]
         self.table.show_frame(rows)
+        self.table.setVisible(len(rows) > 0)
 
     def _add_movies(self) -> None:
         self.form.addWidget(self.list)
@@ -249,7 +252,8 @@ class RunManyWidget(StepWidget):
             name="add_layers",
         )
         remove = button("Remove", "Remove the chosen movies from the list", self.remove_chosen)
-        self.form.addWidget(in_row(files, folder, layers, remove, stretch=None))
+        self.form.addWidget(in_row(files, folder, stretch=None))
+        self.form.addWidget(in_row(layers, remove, stretch=None))
 
     def _add_output(self, form: Any) -> None:
         self.out_edit = QLineEdit()
@@ -259,6 +263,8 @@ class RunManyWidget(StepWidget):
         tooltip = "Gets a folder for each movie, and the table of all as movies.csv"
         add_row(form, "Results", in_row(self.out_edit, more), tooltip, name="out_row")
         self.out_edit.setObjectName("out")
+        self.out_edit.setToolTip(tooltip)
+        self.out_edit.setAccessibleName("Results")
 
     def _add_settings_buttons(self) -> None:
         save = button(

@@ -260,7 +260,9 @@ class SegmentWidget(StepWidget):
         self.add_choice(self.region.shapes)
         self.advanced = Advanced()
         self.settings = SettingsForm(SegmentSettings, form, self.advanced.form)
-        form.addRow(
+        place, _ = form.getWidgetPosition(self.settings["width_um"].native)
+        form.insertRow(
+            place + 1,
             "",
             button(
                 "Measure width",
