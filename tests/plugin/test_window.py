@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,10 @@ def _open(viewer: Any, name: str) -> Any:
     return viewer.window.add_plugin_dock_widget(PLUGIN, name)[1]
 
 
+def _right_end(shown: Any, window: Any) -> int:
+    return int(shown.mapTo(window, QPoint(shown.width(), 0)).x())
+
+
 def _is_seen(dock: Any) -> bool:
     """Whether the dock is in front: Qt moves tabs that are behind out of the window."""
     return not dock.run_button.visibleRegion().isEmpty()
@@ -69,6 +74,8 @@ def test_with_all_docks_open_the_window_fits_a_laptop_and_each_button_can_be_pre
         assert (window.width(), window.height()) == (1280, 720), name
         for shown in (widget.run_button, widget.status_label):
             assert shown.isVisible(), name
+            right = partial(_right_end, shown, window)
+            qtbot.waitUntil(lambda right=right: right() <= 1280, timeout=5000)
             corner = shown.mapTo(window, QPoint(shown.width(), shown.height()))
             assert corner.x() <= 1280, name
             assert corner.y() <= 720, name

@@ -176,7 +176,7 @@ def add_row(
 ) -> QLabel:
     """Add a labelled `field` to `form`; label and field share the tooltip."""
     label = QLabel(text)
-    label.setBuddy(field)
+    label.setBuddy(field.focusProxy() or field)  # a row itself takes no focus
     label.setToolTip(plain_tooltip(tooltip))
     field.setToolTip(plain_tooltip(tooltip))
     field.setAccessibleName(text)
@@ -236,7 +236,6 @@ def in_row(*widgets: QWidget, stretch: int | None = 0) -> QWidget:
     layout.setSpacing(4)
     for index, widget in enumerate(widgets):
         layout.addWidget(widget, 1 if stretch in (index, None) else 0)
-    row.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # a label's letter goes to no widget without
     row.setFocusProxy(widgets[0])
     return row
 

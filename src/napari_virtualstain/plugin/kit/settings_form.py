@@ -22,6 +22,7 @@ from .controls import add_row, keep_narrow, plain_tooltip
 
 Chosen = TypeVar("Chosen", bound=Settings)
 _NARROWEST = 100
+_NARROWEST_SLIDER = 150
 _FIELDS = (QAbstractSpinBox, QAbstractSlider, QComboBox)
 
 
@@ -144,8 +145,8 @@ class SettingsForm(QObject, Generic[Chosen]):
                 part.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
                 part.setAccessibleName(field.title)
         if parts and not isinstance(native, _FIELDS):
-            native.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
             native.setFocusProxy(parts[0])
+            native.setMinimumWidth(_NARROWEST_SLIDER)
 
 
 def fields_within(native: QWidget) -> list[QWidget]:
