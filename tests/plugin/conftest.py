@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 os.environ.setdefault("QT_API", "pyqt6")
+# the tests set preferences of napari: not those of the person who runs them
+os.environ.setdefault("NAPARI_CONFIG", str(Path(tempfile.mkdtemp()) / "settings.yaml"))
 pytest.importorskip("napari", reason="the docks need napari: install napari-virtualstain[all]")
 pytest.importorskip("pytestqt", reason="the GUI tests need pytest-qt")
 

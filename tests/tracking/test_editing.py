@@ -118,8 +118,75 @@ def test_a_moved_event_moves_the_border_between_parent_and_child() -> None:
     assert tracks.events[0]["frame"] == 3
     assert tracks.extent(2) == (0, 2)
     assert tracks.extent(3) == (3, 7)
-    with pytest.raises(InputError, match="no frames to lend"):
+    with pytest.raises(InputError, match="would have no frames left"):
         editing.perform(tracks, "move_event", place=0, frame=0)
+
+
+def _dividing(kind: str) -> EditableTracks:
+    """Track 1 divides in frame 4 into 2, which goes on beside it, and 3; or 2 and 3 fuse into 1."""
+    before, after = (range(4), range(4, 8)) if kind == "fission" else (range(4, 8), range(4))
+    away = {1: 0.0, 2: 1.0, 3: 9.0}
+    spans = {1: before, 2: after, 3: after}
+    rows = [(k, t, away[k], 0.0) for k, frames in spans.items() for t in frames]
+    table = pd.DataFrame(rows, columns=["track_id", "frame", "y_px", "x_px"])
+    table["interpolated"] = False
+    single, several = ("parents", "children") if kind == "fission" else ("children", "parents")
+    event = {"kind": kind, "frame": 4, single: "1", several: "2;3", "probability": 0.7}
+    parents = {2: [1], 3: [1]} if kind == "fission" else {1: [2, 3]}
+    return EditableTracks(table, parents, pd.DataFrame([event]))
+
+
+@pytest.mark.parametrize(("kind", "frame"), [("fission", 2), ("fusion", 6)])
+def test_the_second_track_of_a_moved_event_is_continued_to_it(kind: str, frame: int) -> None:
+    tracks = _dividing(kind)
+    before = _state(tracks)
+    change, _ = editing.perform(tracks, "move_event", place=0, frame=frame)
+    low, high = sorted((frame, 4))
+    ends = {2: (2, 7), 3: (2, 7)} if kind == "fission" else {2: (0, 5), 3: (0, 5)}
+    assert {track: tracks.extent(track) for track in ends} == ends
+    own = tracks.track(2).set_index("frame").loc[low : high - 1]
+    assert (own["y_px"] == 0).all()  # what the single track was there
+    assert not own["interpolated"].any()
+    other = tracks.track(3).set_index("frame").loc[low : high - 1]
+    assert other["interpolated"].all()
+    expected = {2: 3.0, 3: 6.0} if kind == "fission" else {4: 6.0, 5: 3.0}
+    assert other["y_px"].to_dict() == pytest.approx(expected)
+    tracks.revert(change)
+    assert _state(tracks)[1:3] == before[1:3]
+    assert [tracks.extent(t) for t in (1, 2, 3)] == [_dividing(kind).extent(t) for t in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(("kind", "frame"), [("fission", 6), ("fusion", 2)])
+def test_what_the_second_track_was_beyond_a_moved_event_is_kept_apart(
+    kind: str, frame: int
+) -> None:
+    tracks = _dividing(kind)
+    change, _ = editing.perform(tracks, "move_event", place=0, frame=frame)
+    low, high = sorted((frame, 4))
+    assert tracks.track(1).set_index("frame").loc[low : high - 1, "y_px"].tolist() == [1.0, 1.0]
+    assert tracks.extent(4) == (low, high - 1)
+    assert tracks.track(4)["y_px"].tolist() == [9.0, 9.0]
+    assert 4 not in tracks.parents
+    assert "track 3 was on the other side is 4" in change.text
+    assert tracks.row_count == len(_dividing(kind)["frame"])  # no detection is lost
+    with pytest.raises(InputError, match="in frame"):
+        editing.perform(tracks, "move_event", place=0, frame=frame)
+
+
+def test_verdicts_of_links_and_the_sample_come_back_with_other_numbers(tmp_path: Path) -> None:
+    tracks, log = _tracks(), EditLog(tmp_path / "log.jsonl", MOVIE)
+    link = {"do": editing.LINK_VERDICT, "track_id": 3, "frame": 6, "verdict": "wrong"}
+    places = [editing.anchor(tracks, 3), editing.anchor(tracks, 1)]
+    sample = {"what": "links", "seed": 7, "population": 4, "items": [[3, 6], [1, 2]]}
+    log.append({"do": editing.SAMPLE, **sample, "places": places})
+    log.append({**link, "anchors": {"3": places[0]}})
+    log.append({**link, "frame": 7, "anchors": {"3": places[0]}})
+    log.append({"do": "undo"})
+    found = editing.replay(EditLog(log.path, MOVIE).records(), _tracks(shift=10))
+    assert found.links == {(13, 6): "wrong"}
+    assert found.sample is not None
+    assert (found.sample["seed"], found.sample["items"]) == (7, [[13, 6], [11, 2]])
+    assert found.failed == []
 
 
 def test_what_is_impossible_is_refused() -> None:

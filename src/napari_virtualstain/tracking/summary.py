@@ -98,7 +98,7 @@ def summarise_tracks(
         "gap": table["gaps"] > 0,
     }
     flagged = pd.DataFrame(reasons)
-    table["why"] = [", ".join(flagged.columns[row]) for row in flagged.to_numpy()]
+    table["why"] = _joined(flagged)
     # quality counts most; each other reason adds a little, so that equals are ordered
     risk = (1 - table["quality"].clip(0, 1)) * 0.7 + 0.15 * flagged.iloc[:, 1:].sum(axis=1)
     table["risk"] = risk.clip(0, 1)
@@ -106,6 +106,18 @@ def summarise_tracks(
     ordered = table.sort_values("risk", ascending=False, kind="stable").reset_index()
     first = ["track_id", "verdict", "risk", "why"]
     return ordered[first + [name for name in ordered.columns if name not in first]]
+
+
+def _joined(flagged: pd.DataFrame) -> np.ndarray:
+    """Return the names of the columns that hold in each row, comma separated."""
+    names = [str(name) for name in flagged.columns]
+    texts = [
+        ", ".join(name for place, name in enumerate(names) if code >> place & 1)
+        for code in range(2 ** len(names))
+    ]
+    codes = flagged.to_numpy(bool) @ (1 << np.arange(len(names)))
+    joined: np.ndarray = np.array(texts, object)[codes]
+    return joined
 
 
 def _ratio(before: Any, after: Any) -> pd.Series:

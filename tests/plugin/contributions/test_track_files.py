@@ -11,6 +11,8 @@ import pytest
 from npe2 import PluginManifest
 
 import napari_virtualstain
+from napari_virtualstain.folders import settings_folder
+from napari_virtualstain.plugin.contributions.reader_preferences import propose_readers
 from napari_virtualstain.plugin.contributions.track_readers import format_of
 from napari_virtualstain.plugin.inspect.dock import InspectorWidget
 from napari_virtualstain.plugin.layers.description import sampling_of
@@ -59,8 +61,7 @@ def test_what_is_saved_in_napari_opens_again_and_nothing_is_lost(
     common = [name for name in own.table if name in core.table]
     assert {"quality", "label", "area_um2", "reason"} <= set(common)
     pd.testing.assert_frame_equal(core.table[common], own.table[common], check_dtype=False)
-    if ending == ".csv":
-        assert back.metadata["verdicts"] == {3: "wrong"}
+    assert back.metadata["verdicts"] == {3: "wrong"}
 
 
 def test_a_folder_of_the_cell_tracking_challenge_opens_with_its_labels(
@@ -77,6 +78,94 @@ def test_a_folder_of_the_cell_tracking_challenge_opens_with_its_labels(
     made = inspected.inspect(again, qtbot, wait_for)
     assert made.model.masks is not None
     assert made.model.masks.layer is labels
+
+
+def test_what_a_format_cannot_hold_is_said(viewer: Any, tmp_path: Path) -> None:
+    from napari.utils.notifications import notification_manager
+
+    inspected.add_family(viewer)
+    layer = viewer.layers["tracked · cell [tracks]"]
+    layer.metadata.update(verdicts={3: "wrong"}, link_verdicts={(3, 12): "ok"})
+    layer.save(str(tmp_path / "mine.ctc"))
+    assert "holds no verdicts, link verdicts" in notification_manager.records[-1].message
+    layer.save(str(tmp_path / "mine.csv"))
+    assert "holds no verdicts of single links" in notification_manager.records[-1].message
+
+
+@pytest.fixture
+def napari_settings(monkeypatch: pytest.MonkeyPatch) -> Any:
+    from napari.settings import get_settings
+
+    plugins = get_settings().plugins
+    before = dict(plugins.extension2reader)
+    plugins.extension2reader = {}
+    yield plugins
+    plugins.extension2reader = before
+
+
+@pytest.fixture
+def with_napari(npe2pm: Any) -> Any:
+    """Both plugins that read a CSV: napari's own and this one."""
+    import napari_builtins
+
+    npe2pm.register(PluginManifest.from_file(MANIFEST))
+    own = Path(napari_builtins.__file__).parent / "builtins.yaml"
+    npe2pm.register(PluginManifest.from_file(own))
+    return npe2pm
+
+
+def _dropped(path: Path) -> Any:
+    """Open a file as dropping does: without a question, or with an error in place of one."""
+    viewer = _fresh()
+    viewer._open_or_raise_error([str(path)])
+    return viewer
+
+
+def test_own_files_open_without_a_question_once_the_plugin_was_used(
+    with_napari: Any, napari_settings: Any, tmp_path: Path
+) -> None:
+    from napari.errors import MultipleReaderError
+
+    inspected.add_family(viewer := _fresh())
+    layer = viewer.layers["tracked · cell [tracks]"]
+    for name in ("mine.csv", "mine.xml", "mine.ctc"):
+        layer.save(str(tmp_path / name))
+    napari_settings.extension2reader = {}
+    with pytest.raises(MultipleReaderError):
+        _dropped(tmp_path / "mine.csv")
+    propose_readers()  # what the first use of the plugin does; the save above did it too
+    assert napari_settings.extension2reader == {}, "it is proposed once only"
+    (settings_folder() / "readers_proposed").unlink()
+    propose_readers()
+    for name in ("mine.csv", "mine.xml", "mine.ctc"):
+        back = _tracks_layer(_dropped(tmp_path / name))
+        np.testing.assert_allclose(back.data, layer.data)
+
+
+def test_points_of_napari_still_open_and_a_choice_of_the_user_stands(
+    with_napari: Any, napari_settings: Any, tmp_path: Path
+) -> None:
+    napari_settings.extension2reader = {"*.geff/": "napari"}
+    propose_readers()
+    assert napari_settings.extension2reader["*.geff/"] == "napari"
+    assert napari_settings.extension2reader["*.csv"] == "napari-virtualstain"
+    points = tmp_path / "points.csv"
+    points.write_text("index,axis-0,axis-1\n0,1.0,2.0\n1,3.0,4.0\n")
+    opened = _dropped(points).layers
+    assert [type(one).__name__ for one in opened] == ["Points"]
+    np.testing.assert_allclose(opened[0].data, [[1, 2], [3, 4]])
+
+
+def test_a_csv_that_a_third_plugin_reads_is_asked_about(
+    with_napari: Any, napari_settings: Any
+) -> None:
+    third = {"name": "third", "contributions": {}}
+    command = {"id": "third.read", "title": "read", "python_name": "third:read"}
+    reader = {"command": "third.read", "filename_patterns": ["*.csv"]}
+    third["contributions"] = {"commands": [command], "readers": [reader]}
+    with_napari.register(PluginManifest(**third))
+    propose_readers()
+    assert "*.csv" not in napari_settings.extension2reader
 
 
 def test_tracks_without_units_come_back_without_units(viewer: Any, tmp_path: Path) -> None:

@@ -19,9 +19,28 @@ _HEADER_BYTES = 4096
 
 
 def get_track_reader(path: str | list[str]) -> Callable[[Any], list[LayerTuple]] | None:
-    """Return the reader if `path` holds tracks, or None."""
+    """Return the reader if `path` holds tracks, or None.
+
+    A CSV without tracks is left to napari's own reader, so that a user who always opens CSV files
+    with this plugin still gets points and shapes.
+    """
     paths = [path] if isinstance(path, str) else list(path)
-    return read_tracks if paths and all(format_of(Path(one)) for one in paths) else None
+    if not paths:
+        return None
+    if all(format_of(Path(one)) for one in paths):
+        return read_tracks
+    if all(Path(one).suffix.lower() == ".csv" for one in paths):
+        return _reader_of_napari(path)
+    return None
+
+
+def _reader_of_napari(path: str | list[str]) -> Callable[[Any], list[LayerTuple]] | None:
+    try:
+        from napari_builtins.io import napari_get_reader  # type: ignore[import-untyped]
+    except ImportError:
+        return None
+    reader: Callable[[Any], list[LayerTuple]] | None = napari_get_reader(path)
+    return reader
 
 
 def format_of(path: Path) -> str | None:

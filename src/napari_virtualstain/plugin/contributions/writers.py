@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _POSITIONS = ["track_id", "frame", "z_px", "y_px", "x_px"]
 _TEXTS = ("reason", "pieces")
+_VERDICTS, _LINKS = "verdicts", "link_verdicts"
 
 
 def write_csv(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -31,27 +32,50 @@ def write_csv(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     list of str
         The paths written.
     """
-    verdicts = (attributes.get("metadata") or {}).get("verdicts") or {}
-    tracks = tracks_of(data, attributes)
-    if verdicts:
-        given = tracks.table["track_id"].map({int(k): str(v) for k, v in verdicts.items()})
-        tracks.table["verdict"] = given.fillna("").astype(object)
-    return [str(tracks.to_csv(path, overwrite=True))]
+    return [str(_judged_tracks(data, attributes).to_csv(path, overwrite=True))]
 
 
 def write_trackmate(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Write a Tracks layer as TrackMate XML; see :func:`write_csv`."""
-    return [str(tracks_of(data, attributes).to_trackmate(path, overwrite=True))]
+    return [str(_judged_tracks(data, attributes).to_trackmate(path, overwrite=True))]
 
 
 def write_geff(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Write a Tracks layer as a GEFF folder; see :func:`write_csv`."""
-    return [str(tracks_of(data, attributes).to_geff(path, overwrite=True))]
+    return [str(_judged_tracks(data, attributes).to_geff(path, overwrite=True))]
 
 
 def write_ctc(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write a Tracks layer as a folder of the Cell Tracking Challenge; see :func:`write_csv`."""
+    """Write a Tracks layer as a folder of the Cell Tracking Challenge; see :func:`write_csv`.
+
+    The format has masks, frames and parents only; what is lost is said.
+    """
+    lost = [what for what in (_VERDICTS, _LINKS) if _kept(attributes, what)]
+    _say_lost("Cell Tracking Challenge", [*lost, "quality", "probabilities of events"])
     return [str(tracks_of(data, attributes).to_ctc(path, overwrite=True))]
+
+
+def _judged_tracks(data: Any, attributes: dict[str, Any]) -> Tracks:
+    """Return the tracks with the verdict of each track in its rows."""
+    tracks = tracks_of(data, attributes)
+    if verdicts := _kept(attributes, _VERDICTS):
+        given = tracks.table["track_id"].map({int(k): str(v) for k, v in verdicts.items()})
+        tracks.table["verdict"] = given.fillna("").astype(object)
+    if _kept(attributes, _LINKS):
+        _say_lost("table of tracks", ["verdicts of single links"])
+    return tracks
+
+
+def _kept(attributes: dict[str, Any], what: str) -> dict[Any, str]:
+    found: dict[Any, str] = (attributes.get("metadata") or {}).get(what) or {}
+    return found
+
+
+def _say_lost(kind: str, lost: list[str]) -> None:
+    from napari.utils.notifications import show_info
+
+    names = ", ".join(one.replace("_", " ") for one in lost)
+    show_info(f"A {kind} holds no {names}: a session of the track inspector keeps everything.")
 
 
 def tracks_of(data: Any, attributes: dict[str, Any]) -> Tracks:

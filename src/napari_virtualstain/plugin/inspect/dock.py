@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Qt
+import pandas as pd
+from qtpy.QtCore import Qt, QTimer
 
 from ...tracking import next_risky
-from ..kit.controls import add_row, check_box, new_form
-from ..kit.jobs import JobContext, Work
+from ..kit.controls import NumberBox, add_row, check_box, new_form
+from ..kit.jobs import JobContext, Outcome, Work
 from ..kit.layer_choice import LayerChoice
 from ..kit.step import StepWidget
-from ..layers.description import has_layer, sampling_of, source_of, unwrap
+from ..layers.description import has_layer, provenance_of, sampling_of, source_of, unwrap
 from .buttons import InspectorButtons
 from .canvas import CanvasClicks
+from .drawn_regions import DrawnRegions
 from .film.rows import film_layers
 from .keeping.files import Keeping
 from .keeping.found_log import FoundLog, LogNotice
@@ -26,8 +28,9 @@ from .mending.mending import Mending
 from .model import InspectorModel
 from .overlay import SelectionOverlay, is_overlay
 from .sampling.panel import SamplePanel
-from .summary import Scale
-from .track_table import TrackTable
+from .summary import JUDGED, Scale, judge
+from .track_table import TrackTable, quoted
+from .wide_dock import WideDock
 from .workspace import TITLE, Workspace
 
 DOUBTFUL = 0.2
@@ -58,12 +61,18 @@ class InspectorWidget(StepWidget):
         self.keeping = Keeping(self, self.sync.flush)
         self._layer: Any = None
         self._watched: Any = None
+        self._notes: tuple[str, ...] = ()
+        self._foreign = QTimer(self)
+        self._foreign.setSingleShot(True)
+        self._foreign.setInterval(0)
+        self._foreign.timeout.connect(self._list_again)
         self._add_form(napari_viewer)
         self.buttons = InspectorButtons(self, self.mending, self.keeping, self)
         for row in self.buttons.rows:
             self.form.addWidget(row)
         self.workspace = Workspace(self.model, napari_viewer, self.mending.try_edit, self.frame)
-        self._dock = self._add_workspace()
+        self.wide_dock = WideDock(napari_viewer, self.workspace, self, TITLE)
+        self.cleanup.add(self.wide_dock.close)
         self._connect_views()
         self._on_source()
 
@@ -84,34 +93,51 @@ class InspectorWidget(StepWidget):
             self.source.value = layer
 
     def prepare(self) -> Work:
-        """Return the work of summarising the tracks."""
+        """Return the work of summarising the tracks, and then of judging them."""
         layer = self.source.value
         self.sync.flush()
         data, features = np.array(layer.data), layer.features.copy()
         graph, core = dict(layer.graph), layer.metadata.get("tracks")
         self._layer, scale, movie = layer, scale_of(layer), self._movie()
 
-        def work(context: JobContext) -> Loaded:
+        def work(context: JobContext) -> Generator[Loaded, None, pd.DataFrame]:
             check = context.cancel.raise_if_cancelled
             pixels = movie.data if movie is not None else None
-            return load(data, features, graph, core, scale, pixels, check)
+            loaded = load(data, features, graph, core, scale, pixels, check)
+            yield loaded  # many tracks take ten seconds to judge: they are shown before
+            return judge(loaded.rows, scale)
 
         return work
 
-    def on_result(self, value: Loaded) -> str:
-        """Fill the table."""
+    def on_items(self, items: list[Loaded]) -> None:
+        """Fill the table; what takes long to find is filled in later."""
         layer = self._layer
-        verdicts = layer.metadata.setdefault("verdicts", {})
-        self.model.load(value.tracks, value.table, value.scale, verdicts)
-        self.model.masks = find_masks(self.viewer, value.tracks, self._preferred_masks())
-        self.sync.watch(layer)
-        self.sample.take()
-        self.clicks.layer = layer
-        self.workspace.film.tracks_layer = layer
-        self.workspace.draw()
-        self._watch_layer(layer)
-        notes = [*value.notes, self.found.open(layer, self._movie(), value.movie)]
-        return " ".join(note for note in notes if note) or self._counts()
+        for value in items:
+            verdicts = layer.metadata.setdefault("verdicts", {})
+            links = layer.metadata.setdefault("link_verdicts", {})
+            self.model.load(value.tracks, value.table, value.scale, verdicts, links)
+            self.model.masks = find_masks(self.viewer, value.tracks, self._preferred_masks())
+            self.sync.watch(layer)
+            self.sample.take()
+            self.clicks.layer = layer
+            self.workspace.film.tracks_layer = layer
+            self.wide_dock.open()
+            self.workspace.draw()
+            self._watch_layer(layer)
+            if len(value.tracks):
+                self.overlay.prepare(value.tracks.track(value.tracks.track_ids[0]), layer)
+            self._notes += (*value.notes, self.found.open(layer, self._movie(), value.movie))
+
+    def on_result(self, value: pd.DataFrame) -> str:
+        """Fill in probabilities and motion."""
+        self.model.take_judged(value)
+        notes, self._notes = [note for note in self._notes if note], ()
+        return " ".join(notes) or self._counts()
+
+    def on_end(self, outcome: Outcome) -> None:
+        """Say of tracks that were not judged that they were not."""
+        if outcome.error is not None:
+            self.model.take_judged(pd.DataFrame(columns=list(JUDGED)))
 
     def render(self) -> None:
         """Also say which buttons need a chosen track."""
@@ -199,11 +225,22 @@ class InspectorWidget(StepWidget):
 
     def show_workspace(self) -> None:
         """Bring film and plots to the front; they may have been closed."""
-        if self._dock is not None:
-            self._dock.show()
-            self._dock.raise_()
-        else:
-            self.workspace.show()
+        self.wide_dock.to_front()
+
+    def take_sample(self, record: dict[str, Any]) -> None:
+        """Go on with a random sample that was drawn before."""
+        kept = ("what", "seed", "population", "items")
+        self._layer.metadata["sample"] = {name: record[name] for name in kept}
+        self.sample.take()
+
+    def draw_region(self) -> None:
+        """Add a Shapes layer to draw a region in, and list only the tracks that pass through it."""
+        if self._layer is None:
+            self.say("List the tracks first.")
+            return
+        made = self.regions.draw(self._layer)
+        self.table.also(quoted(made.name))
+        self.say("Draw a rectangle, ellipse or polygon: tracks that pass through it are listed.")
 
     def show_sample(self, shown: bool) -> None:
         """Show or hide the controls of the random sample."""
@@ -244,6 +281,13 @@ class InspectorWidget(StepWidget):
         self.form.addLayout(form)
         self.form.addWidget(self.notice)
         self.form.addWidget(self.table, 1)
+        self.regions = DrawnRegions(viewer, self._on_region)
+        self.cleanup.add(self.regions.stop)
+        self.table.region_names = lambda: [str(one.name) for one in self.regions.layers]
+        self.table.more_columns = lambda text, ids: self.regions.columns(
+            text, self.model.tracks, ids, self._layer
+        )
+        self.table.region_wanted.connect(self.draw_region)
         self.sample = SamplePanel(self)
         self.form.addWidget(self.sample)
         self.table.above.addWidget(self.dim_box)
@@ -251,32 +295,11 @@ class InspectorWidget(StepWidget):
         self.setTabOrder(self.dim_box, self.table.view)
 
     def _threshold_box(self, form: Any) -> Any:
-        from ..kit.controls import NumberBox
-
         box = NumberBox(DOUBTFUL, 0, 1, step=0.05, decimals=2)
         tooltip = "Next stops at tracks with at least this error probability"
         add_row(form, "Worth a look from", box, tooltip, name="threshold")
         box.valueChanged.connect(lambda _value: self.say(self._counts()))
         return box
-
-    def _add_workspace(self) -> Any:
-        """Dock film and plots at the bottom; without a window they stay a widget of this one."""
-        window = getattr(self.viewer, "window", None)
-        if window is None:
-            self.workspace.setParent(self)
-            self.workspace.hide()
-            return None
-        dock = unwrap(window.add_dock_widget(self.workspace, name=TITLE, area="bottom"))
-        main = self.workspace.window()
-        if hasattr(main, "resizeDocks"):
-            main.resizeDocks([dock], [self.workspace.sizeHint().height()], Qt.Orientation.Vertical)
-        self.cleanup.add(self.workspace.setParent, self)  # deleted together, last of both
-        self.cleanup.add(self._remove_workspace)
-        return dock
-
-    def _remove_workspace(self) -> None:
-        with suppress(LookupError):  # somebody may have removed it before
-            self.viewer.window.remove_dock_widget(self.workspace)
 
     def _connect_views(self) -> None:
         model, workspace = self.model, self.workspace
@@ -308,8 +331,6 @@ class InspectorWidget(StepWidget):
         return images[0] if images else None
 
     def _preferred_masks(self) -> tuple[Any, ...]:
-        from ..layers.description import provenance_of
-
         source = provenance_of(self._layer).get("source")
         near = [one for one in self.viewer.layers if provenance_of(one).get("source") == source]
         return tuple(one for one in [*near, source_of(self.viewer, self._layer)] if one is not None)
@@ -323,10 +344,23 @@ class InspectorWidget(StepWidget):
             self._watched = layer
 
     def _on_foreign_edit(self, _event: Any = None) -> None:
-        """List the tracks again after a change from outside."""
-        if not self.sync.is_putting and not self._closed and has_layer(self.viewer, self._layer):
-            self.run()
-            self.say("The tracks were changed from outside: they are listed again.")
+        """List the tracks again after changes from outside, once for all of the moment."""
+        if not self.sync.is_putting and not self._closed:
+            self._foreign.start()
+
+    def _list_again(self) -> None:
+        if self._closed or not has_layer(self.viewer, self._layer):
+            return
+        text = "The tracks were changed from outside and are listed again; verdicts are kept."
+        if self.sync.forget():
+            text += " The latest edit had not reached the layer yet: it is in the log."
+        self.runner.abandon()
+        self.runner.reset()
+        self._notes = (text,)
+        self.run()
+
+    def _on_region(self) -> None:
+        self.table.refilter()
 
     def _counts(self) -> str:
         table = self.model.table
@@ -339,7 +373,9 @@ class InspectorWidget(StepWidget):
 
     def _on_source(self) -> None:
         if self.source.value is not unwrap(self._layer):
+            self.runner.abandon()
             self.sync.flush()
+            self._notes = ()
             self._layer = self.clicks.layer = self.workspace.film.tracks_layer = None
             self.overlay.drop()
             self.model.clear()
@@ -357,6 +393,7 @@ class InspectorWidget(StepWidget):
 
     def _on_judged(self, track_id: int) -> None:
         self.table.set_verdict(track_id, self.model.verdicts.get(track_id, ""))
+        self.sample.follow()
         self.keeping.save_again()
 
     def _say_judged(self, track_id: int, verdict: str) -> None:

@@ -47,5 +47,8 @@ class Host(Protocol):
     def take(self, layer: Any) -> None:
         """List the tracks of another layer."""
 
+    def take_sample(self, record: dict[str, Any]) -> None:
+        """Go on with a random sample that was drawn before."""
+
     def window(self) -> Any:
         """Return the window that dialogs belong to."""

@@ -62,6 +62,12 @@ class LayerSync(QObject):
             self._timer.stop()
             self.put()
 
+    def forget(self) -> bool:
+        """Put nothing any more of what was put off; return whether something was."""
+        was_waiting = bool(self._timer.isActive())
+        self._timer.stop()
+        return was_waiting
+
     def put(self) -> None:
         """Put the tracks into the layer: data, features, graph and the core's tracks."""
         layer, model = self.layer, self._model

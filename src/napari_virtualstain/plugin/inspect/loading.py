@@ -24,7 +24,9 @@ class Loaded:
     tracks : EditableTracks
         The tracks.
     table : DataFrame
-        One row per track.
+        One row per track, not judged yet.
+    rows : DataFrame
+        One row per track and frame, to be judged.
     scale : Scale
         Sampling.
     movie : dict
@@ -35,6 +37,7 @@ class Loaded:
 
     tracks: EditableTracks
     table: pd.DataFrame
+    rows: pd.DataFrame
     scale: Scale
     movie: dict[str, Any]
     notes: tuple[str, ...] = ()
@@ -86,7 +89,7 @@ def load(
         identity = editing.movie_identity(movie)
     else:
         identity = {"shape": None, "sha256": None}
-    return Loaded(tracks, table, scale, identity, notes)
+    return Loaded(tracks, table, rows, scale, identity, notes)
 
 
 def _notes(data: np.ndarray, rows: pd.DataFrame) -> tuple[str, ...]:

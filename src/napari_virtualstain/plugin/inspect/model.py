@@ -6,7 +6,7 @@ Knows neither Qt nor napari. Views listen to the signals and change nothing by t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,10 @@ from ...errors import VirtualStainError
 from ...tracking import Change, EditableTracks, EditLog, editing
 from .mask_book import MaskBook, Patch, Pixels
 from .selection import Selection
-from .summary import Scale, local_errors, summarise, typical_step
+from .summary import Scale, judge_some, summarise, typical_step, with_judged
 
 _MOST_UNDOS = 1000
+Link = tuple[int, int]  # track, and the frame that the link leads to
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,13 @@ class _Lines:
 
 @dataclass(slots=True)
 class _Done:
-    """Undoable step: an edit with its pixels, or a verdict."""
+    """Undoable step: an edit with its pixels, or a verdict on a track or a link."""
 
     text: str
     change: Change | None = None
     pixels: list[Pixels] = field(default_factory=list)
     verdict: tuple[int, str, str] | None = None
+    link: tuple[Link, str, str] | None = None
     chosen: tuple[int | None, int | None] = (None, None)
     with_last: bool = False
     lines: _Lines | None = None
@@ -57,6 +59,8 @@ class InspectorModel:
         What is looked at.
     verdicts : dict of int to str
         Verdict of each track that has one.
+    link_verdicts : dict of (int, int) to str
+        Verdict of each link that has one: its track, and the frame that it leads to.
     masks : MaskBook or None
         The masks of the tracks.
     log : EditLog or None
@@ -87,6 +91,7 @@ class InspectorModel:
         table: pd.DataFrame,
         scale: Scale,
         verdicts: dict[int, str],
+        link_verdicts: dict[Link, str] | None = None,
     ) -> None:
         """Take other tracks; what could be undone is forgotten.
 
@@ -100,8 +105,11 @@ class InspectorModel:
             Pixel size and interval.
         verdicts : dict of int to str
             Kept and filled by the model: that of the layer.
+        link_verdicts : dict of (int, int) to str, optional
+            Likewise.
         """
         self.tracks, self.scale, self.verdicts = tracks, scale, verdicts
+        self.link_verdicts = {} if link_verdicts is None else link_verdicts
         self._typical_step = typical_step(tracks, scale)
         self._undo: list[_Done] = []
         self._redo: list[_Done] = []
@@ -111,6 +119,24 @@ class InspectorModel:
         self.selection.forget()
         self.loaded.emit()
         self.undo_changed.emit()
+
+    def take_judged(self, judged: pd.DataFrame) -> None:
+        """Fill in what was found while the table was on show already; see :func:`with_judged`.
+
+        Tracks that were edited meanwhile keep what was found after the edit.
+        """
+        if not len(self.table):
+            return
+        self.table = with_judged(self.table, judged)
+        self._places = {int(t): i for i, t in enumerate(self.table["track_id"].to_numpy())}
+        for done in (*self._undo, *self._redo):
+            if done.lines is not None:
+                done.lines = replace(
+                    done.lines,
+                    before=with_judged(done.lines.before, judged),
+                    after=with_judged(done.lines.after, judged),
+                )
+        self.loaded.emit()
 
     @property
     def undo_text(self) -> str:
@@ -159,6 +185,22 @@ class InspectorModel:
         self._put_verdict(track_id, verdict)
         self._push(_Done(text, verdict=(track_id, before, verdict)), record)
 
+    def judge_link(self, link: Link, verdict: str) -> None:
+        """Give the link of a track into a frame a verdict; empty takes it back."""
+        track_id, frame = link
+        before = self.link_verdicts.get(link, "")
+        text = f"{verdict or 'no verdict'} for the link of track {track_id} into frame {frame}"
+        places = {str(track_id): editing.anchor(self.tracks, track_id)}
+        record = {"do": editing.LINK_VERDICT, "track_id": track_id, "frame": frame}
+        self._put_link_verdict(link, verdict)
+        done = _Done(text, link=(link, before, verdict))
+        self._push(done, {**record, "verdict": verdict, "anchors": places})
+
+    def note_sample(self, record: dict[str, Any]) -> None:
+        """Write a random sample to the log, with a place of each of its tracks."""
+        places = [editing.anchor(self.tracks, int(track)) for track, _ in record["items"]]
+        self._write({"do": editing.SAMPLE, **record, "places": places})
+
     def edit(
         self,
         action: str,
@@ -193,7 +235,7 @@ class InspectorModel:
         if patch is not None:
             record["mask"] = patch.to_record()
         pixels = self._paint(change, patch, arguments)
-        done = _Done(change.text, change, pixels, None, before, with_last)
+        done = _Done(change.text, change, pixels, chosen=before, with_last=with_last)
         done.lines = self._summarised(change.tracks)
         self._after(change.tracks, done.lines, done.lines.after, chosen)
         self._push(done, record)
@@ -238,6 +280,12 @@ class InspectorModel:
                 self.verdicts[track_id] = verdict
                 given = (track_id, before, verdict)
                 self._undo.append(_Done(f"{verdict} for track {track_id}", verdict=given))
+            for link, verdict in one.links.items():
+                change_of = (link, self.link_verdicts.get(link, ""), verdict)
+                self.link_verdicts[link] = verdict
+                result.links[link] = verdict
+                self._undo.append(_Done(f"{verdict} for a link", link=change_of))
+            result = replace(result, sample=one.sample or result.sample)
         lines = self._summarised(frozenset(concerned))
         self._after(frozenset(concerned), lines, lines.after, None)
         self.table = self._with_verdicts(self.table)
@@ -265,6 +313,9 @@ class InspectorModel:
         if done.verdict is not None:
             track_id, before, after = done.verdict
             self._put_verdict(track_id, after if forward else before)
+        if done.link is not None:
+            link, before, after = done.link
+            self._put_link_verdict(link, after if forward else before)
         if done.change is not None:
             if forward:
                 self.tracks.repeat(done.change)
@@ -302,9 +353,9 @@ class InspectorModel:
         before = self.table.iloc[[self._places[t] for t in scope if t in self._places]]
         if not present:
             return _Lines(scope, before, before[:0])
-        rows = pd.concat([self.tracks.track(t) for t in present])
-        errors = local_errors(self.tracks, present, self.scale)
-        after = summarise(rows, self.tracks, self.scale, self._typical_step, errors)
+        rows = self.tracks.several(present)
+        judged = judge_some(self.tracks, present, self.scale)
+        after = summarise(rows, self.tracks, self.scale, self._typical_step, judged)
         return _Lines(scope, before, after.reindex(columns=self.table.columns))
 
     def _put_lines(self, scope: list[int], lines: pd.DataFrame) -> None:
@@ -344,6 +395,13 @@ class InspectorModel:
             column[row] = verdict
             self.table["verdict"] = column
         self.judged.emit(track_id)
+
+    def _put_link_verdict(self, link: Link, verdict: str) -> None:
+        if verdict:
+            self.link_verdicts[link] = verdict
+        else:
+            self.link_verdicts.pop(link, None)
+        self.judged.emit(link[0])
 
     def _push(self, done: _Done, record: dict[str, Any]) -> None:
         self._undo = [*self._undo[-_MOST_UNDOS:], done]

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from napari.utils.colormaps import Colormap
-from skimage.measure import find_contours
 
 from ..layers.description import geometry_of, has_layer, provenance, unwrap
 
@@ -48,6 +47,13 @@ class SelectionOverlay:
     def layers(self) -> dict[str, Any]:
         """The layers on show: ``halo``, ``line`` and ``outline``."""
         return {kind: layer for kind, layer in self._layers.items() if self._holds(layer)}
+
+    def prepare(self, rows: pd.DataFrame, layer: Any) -> None:
+        """Make the layers, hidden, while the tracks are being listed: it takes napari a while."""
+        self.show(rows, layer)
+        names = ["frame", *(["z_px"] if layer.ndim == 4 else []), "y_px", "x_px"]
+        self.outline(None, (0, 0), rows[names].iloc[0].to_numpy(float), layer)
+        self.hide()
 
     def show(self, rows: pd.DataFrame, layer: Any) -> None:
         """Draw the rows of one track of `layer` on top; the active layer stays active."""
@@ -191,6 +197,8 @@ class SelectionOverlay:
 
 def _contour(mask: np.ndarray, corner: tuple[int, int]) -> np.ndarray:
     """Return points along the border of a mask, at most a third of a pixel apart."""
+    from skimage.measure import find_contours
+
     lines = find_contours(np.pad(mask, 1).astype(float), 0.5)
     dense = [_dense(line) for line in lines]
     points: np.ndarray = np.concatenate(dense) - 1 + np.asarray(corner, float)

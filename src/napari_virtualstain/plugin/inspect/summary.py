@@ -7,10 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ...tracking import EditableTracks, judge_errors, summarise_tracks
+from ...tracking import EditableTracks, summarise_tracks
 
 _NEIGHBOURHOOD_PX = 40
 _SAMPLE = 60
+PENDING = "being judged"
+JUDGED = ("error_probability", "doubtful_frame", "exponent", "motion")
+KINSHIP = ("parents", "children", "begins", "ends")
 _FIRST = ("track_id", "verdict", "error_probability", "why", "frames", "first", "last", "gaps")
 
 
@@ -61,18 +64,31 @@ class Scale:
 
 def typical_step(tracks: EditableTracks, scale: Scale) -> float:
     """Return the median step from frame to frame of a sample of tracks, in the unit shown."""
-    ids = tracks.track_ids
-    steps = []
-    for track_id in ids[:: max(1, len(ids) // 2000)]:
-        rows = tracks.rows_of(track_id)
-        away = np.hypot(np.diff(tracks["y_px"][rows]), np.diff(tracks["x_px"][rows]))
-        steps.append(away / np.diff(tracks["frame"][rows]))
-    values = np.concatenate(steps) if steps else np.zeros(0)
-    return float(np.median(values)) * scale.per_pixel if len(values) else scale.per_pixel
+    ids = tracks.ends()[0]
+    parts = [tracks.rows_of(int(track_id)) for track_id in ids[:: max(1, len(ids) // 2000)]]
+    rows = np.concatenate(parts) if parts else np.zeros(0, np.int64)
+    same = np.diff(tracks["track_id"][rows]) == 0
+    away = np.hypot(np.diff(tracks["y_px"][rows]), np.diff(tracks["x_px"][rows]))[same]
+    steps = away / np.diff(tracks["frame"][rows])[same]
+    return float(np.median(steps)) * scale.per_pixel if len(steps) else scale.per_pixel
 
 
-def local_errors(tracks: EditableTracks, track_ids: list[int], scale: Scale) -> pd.DataFrame:
-    """Return the error probability of a few tracks, judged among those around them.
+def judge(rows: pd.DataFrame, scale: Scale) -> pd.DataFrame:
+    """Return what takes long to find of each track: probability of an error, and motion.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by track: ``error_probability doubtful_frame exponent motion``.
+    """
+    from ...tracking import judge_errors
+
+    errors = judge_errors(rows, pixel_size_um=scale.per_pixel).tracks
+    return errors.join(_motion(rows, scale))
+
+
+def judge_some(tracks: EditableTracks, track_ids: list[int], scale: Scale) -> pd.DataFrame:
+    """Return the same as :func:`judge` for a few tracks, judged among those around them.
 
     Parameters
     ----------
@@ -83,18 +99,32 @@ def local_errors(tracks: EditableTracks, track_ids: list[int], scale: Scale) -> 
     scale : Scale
         Sampling.
     """
+    from ...tracking import judge_errors
+
+    rows = tracks.several(_neighbourhood(tracks, track_ids)).reset_index(drop=True)
+    errors = judge_errors(rows, pixel_size_um=scale.per_pixel).tracks
+    return errors.join(_motion(tracks.several(track_ids), scale))
+
+
+def _motion(rows: pd.DataFrame, scale: Scale) -> pd.DataFrame:
+    from ...tracking import summarise_motion
+
+    motion = summarise_motion(rows, pixel_size_um=scale.per_pixel, frame_interval_s=scale.per_frame)
+    return motion[["exponent", "motion"]]
+
+
+def _neighbourhood(tracks: EditableTracks, track_ids: list[int]) -> list[int]:
+    """Return some tracks, those near them, and an even sample of all: how far tracks go."""
     near = set(track_ids)
+    y_px, x_px, owner = tracks["y_px"], tracks["x_px"], tracks["track_id"]
     for track_id in track_ids:
         for row in tracks.rows_of(track_id):
             others = tracks.frame_rows(int(tracks["frame"][row]))
-            away = np.abs(tracks["y_px"][others] - tracks["y_px"][row])
-            away = np.maximum(away, np.abs(tracks["x_px"][others] - tracks["x_px"][row]))
-            near.update(tracks["track_id"][others[away < _NEIGHBOURHOOD_PX]].tolist())
-    # how far tracks go as a rule is seen in those of all the movie
-    ids = tracks.track_ids
-    near.update(ids[:: max(1, len(ids) // _SAMPLE)])
-    rows = pd.concat([tracks.track(track_id) for track_id in sorted(near)], ignore_index=True)
-    return judge_errors(rows, pixel_size_um=scale.per_pixel).tracks
+            away = np.maximum(np.abs(y_px[others] - y_px[row]), np.abs(x_px[others] - x_px[row]))
+            near.update(owner[others[away < _NEIGHBOURHOOD_PX]].tolist())
+    ids = tracks.ends()[0]
+    near.update(ids[:: max(1, len(ids) // _SAMPLE)].tolist())
+    return sorted(near)
 
 
 def summarise(
@@ -102,7 +132,7 @@ def summarise(
     tracks: EditableTracks,
     scale: Scale,
     step: float | None = None,
-    errors: pd.DataFrame | None = None,
+    judged: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return one row per track, sorted by error probability, highest first.
 
@@ -116,11 +146,9 @@ def summarise(
         Sampling.
     step : float or None
         Of :func:`typical_step`; None: it is measured.
-    errors : DataFrame or None
-        Of :func:`judge_errors` or :func:`local_errors`; None: all rows are judged.
+    judged : DataFrame or None
+        Of :func:`judge`; None: the columns are filled later, by :func:`with_judged`.
     """
-    if errors is None:
-        errors = judge_errors(rows, pixel_size_um=scale.per_pixel).tracks
     table = summarise_tracks(
         rows,
         pixel_size_um=scale.per_pixel,
@@ -129,22 +157,51 @@ def summarise(
     )
     names = {"speed_um_per_s": scale.speed_column, "area_um2": scale.area_column}
     table = table.rename(columns=names).drop(columns="risk")
-    judged = errors.reindex(table["track_id"])
-    table["error_probability"] = judged["error_probability"].to_numpy()
-    table["doubtful_frame"] = judged["doubtful_frame"].fillna(-1).to_numpy(int)
-    is_unknown = table["error_probability"].isna()
-    table["why"] = np.where(is_unknown, "not judged", table["why"])
+    ids = table["track_id"].to_numpy()
+    table["why"] = np.array(table["why"], object)  # cells of Arrow's strings are slow to change
+    table["error_probability"], table["doubtful_frame"] = np.nan, -1
+    table["exponent"], table["motion"] = np.nan, np.array([PENDING] * len(table), object)
+    middle = rows.groupby("track_id")[["y_px", "x_px"]].mean().reindex(ids)
+    table[["y_px", "x_px"]] = middle.to_numpy()
+    for name, column in _kinship(tracks, ids).items():
+        table[name] = column
+    ordered = [name for name in _FIRST if name in table]
+    table = table[ordered + [name for name in table.columns if name not in ordered]]
+    return table if judged is None else with_judged(table, judged)
+
+
+def with_judged(table: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with what :func:`judge` found where it was still missing, sorted by it."""
+    table = table.copy()
+    missing = np.flatnonzero((table["motion"] == PENDING).to_numpy())
+    found = judged.reindex(table["track_id"].to_numpy()[missing])
+    chance = found["error_probability"].to_numpy()
+    why = np.where(np.isnan(chance), "not judged", table["why"].to_numpy(object)[missing])
+    motion = found["motion"].fillna("unknown").to_numpy(object)
+    frames = found["doubtful_frame"].fillna(-1).to_numpy(int)
+    values = {"error_probability": chance, "exponent": found["exponent"].to_numpy()}
+    for name, new in {**values, "doubtful_frame": frames, "why": why, "motion": motion}.items():
+        column = table[name].to_numpy(copy=True)
+        column[missing] = new
+        table[name] = column
     table = table.sort_values("error_probability", ascending=False, kind="stable")
-    table = table.reset_index(drop=True)
+    return table.reset_index(drop=True)
+
+
+def _kinship(tracks: EditableTracks, ids: np.ndarray) -> dict[str, np.ndarray]:
+    """Return parents and children of tracks as text, and the events that begin and end them."""
     children: dict[int, list[int]] = {}
     for child, of in tracks.parents.items():
         for parent in of:
             children.setdefault(parent, []).append(child)
-    middle = rows.groupby("track_id")[["y_px", "x_px"]].mean().reindex(table["track_id"])
-    table[["y_px", "x_px"]] = middle.to_numpy()
-    for name, kin in (("parents", tracks.parents), ("children", children)):
-        column = [";".join(map(str, kin.get(int(t), ()))) for t in table["track_id"]]
-        table[name] = np.array(column, object)
-    table["why"] = np.array(table["why"], object)  # cells of Arrow's strings are slow to change
-    ordered = [name for name in _FIRST if name in table]
-    return table[ordered + [name for name in table.columns if name not in ordered]]
+    columns = {name: np.full(len(ids), "", object) for name in KINSHIP}
+    for place in np.flatnonzero(np.isin(ids, [*tracks.parents, *children])):
+        own = int(ids[place])
+        above, below = tracks.parents.get(own, []), children.get(own, [])
+        columns["parents"][place] = ";".join(map(str, above))
+        columns["children"][place] = ";".join(map(str, below))
+        if above:
+            columns["begins"][place] = "fusion" if len(above) > 1 else "fission"
+        if below:
+            columns["ends"][place] = "fission" if len(below) > 1 else "fusion"
+    return columns

@@ -2,25 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QHBoxLayout, QLineEdit, QMenu, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QLineEdit,
+    QMenu,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ...errors import InputError
 from ..kit.table import FrameTable, heading
 from .model import InspectorModel
 
-HIDDEN = ("first", "last", "doubtful_frame", "y_px", "x_px")
+HIDDEN = ("first", "last", "doubtful_frame", "exponent", "begins", "ends", "y_px", "x_px")
 EXAMPLES = (
     "Which tracks are listed: a number, or an expression such as\n"
     "  frames > 10 and error_probability > 0.3\n"
     "  verdict == '' and parents != ''\n"
     "  100 < y_px < 200 and x_px < 50\n"
+    "  motion == 'directed' and region (a Shapes layer of that name)\n"
     "Columns: "
 )
+
+
+READY_MADE = (
+    ("Without a verdict", "verdict == ''"),
+    ("Judged ok", "verdict == 'ok'"),
+    ("Judged wrong", "verdict == 'wrong'"),
+    ("Judged unsure", "verdict == 'unsure'"),
+    None,
+    ("Directed motion", "motion == 'directed'"),
+    ("Diffusive motion", "motion == 'diffusive'"),
+    ("Confined motion", "motion == 'confined'"),
+    None,
+    ("Begins by fission", "begins == 'fission'"),
+    ("Begins by fusion", "begins == 'fusion'"),
+    ("Ends in fission", "ends == 'fission'"),
+    ("Ends in fusion", "ends == 'fusion'"),
+    None,
+    ("With gaps", "gaps > 0"),
+    ("In 10 frames or more", "frames >= 10"),
+)
+
+
+def quoted(name: str) -> str:
+    """Return the name of a column as an expression writes it.
+
+    Examples
+    --------
+    >>> quoted("region"), quoted("left cell")
+    ('region', '`left cell`')
+    """
+    return name if name.isidentifier() else f"`{name}`"
 
 
 def filtered(table: pd.DataFrame, expression: str) -> np.ndarray:
@@ -69,10 +110,14 @@ class TrackTable(QWidget):
     track_chosen = Signal(int)
     track_entered = Signal(int)
     said = Signal(str)
+    region_wanted = Signal()
 
     def __init__(self, model: InspectorModel) -> None:
         super().__init__()
         self.model = model
+        # columns that a filter may name besides those of the table, and the names there are
+        self.more_columns: Callable[[str, np.ndarray], dict[str, np.ndarray]] = lambda *_: {}
+        self.region_names: Callable[[], list[str]] = list
         self.filter = QLineEdit()
         self.filter.setObjectName("filter")
         self.filter.setAccessibleName("Filter")
@@ -100,6 +145,7 @@ class TrackTable(QWidget):
         layout.setSpacing(4)
         self.above = QHBoxLayout()
         self.above.addWidget(self.filter, 1)
+        self.above.addWidget(self._menu_button())
         layout.addLayout(self.above)
         layout.addWidget(self.view, 1)
 
@@ -127,7 +173,7 @@ class TrackTable(QWidget):
         """Show the tracks that pass the filter, in the chosen order."""
         table = self.model.table
         try:
-            self._rows = filtered(table, self.filter.text())
+            self._rows = filtered(self._with_regions(table), self.filter.text())
         except InputError as error:
             self._rows = np.arange(len(table))
             self.said.emit(str(error))
@@ -168,6 +214,58 @@ class TrackTable(QWidget):
         if (row := self._row_of(track_id)) is not None:
             self.view.frame_model.set_cell(row, "verdict", verdict)
 
+    def also(self, expression: str) -> None:
+        """Narrow the filter by one more expression; one that is there already is taken out."""
+        parts = [part for part in self.filter.text().split(" and ") if part.strip()]
+        if expression in parts:
+            parts.remove(expression)
+        else:
+            parts.append(expression)
+        self.filter.setText(" and ".join(parts))
+
+    def fill_menu(self, menu: QMenu) -> None:
+        """Fill the menu of ready-made filters, regions and columns."""
+        menu.clear()
+        now = self.filter.text().split(" and ")
+
+        def add(text: str, expression: str) -> None:
+            action = menu.addAction(text)
+            action.setCheckable(True)
+            action.setChecked(expression in now)
+            action.triggered.connect(lambda _on, what=expression: self.also(what))
+
+        for one in READY_MADE:
+            if one is None:
+                menu.addSeparator()
+            else:
+                add(*one)
+        menu.addSeparator()
+        for name in self.region_names():
+            add(f"Passes through {name!r}", quoted(name))
+        menu.addAction("Draw a region…", self.region_wanted.emit)
+        menu.addSeparator()
+        menu.addAction("All tracks", self.filter.clear)
+        columns = menu.addMenu("Columns")
+        self._fill_columns(columns)
+
+    def _menu_button(self) -> QToolButton:
+        made = QToolButton()
+        made.setText("▾")
+        made.setObjectName("filter_menu")
+        made.setToolTip("Ready-made filters, regions, columns")
+        made.setAccessibleName("Filters and columns")
+        made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(made)
+        menu.aboutToShow.connect(lambda: self.fill_menu(menu))
+        made.setMenu(menu)
+        return made
+
+    def _with_regions(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the table with a yes-or-no column for each region that the filter names."""
+        if not len(table) or not self.filter.text():
+            return table
+        return table.assign(**self.more_columns(self.filter.text(), table["track_id"].to_numpy()))
+
     def _row_of(self, track_id: int | None) -> int | None:
         if track_id is None or self._places is None:
             return self.model.row_of(track_id)
@@ -177,6 +275,10 @@ class TrackTable(QWidget):
         """Show the sort arrow at the error probability, highest first."""
         header = self.view.horizontalHeader()
         header.setSortIndicator(columns.index("error_probability"), Qt.SortOrder.DescendingOrder)
+
+    def refilter(self) -> None:
+        """List the tracks again: a region of the filter has changed."""
+        self._on_filter()
 
     def _on_filter(self) -> None:
         self.said.emit("")
@@ -214,12 +316,15 @@ class TrackTable(QWidget):
         """Return the menu of columns with a tick at those on show."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._fill_columns(menu)
+        return menu
+
+    def _fill_columns(self, menu: QMenu) -> None:
         for name in map(str, self.view.frame.columns):
             action = menu.addAction(heading(name))
             action.setCheckable(True)
             action.setChecked(name not in self.hidden)
             action.toggled.connect(lambda on, one=name: self._toggle(one, on))
-        return menu
 
     def _toggle(self, name: str, on: bool) -> None:
         self.hidden = self.hidden - {name} if on else self.hidden | {name}

@@ -1,4 +1,4 @@
-"""Append-only log of edits and verdicts, one JSON object a line.
+"""Append-only log of edits, verdicts and random samples, one JSON object a line.
 
 Each line is on the disk before the edit is shown, so that a killed program loses nothing; a last
 line that was cut short is ignored. A line names its tracks by a place where each of them was (an
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ FORMAT = "virtualstain-edits"
 _TRACKS = ("track_id", "first", "second")
 _LISTS = ("parents", "children")
 _NEAR_PX = 2.0
+VERDICT, LINK_VERDICT, SAMPLE = "verdict", "link_verdict", "sample"
 ACTIONS: dict[str, Callable[..., Change]] = {
     made.__name__: made
     for made in (
@@ -96,9 +97,10 @@ class EditLog:
         self._lines += new
 
     def records(self) -> list[Record]:
-        """Return the edits and verdicts that hold: without those that were undone."""
+        """Return what holds: edits and verdicts that were not undone, then the latest sample."""
         done: list[Record] = []
         undone: list[Record] = []
+        sample: list[Record] = []
         for record in self._lines[1:]:
             action = record.get("do")
             if action == "undo" and done:
@@ -106,11 +108,13 @@ class EditLog:
             elif action == "redo" and undone:
                 done.append(undone.pop())
             elif action == "clear":
-                done, undone = [], []
-            elif action in ACTIONS or action == "verdict":
+                done, undone, sample = [], [], []
+            elif action == SAMPLE:  # drawn, not edited: undo passes it by
+                sample = [record]
+            elif action in (*ACTIONS, VERDICT, LINK_VERDICT):
                 done.append(record)
                 undone = []
-        return done
+        return done + sample
 
     def _header(self) -> Record:
         return {"format": FORMAT, "version": 1, "movie": self._movie}
@@ -126,6 +130,10 @@ class Replay:
         Edits that were made, in their order.
     verdicts : dict of int to str
         Verdict of each track that has one.
+    links : dict of (int, int) to str
+        Verdict of each link that has one: its track, and the frame that it leads to.
+    sample : dict or None
+        The random sample that was drawn last, as it was logged, with the numbers of today's tracks.
     failed : list of str
         What could not be repeated, and why.
     """
@@ -133,6 +141,8 @@ class Replay:
     changes: list[Change]
     verdicts: dict[int, str]
     failed: list[str]
+    links: dict[tuple[int, int], str] = field(default_factory=dict)
+    sample: Record | None = None
 
 
 def perform(tracks: EditableTracks, action: str, **arguments: Any) -> tuple[Change, Record]:
@@ -170,21 +180,30 @@ def replay(records: Iterable[Record], tracks: EditableTracks) -> Replay:
     """Repeat edits and verdicts; what does not fit any more is left out and said."""
     changes: list[Change] = []
     verdicts: dict[int, str] = {}
+    links: dict[tuple[int, int], str] = {}
     failed: list[str] = []
+    sample: Record | None = None
     for record in records:
         try:
+            if record["do"] == SAMPLE:
+                sample = _sample_of_today(record, tracks)
+                continue
             known = {
                 int(name): _resolve(tracks, int(name), place)
                 for name, place in record.get("anchors", {}).items()
             }
-            if record["do"] == "verdict":
+            if record["do"] == VERDICT:
                 verdicts[known[int(record["track_id"])]] = str(record["verdict"])
+                continue
+            if record["do"] == LINK_VERDICT:
+                link = known[int(record["track_id"])], int(record["frame"])
+                links[link] = str(record["verdict"])
                 continue
             arguments = _renamed(record, known, tracks)
             changes.append(ACTIONS[record["do"]](tracks, **arguments))
         except (InputError, KeyError, TypeError, ValueError, IndexError) as error:
             failed.append(f"{record.get('do')}: {error}")
-    return Replay(changes, verdicts, failed)
+    return Replay(changes, verdicts, failed, links, sample)
 
 
 def movie_identity(movie: Any) -> dict[str, Any]:
@@ -224,6 +243,17 @@ def _resolve(tracks: EditableTracks, track_id: int, place: list[float]) -> int:
             f"no track is within {_NEAR_PX:g} px of y {y_px:g}, x {x_px:g} in frame {frame:g}"
         )
     return found[0]
+
+
+def _sample_of_today(record: Record, tracks: EditableTracks) -> Record:
+    """Return a logged sample with the numbers that its tracks have now; lost ones are left out."""
+    items = []
+    for (track_id, frame), place in zip(record["items"], record["places"], strict=True):
+        try:
+            items.append([_resolve(tracks, int(track_id), place), int(frame)])
+        except InputError:
+            continue  # the rest of the sample is as random as before
+    return {**record, "items": items}
 
 
 def _renamed(record: Record, known: dict[int, int], tracks: EditableTracks) -> dict[str, Any]:

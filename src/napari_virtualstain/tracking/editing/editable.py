@@ -8,7 +8,7 @@ short time among fifty tracks and among fifty thousand.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -126,6 +126,10 @@ class EditableTracks:
         """Number of rows that are not removed."""
         return int(self._alive[: self._size].sum())
 
+    def alive_rows(self) -> Rows:
+        """Return the numbers of all rows that are not removed."""
+        return np.flatnonzero(self._alive[: self._size])
+
     def next_id(self) -> int:
         """Return a number that no track has or had."""
         ids = self["track_id"]
@@ -158,6 +162,11 @@ class EditableTracks:
     def track(self, track_id: int) -> pd.DataFrame:
         """Return the rows of a track in the order of their frames."""
         return self._table(self.rows_of(track_id))
+
+    def several(self, track_ids: Iterable[int]) -> pd.DataFrame:
+        """Return the rows of some tracks, one track after the other, by frame."""
+        parts = [self.rows_of(track_id) for track_id in track_ids]
+        return self._table(np.concatenate(parts) if parts else np.zeros(0, np.int64))
 
     def frame_rows(self, frame: int) -> Rows:
         """Return the row numbers of a frame."""

@@ -277,32 +277,82 @@ def reject_event(tracks: EditableTracks, place: int) -> Change:
 
 
 def move_event(tracks: EditableTracks, place: int, frame: int) -> Change:
-    """Let an event happen in another frame, and the parents end and children begin there.
+    """Let an event happen in another frame, where all its parents end and all its children begin.
+
+    The frames between go from the one track of the event (the parent of a fission, the child of a
+    fusion) to the nearer of the two others, or from that one to it. The second of the two is
+    continued by interpolated positions where it was not seen; what it was on the wrong side of the
+    event becomes a track of its own, so that no detection is lost.
 
     Raises
     ------
     InputError
-        No parent or child could lend the frames between.
+        A track of the event would have no frame left.
     """
     event = tracks.events[place]
     parents, children = members(event.get("parents")), members(event.get("children"))
     single, several = (parents, children) if len(parents) == 1 else (children, parents)
-    earlier = (frame < event["frame"]) == (single is parents)
-    with tracks.change(f"Moved the {event['kind']} to frame {frame}") as change:
-        low, high = sorted((frame, int(event["frame"])))
-        giver, taker = (single[0], several[0]) if earlier else (several[0], single[0])
-        rows = tracks.rows_of(giver)
-        frames = tracks["frame"][rows]
-        moved = rows[(frames >= low) & (frames < high)]
-        if not len(moved) or len(moved) == len(rows):
+    low, high = sorted((frame, int(event["frame"])))
+    if low == high:
+        raise InputError(f"The {event['kind']} is in frame {frame} already. Go to another frame.")
+    for track_id in (*single, *several):
+        frames = tracks["frame"][tracks.rows_of(track_id)]
+        if ((frames >= low) & (frames < high)).all():
             raise InputError(
-                f"The event cannot move to frame {frame}: track {giver} has no frames to lend "
-                f"between {low} and {high}. Choose a frame within its life."
+                f"The event cannot move to frame {frame}: track {track_id} would have no frames "
+                f"left, it is seen in {frames[0]} to {frames[-1]}. Choose a frame within the lives "
+                "of its tracks."
             )
-        tracks.assign(moved, taker)
+    gives = (frame < event["frame"]) == (single is parents)
+    near, *others = _nearest_first(tracks, single[0], several)
+    with tracks.change(f"Moved the {event['kind']} to frame {frame}") as change:
+        giver, taker = (single[0], near) if gives else (near, single[0])
+        tracks.assign(_between(tracks, giver, low, high), taker)
+        made = []
+        for other in others:
+            if gives:
+                _continue(tracks, single[0], other, range(low, high))
+            elif len(rows := _between(tracks, other, low, high)):
+                made.append(tracks.next_id())
+                tracks.assign(rows, made[-1])
+                change.text += f"; what track {other} was on the other side is {made[-1]}"
         tracks.set_events(_replaced(tracks.events, place, {**event, "frame": frame}))
-        _settle(tracks, (giver, taker))
+        _settle(tracks, (*single, *several, *made))
     return change
+
+
+def _between(tracks: EditableTracks, track_id: int, low: int, high: int) -> Any:
+    """Return the rows of a track from frame `low` to before `high`."""
+    rows = tracks.rows_of(track_id)
+    frames = tracks["frame"][rows]
+    return rows[(frames >= low) & (frames < high)]
+
+
+def _nearest_first(tracks: EditableTracks, single: int, several: list[int]) -> list[int]:
+    """Return tracks sorted by the smallest distance between their ends and those of `single`."""
+    y_px, x_px = tracks["y_px"], tracks["x_px"]
+    ends = tracks.rows_of(single)[[0, -1]]
+
+    def away(track_id: int) -> float:
+        own = tracks.rows_of(track_id)[[-1, 0]]
+        return float(np.hypot(y_px[own] - y_px[ends], x_px[own] - x_px[ends]).min())
+
+    return sorted(several, key=away)
+
+
+def _continue(tracks: EditableTracks, single: int, other: int, frames: range) -> None:
+    """Let a track be there in `frames` too, on the straight way to the end of another."""
+    if "interpolated" not in tracks.columns:
+        return
+    own, theirs = tracks.rows_of(other), tracks.rows_of(single)
+    is_before = frames[0] < tracks["frame"][own[0]]
+    ends = (theirs[-1], own[0]) if is_before else (own[-1], theirs[0])
+    missing = [f for f in frames if tracks.row_at(other, f) is None]
+    times = tracks["frame"][list(ends)]
+    names = ["y_px", "x_px", *(["z_px"] if "z_px" in tracks.columns else [])]
+    for frame in missing:
+        place = {name: float(np.interp(frame, times, tracks[name][list(ends)])) for name in names}
+        tracks.add({"track_id": other, "frame": frame, "interpolated": True, **place})
 
 
 def members(text: object) -> list[int]:

@@ -17,7 +17,7 @@ from ..tables import COLUMNS, TrackTables, event_columns
 
 _EXTRA = "napari_virtualstain"
 # GEFF has no strings among its node properties
-_TEXTS = ("reason", "pieces")
+_TEXTS = ("reason", "pieces", "verdict")
 
 
 def write_geff(tracks: TrackTables, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -155,7 +155,7 @@ def _extra(tracks: TrackTables) -> dict[str, Any]:
         "pixel_size_um": tracks.pixel_size_um,
         "frame_interval_s": tracks.frame_interval_s,
         "events": json.dumps(tracks.events.to_dict("list")),
-        **{name: tracks.table[name].tolist() for name in _TEXTS},
+        **{name: tracks.table[name].tolist() for name in _TEXTS if name in tracks.table},
     }
 
 

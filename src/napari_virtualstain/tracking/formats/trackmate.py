@@ -27,7 +27,7 @@ from ..tables import TrackTables, event_columns
 
 _OURS = {"track_id": "VS_TRACK_ID", "label": "VS_LABEL", "interpolated": "VS_INTERPOLATED"}
 _FLOATS = {"y_px": "VS_Y_PX", "x_px": "VS_X_PX", "area_um2": "AREA", "quality": "VS_QUALITY"}
-_TEXTS = {"reason": "VS_REASON", "pieces": "VS_PIECES"}
+_TEXTS = {"reason": "VS_REASON", "pieces": "VS_PIECES", "verdict": "VS_VERDICT"}
 _EVENTS = "VirtualStainEvents"
 
 
@@ -94,6 +94,8 @@ def read_trackmate(path: str | Path) -> TrackTables:
         in_tracks = {spot for edge in edges for spot in edge}
         rows = [r for r in rows if r.pop("is_visible") and r["spot"] not in filtered_out]
         table = pd.DataFrame(rows)
+        if len(table) and not (table["verdict"] != "").any():
+            table = table.drop(columns="verdict")
         if not len(table):
             table = pd.DataFrame(columns=["spot", "track_id", "frame", "y_um", "x_um"], dtype=float)
         edges = _forward(table, edges, str(path))
@@ -188,7 +190,7 @@ def _write_spot(here: ElementTree.Element, row: dict[Any, Any], interval_s: floa
         "POSITION_Z": "0.0",
         "VISIBILITY": "1",
         "RADIUS": _text(math.sqrt(area / math.pi) if area > 0 else 0.5),
-        **{name: str(row[column]) for column, name in _TEXTS.items()},
+        **{name: str(row[column]) for column, name in _TEXTS.items() if column in row},
     }
     for column, name in {**_OURS, **_FLOATS}.items():
         value = row[column]

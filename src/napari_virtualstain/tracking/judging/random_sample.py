@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from ...errors import InputError
 
@@ -63,7 +63,7 @@ def wilson_interval(right: int, judged: int, confidence: float = 0.95) -> ShareR
         )
     if judged == 0:
         return ShareRight(0, 0, math.nan, 0.0, 1.0)
-    z2 = float(norm.ppf(0.5 + confidence / 2)) ** 2
+    z2 = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2
     share = right / judged
     centre = (share + z2 / (2 * judged)) / (1 + z2 / judged)
     spread = z2 / judged * (share * (1 - share) + z2 / (4 * judged))

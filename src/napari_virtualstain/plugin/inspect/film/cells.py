@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from skimage.measure import find_contours
 
 from ....tracking import EditableTracks
 from ..mask_book import MaskBook, cut_out
@@ -119,6 +118,8 @@ class Film:
     def cell(self, place: int) -> FilmCell:
         """Return what is known of a frame without its pictures."""
         if place not in self._cells:
+            from skimage.measure import find_contours
+
             row = int(self._rows[place])
             outline: list[np.ndarray] = []
             if self._masks is not None:

@@ -9,7 +9,6 @@ import numpy as np
 from qtpy.QtGui import QImage
 
 from ....errors import InputError
-from ....io import atomic_path
 from ..summary import Scale
 from .cells import Film
 from .drawing import film_image, frame_image
@@ -33,6 +32,8 @@ def write_film(film: Film, scale: Scale, path: str | Path) -> Path:
     OutputError
         The file cannot be written.
     """
+    from ....io import atomic_path
+
     path = Path(path)
     ending = path.suffix.lower()
     if ending not in (*STILLS, *MOVIES):

@@ -8,7 +8,6 @@ from pathlib import Path
 from qtpy.QtWidgets import QFileDialog
 
 from ....errors import InputError, VirtualStainError
-from ....io import write_table
 from ...contributions.track_readers import format_of, read_tracks
 from ...kit.jobs import error_text
 from ...layers.description import unwrap
@@ -38,6 +37,8 @@ class Keeping:
 
     def save(self, path: Path) -> None:
         """Write the table to `path`, and from now on again after each verdict and edit."""
+        from ....io import write_table
+
         try:
             write_table(path, self._host.model.table, overwrite=True)
         except (VirtualStainError, OSError) as error:

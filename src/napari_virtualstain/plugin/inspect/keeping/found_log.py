@@ -10,7 +10,7 @@ from platformdirs import user_data_path
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ....errors import InputError
-from ....tracking import EditLog
+from ....tracking import EditLog, editing
 from ...kit.controls import button, in_row, note
 from ...layers.description import provenance_of
 from ..host import Host
@@ -112,10 +112,12 @@ class FoundLog:
             self._use(latest)
             return ""
         self._old = log
-        verdicts = sum(record["do"] == "verdict" for record in records)
+        done = [record["do"] for record in records]
+        verdicts = done.count(editing.VERDICT) + done.count(editing.LINK_VERDICT)
+        edits = len(done) - verdicts - done.count(editing.SAMPLE)
         when = str(records[-1].get("time", ""))[:10]
         self._notice.text.setText(
-            f"{len(records) - verdicts} edits and {verdicts} verdicts of this movie are in "
+            f"{edits} edits and {verdicts} verdicts of this movie are in "
             f"{latest.name}, the last of {when}."
         )
         self._notice.show()
@@ -133,7 +135,10 @@ class FoundLog:
         host.model.log = None
         result = host.model.replay(old.records())
         self._use(old.path)
-        text = f"{len(result.changes)} edits and {len(result.verdicts)} verdicts were repeated."
+        verdicts = len(result.verdicts) + len(result.links)
+        text = f"{len(result.changes)} edits and {verdicts} verdicts were repeated."
+        if result.sample is not None:
+            host.take_sample(result.sample)
         if result.failed:
             text += f" {len(result.failed)} do not fit these tracks: {result.failed[0]}."
         host.say(text)

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from ....errors import ImageFileError, InputError
-from ....io import atomic_path
 from ...layers.description import PROVENANCE, provenance_of, unwrap
 from ..overlay import is_overlay
 
@@ -42,6 +41,7 @@ _OF_KIND: dict[str, tuple[str, ...]] = {
     "shapes": ("shape_type", "edge_width"),
 }
 _KEPT = ("verdicts", "edit_log", "sample")
+_LINKS = "link_verdicts"
 
 
 def save_session(viewer: Any, path: str | Path) -> Path:
@@ -52,6 +52,8 @@ def save_session(viewer: Any, path: str | Path) -> Path:
     OutputError
         The folder cannot be written.
     """
+    from ....io import atomic_path
+
     target = Path(path)
     if target.suffix != ENDING:
         target = target.with_name(target.name + ENDING)
@@ -110,6 +112,8 @@ def _written(layer: Any, folder: Path, number: int) -> dict[str, Any]:
         looks["colormap"] = str(layer.colormap.name)
     metadata = {n: layer.metadata[n] for n in (PROVENANCE, *_KEPT) if n in layer.metadata}
     record = {"kind": kind, "looks": _plain(looks), "metadata": _plain(metadata)}
+    if links := layer.metadata.get(_LINKS):
+        record[_LINKS] = [[int(track), int(frame), str(v)] for (track, frame), v in links.items()]
     if (file := _file_of(layer)) is not None:
         return {**record, "file": str(file), "shape": [int(n) for n in data.shape]}
     if kind == "shapes":
@@ -161,6 +165,8 @@ def _read(record: dict[str, Any], folder: Path) -> LayerTuple:
     metadata = dict(record["metadata"])
     if "verdicts" in metadata:
         metadata["verdicts"] = {int(k): str(v) for k, v in metadata["verdicts"].items()}
+    if _LINKS in record:
+        metadata[_LINKS] = {(int(track), int(frame)): str(v) for track, frame, v in record[_LINKS]}
     looks["metadata"] = metadata
     if "file" in record:
         return _from_file(record, looks), looks, kind

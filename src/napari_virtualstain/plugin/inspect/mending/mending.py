@@ -13,7 +13,6 @@ from ...kit.jobs import error_text
 from ..film.cells import FilmSource
 from ..host import Host
 from ..mask_book import Patch
-from .grow_mask import grown, halves
 
 
 class Mending:
@@ -129,6 +128,8 @@ class Mending:
         host, model = self._host, self._host.model
         if (track := host.chosen()) is None:
             return
+        from .grow_mask import halves
+
         frame = host.frame()
         row = model.tracks.row_at(track, frame)
         mask = None
@@ -161,6 +162,8 @@ class Mending:
                 host.say(f"Split track {track} in frame {frame}; the other part is {number}.")
 
     def _mask_at(self, frame: int, y: float, x: float) -> Patch:
+        from .grow_mask import grown  # scipy's filters take a while to import
+
         images = [s for s in self._sources() if s.name != "bright-field"]
         return grown(images[0] if images else None, frame, y, x, self._usual_radius())
 

@@ -65,15 +65,16 @@ class SamplePanel(QWidget):
             self._host.model.tracks, str(self.what.value), self.count.value(), self.seed.value()
         )
         self.sample, self._now = made, None
+        self._host.layer.metadata[_KEY] = made.to_record()
+        self._host.model.note_sample(made.to_record())
         self.advance()
 
     def advance(self) -> None:
         """Go to the next item without a verdict."""
         if self.sample is None:
             return
-        self._keep()
+        self.follow()
         self._now = self.sample.following(self._now)
-        self.text.setText(self.sample.text())
         if self._now is None:
             self._host.say(f"The sample is judged: {self.sample.text()}.")
             return
@@ -91,9 +92,10 @@ class SamplePanel(QWidget):
         sample, chosen = self.sample, self._host.model.selection.track_id
         if not self.is_on or sample is None or self._now is None or chosen != self._now[0]:
             return False
-        sample.verdicts[self._now] = verdict
         if self._now[1] < 0:
             self._host.model.judge(self._now[0], verdict)
+        else:
+            self._host.model.judge_link(self._now, verdict)
         self.advance()
         return True
 
@@ -102,7 +104,15 @@ class SamplePanel(QWidget):
         record = self._host.layer.metadata.get(_KEY)
         self.sample = RandomSample.from_record(record) if record else None
         self._now = None
-        self.text.setText(self.sample.text() if self.sample is not None else "")
+        self.follow()
+
+    def follow(self) -> None:
+        """Say how many items are right by the verdicts of the moment."""
+        if self.sample is None:
+            self.text.setText("")
+            return
+        self.sample.look_up(self._host.model.verdicts, self._host.model.link_verdicts)
+        self.text.setText(self.sample.text())
 
     def ask(self) -> None:
         """Ask for a file, and write the report there."""
@@ -117,13 +127,10 @@ class SamplePanel(QWidget):
         if self.sample is None:
             self.text.setText("Draw a sample first.")
             return
+        self.follow()
         try:
             self.sample.write(path, str(self._host.layer.name))
         except (VirtualStainError, OSError) as error:
             self.text.setText(error_text(error))
             return
         self.text.setText(f"Saved {path.name}. {self.sample.text()}")
-
-    def _keep(self) -> None:
-        if self.sample is not None:
-            self._host.layer.metadata[_KEY] = self.sample.to_record()

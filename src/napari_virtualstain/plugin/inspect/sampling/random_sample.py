@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-from ....io import write_text_atomically
 from ....tracking import EditableTracks, draw_links, draw_tracks, share_right
 
 Item = tuple[int, int]
@@ -30,7 +30,7 @@ class RandomSample:
     items : list of (track, frame)
         In the order drawn; frame -1 for a whole track.
     verdicts : dict
-        Verdict of each item that has one.
+        Verdict of each item that has one, as :meth:`look_up` found it last.
     """
 
     what: str
@@ -62,6 +62,14 @@ class RandomSample:
         else:
             items = [(track, -1) for track in draw_tracks(table, count, seed)]
         return cls(what, seed, len(tracks), items)
+
+    def look_up(self, tracks: Mapping[int, str], links: Mapping[Item, str]) -> None:
+        """Take the verdicts of the items from those of all tracks and links."""
+        if self.what == "links":
+            found = {item: links.get(item, "") for item in self.items}
+        else:
+            found = {item: tracks.get(item[0], "") for item in self.items}
+        self.verdicts = {item: verdict for item, verdict in found.items() if verdict}
 
     @property
     def is_done(self) -> bool:
@@ -113,23 +121,22 @@ class RandomSample:
 
     def write(self, path: Path, source: str) -> Path:
         """Write the report; one that is there is replaced."""
+        from ....io import write_text_atomically
+
         return write_text_atomically(path, self.report(source), overwrite=True)
 
     def to_record(self) -> dict[str, Any]:
         """Return the sample for the layer's metadata and the session."""
-        verdicts = [[*item, self.verdicts[item]] for item in self.items if item in self.verdicts]
         return {
             "what": self.what,
             "seed": self.seed,
             "population": self.population,
             "items": [list(item) for item in self.items],
-            "verdicts": verdicts,
         }
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> RandomSample:
         """Return the sample that :meth:`to_record` wrote."""
         items = [(int(t), int(f)) for t, f in record["items"]]
-        verdicts: dict[object, str] = {(int(t), int(f)): str(v) for t, f, v in record["verdicts"]}
         seed, population = int(record["seed"]), int(record["population"])
-        return cls(str(record["what"]), seed, population, items, verdicts)
+        return cls(str(record["what"]), seed, population, items)
