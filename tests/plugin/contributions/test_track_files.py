@@ -139,7 +139,8 @@ def test_own_files_open_without_a_question_once_the_plugin_was_used(
     propose_readers()
     for name in ("mine.csv", "mine.xml", "mine.ctc"):
         back = _tracks_layer(_dropped(tmp_path / name))
-        np.testing.assert_allclose(back.data, layer.data)
+        # masks have no middles between pixels
+        np.testing.assert_allclose(back.data, layer.data, atol=0.5 if ".ctc" in name else 1e-6)
 
 
 def test_points_of_napari_still_open_and_a_choice_of_the_user_stands(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QShortcut
+from qtpy.QtWidgets import QToolButton
 
 from napari_virtualstain.errors import InputError
+from napari_virtualstain.plugin.inspect import dock, summary
 from napari_virtualstain.plugin.inspect.dock import InspectorWidget
 from napari_virtualstain.plugin.inspect.overlay import COLOUR, OVERLAY
 from napari_virtualstain.plugin.inspect.track_table import filtered
@@ -102,6 +105,7 @@ def test_the_threshold_decides_what_is_worth_a_look(widget: InspectorWidget) -> 
     widget.threshold.setValue(1.0)
     assert "0 worth a look" in widget.status_label.text()
     inspected.press(widget, "next")
+    assert "No listed track reaches 1.00" in widget.status_label.text()
     assert widget.selection.track_id is None
     widget.threshold.setValue(0.0)
     for _ in range(3):
@@ -141,7 +145,7 @@ def test_verdicts_are_kept_with_the_layer_and_can_be_undone(
     assert widget.selection.track_id == second
     inspected.press(widget, "ok")
     inspected.press(widget, "next")
-    assert "Every doubtful track has a verdict" in widget.status_label.text()
+    assert "Every track worth a look has a verdict" in widget.status_label.text()
 
 
 def test_the_table_works_with_the_keyboard_alone(widget: InspectorWidget, qtbot: Any) -> None:
@@ -194,6 +198,132 @@ def test_columns_can_be_hidden(widget: InspectorWidget) -> None:
     assert widget.table.view.isColumnHidden(place)
     action.trigger()
     assert not widget.table.view.isColumnHidden(place)
+
+
+def _ids(widget: InspectorWidget) -> list[int]:
+    return sorted(widget.table.frame["track_id"])
+
+
+def _pick(widget: InspectorWidget, text: str) -> None:
+    """Choose an entry of the menu beside the filter."""
+    button = widget.findChild(QToolButton, "filter_menu")
+    button.menu().aboutToShow.emit()
+    next(one for one in button.menu().actions() if one.text() == text).trigger()
+
+
+def test_ready_made_filters_narrow_the_list_and_are_taken_out_again(
+    qtbot: Any, viewer_model: Any, wait_for: Any
+) -> None:
+    inspected.add_family(viewer_model)
+    made = inspected.inspect(viewer_model, qtbot, wait_for)
+    motion = made.table.frame.set_index("track_id")["motion"]
+    assert motion.to_dict() == {1: "directed", 2: "directed", 3: "unknown", 4: "unknown"}
+    inspected.choose(made, 1)
+    inspected.press(made, "wrong")
+    _pick(made, "Directed motion")
+    assert _ids(made) == [1, 2]
+    _pick(made, "Without a verdict")
+    assert _ids(made) == [2]
+    assert made.table.filter.text() == "motion == 'directed' and verdict == ''"
+    _pick(made, "Directed motion")
+    _pick(made, "Begins by fission")
+    assert _ids(made) == [3, 4]
+    _pick(made, "All tracks")
+    _pick(made, "Ends in fission")
+    assert _ids(made) == [2]
+    _pick(made, "Begins by fusion")
+    assert _ids(made) == []
+    made.table.filter.setText("frames >= 10")
+    assert _ids(made) == [1, 2]
+    _pick(made, "All tracks")
+    _pick(made, "Judged wrong")
+    assert _ids(made) == [1]
+
+
+@pytest.mark.parametrize("kind", ["rectangle", "ellipse", "polygon"])
+def test_a_drawn_region_lists_the_tracks_that_pass_through_it(
+    qtbot: Any, viewer_model: Any, wait_for: Any, kind: str
+) -> None:
+    inspected.add_family(viewer_model)  # tracks 1 to 4 in rows 10 to 40, from column 20 on
+    made = inspected.inspect(viewer_model, qtbot, wait_for)
+    _pick(made, "Draw a region…")
+    assert _ids(made) == []
+    region = viewer_model.layers["region"]
+    assert region.mode == "add_rectangle"
+    region.add([[14, 15], [14, 40], [34, 40], [34, 15]], shape_type=kind)
+    assert _ids(made) == [2, 3]
+    region.data = [np.array([[14, 40], [14, 60], [34, 60], [34, 40]])]
+    assert _ids(made) == []
+    region.add([[30, 0], [45, 60]], shape_type="line")
+    assert _ids(made) == []  # a line has no inside
+    region.add([[8, 24], [8, 25], [12, 25], [12, 24]], shape_type=kind)
+    assert _ids(made) == [1]  # it passes there in its last frames only
+    region.name = "left cell"
+    made.table.filter.clear()
+    _pick(made, "Passes through 'left cell'")
+    assert made.table.filter.text() == "`left cell`"
+    assert _ids(made) == [1]
+    made.table.filter.setText("not `left cell` and frames < 10")
+    assert _ids(made) == [3, 4]
+
+
+def test_tracks_are_shown_before_they_are_judged(
+    qtbot: Any, viewer_model: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def slowly(rows: pd.DataFrame, scale: Any) -> pd.DataFrame:
+        go_on.wait(60)
+        return summary.judge(rows, scale)
+
+    monkeypatch.setattr(dock, "judge", slowly)
+    inspected.add_family(viewer_model)
+    made = InspectorWidget(viewer_model)
+    qtbot.addWidget(made)
+    qtbot.waitUntil(lambda: len(made.table.frame) == 4, timeout=60_000)
+    assert set(made.table.frame["motion"]) == {"being judged"}
+    inspected.choose(made, 1)
+    inspected.press(made, "wrong")
+    made.viewer.dims.set_point(0, 2.0 * 5)
+    inspected.press(made, "cut_here")
+    assert _ids(made) == [1, 2, 3, 4, 5]
+    go_on.set()
+    wait_for(made, "done")
+    table = made.table.frame.set_index("track_id")
+    assert "being judged" not in set(table["motion"])
+    assert table.loc[2, "motion"] == "directed"
+    assert table.loc[1, "motion"] == "unknown"  # cut: five frames are too few
+    assert table.loc[1, "verdict"] == "wrong"
+    assert table["error_probability"].is_monotonic_decreasing
+    inspected.press(made, "undo")
+    assert made.table.frame.set_index("track_id").loc[1, "motion"] == "directed"
+
+
+def test_another_layer_chosen_while_the_first_is_judged_is_listed(
+    qtbot: Any, viewer_model: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, first = threading.Event(), []
+
+    def once_slowly(rows: pd.DataFrame, scale: Any) -> pd.DataFrame:
+        if not first:
+            first.append(True)
+            go_on.wait(60)
+        return summary.judge(rows, scale)
+
+    monkeypatch.setattr(dock, "judge", once_slowly)
+    inspected.add_family(viewer_model)
+    data, _ = _data()
+    other = viewer_model.add_tracks(data, name="other [tracks]", **SCALE)
+    made = InspectorWidget(viewer_model)
+    qtbot.addWidget(made)
+    made.source.value = viewer_model.layers["tracked · cell [tracks]"]
+    qtbot.waitUntil(lambda: len(first) == 1, timeout=60_000)
+    made.source.value = other
+    wait_for(made, "done")
+    go_on.set()
+    qtbot.wait(300)
+    assert _ids(made) == [1, 2, 3]
+    assert made.layer is other
 
 
 def test_removing_the_layer_empties_the_dock(widget: InspectorWidget) -> None:
@@ -323,5 +453,40 @@ def test_a_random_sample_is_judged_with_the_keys_and_reported_with_its_seed(
     assert report.count("| ok |") == 2
     given = widget.viewer.layers["cell [tracks]"].metadata["verdicts"]
     assert len(given) == (3 if what == "tracks" else 0)
+    links = widget.viewer.layers["cell [tracks]"].metadata["link_verdicts"]
+    assert len(links) == (3 if what == "links" else 0)
+    inspected.press(widget, "undo")
+    assert "1 of 2 right" in panel.text.text()
+    inspected.press(widget, "redo")
     inspected.press(widget, "draw")
     assert panel.sample.items == drawn
+    assert "2 of 3 right" in panel.text.text()
+
+
+@pytest.mark.parametrize("what", ["tracks", "links"])
+def test_a_judged_sample_of_a_killed_session_comes_back_with_its_seed(
+    widget: InspectorWidget, qtbot: Any, wait_for: Any, what: str
+) -> None:
+    widget.sample.what.value = what
+    widget.sample.count.setValue(3)
+    widget.sample.seed.setValue(7)
+    inspected.press(widget, "sample")
+    inspected.press(widget, "draw")
+    for verdict in ("ok", "wrong"):
+        inspected.press(widget, verdict)
+    said = widget.sample.text.text()
+    assert "1 of 2 right" in said
+    # killed here; the same movie and tracks are opened again
+    from napari.components import ViewerModel
+
+    again = ViewerModel()
+    for layer in list(widget.viewer.layers)[:2]:
+        made = layer.as_layer_data_tuple()
+        looks = {n: made[1][n] for n in ("name", "scale", "units", "axis_labels")}
+        getattr(again, f"add_{made[2]}")(made[0], **looks)
+    second = inspected.inspect(again, qtbot, wait_for)
+    assert "0 edits and 2 verdicts" in second.notice.text.text()
+    second.notice.apply.click()
+    assert second.sample.text.text() == said
+    assert second.sample.sample.seed == 7
+    assert second.sample.sample.items == widget.sample.sample.items

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QComboBox, QTabWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QTabWidget
 
 from napari_virtualstain.plugin.inspect.dock import InspectorWidget
 from napari_virtualstain.plugin.inspect.overlay import COLOUR
+from napari_virtualstain.plugin.kit.dock_place import dock_of
 
 from .. import inspected
 
@@ -185,6 +187,8 @@ def _turn_to(widget: InspectorWidget, page: str) -> None:
 def test_plots_have_units_and_a_fit_and_are_exported(
     viewer: Any, qtbot: Any, wait_for: Any, tmp_path: Path
 ) -> None:
+    import imageio.v3 as imageio
+
     inspected.add_family(viewer)
     widget = _docked(viewer, qtbot, wait_for)
     inspected.choose(widget, 1)
@@ -208,9 +212,19 @@ def test_plots_have_units_and_a_fit_and_are_exported(
             np.testing.assert_allclose(plots.shown[0].y, (0.025 * plots.shown[0].x) ** 2)
             assert "α = 2.00" in plots.fit_label.text()
             assert "µm²/s^α" in plots.fit_label.text()
-        plots.save(tmp_path / "plot.csv")
-        plots.save(tmp_path / "plot.png")
-        assert (tmp_path / "plot.png").stat().st_size > 2000
+        if kinds.currentText() in ("speed", "distribution over all tracks"):
+            before = [len(curve.x) for curve in plots.shown]
+            plots.save(tmp_path / "plot.csv")
+            plots.save(tmp_path / "plot.png")
+            picture = imageio.imread(tmp_path / "plot.png")[..., :3]
+            assert picture.shape[0] > 0.5 * picture.shape[1] == 800, "no flat strip"
+            assert (picture[5, 5] == 255).all()
+            blue = kinds.currentText() != "speed"
+            colour = (86, 180, 233) if blue else (230, 159, 0)
+            near = np.abs(picture.astype(int) - colour).max(axis=-1) < 30
+            assert near.sum() > 500  # the curve, or the bars
+            assert len(pd.read_csv(tmp_path / "plot.csv")) == sum(before)
+            assert [len(curve.x) for curve in plots.shown] == before
     assert labels["speed"] == ("time (s)", "speed (µm/s)")
     assert labels["area"] == ("time (s)", "area (µm²)")
     assert labels["squared displacement"] == ("lag (s)", "squared displacement (µm²)")
@@ -247,6 +261,39 @@ def test_events_are_listed_rejected_and_undone(viewer: Any, qtbot: Any, wait_for
         inspected.press(widget, "undo")
     assert widget.model.tracks.extent(2) == (0, 9)
     assert panel.table.frame["frame"].tolist() == [10]
+
+
+@pytest.mark.gui
+def test_the_wide_dock_leaves_its_room_while_another_tab_is_in_front(
+    viewer: Any, qtbot: Any, wait_for: Any
+) -> None:
+    inspected.add_family(viewer)
+    widget = _docked(viewer, qtbot, wait_for)
+    window, canvas = viewer.window._qt_window, viewer.window._qt_viewer.canvas.native
+    own, wide = dock_of(widget), dock_of(widget.workspace)
+    other = viewer.window.add_dock_widget(QLabel("other"), name="other")
+    window.tabifyDockWidget(own, other)
+    own.raise_()
+    qtbot.wait(100)
+    assert wide.isVisible()
+    height = canvas.height()
+    other.raise_()
+    qtbot.waitUntil(lambda: not wide.isVisible(), timeout=5000)
+    qtbot.waitUntil(lambda: canvas.height() > height + 80, timeout=5000)
+    own.raise_()
+    qtbot.waitUntil(lambda: wide.isVisible(), timeout=5000)
+    wide.close()  # by hand: it stays closed until asked for
+    other.raise_()
+    own.raise_()
+    qtbot.wait(200)
+    assert not wide.isVisible()
+    buttons = {one.text().replace("&", ""): one for one in widget.findChildren(QPushButton)}
+    buttons["Film"].click()
+    assert wide.isVisible()
+    wide.setFloating(True)
+    other.raise_()
+    qtbot.wait(200)
+    assert wide.isVisible()  # floating, it takes no room
 
 
 @pytest.mark.gui

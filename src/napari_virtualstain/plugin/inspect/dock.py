@@ -68,7 +68,8 @@ class InspectorWidget(StepWidget):
         self._foreign.timeout.connect(self._list_again)
         self._add_form(napari_viewer)
         self.buttons = InspectorButtons(self, self.mending, self.keeping, self)
-        for row in self.buttons.rows:
+        going, judging, *mending = self.buttons.rows
+        for row in (going, judging, self.sample, *mending):
             self.form.addWidget(row)
         self.workspace = Workspace(self.model, napari_viewer, self.mending.try_edit, self.frame)
         self.wide_dock = WideDock(napari_viewer, self.workspace, self, TITLE)
@@ -172,7 +173,12 @@ class InspectorWidget(StepWidget):
         row = listed.index(now) if now in listed else None
         found = next_risky(table, row, direction, least=self.threshold.value())
         if found is None:
-            self.say("Every doubtful track has a verdict.")
+            is_any = bool((table["risk"] >= self.threshold.value()).any())
+            self.say(
+                "Every track worth a look has a verdict."
+                if is_any
+                else f"No listed track reaches {self.threshold.value():.2f}. Lower the threshold."
+            )
             return
         self.go_to_worst(listed[found])
 
@@ -289,7 +295,6 @@ class InspectorWidget(StepWidget):
         )
         self.table.region_wanted.connect(self.draw_region)
         self.sample = SamplePanel(self)
-        self.form.addWidget(self.sample)
         self.table.above.addWidget(self.dim_box)
         self.setTabOrder(self.table.filter, self.dim_box)
         self.setTabOrder(self.dim_box, self.table.view)

@@ -89,7 +89,7 @@ class SelectionOverlay:
             shown.data = data
             shown.size = size
             shown.face_color = colours
-            shown.visible = True
+            _set(shown, visible=True)
             return
         self._add(
             "outline",
@@ -105,12 +105,12 @@ class SelectionOverlay:
     def no_outline(self) -> None:
         """Hide the outline: the mitochondrion is not in this frame."""
         if (shown := self.layers.get("outline")) is not None:
-            shown.visible = False
+            _set(shown, visible=False)
 
     def hide(self) -> None:
         """Show nothing for now: removing layers takes napari a second."""
         for layer in self.layers.values():
-            layer.visible = False
+            _set(layer, visible=False)
 
     def drop(self) -> None:
         """Take the layers away."""
@@ -157,8 +157,7 @@ class SelectionOverlay:
         length = max(2, int(np.ptp(data[:, 1])) + 1)
         if shown is not None and self._holds(shown) and shown.ndim == layer.ndim:
             shown.data = data
-            shown.tail_length, shown.head_length = _FADE * length, length
-            shown.visible = True
+            _set(shown, tail_length=_FADE * length, head_length=length, visible=True)
             return
         flat = Colormap([colour, colour], name=f"virtualstain {kind}")
         self._add(
@@ -193,6 +192,13 @@ class SelectionOverlay:
         half = np.array([height, width]) / camera.zoom / 2 * 0.9
         if always or np.any(np.abs(np.asarray(point, float) - centre) > half):
             camera.center = (*np.asarray(camera.center)[:-2], *point)
+
+
+def _set(layer: Any, **looks: Any) -> None:
+    """Set attributes that are not so yet: napari draws again even where nothing changes."""
+    for name, value in looks.items():
+        if getattr(layer, name) != value:
+            setattr(layer, name, value)
 
 
 def _contour(mask: np.ndarray, corner: tuple[int, int]) -> np.ndarray:

@@ -122,9 +122,8 @@ def _neighbourhood(tracks: EditableTracks, track_ids: list[int]) -> list[int]:
             others = tracks.frame_rows(int(tracks["frame"][row]))
             away = np.maximum(np.abs(y_px[others] - y_px[row]), np.abs(x_px[others] - x_px[row]))
             near.update(owner[others[away < _NEIGHBOURHOOD_PX]].tolist())
-    ids = tracks.ends()[0]
-    near.update(ids[:: max(1, len(ids) // _SAMPLE)].tolist())
-    return sorted(near)
+    near.update(owner[:: max(1, len(owner) // _SAMPLE)].tolist())
+    return sorted(track_id for track_id in near if track_id in tracks)
 
 
 def summarise(

@@ -94,8 +94,9 @@ class Mending:
         self.placing = kind
         if kind == "add":
             track = self._host.model.selection.track_id
-            whose = "a new track" if track is None else f"track {track}, or a new one where it is"
-            self._host.say(f"Click where {whose} is missing. Esc ends this.")
+            whose = "a mitochondrion" if track is None else f"track {track}"
+            where = "" if track is None else " Where it is seen already, a new track begins."
+            self._host.say(f"Click where {whose} is missing in this frame.{where} Esc ends this.")
         elif kind == "move":
             self._host.say("Click where the chosen mitochondrion is in this frame. Esc ends this.")
 

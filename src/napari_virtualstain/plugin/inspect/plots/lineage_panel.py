@@ -116,7 +116,7 @@ class LineagePanel(QWidget):
                     item.plot(line, [other.lane, life.lane], pen=pyqtgraph.mkPen(text, width=1.5))
         item.enableAutoRange(axis="x")
         shown = [life.lane for life in self.lives] or [0.0]
-        item.setYRange(min(shown) - 0.9, max(shown) + 0.4, padding=0)  # room for the numbers
+        item.setYRange(min(shown) - 1.3, max(shown) + 0.4, padding=0)  # room for the numbers
 
     def _draw_events(self) -> None:
         events = self.model.tracks.events_frame()

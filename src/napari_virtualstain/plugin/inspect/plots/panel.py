@@ -14,7 +14,6 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from ....errors import InputError
-from ....io import write_table
 from ...kit.controls import Choice, button, in_row, note
 from ...kit.table import heading
 from ..film.drawing import MARKS
@@ -35,6 +34,8 @@ COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#F
 _MOST_CURVES = 40
 _BINS = 40
 _SKIPPED = ("track_id", "first", "last")
+_ON_PAPER = Looks(background="#ffffff", text="#000000", mark="#000000")
+_PAPER_PX = (800, 500)
 
 
 class PlotPanel(QWidget):
@@ -66,6 +67,7 @@ class PlotPanel(QWidget):
         self.plot.scene().sigMouseClicked.connect(self._on_click)
         self.shown: list[Curve] = []
         self._now: Any = None
+        self._paper: Any = None
         export = button("Export…", "Save the plot as PNG, SVG or CSV", self.ask, name="export_plot")
         beside = QVBoxLayout()
         beside.setSpacing(2)
@@ -81,8 +83,11 @@ class PlotPanel(QWidget):
 
     def draw(self) -> None:
         """Draw what the model has chosen."""
-        self._follow_theme()
-        kind, item = self.kind.value, self.plot.getPlotItem()
+        self._draw_on(self.plot, self._looks())
+
+    def _draw_on(self, plot: Any, looks: Looks) -> None:
+        dress(plot, looks)
+        kind, item = self.kind.value, plot.getPlotItem()
         item.clear()
         self._now, self.shown = None, []
         self.fit_label.setText("")
@@ -94,7 +99,7 @@ class PlotPanel(QWidget):
         elif kind == "msd":
             self._draw_displacement(item)
         else:
-            self._draw_over_time(item, kind)
+            self._draw_over_time(item, kind, looks)
         if not self.shown:
             self.fit_label.setText(self._why_empty(kind))
         item.enableAutoRange()
@@ -127,23 +132,34 @@ class PlotPanel(QWidget):
         """Write the plot as a picture, or its points as a table."""
         import pyqtgraph.exporters as exporters
 
+        from ....io import write_table
+
         if path.suffix.lower() == ".csv":
             write_table(path, self.points(), overwrite=True)
         elif path.suffix.lower() == ".svg":
-            exporters.SVGExporter(self.plot.getPlotItem()).export(str(path))
+            exporters.SVGExporter(self._on_paper().getPlotItem()).export(str(path))
         elif path.suffix.lower() == ".png":
-            exporter = exporters.ImageExporter(self.plot.getPlotItem())
-            exporter.parameters()["width"] = 1600
+            exporter = exporters.ImageExporter(self._on_paper().getPlotItem())
+            exporter.parameters()["width"] = 2 * _PAPER_PX[0]
             exporter.export(str(path))
         else:
             raise InputError(f"A plot cannot be written as {path.name}: expected .png, .svg, .csv.")
+        self.draw()
+
+    def _on_paper(self) -> Any:
+        """Return the plot in black on white, in a shape for a page: on the screen it is flat."""
+        self._paper = pyqtgraph.PlotWidget()  # kept while it is written
+        self._paper.resize(*_PAPER_PX)
+        self._draw_on(self._paper, _ON_PAPER)
+        self._paper.grab()  # lets Qt lay it out although it is not shown
+        return self._paper
 
     def points(self) -> pd.DataFrame:
         """Return all points on show, one a row."""
         parts = [pd.DataFrame({"curve": c.name, "x": c.x, "y": c.y}) for c in self.shown]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
-    def _draw_over_time(self, item: Any, kind: str) -> None:
+    def _draw_over_time(self, item: Any, kind: str, looks: Looks) -> None:
         model = self.model
         horizontal, vertical = axis_texts(kind, model.scale)
         item.setLabel("bottom", horizontal)
@@ -160,7 +176,7 @@ class PlotPanel(QWidget):
         if len(ids) == 1:
             self._draw_events(item, ids[0])
         if self.shown:
-            pen = pyqtgraph.mkPen(QColor(self._looks().text), style=Qt.PenStyle.DotLine)
+            pen = pyqtgraph.mkPen(QColor(looks.text), style=Qt.PenStyle.DotLine)
             self._now = pyqtgraph.InfiniteLine(angle=90, pen=pen)
             item.addItem(self._now, ignoreBounds=True)
             self.go(model.selection.frame)
@@ -257,6 +273,3 @@ class PlotPanel(QWidget):
         if kind in ("msd", "distribution", "speed"):
             return "The track is too short."
         return f"These tracks hold no {QUANTITIES[kind]}: track with an intensity layer, or masks."
-
-    def _follow_theme(self) -> None:
-        dress(self.plot, self._looks())

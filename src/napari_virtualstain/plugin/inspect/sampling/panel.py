@@ -41,6 +41,7 @@ class SamplePanel(QWidget):
         self.seed.setToolTip("The same tracks and seed give the same sample")
         draw = button("Draw", "Draw a sample, and judge it with 1, 2, 3", self.draw, name="draw")
         self.text = note(name="sample_text")
+        self.text.setMinimumHeight(2 * self.text.fontMetrics().lineSpacing())
         report = button("Report…", "Write the sample with its seed and interval", self.ask)
         report.setObjectName("sample_report")
         layout = QVBoxLayout(self)
