@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from npe2 import PluginManifest
+from qtpy.QtWidgets import QFileDialog, QToolButton
 
 import napari_virtualstain
 from napari_virtualstain.folders import settings_folder
@@ -275,12 +276,18 @@ def test_the_log_lies_beside_the_movie_and_another_movie_is_not_offered_it(
 
 
 def test_a_session_is_saved_and_gone_on_with_on_another_day(
-    viewer: Any, qtbot: Any, wait_for: Any, tmp_path: Path
+    viewer: Any, qtbot: Any, wait_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worked = _worked_on(viewer, qtbot, wait_for)
     viewer.add_shapes([np.array([[0, 2, 2], [0, 2, 9], [0, 9, 9], [0, 9, 2]])], name="region")
     viewer.layers["cell [fluorescence]"].contrast_limits = (5, 50)
-    worked.keeping.save_session(tmp_path / "tuesday")
+    worked.threshold.setValue(0.35)
+    worked.table.filter.setText("frames > 3")
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "tuesday.vsession"), "")
+    )
+    menu = worked.findChild(QToolButton, "keep").menu()
+    next(one for one in menu.actions() if one.text() == "Save session…").trigger()
     assert "tuesday.vsession" in worked.status_label.text()
     again = _fresh()
     again.open(str(tmp_path / "tuesday.vsession"), plugin=None)
@@ -296,6 +303,8 @@ def test_a_session_is_saved_and_gone_on_with_on_another_day(
     np.testing.assert_array_equal(again.layers["region"].data[0], viewer.layers["region"].data[0])
     made = inspected.inspect(again, qtbot, wait_for)
     assert not made.notice.isVisibleTo(made)  # they are in the tracks already
+    assert (made.threshold.value(), made.table.filter.text()) == (0.35, "frames > 3")
+    made.table.filter.clear()
     table = made.table.frame.set_index("track_id")
     assert sorted(table.index) == [1, 2, 3, 4, 5]
     assert table.loc[1, "verdict"] == "wrong"

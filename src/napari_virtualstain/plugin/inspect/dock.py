@@ -21,6 +21,7 @@ from .drawn_regions import DrawnRegions
 from .film.rows import film_layers
 from .keeping.files import Keeping
 from .keeping.found_log import FoundLog, LogNotice
+from .keeping.session import SETTINGS
 from .layer_sync import LayerSync
 from .loading import Loaded, load, why_not_whole
 from .mask_book import find_masks
@@ -119,6 +120,7 @@ class InspectorWidget(StepWidget):
             self.model.load(value.tracks, value.table, value.scale, verdicts, links)
             self.model.masks = find_masks(self.viewer, value.tracks, self._preferred_masks())
             self.sync.watch(layer)
+            self._take_settings(layer)
             self.sample.take()
             self.clicks.layer = layer
             self.workspace.film.tracks_layer = layer
@@ -374,7 +376,10 @@ class InspectorWidget(StepWidget):
         chance = table["error_probability"]
         doubtful, unknown = int((chance >= self.threshold.value()).sum()), int(chance.isna().sum())
         text = f"{len(table)} tracks, {doubtful} worth a look. Next: N."
-        return f"{text} {unknown} not judged: too few links." if unknown else text
+        if unknown:
+            text += f" {unknown} not judged: too few links."
+        listed = len(self.table.frame)
+        return text if listed == len(table) else f"{text} The filter lists {listed}."
 
     def _on_source(self) -> None:
         if self.source.value is not unwrap(self._layer):
@@ -388,6 +393,23 @@ class InspectorWidget(StepWidget):
         self.render()
         if self.state.value == "idle" and self.why_not() is None:
             self.run()
+
+    def keep_settings(self) -> None:
+        """Write threshold, filter and hidden columns into the layer, for a session."""
+        if has_layer(self.viewer, self._layer):
+            self._layer.metadata[SETTINGS] = {
+                "threshold": self.threshold.value(),
+                "filter": self.table.filter.text(),
+                "hidden": sorted(self.table.hidden),
+            }
+
+    def _take_settings(self, layer: Any) -> None:
+        """Take the settings of a session, once: those of the dock count from then on."""
+        kept = layer.metadata.pop(SETTINGS, None)
+        if isinstance(kept, dict):
+            self.threshold.setValue(float(kept.get("threshold", DOUBTFUL)))
+            self.table.hidden = set(kept.get("hidden", self.table.hidden))
+            self.table.filter.setText(str(kept.get("filter", "")))
 
     def _on_loaded(self) -> None:
         self.table.show_tracks()

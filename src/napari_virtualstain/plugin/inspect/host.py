@@ -50,5 +50,8 @@ class Host(Protocol):
     def take_sample(self, record: dict[str, Any]) -> None:
         """Go on with a random sample that was drawn before."""
 
+    def keep_settings(self) -> None:
+        """Write the settings of the dock into the layer."""
+
     def window(self) -> Any:
         """Return the window that dialogs belong to."""

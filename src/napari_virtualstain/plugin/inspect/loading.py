@@ -96,11 +96,10 @@ def _notes(data: np.ndarray, rows: pd.DataFrame) -> tuple[str, ...]:
     twice = rows.duplicated(["track_id", "frame"])
     if not twice.any():
         return ()
-    first = rows[twice].iloc[0]
+    first, count = rows[twice].iloc[0], int(twice.sum())
     return (
-        f"Track {int(first['track_id'])} is in frame {int(first['frame'])} twice, and so are "
-        f"{int(twice.sum()) - 1} more rows: only the first of each is listed, and kept when you "
-        "edit.",
+        f"Track {int(first['track_id'])} is in frame {int(first['frame'])} twice; {count} such "
+        "rows in all. Only the first of each is listed, and kept when you edit.",
     )
 
 

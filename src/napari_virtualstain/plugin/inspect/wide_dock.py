@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QMainWindow, QWidget
 
 from ..kit.dock_place import dock_of
 from ..layers.description import unwrap
@@ -82,7 +82,9 @@ class WideDock:
         dock = self._dock
         with suppress(RuntimeError):  # the window is being taken down
             window = dock.window()
-            if dock.isFloating() or window.dockWidgetArea(dock) != _BOTTOM:
+            if dock.isFloating() or not isinstance(window, QMainWindow):
+                return
+            if window.dockWidgetArea(dock) != _BOTTOM:
                 return
             if is_owner_in_front and self._steps_aside:
                 self._steps_aside = False

@@ -105,6 +105,7 @@ class Keeping:
     def save_session(self, path: Path) -> None:
         """Write layers, edits and verdicts to a folder that opens again on another day."""
         self._flush()
+        self._host.keep_settings()
         try:
             written = save_session(self._host.viewer, path)
         except (VirtualStainError, OSError) as error:

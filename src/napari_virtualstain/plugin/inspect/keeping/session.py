@@ -40,7 +40,8 @@ _OF_KIND: dict[str, tuple[str, ...]] = {
     "points": ("size", "symbol"),
     "shapes": ("shape_type", "edge_width"),
 }
-_KEPT = ("verdicts", "edit_log", "sample")
+SETTINGS = "inspector"
+_KEPT = ("verdicts", "edit_log", "sample", SETTINGS)
 _LINKS = "link_verdicts"
 
 
