@@ -113,9 +113,8 @@ class TrainWidget(TrainForm):
         self.area.ensureWidgetVisible(self.display)
 
         def work(context: JobContext) -> Any:
-            from ...training import training_folder
-
-            keep(training_folder(request.output), kept, context.cancel.raise_if_cancelled)
+            check = context.cancel.raise_if_cancelled
+            keep(request.output, kept, request.settings, check)
             return train_job(request, context)
 
         return work

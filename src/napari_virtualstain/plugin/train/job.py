@@ -17,7 +17,7 @@ from ..kit.preferences import Preferences
 from ..kit.regions import whole
 from ..stain.job import StainRequest, open_stainer
 from .drawn_regions import DrawnRegion, shared
-from .settings import ALLOW_SHARED, TrainSettings, remember_settings
+from .settings import ALLOW_SHARED, TrainSettings
 from .sources import PairSource, plane_at
 
 if TYPE_CHECKING:
@@ -322,7 +322,6 @@ def train_job(request: TrainRequest, context: JobContext) -> Generator[Any, None
 
     use_threads(request.preferences.threads)
     config, pairs = configured(request, context.cancel, context.progress)
-    remember_settings(request.output, request.settings)
     steps = _StepCounter(context.progress)
     result = None
     for event in _events(request, config, pairs, context.cancel):

@@ -19,6 +19,7 @@ import pandas as pd
 from ...errors import InputError, OutputError
 from ..layers.description import find_layer, geometry_of
 from .drawn_regions import COLOURS, ROLE, roles_of
+from .settings import TrainSettings, remember_settings
 from .sources import plane_at
 
 _FILE, _FOLDER = "layers.json", "layers"
@@ -59,15 +60,26 @@ def kept_pairs(rows: Any) -> list[list[KeptLayer]]:
     ]
 
 
-def keep(folder: Path, pairs: list[list[KeptLayer]], check: Callable[[], None]) -> None:
-    """Write the layers of a training into its folder; images that are there stay.
+def keep(
+    output: Path,
+    pairs: list[list[KeptLayer]],
+    settings: TrainSettings,
+    check: Callable[[], None],
+) -> None:
+    """Write the settings and layers of a training into its folder; images that are there stay.
 
     Raises
     ------
     OutputError
         They cannot be written.
     """
+    from ...training import training_folder
+
+    folder = training_folder(output)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # before the layers: where these are, the training is offered again with its settings
+        remember_settings(output, settings)
         _write(folder / _FOLDER, pairs, check)
     except OSError as error:
         raise OutputError(

@@ -1,0 +1,95 @@
+"""Every option of every drop-down of the Train dock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from napari_virtualstain.models import read_card
+from napari_virtualstain.plugin.kit.controls import Choice
+from napari_virtualstain.plugin.train.dock import TrainWidget
+from napari_virtualstain.training import preset_names
+
+from ..models import save_generator
+
+AXES = {"units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
+SCALE = {"scale": (2.0, 0.08, 0.08), **AXES}
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "models"))
+    save_generator(tmp_path / "models" / "tiny.safetensors")
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def widget(qtbot: Any, viewer_model: Any) -> TrainWidget:
+    rng = np.random.default_rng(0)
+    glow = gaussian_filter(rng.random((8, 48, 64)), (0, 2, 2)).astype(np.float32)
+    glow = (glow - glow.min()) * 1000
+    bright = (200 - 0.1 * glow + rng.normal(0, 1, glow.shape)).astype(np.float32)
+    viewer_model.add_image(bright, name="bf", **SCALE)
+    viewer_model.add_image(glow, name="GFP", **SCALE)
+    made = TrainWidget(viewer_model)
+    qtbot.addWidget(made)
+    made.start_from.value = "tiny"
+    return made
+
+
+def test_every_option_gives_settings_that_a_training_takes(widget: TrainWidget) -> None:
+    widget.fine_tune.click()  # without a start, the planes can be chosen too
+    tried = {}
+    for choice in widget.findChildren(Choice):
+        name = choice.objectName()
+        if name in ("hold_out", "model") or name.startswith(("bright", "fluo", "shapes")):
+            continue
+        seen = []
+        first = choice.currentIndex()
+        for index in range(choice.count()):
+            choice.setCurrentIndex(index)
+            choice.activated.emit(index)
+            config = widget.settings.training_config("mine", "cpu")
+            seen.append((choice.itemText(index), config.model_dump_json()))
+            assert widget.run_button.isEnabled(), (name, widget.status_label.text())
+        tried[name] = len({config for _, config in seen})
+        choice.setCurrentIndex(first)
+        choice.activated.emit(first)
+    assert tried["preset"] == len(preset_names())
+    assert tried["weight_map"] >= 6
+    assert {"device", "planes"} <= set(tried)
+
+
+def test_every_way_to_hold_out_says_what_it_needs(widget: TrainWidget) -> None:
+    kind = widget.hold_out.kind
+    texts = {}
+    for index in range(kind.count()):
+        kind.setCurrentIndex(index)
+        texts[kind.itemText(index)] = widget.status_label.text()
+        assert widget.hold_out.count.isVisibleTo(widget) == ("in turn" in kind.itemText(index))
+    for text, said in texts.items():
+        wanted = {"frames": "Ready", "region": "at least two rectangles", "pair": "There is one"}
+        key = next(word for word in wanted if word in text)
+        assert wanted[key] in said, (text, said)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", preset_names())
+def test_each_method_trains(widget: TrainWidget, wait_for: Any, models: Path, method: str) -> None:
+    preset = widget.preset
+    preset.value = method
+    preset.activated.emit(preset.currentIndex())
+    widget.steps.setValue(2)
+    widget.crop.setValue(32)
+    widget.batch.setValue(2)
+    widget.compare_box.setChecked(False)
+    widget.run_button.click()
+    wait_for(widget, timeout_s=300)
+    assert widget.state == "done", widget.status_label.text()
+    card = read_card(models / "my-model.safetensors")
+    assert card.training["preset"] == method
+    assert card.training["steps"] == 2
