@@ -24,6 +24,7 @@ _ROWS = {
 }
 SIMULATED = "simulated, held out"  # group of training.simulated_training
 STAIN, BEFORE = "virtual stain", "starting model"
+_SHORT = {"best constant": "constant", "bright-field texture": "texture"}
 _METHODS = {"before": BEFORE, "after": STAIN}
 
 
@@ -97,7 +98,7 @@ class OutcomeView(QWidget):
 
 
 def outcome_table(scores: dict[str, Any], images: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return a row per score: before and after with their intervals, and baselines.
+    """Return a row per score: before and after with their intervals, and the best baseline.
 
     Parameters
     ----------
@@ -112,28 +113,39 @@ def outcome_table(scores: dict[str, Any], images: pd.DataFrame | None = None) ->
     >>> outcome_table({"virtual stain": after})["after"][0].splitlines()
     ['0.61', '0.55–0.66']
     """
-    before = scores.get("before", {}).get(BEFORE)
-    columns = {"before": before, "after": scores.get(STAIN)}
-    columns |= {
+    judged = {"before": scores.get("before", {}).get(BEFORE), "after": scores.get(STAIN)}
+    judged = {name: values for name, values in judged.items() if values}
+    baselines = {
         name: values
         for name, values in scores.items()
         if name not in (STAIN, "before") and _is_method(values)
     }
-    columns = {name: values for name, values in columns.items() if values}
     rows = [
         {
             "score": text,
             **{
-                name: _interval(values.get(key), _values(images, _METHODS.get(name, name), key))
-                if name in _METHODS
-                else _mean_text(values.get(key))
-                for name, values in columns.items()
+                name: _interval(values.get(key), _values(images, _METHODS[name], key))
+                for name, values in judged.items()
             },
+            **({"best baseline": _best(baselines, key)} if baselines else {}),
         }
         for key, text in _ROWS.items()
-        if any(key in values for values in columns.values())
+        if any(key in values for values in (*judged.values(), *baselines.values()))
     ]
     return pd.DataFrame(rows)
+
+
+def _best(baselines: dict[str, Any], key: str) -> str:
+    """Return the highest score of what costs nothing, and what that is."""
+    means = {
+        name: float(values[key]["mean"])
+        for name, values in baselines.items()
+        if isinstance(values.get(key), dict) and values[key].get("mean") is not None
+    }
+    if not means:
+        return ""
+    name = max(means, key=lambda one: means[one])
+    return f"{_mean_text({'mean': means[name]})}\n{_SHORT.get(name, name)}"
 
 
 def outcome_sentence(table: pd.DataFrame | None, scores: dict[str, Any]) -> str:
