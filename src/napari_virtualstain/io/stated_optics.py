@@ -58,7 +58,7 @@ _LONGEST_LABEL = 200
 
 @dataclass(frozen=True, slots=True)
 class StatedOptics:
-    """What a file states of the microscope; None and empty where it states nothing.
+    """Objective and emission wavelengths of a file; None and empty where it states nothing.
 
     Attributes
     ----------

@@ -214,7 +214,8 @@ class TrainWidget(TrainForm):
             self.say(error_text(outcome.error, self.controls))
         else:
             self.registration.show_found(outcome.value)
-            self.say("The shift between the channels is measured.")
+            known = any(one.is_certain or one.problem for one in outcome.value.values())
+            self.say(f"The shift between the channels is {'measured' if known else 'unknown'}.")
         return outcome
 
     def go_on_with(self, model: Path) -> None:

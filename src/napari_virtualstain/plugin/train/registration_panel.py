@@ -167,6 +167,8 @@ def _shift_plot() -> Any:
     plot.setMenuEnabled(False)
     plot.hideButtons()
     plot.showGrid(x=True, y=True, alpha=0.2)
+    for side in ("left", "bottom"):
+        plot.getAxis(side).enableAutoSIPrefix(False)  # else thousandths of a pixel
     plot.setFixedHeight(170)
     plot.setToolTip(
         "Where the fluorescence lies with respect to the bright-field; blue: certain, grey: "
