@@ -111,6 +111,18 @@ def test_there_are_at_most_24_benchmarks() -> None:
     assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= 24
 
 
+def test_staining_an_array_loads_neither_dask_nor_pandas() -> None:
+    code = (
+        "import sys, numpy, napari_virtualstain as vs\n"
+        "vs.stain(numpy.eye(48), 'mito-simulated', pixel_size_um=0.08, device='cpu')\n"
+        "print(*sys.modules)"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"dask", "pandas", "matplotlib", "skimage", "napari", "zarr"} & set(loaded)
+
+
 def test_importing_the_package_loads_neither_torch_nor_qt() -> None:
     code = "import sys, napari_virtualstain; print(*sorted(sys.modules))"
     loaded = subprocess.run(

@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import dask.array as da
 import numpy as np
 
 from ..axes import ORDER, normalise_axes
@@ -26,6 +26,9 @@ from .readers.source import NativeReader, Source
 from .readers.tiff import read_tiff
 from .stack import Stack
 from .units import FRAME_INTERVAL_RANGE_S, PIXEL_SIZE_RANGE_UM, check_given
+
+if TYPE_CHECKING:
+    import dask.array as da
 
 _READERS = {
     "deltavision": read_deltavision,
@@ -238,6 +241,8 @@ def _spread(letters: str, long: list[int], ndim: int) -> str:
 
 
 def _dask(source: Source) -> da.Array:
+    import dask.array as da  # the slowest import of all: not for arrays in memory
+
     plane = (source.shape[-2], source.shape[-1])
     check_extent(source.path, source.shape, source.dtype)
     leading = source.shape[:-2]
