@@ -1,17 +1,25 @@
 """How fast training is, how soon it stops when cancelled, and what resuming costs.
 
     OMP_NUM_THREADS=1 python -m benchmarks.training_speed --threads 1
+    CAREAMICS_PYTHON=/path/to/venv/bin/python python -m benchmarks.training_speed --only compact
 
 One crop of 256 x 256 a step. "Cancelled" is the time from the request, in the middle of a
 step, to the return, after which a thread may still write a large checkpoint; "resumed" the
 time from the call to the end of the first step, the wait for that thread and checks of the
 data included. All are processor seconds, which with one thread are what an idle core needs,
 however busy the machine is; the wall clock is in brackets.
+
+"plain torch" is a loop of the same network over random crops with flips, L1 and Adam, without
+anything else. CAREamics trains its own CARE network, a smaller one, on the same images and crops;
+it needs its own environment (``pip install careamics``) in ``CAREAMICS_PYTHON``, without which it
+is left out.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
 import tempfile
 import threading
 import time
@@ -23,6 +31,7 @@ import torch
 
 from napari_virtualstain.data import CorrelativePairs
 from napari_virtualstain.errors import CancelledError
+from napari_virtualstain.models import build_network
 from napari_virtualstain.progress import CancelToken
 from napari_virtualstain.simulation import simulate
 from napari_virtualstain.training import (
@@ -38,6 +47,32 @@ NETWORKS = {
     "compact": TrainingConfig(architecture={"name": "compact"}),
     "recommended": preset("recommended"),
 }
+
+
+CAREAMICS = """
+import sys, time
+import numpy as np, torch
+from lightning.pytorch.callbacks import Callback
+from careamics import CAREamist
+from careamics.config import create_advanced_care_config
+torch.set_num_threads(int(sys.argv[3]))
+class Clock(Callback):
+    marks = []
+    def on_train_batch_end(self, *args, **kwargs):
+        self.marks.append((time.process_time(), time.perf_counter()))
+steps = int(sys.argv[2])
+held = np.load(sys.argv[1])
+config = create_advanced_care_config(
+    experiment_name="speed", data_type="array", axes="SYX", patch_size=[256, 256], batch_size=1,
+    num_epochs=1, num_steps=steps + 2, num_workers=0, n_val_patches=1)
+careamist = CAREamist(config, work_dir=sys.argv[4], callbacks=[Clock()], enable_progress_bar=False)
+careamist.train(train_data=held["x"], train_data_target=held["y"],
+                val_data=held["x"][:1], val_data_target=held["y"][:1])
+first, last = Clock.marks[0], Clock.marks[-1]
+count = len(Clock.marks) - 1
+weights = sum(p.numel() for p in careamist.model.parameters())
+print("STEP", (last[0] - first[0]) / count, (last[1] - first[1]) / count, weights)
+"""
 
 
 @dataclass
@@ -75,6 +110,56 @@ def seconds_a_step(
         elif isinstance(event, StepFinished) and event.step == steps + 1:
             break
     return clock.passed(steps), (time.perf_counter() - clock.wall) / steps
+
+
+def plain_seconds_a_step(
+    pairs: CorrelativePairs, config: TrainingConfig, steps: int
+) -> tuple[str, int]:
+    """Return the time of a step of a plain torch loop, and the number of weights."""
+    network = build_network(config.architecture).train()
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-4)
+    chance = np.random.default_rng(0)
+    frames = [(pairs.bright_field[i], pairs.fluorescence[i]) for i in range(len(pairs))]
+    planes = [
+        tuple(torch.from_numpy((p - p.mean()) / p.std()).float() for p in map(np.asarray, frame))
+        for frame in frames
+    ]
+    for step in range(steps + 1):
+        if step == 1:
+            clock = Clock()
+        image, target = (
+            plane.reshape(1, 1, *plane.shape[-2:])[..., :256, :256]
+            for plane in planes[chance.integers(len(planes))]
+        )
+        if chance.random() < 0.5:
+            image, target = image.flip(-1), target.flip(-1)
+        loss = torch.nn.functional.l1_loss(network(image)[:, :1], target)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+    return clock.passed(steps), sum(p.numel() for p in network.parameters())
+
+
+def careamics_seconds_a_step(pairs: CorrelativePairs, steps: int, folder: Path) -> str:
+    """Return the time of a step of CAREamics and the number of its weights, or why not."""
+    python = os.environ.get("CAREAMICS_PYTHON")
+    if not python:
+        return "not run: CAREAMICS_PYTHON is not set"
+    count = range(len(pairs))
+    np.savez(
+        folder / "pairs.npz",
+        x=np.stack([np.asarray(pairs.bright_field[i])[0] for i in count]).astype(np.float32),
+        y=np.stack([np.asarray(pairs.fluorescence[i]) for i in count]).astype(np.float32),
+    )
+    given = [str(folder / "pairs.npz"), str(steps), str(torch.get_num_threads()), str(folder)]
+    done = subprocess.run(
+        [python, "-c", CAREAMICS, *given], capture_output=True, text=True, check=False
+    )
+    for line in done.stdout.splitlines():
+        if line.startswith("STEP"):
+            processor, wall, weights = line.split()[1:]
+            return f"{float(processor):.2f} ({float(wall):.2f}), {int(weights):,} weights"
+    return f"not run: {done.stderr.strip().splitlines()[-1:]}"
 
 
 def cancelled_and_resumed(
@@ -129,6 +214,9 @@ def main() -> None:
                 step, wall = seconds_a_step(pairs, config, output, given.steps)
                 stopped, resumed = cancelled_and_resumed(pairs, config, output, 0.4 * wall)
                 print(f"| {name} | {precision} | {step} | {stopped} | {resumed} |", flush=True)
+            plain, weights = plain_seconds_a_step(pairs, base, given.steps)
+            print(f"| {name}, plain torch ({weights:,} weights) | float32 | {plain} | | |")
+        print("CAREamics:", careamics_seconds_a_step(pairs, given.steps, Path(folder)))
 
 
 if __name__ == "__main__":
