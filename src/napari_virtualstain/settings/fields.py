@@ -147,6 +147,7 @@ def fields_of(settings: type[Settings]) -> dict[str, SettingField]:
 
     Examples
     --------
+    >>> from napari_virtualstain.settings import SegmentSettings
     >>> field = fields_of(SegmentSettings)["min_area_um2"]
     >>> field.label, field.minimum, field.help
     ('Smallest (µm²)', 0.0, 'Objects below this area are dropped, in µm² [0.05].')
@@ -201,6 +202,7 @@ def checked_settings(settings: type[Chosen], **given: Any) -> Chosen:
 
     Examples
     --------
+    >>> from napari_virtualstain.settings import TrackSettings
     >>> checked_settings(TrackSettings, max_gap=2).max_gap
     2
     """
@@ -222,6 +224,7 @@ def settings_beside(config: Chosen, **given: Any) -> Chosen:
 
     Examples
     --------
+    >>> from napari_virtualstain.settings import TrackSettings
     >>> settings_beside(TrackSettings(max_gap=9), max_gap=3).max_gap
     9
     """
