@@ -150,7 +150,7 @@ def fields_of(settings: type[Settings]) -> dict[str, SettingField]:
     >>> from napari_virtualstain.settings import SegmentSettings
     >>> field = fields_of(SegmentSettings)["min_area_um2"]
     >>> field.label, field.minimum, field.help
-    ('Smallest (µm²)', 0.0, 'Objects below this area are dropped, in µm² [0.05].')
+    ('Smallest (µm²)', 0.0, 'Objects below this area are removed, in µm² [0.05].')
     """
     return {name: _field(name, info) for name, info in settings.model_fields.items()}
 
