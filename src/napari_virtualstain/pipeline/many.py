@@ -161,7 +161,7 @@ def result_folders(inputs: Sequence[str], out: Path) -> list[Path]:
     Raises
     ------
     InputError
-        Two inputs are the same, or cannot be told apart by name.
+        Two inputs are the same, or have the same name.
 
     Examples
     --------

@@ -28,7 +28,7 @@ def summarise_motion(
     ----------
     rows : DataFrame
         ``track_id frame y_px x_px``, and ``interpolated`` where it is known: such rows do not
-        count. In any order, one row a track a frame.
+        count. In any order, one row per track and frame.
     pixel_size_um, frame_interval_s : float
         Sampling.
     tuning : MotionClassTuning, optional
