@@ -60,7 +60,8 @@ class SettingsForm(QObject, Generic[Chosen]):
             if field.place:
                 offered = (choices or {}).get(name)
                 self._add(field, advanced if field.place == "advanced" else form, offered)
-        self.setParent(form.parentWidget())
+        # dies with the dock, in the GUI thread; the form itself may not be in a window yet
+        self.setParent(next(iter(self.widgets.values())).native)
 
     def __getitem__(self, name: str) -> Any:
         """Return the magicgui widget of a setting."""
