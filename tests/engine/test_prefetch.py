@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from napari_virtualstain.engine.prefetch import ahead
+from napari_virtualstain.engine.prefetch import look_ahead
 
 
 @pytest.mark.parametrize("threads", [0, 1, 3])
@@ -18,13 +18,13 @@ def test_results_come_in_order_whoever_is_first(threads: int) -> None:
             last.set()
         return -item
 
-    assert list(ahead(make, range(9), threads)) == [-item for item in range(9)]
+    assert list(look_ahead(make, range(9), threads)) == [-item for item in range(9)]
 
 
 @pytest.mark.parametrize("threads", [0, 1, 3])
 def test_little_is_held_at_once(threads: int) -> None:
     taken: list[int] = []
-    results = ahead(lambda item: item, (taken.append(i) or i for i in range(20)), threads)
+    results = look_ahead(lambda item: item, (taken.append(i) or i for i in range(20)), threads)
     for used in range(10):
         assert next(results) == used
         assert len(taken) == used + 1 + threads
@@ -34,7 +34,7 @@ def test_a_failure_comes_at_its_place() -> None:
     def make(item: int) -> float:
         return 1 / (item - 2)
 
-    results = ahead(make, range(5), 2)
+    results = look_ahead(make, range(5), 2)
     assert [next(results), next(results)] == [-0.5, -1]
     with pytest.raises(ZeroDivisionError):
         next(results)

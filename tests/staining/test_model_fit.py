@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from napari_virtualstain.data import image_statistics, summarise_statistics
 from napari_virtualstain.models import ModelCard
-from napari_virtualstain.staining import FrameFit, assess_fit, stain_to_file, told_frame_by_frame
+from napari_virtualstain.staining import FrameFit, assess_fit, describe_fits, stain_to_file
 from napari_virtualstain.staining.model_fit import assess_frame
 
 
@@ -108,9 +108,9 @@ def test_every_frame_is_judged_while_it_is_stained(make_model, tmp_path, device:
     stain_to_file(movie, out, model, pixel_size_um=0.08, device=device, on_fit=fits.append)
     assert [fit.frame for fit in fits] == list(range(12))
     assert [fit.frame for fit in fits if fit.level != "green"] == [7, 8]
-    told = told_frame_by_frame(fits)
+    told = describe_fits(fits)
     assert told.startswith("2 of 12 frames are not green. Frames 7 to 8 are red: There is less")
-    assert told_frame_by_frame(fits[:5]) == "all 5 frames are green."
+    assert describe_fits(fits[:5]) == "all 5 frames are green."
 
 
 @pytest.mark.parametrize(
@@ -138,12 +138,12 @@ def test_the_light_of_a_frame_is_held_against_that_of_the_movie(gain, offset, le
 def test_a_stretch_has_the_reason_of_its_worst_frame() -> None:
     levels = ["green", "amber", "red", "amber", "green"]
     fits = [FrameFit(i, level, (f"Frame {i}.",)) for i, level in enumerate(levels)]
-    assert told_frame_by_frame(fits).endswith("Frames 1 to 3 are amber or red: Frame 2.")
+    assert describe_fits(fits).endswith("Frames 1 to 3 are amber or red: Frame 2.")
 
 
 def test_many_stretches_are_not_all_told() -> None:
     fits = [FrameFit(i, "amber" if i % 2 else "green", ("Odd.",)) for i in range(20)]
-    told = told_frame_by_frame(fits)
+    told = describe_fits(fits)
     assert told.count("is amber: Odd.") == 5
     assert told.endswith("And 5 more stretches.")
 

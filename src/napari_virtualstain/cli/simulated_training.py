@@ -85,8 +85,8 @@ def simulated(
     of_file = {"na": "numerical_aperture", "n_immersion": "immersion_index"}
     known = {name: stated[key] for name, key in of_file.items() if key in stated}
     if taken := {name: value for name, value in known.items() if name not in optics}:
-        told = ", ".join(f"{_WORDS[name]} {value:g}" for name, value in taken.items())
-        job.note(f"Note: the movie states {told}.")
+        listed = ", ".join(f"{_WORDS[name]} {value:g}" for name, value in taken.items())
+        job.note(f"Note: the movie states {listed}.")
     optics = {**known, **optics}
     microscope = replace(Microscope(), **optics)
     if "n_immersion" not in optics and "na" in optics:

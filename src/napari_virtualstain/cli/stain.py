@@ -86,7 +86,7 @@ def stain(
         # costs seconds: only when the input is fine
         from ..engine import resolve_devices
         from ..pipeline import PipelineSettings, fit_of, merged_settings, stain_stack
-        from ..staining import FrameFit, told_frame_by_frame
+        from ..staining import FrameFit, describe_fits
 
         resolve_devices(device)
         stack = settle_pixel_size(stack, job, model)
@@ -115,7 +115,7 @@ def stain(
             cancel=job.cancel,
         )
         if len(fits) > 1:
-            job.note(f"Fit frame by frame: {told_frame_by_frame(fits)}")
+            job.note(f"Fit frame by frame: {describe_fits(fits)}")
         job.say(f"{out}: virtual fluorescence")
         if uncertainty is not None:
             job.say(f"{uncertainty}: expected error")

@@ -1,4 +1,4 @@
-"""Looking at the pairs before any training starts, and saying what is wrong."""
+"""Inspection of the pairs before a training: sizes, saturation, constant and empty images."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from .planes import outward as outward
 from .planes import planes_of as planes_of
 from .predictor import OnTile as OnTile
 from .predictor import TiledNetwork as TiledNetwork
-from .prefetch import ahead as ahead
+from .prefetch import look_ahead as look_ahead
 from .regions import Region as Region
 from .regions import View as View
 from .regions import view_of as view_of
@@ -26,9 +26,9 @@ from .resampling import resample as resample
 from .resampling import resampled_shape as resampled_shape
 from .threads import use_threads as use_threads
 from .tiling import Box as Box
+from .turning import orientations as orientations
 from .turning import turned as turned
 from .turning import turned_back as turned_back
-from .turning import ways as ways
 from .warnings import AssumedPixelSizeWarning as AssumedPixelSizeWarning
 from .warnings import MissingPlanesWarning as MissingPlanesWarning
 from .warnings import NonFiniteWarning as NonFiniteWarning

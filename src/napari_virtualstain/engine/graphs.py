@@ -1,4 +1,4 @@
-"""Replaying a network on a GPU as one CUDA graph, where that is faster.
+"""CUDA graphs: a network replayed on a GPU where that is faster.
 
 A U-Net is some hundred kernels. For small windows a GPU waits longer for the orders to
 start them than it computes; a graph is one order. For large windows nothing is gained, so a

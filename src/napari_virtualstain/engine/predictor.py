@@ -1,4 +1,4 @@
-"""Running a network over frames of any size, tile by tile, in the memory there is."""
+"""Tiled prediction: a network on frames of any size, within the free memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Doing the steps of a movie side by side, in order, with little held at once."""
+"""Ordered look-ahead over a thread pool with bounded memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
-def ahead(make: Callable[[Given], Made], items: Iterable[Given], threads: int) -> Iterator[Made]:
+def look_ahead(
+    make: Callable[[Given], Made], items: Iterable[Given], threads: int
+) -> Iterator[Made]:
     """Yield what is made of each item, in order, while the next ones are being made.
 
     Parameters
@@ -26,7 +28,7 @@ def ahead(make: Callable[[Given], Made], items: Iterable[Given], threads: int) -
 
     Examples
     --------
-    >>> list(ahead(str.upper, "abc", 2))
+    >>> list(look_ahead(str.upper, "abc", 2))
     ['A', 'B', 'C']
     """
     if not threads:

@@ -1,4 +1,4 @@
-"""The eight ways to lay a square on itself, and averaging a prediction over them.
+"""The eight orientations of a square, for averaging a prediction over them.
 
 A microscope image has no preferred direction, but a trained network does, a little:
 its errors under the eight turns and flips are partly independent, so that their mean
@@ -40,12 +40,12 @@ def turned_back(image: NDArray[np.float32], turns: int, flipped: bool) -> NDArra
     return np.ascontiguousarray(np.rot90(result, -turns, axes=(-2, -1)))
 
 
-def ways(averaged: bool) -> Iterator[tuple[int, bool]]:
+def orientations(averaged: bool) -> Iterator[tuple[int, bool]]:
     """Yield all eight turns and flips, or only the image as it is.
 
     Examples
     --------
-    >>> list(ways(False))
+    >>> list(orientations(False))
     [(0, False)]
     """
     yield from DIHEDRAL if averaged else DIHEDRAL[:1]

@@ -1,4 +1,4 @@
-"""Open any supported image as a lazy :class:`Stack`."""
+"""Opening of any supported image as a lazy :class:`Stack`."""
 
 from __future__ import annotations
 

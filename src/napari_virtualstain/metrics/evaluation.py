@@ -1,4 +1,4 @@
-"""All scores of a virtual stain against the true fluorescence, one row per frame.
+"""Scores of a virtual stain against the true fluorescence, one row per frame.
 
 The columns, with what is best, are in :data:`COLUMNS`; the report prints the same text.
 """

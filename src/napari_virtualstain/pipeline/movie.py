@@ -1,4 +1,4 @@
-"""All steps for one movie, resuming an interrupted run."""
+"""Pipeline of one movie: all steps, resuming an interrupted run."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ class _Run:
 
     def stain(self, device: str | None, tile: int | None) -> None:
         """Write the virtual fluorescence."""
-        from ..staining import FrameFit, told_frame_by_frame
+        from ..staining import FrameFit, describe_fits
 
         chosen = self.settings.stain
         used = _model_facts(chosen.model, "generator")
@@ -170,7 +170,7 @@ class _Run:
                 **self._writing,
             )
             if len(fits) > 1:
-                facts["fit"] = told_frame_by_frame(fits)
+                facts["fit"] = describe_fits(fits)
 
         self._step("stain", outputs, [chosen.model_dump(), used], work, facts)
         self.result.fit = str(self.record.facts("stain").get("fit", ""))

@@ -1,4 +1,4 @@
-"""Open a segmenter by name: a model or an add-on."""
+"""Opening of a segmenter by name: a model or an add-on."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ Maps = NDArray[np.float32]
 def averaged_over_turns(
     predict: Callable[[Maps], Maps], plane: Maps, steps: Sequence[Step]
 ) -> Maps:
-    """Return the mean of `predict` over the eight ways to lay the plane.
+    """Return the mean of `predict` over the eight orientations of the plane.
 
     Parameters
     ----------
@@ -29,7 +29,8 @@ def averaged_over_turns(
     plane : ndarray of float32, shape (Y, X)
         What it is given.
     steps : sequence of K (dy, dx)
-        A step of which no turned one is the image or its opposite keeps the ways it has.
+        A step of which no turned one is the image or its opposite keeps the orientations
+        that it has.
 
     Returns
     -------
@@ -41,26 +42,26 @@ def averaged_over_turns(
     >>> bool((averaged_over_turns(lambda laid: 2 * laid, plane, ())[0] == 2 * plane).all())
     True
     """
-    from ..engine import turned, turned_back, ways
+    from ..engine import orientations, turned, turned_back
 
     total: Maps = np.zeros((), np.float32)
     count: NDArray[np.float64] = np.zeros(())
-    for way in ways(True):
-        maps = turned_back(predict(turned(plane[None, None], *way))[0], *way)
+    for orientation in orientations(True):
+        maps = turned_back(predict(turned(plane[None, None], *orientation))[0], *orientation)
         if not total.ndim:
             total, count = np.zeros(maps.shape, np.float32), np.zeros(len(maps))
         plain = len(maps) - len(steps)
         total[:plain] += maps[:plain]
         count[:plain] += 1
         for channel, step in enumerate(steps, start=plain):
-            ahead = _turned_step(step, *way)
-            behind = (-ahead[0], -ahead[1])
-            if ahead in steps:
-                total[channel] += maps[plain + steps.index(ahead)]
-            elif behind in steps:
+            forward = _turned_step(step, *orientation)
+            backward = (-forward[0], -forward[1])
+            if forward in steps:
+                total[channel] += maps[plain + steps.index(forward)]
+            elif backward in steps:
                 here, there = overlapping(step, plane.shape)
-                total[channel][here] += maps[plain + steps.index(behind)][there]
-            count[channel] += ahead in steps or behind in steps
+                total[channel][here] += maps[plain + steps.index(backward)][there]
+            count[channel] += forward in steps or backward in steps
     return (total / count[:, None, None]).astype(np.float32)
 
 

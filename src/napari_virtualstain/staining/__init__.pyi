@@ -11,7 +11,7 @@ from .flicker_filter import steady_in_place as steady_in_place
 from .model_fit import FitReport as FitReport
 from .model_fit import FrameFit as FrameFit
 from .model_fit import assess_fit as assess_fit
-from .model_fit import told_frame_by_frame as told_frame_by_frame
+from .model_fit import describe_fits as describe_fits
 from .opening import AnyStainer as AnyStainer
 from .opening import open_stainer as open_stainer
 from .planes import stain_planes as stain_planes

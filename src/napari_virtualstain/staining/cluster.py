@@ -59,8 +59,8 @@ def stain_on_cluster(
     ...     for index, plane in stain_on_cluster(source, stainer, fitted, [0, 1], client):
     ...         writer.write(index, plane.fluorescence)
     """
-    ahead = _PLANES_AHEAD * len(client.scheduler_info()["workers"])
-    return _run(client, source, stainer, fitted, indices, ahead)
+    at_once = _PLANES_AHEAD * len(client.scheduler_info()["workers"])
+    return _run(client, source, stainer, fitted, indices, at_once)
 
 
 @contextlib.contextmanager
@@ -101,7 +101,7 @@ def _run(
     stainer: AnyStainer,
     fitted: FittedNormalisation,
     indices: list[int],
-    ahead: int,
+    at_once: int,
 ) -> Iterator[tuple[int, StainedPlane]]:
     from distributed import as_completed
 
@@ -124,7 +124,7 @@ def _run(
         numbers[future.key] = index
         running.add(future)
 
-    for _ in range(ahead):
+    for _ in range(at_once):
         submit_next()
     try:
         for future in running:

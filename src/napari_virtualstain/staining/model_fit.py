@@ -44,7 +44,7 @@ _SATURATED = 0.01
 # contrast of a frame against the movie's, and how many contrasts its level may lie off
 _AMBER_CONTRAST, _RED_CONTRAST = 1.5, 2.5
 _AMBER_LEVEL = 15.0
-_TOLD_STRETCHES = 5
+_DESCRIBED_STRETCHES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +178,8 @@ def assess_frame(
     if share > _SATURATED:
         reasons.append(f"{share:.0%} of the pixels are saturated or black.")
         level = max(level, 1)
-    lamp, told = _lamp_verdict(values, card, fitted)
-    level, reasons = max(level, lamp), reasons + told
+    lamp, lamp_reasons = _lamp_verdict(values, card, fitted)
+    level, reasons = max(level, lamp), reasons + lamp_reasons
     return FrameFit(frame, _LEVELS[level], tuple(reasons), distances, shifts)
 
 
@@ -194,10 +194,10 @@ def combine(frames: list[FrameFit], card: ModelCard, pixel_size_um: float | None
     level = max(level, levels[len(levels) // 2])
     judged = [frame for frame in frames if frame.distances]
     typical = [_typical([getattr(f, part) for f in judged]) for part in ("distances", "shifts")]
-    usual, told = _verdict(typical[0], typical[1], len(judged))
+    usual, usual_reasons = _verdict(typical[0], typical[1], len(judged))
     worst = max(frames, key=lambda frame: _LEVELS.index(frame.level))
-    if told:
-        reasons += told
+    if usual_reasons:
+        reasons += usual_reasons
     elif worst.level != "green":
         bad = sum(1 for index in levels if index)
         where = f"{bad} of {len(frames)} frames: " if len(frames) > 1 else ""
@@ -205,13 +205,13 @@ def combine(frames: list[FrameFit], card: ModelCard, pixel_size_um: float | None
     return FitReport(_LEVELS[max(level, usual)], tuple(reasons), tuple(frames))
 
 
-def told_frame_by_frame(frames: Sequence[FrameFit]) -> str:
+def describe_fits(frames: Sequence[FrameFit]) -> str:
     """Return in words which frames do not fit and why, stretch by stretch.
 
     Examples
     --------
     >>> frames = [FrameFit(i, "red" if i > 7 else "green", ("Blurred.",)) for i in range(10)]
-    >>> told_frame_by_frame(frames)
+    >>> describe_fits(frames)
     '2 of 10 frames are not green. Frames 8 to 9 are red: Blurred.'
     """
     bad = [frame for frame in frames if frame.level != "green"]
@@ -223,14 +223,14 @@ def told_frame_by_frame(frames: Sequence[FrameFit]) -> str:
             stretches[-1].append(frame)
         else:
             stretches.append([frame])
-    told = [f"{len(bad)} of {len(frames)} frames are not green."]
-    told += [_told(stretch) for stretch in stretches[:_TOLD_STRETCHES]]
-    if len(stretches) > _TOLD_STRETCHES:
-        told.append(f"And {len(stretches) - _TOLD_STRETCHES} more stretches.")
-    return " ".join(told)
+    text = [f"{len(bad)} of {len(frames)} frames are not green."]
+    text += [_described(stretch) for stretch in stretches[:_DESCRIBED_STRETCHES]]
+    if len(stretches) > _DESCRIBED_STRETCHES:
+        text.append(f"And {len(stretches) - _DESCRIBED_STRETCHES} more stretches.")
+    return " ".join(text)
 
 
-def _told(stretch: list[FrameFit]) -> str:
+def _described(stretch: list[FrameFit]) -> str:
     first, last = stretch[0], stretch[-1]
     which = f"Frame {first.frame} is"
     if last is not first:
@@ -318,7 +318,7 @@ def _pixel_size_verdict(card: ModelCard, pixel_size_um: float | None) -> tuple[i
     factor = pixel_size_um / wanted
     if 0.8 <= factor <= 1.25:
         return 0, []
-    told = f"Pixels of {pixel_size_um:g} µm against {wanted:g} µm in training"
+    text = f"Pixels of {pixel_size_um:g} µm against {wanted:g} µm in training"
     if factor > 1:
-        return (2 if factor > 2 else 1), [f"{told}: details that the model needs are not there."]
-    return (2 if factor < 1 / 4 else 1), [f"{told}: the images are binned down for the model."]
+        return (2 if factor > 2 else 1), [f"{text}: details that the model needs are not there."]
+    return (2 if factor < 1 / 4 else 1), [f"{text}: the images are binned down for the model."]

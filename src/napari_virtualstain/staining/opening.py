@@ -1,4 +1,4 @@
-"""Open a stainer by name: a model on one or several devices, or an add-on."""
+"""Opening of a stainer by name: a model on one or several devices, or an add-on."""
 
 from __future__ import annotations
 

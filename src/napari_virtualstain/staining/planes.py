@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..engine import Planes, Region, ahead
+from ..engine import Planes, Region, look_ahead
 from ..normalisation import FittedNormalisation
 from .opening import AnyStainer
 from .stainer import StainedPlane
@@ -80,6 +80,6 @@ def stain_planes(
     at_once = stainer.frames_at_once(planes.plane_shape, region)
     later = order[1:]
     groups = [order[:1], *(later[i : i + at_once] for i in range(0, len(later), at_once))]
-    reading = ahead(read, groups if order else [], 1)
-    for group, stained in ahead(stain, reading, stainer.threads):
+    reading = look_ahead(read, groups if order else [], 1)
+    for group, stained in look_ahead(stain, reading, stainer.threads):
         yield from zip(group, stained, strict=True)

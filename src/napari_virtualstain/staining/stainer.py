@@ -24,12 +24,12 @@ from ..engine import (
     TiledNetwork,
     View,
     fill_planes,
+    orientations,
     resampled_shape,
     resolve_devices,
     turned,
     turned_back,
     view_of,
-    ways,
 )
 from ..errors import InputError, ModelError
 from ..models import Inputs, Model, ModelCard, default_model, load_model
@@ -308,8 +308,10 @@ class Stainer:
         predicts_scale = self.card.predicts_uncertainty
         scale_channel = self.card.outputs.index("log_scale") if predicts_scale else 0
         shift: Any = None
-        for way in ways(self.averages):
-            output = turned_back(network.predict(turned(inputs, *way), on_tile=on_tile), *way)
+        for orientation in orientations(self.averages):
+            output = turned_back(
+                network.predict(turned(inputs, *orientation), on_tile=on_tile), *orientation
+            )
             mean = output[:, 0]
             if predicts_scale:
                 # a Laplace distribution of scale b has variance 2 b^2

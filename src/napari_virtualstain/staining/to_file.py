@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..engine import Planes, Precision, ahead, resolve_devices
+from ..engine import Planes, Precision, look_ahead, resolve_devices
 from ..errors import InputError
 from ..io import PlaneWriter, Stack, check_output, image_format, open_writer_like
 from ..normalisation import FittedNormalisation
@@ -217,5 +217,5 @@ def _run(
         on_tile=lambda *_: check(),
     )
     # written by a thread of its own, while the network works on
-    for written in ahead(lambda done: output.take(*done), stained, 1):
+    for written in look_ahead(lambda done: output.take(*done), stained, 1):
         output.reporter.advance(written)

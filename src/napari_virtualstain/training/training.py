@@ -1,4 +1,4 @@
-"""The two ways to train: to the end, or event by event."""
+"""Training of a generator: to the end, or event by event."""
 
 from __future__ import annotations
 

@@ -96,8 +96,8 @@ def _places(
     planes = math.prod(shape)
     absent = [i for i in range(planes) if i not in table]
     if absent:
-        told = dict(zip(axes, (int(i) for i in np.unravel_index(absent[0], shape)), strict=True))
-        where = ", ".join(f"{axis} {told[axis]}" for axis in ORDER if axis in told)
+        place = dict(zip(axes, (int(i) for i in np.unravel_index(absent[0], shape)), strict=True))
+        where = ", ".join(f"{axis} {place[axis]}" for axis in ORDER if axis in place)
         raise ImageFileError(
             f"{path} describes {planes} planes, of which {len(absent)} are in no file, the first "
             f"at {where}. Copy the missing files into its folder."

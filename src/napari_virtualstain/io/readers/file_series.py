@@ -202,9 +202,9 @@ def _by_axis(
     fields: Sequence[Field], axes: str | None, given: str
 ) -> dict[str, list[Field]] | None:
     """Return the fields of each axis, None where they are no grid and do not say what they are."""
-    told = {field.axis for field in fields}
+    named = {field.axis for field in fields}
     counters = [field for field in fields if field.axis != "p"]
-    if axes is not None and set(axes[:-2]) != told - {"p"}:
+    if axes is not None and set(axes[:-2]) != named - {"p"}:
         return _as_asked(fields, counters, axes, given)
     if len(fields) == 1:
         return {_lone_axis(fields[0]): list(fields)}

@@ -140,8 +140,8 @@ def _assembled(
     places = [present[table[at]] for at in itertools.product(*map(range, shape))]
     unlike = {(plane.shape, plane.dtype) for plane in places}
     if len(unlike) > 1:
-        told = " and ".join(f"{h} x {w} px {dtype}" for (h, w), dtype in sorted(unlike, key=str))
-        raise ImageFileError(f"{path} holds planes of {told}: expected one size and pixel type.")
+        listed = " and ".join(f"{h} x {w} px {dtype}" for (h, w), dtype in sorted(unlike, key=str))
+        raise ImageFileError(f"{path} holds planes of {listed}: expected one size and pixel type.")
     first = places[0]
     facts.channel_names = tuple(grid.words["c", key] for key in levels["c"]) if "c" in axes else ()
     return Source(
@@ -314,30 +314,32 @@ def _described_planes(path: Path, file: tifffile.TiffFile) -> Iterator[_Plane]:
             return
         if not isinstance(page, tifffile.TiffPage) or _TAG not in page.tags:
             return
-        told = page.tags[_TAG].value
-        axes = told.get("Axes") if isinstance(told, dict) else None
+        stated = page.tags[_TAG].value
+        axes = stated.get("Axes") if isinstance(stated, dict) else None
         if not isinstance(axes, dict):
             keys = {"frame": "FrameIndex", "channel": "ChannelIndex", "slice": "SliceIndex"}
             keys["position"] = "PositionIndex"
-            axes = {k: told[n] for k, n in keys.items() if isinstance(told, dict) and n in told}
+            axes = {
+                k: stated[n] for k, n in keys.items() if isinstance(stated, dict) and n in stated
+            }
         if not axes or page.compression != 1 or len(page.shape) != 2 or page.dtype is None:
             return
         shape, dtype = (page.shape[0], page.shape[1]), page.dtype.newbyteorder(file.byteorder)
         plane = _plane(axes, path, page.dataoffsets[0], shape, dtype)
-        if isinstance(told.get("Channel"), str):
-            plane.words["c"] = told["Channel"]
+        if isinstance(stated.get("Channel"), str):
+            plane.words["c"] = stated["Channel"]
         yield plane
 
 
 def _add_summary(
-    facts: Facts, summary: dict[str, Any], told: Any, source: Source, file: tifffile.TiffFile
+    facts: Facts, summary: dict[str, Any], stated: Any, source: Source, file: tifffile.TiffFile
 ) -> None:
     """Fill what the TIFF tags leave open from the acquisition's summary and first plane."""
-    told = told if isinstance(told, dict) else {}
-    size = _positive(told.get("PixelSizeUm")) or _positive(summary.get("PixelSize_um"))
+    stated = stated if isinstance(stated, dict) else {}
+    size = _positive(stated.get("PixelSizeUm")) or _positive(summary.get("PixelSize_um"))
     if facts.pixel_size_um is None and size:
         facts.set_pixel_size(size, size)
-    facts.optics = _optics(told, facts.optics)
+    facts.optics = _optics(stated, facts.optics)
     if facts.z_step_um is None:
         facts.set_z_step(_positive(summary.get("z-step_um")))
     if facts.frame_interval_s is None and source.axes and source.axes.startswith("t"):
@@ -346,17 +348,17 @@ def _add_summary(
         facts.set_frame_interval(interval_ms / 1000 if interval_ms else median_step(times))
 
 
-def _optics(told: dict[str, Any], known: StatedOptics) -> StatedOptics:
+def _optics(stated: dict[str, Any], known: StatedOptics) -> StatedOptics:
     """Return the optics of the objective whose label the first plane gives, if it names them."""
-    labels = [value for name, value in told.items() if "objective" in str(name).lower()]
+    labels = [value for name, value in stated.items() if "objective" in str(name).lower()]
     found = [optics_in_words(_value_of(label)) for label in labels]
     best = next((one for one in found if one.numerical_aperture is not None), known)
     return known if known.numerical_aperture is not None else best
 
 
-def _value_of(told: Any) -> Any:
+def _value_of(stated: Any) -> Any:
     """Return a property, which Micro-Manager 2 wraps as ``{"PropVal": ...}``."""
-    return told.get("PropVal", "") if isinstance(told, dict) else told
+    return stated.get("PropVal", "") if isinstance(stated, dict) else stated
 
 
 def _elapsed_times(source: Source, file: tifffile.TiffFile) -> list[float]:
@@ -372,8 +374,8 @@ def _elapsed_times(source: Source, file: tifffile.TiffFile) -> list[float]:
             break
         if not isinstance(page, tifffile.TiffPage) or page.dataoffsets[0] not in wanted:
             continue
-        told = page.tags.valueof(_TAG)
-        elapsed = _positive(told.get("ElapsedTime-ms")) if isinstance(told, dict) else None
+        stated = page.tags.valueof(_TAG)
+        elapsed = _positive(stated.get("ElapsedTime-ms")) if isinstance(stated, dict) else None
         times.append((elapsed or 0.0) / 1000)
     return times
 

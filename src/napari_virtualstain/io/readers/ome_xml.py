@@ -60,8 +60,8 @@ def check_declared(root: Any, path: Path, most: int = MAX_PLANES) -> None:
             continue
         sizes = {axis: _whole(pixels.get(f"Size{axis}")) for axis in "XYZCT"}
         if any(size is None or size < 1 for size in sizes.values()):
-            told = ", ".join(f"Size{axis} {pixels.get(f'Size{axis}')!r}" for axis in sizes)
-            raise _wrong(path, f"declares {told}, expected positive numbers")
+            declared = ", ".join(f"Size{axis} {pixels.get(f'Size{axis}')!r}" for axis in sizes)
+            raise _wrong(path, f"declares {declared}, expected positive numbers")
         planes = math.prod(sizes[axis] or 1 for axis in "ZCT")
         samples = sum(
             _whole(channel.get("SamplesPerPixel")) or 1 for channel in pixels.iterfind("{*}Channel")

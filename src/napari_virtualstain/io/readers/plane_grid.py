@@ -104,10 +104,10 @@ def gap_notes(grid: PlaneGrid, shape: Sequence[int]) -> list[str]:
         if not is_regular and max(steps) < _JITTER * min(steps):
             continue  # times of day are never quite even
         if is_regular:
-            told = ", ".join(_number(value) for value in absent[:_LISTED])
+            gone = ", ".join(_number(value) for value in absent[:_LISTED])
             more = " and more" if len(absent) > _LISTED else ""
             notes.append(
-                f"Of the {what} from {_number(numbers[0])} to {_number(numbers[-1])}, {told}{more} "
+                f"Of the {what} from {_number(numbers[0])} to {_number(numbers[-1])}, {gone}{more} "
                 f"{'is' if len(absent) == 1 else 'are'} missing; the {len(numbers)} that are there "
                 "follow each other."
             )

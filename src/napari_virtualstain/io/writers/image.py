@@ -1,4 +1,4 @@
-"""Write an image in memory, or a lazy one, in one call."""
+"""Writer of a whole image, in memory or lazy, in one call."""
 
 from __future__ import annotations
 

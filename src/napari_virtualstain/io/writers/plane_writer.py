@@ -1,4 +1,4 @@
-"""Write an image plane by plane, resumably, and never a torn file that looks whole.
+"""Resumable writer of an image plane by plane; a torn file never looks whole.
 
 The image grows under the name ``<output>.partial`` beside a journal of finished planes,
 ``<output>.partial.journal``. Each line of the journal is a plane and the checksum of its

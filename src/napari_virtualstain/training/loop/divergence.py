@@ -1,4 +1,4 @@
-"""When a training is lost: numbers that are not finite, or an image far from any truth."""
+"""Divergence guard: stops a training whose numbers are not finite or far from any truth."""
 
 from __future__ import annotations
 

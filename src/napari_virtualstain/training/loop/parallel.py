@@ -64,9 +64,9 @@ class Processes:
         """Return whether any process raises the flag, so that all do the same."""
         if self.count == 1:
             return flag
-        told = torch.tensor([float(flag)], device=device)
-        distributed.all_reduce(told, distributed.ReduceOp.MAX)
-        return bool(told.item() > 0)
+        largest = torch.tensor([float(flag)], device=device)
+        distributed.all_reduce(largest, distributed.ReduceOp.MAX)
+        return bool(largest.item() > 0)
 
     def same_weights(self, network: nn.Module) -> None:
         """Give every process the weights of the first."""
