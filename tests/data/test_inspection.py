@@ -102,3 +102,23 @@ def test_tiny_images_are_refused() -> None:
     small = [np.eye(8), np.eye(8)]
     with pytest.raises(InputError, match="at least 16 x 16"):
         inspect_pairs(_pairs(small, small))
+
+
+@pytest.mark.parametrize(("share", "stops"), [(0.19, False), (0.21, True)])
+def test_a_fifth_of_the_pixels_may_be_saturated(share: float, stops: bool) -> None:
+    targets = _images()
+    targets[1].ravel()[: round(share * targets[1].size)] = 255
+    if stops:
+        with pytest.raises(InputError, match="21% of the fluorescence image are saturated"):
+            inspect_pairs(_pairs(_images(), targets))
+    else:
+        assert "saturated" in inspect_pairs(_pairs(_images(), targets)).warnings[0]
+
+
+@pytest.mark.parametrize(("pixels", "warned"), [(3, False), (6, True)])
+def test_one_saturated_pixel_in_a_thousand_is_worth_a_warning(pixels: int, warned: bool) -> None:
+    targets = _images()
+    for target in targets:
+        target[target == 255] = 254
+    targets[1].ravel()[:pixels] = 255
+    assert bool(inspect_pairs(_pairs(_images(), targets)).warnings) == warned

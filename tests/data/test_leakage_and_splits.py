@@ -182,3 +182,17 @@ def test_other_parts_of_one_movie_are_scored_but_never_called_independent() -> N
     other = split_pairs(replace(pairs, movies=("x", "x", "y", "y")), validation_groups=["b"])
     assert other.independent
     assert other.notes == ()
+
+
+@pytest.mark.parametrize(("shape", "known"), [((8, 8), True), ((7, 9), False)])
+def test_copies_are_known_from_sixty_four_pixels_on(shape, known) -> None:
+    image = _frame(3, shape)
+    assert bool(find_overlaps([image, np.fliplr(image)])) == known
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_group_larger_than_twice_the_wanted_share_is_not_held_out_first(seed: int) -> None:
+    names = [*"a" * 10, *"b" * 2, *"c" * 2]  # a fifth is 2.8
+    images = [_frame(100 + i, (16, 16)) for i in range(len(names))]
+    pairs = CorrelativePairs.from_arrays(images, images, groups=names)
+    assert "a" not in split_pairs(pairs, seed=seed).validation_groups

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_virtualstain.engine.cleaning import fill_non_finite
 from napari_virtualstain.engine.resampling import resample, resampled_shape
+from napari_virtualstain.errors import InputError
 
 
 @settings(max_examples=20, deadline=None)
@@ -49,3 +51,15 @@ def test_a_dead_pixel_gets_the_value_of_its_neighbours_and_not_of_the_wider_fiel
     filled, count = fill_non_finite(holed)
     assert count == 1
     assert abs(filled[30, 20] - ramp[30, 20]) < 3  # rows differ by 60, the field by 1500
+
+
+@pytest.mark.parametrize(("size_um", "side"), [(0.0815, 100), (0.0785, 100), (0.083, 104)])
+def test_pixel_sizes_within_two_per_cent_count_as_equal(size_um: float, side: int) -> None:
+    assert resampled_shape((100, 100), size_um, 0.08) == (side, side)
+
+
+@pytest.mark.parametrize(("factor", "side"), [(15.9, 159), (1 / 15.9, 1)])
+def test_sizes_up_to_sixteen_times_apart_are_bridged(factor: float, side: int) -> None:
+    assert resampled_shape((10, 10), factor * 0.08, 0.08) == (side, side)
+    with pytest.raises(InputError, match="at most 16 times can be bridged"):
+        resampled_shape((10, 10), factor**1.01 * 0.08, 0.08)

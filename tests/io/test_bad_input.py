@@ -12,7 +12,7 @@ import zarr
 from PIL import Image
 
 from napari_virtualstain.errors import AxesError, ImageFileError, InputError, VirtualStainError
-from napari_virtualstain.io import open_stack, write_image
+from napari_virtualstain.io import open_stack, read_table, write_image
 
 MOVIE = np.random.default_rng(3).integers(0, 4000, (5, 40, 50)).astype(np.uint16)
 
@@ -204,3 +204,39 @@ def test_an_unfinished_output_is_no_input(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "m.ome.tif.partial", MOVIE)
     with pytest.raises(ImageFileError, match="unfinished output.*--resume"):
         open_stack(tmp_path / "m.ome.tif.partial")
+
+
+@pytest.mark.parametrize("columns", [2000, 2001])
+def test_a_table_has_at_most_two_thousand_columns(tmp_path: Path, columns: int) -> None:
+    path = tmp_path / "wide.csv"
+    row = ",".join(map(str, range(columns)))
+    path.write_text(",".join(f"c{i}" for i in range(columns)) + "\n" + row + "\n")
+    if columns == 2000:
+        assert read_table(path, "columns").shape == (1, columns)
+    else:
+        with pytest.raises(InputError, match="2,?001 columns|columns"):
+            read_table(path, "columns")
+
+
+@pytest.mark.parametrize(("size_um", "taken"), [(19.9, True), (20.1, False), (4e-4, False)])
+def test_pixel_sizes_beyond_twenty_micrometres_are_another_unit(
+    tmp_path: Path, size_um: float, taken: bool
+) -> None:
+    path = write_image(tmp_path / "a.tif", np.eye(8, dtype=np.uint8), axes="yx")
+    if taken:
+        assert open_stack(path, pixel_size_um=size_um).pixel_size_um == size_um
+    else:
+        with pytest.raises(InputError, match="expected between 0.0005 and 20 µm"):
+            open_stack(path, pixel_size_um=size_um)
+
+
+@pytest.mark.parametrize(("interval_s", "taken"), [(9.9e5, True), (1.1e6, False)])
+def test_frame_intervals_beyond_eleven_days_are_another_unit(
+    tmp_path: Path, interval_s: float, taken: bool
+) -> None:
+    path = write_image(tmp_path / "a.tif", np.zeros((2, 8, 8), np.uint8), axes="tyx")
+    if taken:
+        assert open_stack(path, frame_interval_s=interval_s).frame_interval_s == interval_s
+    else:
+        with pytest.raises(InputError, match=r"expected between 1e-06 and 1e\+06 s"):
+            open_stack(path, frame_interval_s=interval_s)

@@ -25,6 +25,7 @@ from napari_virtualstain.losses import (
     spotlight_loss,
     weighted_l1,
 )
+from napari_virtualstain.losses.spotlight import _tunable_sigmoid
 
 RNG = np.random.default_rng(0)
 TERMS = ["l1", "weighted_l1", "mse", "laplace", "correlation", "band_pass", "gradient"]
@@ -204,3 +205,25 @@ def test_adversarial_term_needs_and_uses_the_logits() -> None:
     )
     assert float(total) == pytest.approx(2 * np.log(2), rel=1e-6)
     assert sorted(terms) == ["adversarial"]
+
+
+@pytest.mark.parametrize(("scale", "counts_as"), [(6.9, 6.9), (7.1, 7.0), (-7.1, -7.0)])
+def test_a_log_scale_counts_up_to_seven(scale: float, counts_as: float) -> None:
+    mean, target = _images()
+    expected = laplace.logpdf(target.numpy().astype(float), mean.numpy(), np.exp(counts_as)).mean()
+    loss = float(laplace_nll(mean, torch.full_like(mean, scale), target))
+    assert loss == pytest.approx(-expected, rel=1e-4)
+
+
+def test_the_spotlight_step_is_steep_at_its_threshold() -> None:
+    step = _tunable_sigmoid(torch.tensor([-2.0, -1.0, -0.1, 0.0, 0.1, 1.0]))
+    tenth = 1.95 * 0.1 / (1 - 0.95 + 2 * 0.95 * 0.1)  # (x - kx) / (k - 2k|x| + 1), k = -0.95
+    expected = [0.0, 0.0, (1 - tenth) / 2, 0.5, (1 + tenth) / 2, 1.0]
+    torch.testing.assert_close(step, torch.tensor(expected))
+
+
+def test_least_squares_is_content_with_a_logit_of_one() -> None:
+    logits = torch.tensor([[1.0]])
+    assert float(generator_adversarial_loss(logits, "least_squares")) == 0
+    assert float(generator_adversarial_loss(logits - 1, "least_squares")) == 0.5
+    assert float(discriminator_loss(logits, logits - 1, "least_squares")) == 0

@@ -14,6 +14,8 @@ from scipy import ndimage
 
 from napari_virtualstain.errors import InputError, OutputExistsError
 from napari_virtualstain.metrics import COLUMNS, evaluate, write_report
+from napari_virtualstain.metrics.intervals import summarise
+from napari_virtualstain.metrics.report import _own_warnings
 
 
 @pytest.fixture(scope="module")
@@ -184,3 +186,13 @@ def test_tables_are_there_when_a_picture_cannot_be_drawn(
     with pytest.raises(ValueError, match="no font"):
         write_report(tmp_path / "r", images, images + 1.0)
     assert (tmp_path / "r" / "metrics.csv").exists()
+
+
+@pytest.mark.parametrize(("gain", "warned"), [(3.9, False), (4.2, True)])
+def test_other_units_are_named_from_three_times_the_spread(gain, warned, tmp_path) -> None:
+    truth = np.random.default_rng(0).normal(0, 1, (2, 64, 64))
+    truth -= truth.mean((1, 2), keepdims=True)
+    table = evaluate(gain * truth, truth)
+    assert table["nrmse"].to_numpy() == pytest.approx(gain - 1, rel=0.02)
+    texts = _own_warnings(table, summarise(table))
+    assert any("different units" in text for text in texts) == warned

@@ -176,3 +176,13 @@ def test_the_pixel_size_is_judged_on_both_sides_of_each_limit(
     found, reasons = _pixel_size_verdict(card, factor * card.pixel_size_um)
     assert ("green", "amber", "red")[found] == level
     assert bool(reasons) == (level != "green")
+
+
+@pytest.mark.parametrize(("share", "level"), [(0.008, "green"), (0.012, "amber")])
+def test_a_hundredth_of_the_pixels_may_be_saturated(share, level) -> None:
+    frame = np.random.default_rng(0).normal(1000, 9, (100, 100))
+    frame.ravel()[: round(share * frame.size)] = frame.max()
+    card = ModelCard(name="no statistics", normalisation={"input": {"kind": "mean_sd"}})
+    fit = assess_frame(frame, card, 0.08, 0, card.normalisation.input.fit(frame))
+    assert fit.level == level
+    assert any("saturated" in reason for reason in fit.reasons) == (level == "amber")
