@@ -142,10 +142,15 @@ def _at_shape(labels: Labels, mask: NDArray[np.bool_]) -> Labels:
         labels = labels[np.ix_(rows, columns)]
     if not labels.any():
         return np.zeros(mask.shape, np.int32)
+    labels = np.where(mask, labels, 0)
     missing = mask & (labels == 0)
     if missing.any():
         near = ndimage.distance_transform_edt(
             labels == 0, return_distances=False, return_indices=True
         )
-        labels = labels[tuple(near)]
+        part, _ = ndimage.label(mask, structure=np.ones((3, 3)))
+        # a part that holds no label is an object of its own, not a piece of the nearest one
+        is_apart = missing & (part[tuple(near)] != part)
+        apart, _ = ndimage.label(is_apart, structure=np.ones((3, 3)))
+        labels = np.where(is_apart, apart + labels.max(), labels[tuple(near)])
     return np.where(mask, labels, 0).astype(np.int32)
