@@ -150,7 +150,8 @@ def test_an_interruption_in_any_step_is_gone_on_from(
     assert {path.name for path in (tmp_path / "out" / "cell").iterdir()} == OUTPUTS
 
 
-@pytest.mark.filterwarnings("ignore:The labels hold only")  # of an untrained generator
+# one object, of which the finer pixels of the image show two parts
+@pytest.mark.filterwarnings("ignore:The labels hold only")
 def test_a_step_killed_within_keeps_its_planes(
     bright_field: Path, generator: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
