@@ -144,7 +144,7 @@ def run(
                 given,
                 folder,
                 lambda: _open(given, job, settings),
-                truth and (lambda: open_input(truth, job, channel=reference_channel)),
+                (lambda: open_input(truth, job, channel=reference_channel)) if truth else None,
             )
 
         folders = result_folders(inputs, out)

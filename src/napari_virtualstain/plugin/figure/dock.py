@@ -119,13 +119,13 @@ class FigureWidget(StepWidget):
         chosen = self.magnification.value()
         images = shown_images(self.viewer)
         if chosen or not images:
-            return chosen or 1.0
-        return max(1, round(_SHORT_SIDE_PX / min(images[0].data.shape[-2:])))
+            return float(chosen or 1.0)
+        return float(max(1, round(_SHORT_SIDE_PX / min(images[0].data.shape[-2:]))))
 
     def _time_axis(self) -> int:
         for layer in shown_images(self.viewer):
             if "t" in axes_of(layer):
-                return axes_of(layer).index("t") + int(self.viewer.dims.ndim) - layer.ndim
+                return int(axes_of(layer).index("t") + self.viewer.dims.ndim - layer.ndim)
         raise InputError("No visible image has a time axis. Choose the visible frame.")
 
     def _browse(self) -> None:
