@@ -84,7 +84,7 @@ def test_stain_resumes_after_a_kill(run: Run, generator: Path, tmp_path: Path) -
         np.asarray(open_stack(tmp_path / "again.ome.tif").data),
     )
     result = run(*arguments, "--resume", code=2)
-    assert "complete already" in result.stderr
+    assert "already complete" in result.stderr
 
 
 def test_segment_writes_labels_and_measures(run: Run, tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_an_add_on_is_chosen_like_a_model(run: Run, movie: Path, tmp_path: Path)
         run("run", movie, "-o", "out", "--model", "double")
     finally:
         EXTENSIONS.unregister("test-cli-add-on")
-    assert "whether it fits this movie is not known" in result.stderr
+    assert "whether it fits this movie cannot be checked" in result.stderr
     doubled = 2.0 * np.asarray(open_stack(movie).data)
     np.testing.assert_array_equal(np.asarray(open_stack(tmp_path / "v.ome.tif").data), doubled)
     assert (tmp_path / "out" / "movie" / "tracks.csv").exists()

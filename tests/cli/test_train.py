@@ -112,7 +112,7 @@ def test_a_process_that_only_helps_ends_well(
     )  # fmt: skip
     monkeypatch.setattr(training, "train_events", lambda *_, **__: iter([prepared]))
     result = run(*_arguments(pairs))
-    assert "the first one judges and writes the model" in result.stderr
+    assert "the first process judges and writes the model" in result.stderr
     assert not result.stdout
 
 

@@ -145,7 +145,7 @@ def test_a_complete_output_has_nothing_to_resume(tmp_path: Path) -> None:
     with _open(tmp_path / "out.ome.tif") as writer:
         for index in range(6):
             writer.write(index, FRAMES[index])
-    with pytest.raises(OutputExistsError, match="complete already"):
+    with pytest.raises(OutputExistsError, match="already complete"):
         _open(tmp_path / "out.ome.tif", resume=True)
 
 

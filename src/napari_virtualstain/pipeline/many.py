@@ -151,7 +151,8 @@ def process_movies(
             message = " ".join(str(error).split()) or type(error).__name__
             outcome = MovieOutcome(movie, MovieRow(movie.name, message=message), error=error)
         rows.append(outcome.row)
-        _write(out, rows)
+        if outcome.error is None or len(movies) > 1:  # a single refused movie leaves nothing
+            _write(out, rows)
         yield outcome
 
 
