@@ -21,7 +21,7 @@ SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": 
 def test_the_light_says_before_staining_whether_the_model_fits(
     widget: StainWidget, wait_for: Any, qtbot: Any, models: Path
 ) -> None:
-    assert "Looking whether" in widget.fit_note.text()
+    assert "Checking whether" in widget.fit_note.text()
     # noise is no cell, and a card without statistics cannot vouch for anything
     fits_not = ("may not fit", "does not fit")
     qtbot.waitUntil(

@@ -114,7 +114,9 @@ def read_regions(image: Any, shapes: Any, *, each_frame: bool = False) -> tuple[
     roles, axes = roles_of(shapes), axes_of(image)
     kinds = [str(kind) for kind in shapes.shape_type]
     regions = []
-    for index, (vertices, role, kind) in enumerate(zip(shapes.data, roles, kinds, strict=True)):
+    # napari tells of removed shapes before their roles and kinds have followed
+    drawn = zip(shapes.data, roles, kinds, strict=False)
+    for index, (vertices, role, kind) in enumerate(drawn):
         frame = None
         if each_frame and "t" in axes and shapes.ndim == image.ndim:
             frame = _frame_of(image, shapes, np.asarray(vertices, float), axes.index("t"))
