@@ -298,7 +298,8 @@ class InspectorWidget(StepWidget):
         self.table.region_wanted.connect(self.draw_region)
         self.sample = SamplePanel(self)
         self.table.above.addWidget(self.dim_box)
-        self.setTabOrder(self.table.filter, self.dim_box)
+        self.setTabOrder(self.table.filter, self.table.menu_button)
+        self.setTabOrder(self.table.menu_button, self.dim_box)
         self.setTabOrder(self.dim_box, self.table.view)
 
     def _threshold_box(self, form: Any) -> Any:

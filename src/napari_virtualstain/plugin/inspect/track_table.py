@@ -145,7 +145,8 @@ class TrackTable(QWidget):
         layout.setSpacing(4)
         self.above = QHBoxLayout()
         self.above.addWidget(self.filter, 1)
-        self.above.addWidget(self._menu_button())
+        self.menu_button = self._menu_button()
+        self.above.addWidget(self.menu_button)
         layout.addLayout(self.above)
         layout.addWidget(self.view, 1)
 

@@ -260,17 +260,15 @@ class SegmentWidget(StepWidget):
         self.add_choice(self.region.shapes)
         self.advanced = Advanced()
         self.settings = SettingsForm(SegmentSettings, form, self.advanced.form)
-        place, _ = form.getWidgetPosition(self.settings["width_um"].native)
-        form.insertRow(
-            place + 1,
-            "",
-            button(
-                "Measure width",
-                "Measure how wide the mitochondria of the visible frame are, and set Width to it",
-                self.measure_width,
-                name="measure_width",
-            ),
+        width = self.settings["width_um"].native
+        place, _ = form.getWidgetPosition(width)
+        measure = button(
+            "Measure width",
+            "Measure how wide the mitochondria of the visible frame are, and set Width to it",
+            self.measure_width,
+            name="measure_width",
         )
+        form.insertRow(place + 1, "", measure)
         self.device = Choice(DEVICE_CHOICES)
         add_row(self.advanced.form, "Device", self.device, "Where the network runs", name="device")
         self.learn_button = button(
@@ -280,6 +278,7 @@ class SegmentWidget(StepWidget):
             name="learn_button",
         )
         self.form.addLayout(form)
+        self.setTabOrder(width, measure)
         self.keep_former = keep_former_box()
         self.advanced.form.addRow(self.keep_former)
         self.form.addWidget(self.advanced)
