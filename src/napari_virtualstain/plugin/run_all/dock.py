@@ -5,23 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QFileDialog
-
-from ...errors import VirtualStainError
 from ..kit.controls import (
     add_row,
-    button,
-    in_row,
     keep_former_box,
     new_form,
     note,
 )
-from ..kit.jobs import JobContext, Outcome, Work, error_text
+from ..kit.jobs import JobContext, Outcome, Work
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
 from ..kit.regions import visible_index, whole
 from ..kit.sampling_rows import SamplingRows
 from ..kit.section import Advanced
-from ..kit.step import NextStep, StepWidget
+from ..kit.step import NextStep
 from ..kit.suitable_layers import LOAD_FIRST, fitting_model, is_movie, nothing_fits, why_no_movie
 from ..kit.work_request import work_fields
 from ..layers.description import axes_of, geometry_of, has_layer, still_there
@@ -40,9 +35,10 @@ from ..track.layer import add_relabelled_layer, add_tracks_layer, track_sentence
 from .job import RunAllRequest, StepItem, run_all_job
 from .pipeline_form import PipelineForm, read_settings_said
 from .record import recorded_settings
+from .settings_file import SettingsFileStep
 
 
-class RunAllWidget(StepWidget):
+class RunAllWidget(SettingsFileStep):
     """Bright-field in; stained, segmented and tracked movie out, with one button."""
 
     title = "Run all"
@@ -260,38 +256,15 @@ class RunAllWidget(StepWidget):
         self.cleanup.add(self.fit_check.stop)
         self.keep_former = keep_former_box()
         self.advanced.form.addRow(self.keep_former)
-        save = button(
-            "Save settings…",
-            "Write the settings of the newest results to a file that 'virtualstain run --config' "
-            "repeats",
-            self._save,
-            name="save_settings",
-        )
-        load = button(
-            "Load settings…", "Fill the form from a settings file", self._load, name="load_settings"
-        )
         self.form.addLayout(form)
         self.form.addWidget(self.advanced)
-        self.form.addWidget(in_row(save, load))
-        self.form.addStretch(1)
-
-    def _save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Save settings", "settings.json", "Settings (*.json)"
+        self.form.addWidget(
+            self.settings_buttons(
+                "Write the settings of the newest results to a file that 'virtualstain run "
+                "--config' repeats"
+            )
         )
-        self._try(self.save_settings, path)
-
-    def _load(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Load settings", "", "Settings (*.json)")
-        self._try(self.load_settings, path)
-
-    def _try(self, function: Any, path: str) -> None:
-        if not path:
-            return
-        try:
-            function(Path(path))
-        except (VirtualStainError, OSError) as error:
-            self.say(error_text(error))
+        self.form.addStretch(1)
 
     def _on_source(self, *_: Any) -> None:
         self.steps.generator.suggest(fitting_model(self.source.value))

@@ -19,17 +19,17 @@ from ..kit.layer_choice import rank
 from ..kit.preferences import preferences
 from ..kit.section import Advanced
 from ..kit.settings_form import SettingsForm
-from ..kit.step import StepWidget
 from ..kit.suitable_layers import is_movie
 from ..kit.table import FrameTable
 from ..layers.description import axes_of, provenance_of, sampling_of
 from .many_job import LayerMovie, RunManyRequest, movie_name, movies_in, run_many_job
 from .pipeline_form import PipelineForm
+from .settings_file import SettingsFileStep
 
 _ROWS_SHOWN = 5
 
 
-class RunManyWidget(StepWidget):
+class RunManyWidget(SettingsFileStep):
     """Stains, segments and tracks many movies with the same settings, one after another.
 
     Results are those of ``virtualstain run``: a folder for each movie, and the table of all in
@@ -71,7 +71,7 @@ class RunManyWidget(StepWidget):
         self.advanced.form.addRow(self.replace_box)
         self.form.addLayout(form)
         self.form.addWidget(self.advanced)
-        self._add_settings_buttons()
+        self.form.addWidget(self.settings_buttons("Write these settings to a file"))
         self.table = FrameTable()
         self.table.setAccessibleName("Results of the movies")
         self.table.setToolTip("Results of each movie; double-click a row to open them")
@@ -266,15 +266,6 @@ class RunManyWidget(StepWidget):
         self.out_edit.setToolTip(tooltip)
         self.out_edit.setAccessibleName("Results")
 
-    def _add_settings_buttons(self) -> None:
-        save = button(
-            "Save settings…", "Write these settings to a file", self._save, name="save_settings"
-        )
-        load = button(
-            "Load settings…", "Fill the form from a settings file", self._load, name="load_settings"
-        )
-        self.form.addWidget(in_row(save, load))
-
     def _browse_files(self) -> None:
         pattern = "Movies (*.tif *.tiff *.dv *.r3d);;All files (*)"
         paths, _ = QFileDialog.getOpenFileNames(self, "Add movies", "", pattern)
@@ -289,24 +280,6 @@ class RunManyWidget(StepWidget):
         folder = QFileDialog.getExistingDirectory(self, "Folder for the results")
         if folder:
             self.out_edit.setText(folder)
-
-    def _save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Save settings", "settings.json", "Settings (*.json)"
-        )
-        self._try(self.save_settings, path)
-
-    def _load(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Load settings", "", "Settings (*.json)")
-        self._try(self.load_settings, path)
-
-    def _try(self, function: Any, path: str) -> None:
-        if not path:
-            return
-        try:
-            function(Path(path))
-        except (VirtualStainError, OSError) as error:
-            self.say(error_text(error))
 
     def _refresh_state(self, *_: Any) -> None:
         self.steps.follow()
