@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from ...tracking import EditableTracks
-from ..kit.regions import onto
+from ..kit.regions import onto, outline
 from ..layers.description import flat_geometry, geometry_of, provenance, unwrap
 
 _OPEN = ("line", "path")  # shapes without an inside
-_ROUND = np.linspace(0, 2 * np.pi, 48, endpoint=False)
 _COLOUR = "#56B4E9"
 
 
@@ -115,7 +114,7 @@ def tracks_within(tracks: EditableTracks, shapes: Any, layer: Any) -> np.ndarray
     for kind, corners in zip(shapes.shape_type, shapes.data, strict=True):
         if kind in _OPEN:
             continue
-        border = np.column_stack(onto(layer, shapes, _border(kind, np.asarray(corners, float))))
+        border = np.column_stack(onto(layer, shapes, outline(kind, np.asarray(corners, float))))
         low, high = border.min(axis=0), border.max(axis=0)
         near = (y_px >= low[0]) & (y_px <= high[0]) & (x_px >= low[1]) & (x_px <= high[1])
         places = np.flatnonzero(near & ~inside)
@@ -123,14 +122,3 @@ def tracks_within(tracks: EditableTracks, shapes: Any, layer: Any) -> np.ndarray
         if len(points):
             inside[places] = points_in_poly(points, border)
     return np.unique(tracks["track_id"][rows[inside]])
-
-
-def _border(kind: str, corners: np.ndarray) -> np.ndarray:
-    """Return the corners of a shape in the plane; an ellipse is given by those of its box."""
-    plane = corners[:, -2:]
-    if kind != "ellipse":
-        return plane
-    middle = plane.mean(axis=0)
-    one, other = (plane[1] - plane[0]) / 2, (plane[2] - plane[1]) / 2
-    border: np.ndarray = middle + np.outer(np.cos(_ROUND), one) + np.outer(np.sin(_ROUND), other)
-    return border

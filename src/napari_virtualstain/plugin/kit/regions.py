@@ -15,6 +15,8 @@ import numpy as np
 from ...errors import InputError
 from ..layers.description import axes_of
 
+_ROUND = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Region:
@@ -132,3 +134,19 @@ def onto(layer: Any, shapes: Any, corners: np.ndarray) -> tuple[np.ndarray, np.n
         mapped.append(np.asarray(layer.world_to_data(world))[-2:])
     array = np.asarray(mapped)
     return array[:, 0], array[:, 1]
+
+
+def outline(kind: str, corners: np.ndarray) -> np.ndarray:
+    """Return the corners of a shape in the plane, (N, 2); an ellipse is given by those of its box.
+
+    Examples
+    --------
+    >>> outline("rectangle", np.array([[0, 1, 1], [0, 1, 5], [0, 4, 5], [0, 4, 1]]))[0].tolist()
+    [1, 1]
+    """
+    plane = corners[:, -2:]
+    if kind != "ellipse":
+        return plane
+    middle = plane.mean(axis=0)
+    across, down = (plane[1] - plane[0]) / 2, (plane[3] - plane[0]) / 2
+    return np.asarray(middle + np.outer(np.sin(_ROUND), down) + np.outer(np.cos(_ROUND), across))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..kit.regions import onto
+from ..kit.regions import onto, outline
 from ..layers.description import axes_of, flat_geometry, geometry_of, layer_name
 
 ROLE, TRAIN, HELD_OUT = "role", "train", "held out"
@@ -23,7 +23,6 @@ COLOURS = {TRAIN: "#00b7eb", HELD_OUT: "#ff9f1c"}
 LEAST_PX = 16
 # what the search for shared pixels sees: see data/leakage.py
 _OVERLAP_PX = 8
-_ROUND = np.linspace(0, 2 * np.pi, 48, endpoint=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,8 @@ def roles_of(shapes: Any) -> list[str]:
     known = shapes.features.get(ROLE)
     if known is None:
         return [TRAIN] * len(shapes.data)
-    return [HELD_OUT if value == HELD_OUT else TRAIN for value in known]
+    # while napari tells that shapes are removed, their features are still there
+    return [HELD_OUT if value == HELD_OUT else TRAIN for value in known[: len(shapes.data)]]
 
 
 def give_role(shapes: Any, chosen: Sequence[int], role: str) -> None:
@@ -114,9 +114,7 @@ def read_regions(image: Any, shapes: Any, *, each_frame: bool = False) -> tuple[
     roles, axes = roles_of(shapes), axes_of(image)
     kinds = [str(kind) for kind in shapes.shape_type]
     regions = []
-    # napari tells of removed shapes before their roles and kinds have followed
-    drawn = zip(shapes.data, roles, kinds, strict=False)
-    for index, (vertices, role, kind) in enumerate(drawn):
+    for index, (vertices, role, kind) in enumerate(zip(shapes.data, roles, kinds, strict=True)):
         frame = None
         if each_frame and "t" in axes and shapes.ndim == image.ndim:
             frame = _frame_of(image, shapes, np.asarray(vertices, float), axes.index("t"))
@@ -154,9 +152,7 @@ def shared(regions: Sequence[DrawnRegion]) -> list[tuple[DrawnRegion, DrawnRegio
 
 
 def _region(image: Any, shapes: Any, number: int, vertices: np.ndarray, kind: str) -> DrawnRegion:
-    rows, columns = onto(image, shapes, vertices[:, -2:])
-    if kind == "ellipse":
-        rows, columns = _on_ellipse(rows, columns)
+    rows, columns = onto(image, shapes, outline(kind, vertices))
     limits: list[int] = []
     for values, size in zip((rows, columns), image.data.shape[-2:], strict=True):
         limits += [max(0, round(values.min())), min(int(size), round(values.max()) + 1)]
@@ -192,15 +188,6 @@ def _is_upright(rows: np.ndarray, columns: np.ndarray) -> bool:
         bool(np.all(np.minimum(values - values.min(), values.max() - values) < 0.5))
         for values in (rows, columns)
     )
-
-
-def _on_ellipse(rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return points of the ellipse whose bounding box has these corners."""
-    corners = np.column_stack([rows, columns])
-    centre = corners.mean(axis=0)
-    down, across = (corners[3] - corners[0]) / 2, (corners[1] - corners[0]) / 2
-    points = centre + np.outer(np.sin(_ROUND), down) + np.outer(np.cos(_ROUND), across)
-    return points[:, 0], points[:, 1]
 
 
 def _frame_of(image: Any, shapes: Any, vertices: np.ndarray, along: int) -> int:
