@@ -307,16 +307,17 @@ def _correlation(reference: _Image, target: _Image, search_px: int) -> _Image:
 def _by_parts(pairs: Sequence[tuple[_Image, _Image]], search_px: int) -> list[_Image]:
     """Return what each of nine parts of the field adds to the correlation of all pairs."""
     parts = []
+    banded = [(reference, _band(target)) for reference, target in pairs]
     for row, column in np.ndindex(_PARTS, _PARTS):
         total = np.zeros((2 * search_px + 1,) * 2)
-        for reference, target in pairs:
+        for reference, target in banded:
             place = tuple(
                 slice(n * i // _PARTS, n * (i + 1) // _PARTS)
                 for n, i in zip(reference.shape, (row, column), strict=True)
             )
             part = np.zeros_like(reference)
             part[place] = reference[place]
-            total += _correlation(part, _band(target), search_px)
+            total += _correlation(part, target, search_px)
         parts.append(total)
     return parts
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..load.remembered import recall
 from .track_readers import format_of
 
-_SUFFIXES = (".tif", ".tiff", ".dv", ".r3d", ".zarr")
+MOVIE_SUFFIXES = (".tif", ".tiff", ".dv", ".r3d", ".zarr")
 _IMAGES = (".tif", ".tiff", ".png")
 
 
@@ -20,7 +20,7 @@ def get_reader(path: str | list[str]) -> Callable[[Any], list[Any]] | None:
 
 
 def _readable(path: Path) -> bool:
-    if path.suffix.lower() in _SUFFIXES:
+    if path.suffix.lower() in MOVIE_SUFFIXES:
         return True
     if not path.is_dir() or format_of(path):
         return False

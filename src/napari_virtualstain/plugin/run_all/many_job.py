@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...progress import Progress
 from ...settings import PipelineSettings
+from ..contributions.readers import MOVIE_SUFFIXES
 from ..kit.background import import_torch
 from ..kit.jobs import JobContext
 from ..kit.preferences import Preferences
@@ -133,11 +134,8 @@ def movies_in(folder: Path) -> list[Path]:
     from ...errors import InputError
 
     there = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    found = [path for path in there if path.suffix.lower() in _MOVIES]
+    found = [path for path in there if path.suffix.lower() in MOVIE_SUFFIXES]
     found = found or [path for path in there if path.is_dir() and any(path.glob("*.*"))]
     if not found:
-        raise InputError(f"{folder} holds no movie: expected files of {', '.join(_MOVIES)}.")
+        raise InputError(f"{folder} holds no movie: expected files of {', '.join(MOVIE_SUFFIXES)}.")
     return found
-
-
-_MOVIES = (".tif", ".tiff", ".dv", ".r3d", ".zarr")
