@@ -75,9 +75,13 @@ def test_a_folder_of_movies_gives_a_table_and_the_command_the_same(
     widget.add_folder(folder)
     texts = [widget.list.item(row).text() for row in range(widget.list.count())]
     assert texts == ["a.ome.tif", "b.tif", "c.ome.tif"]
+    widget.resize(320, 480)  # as beside the canvas of a small screen
+    widget.show()
+    assert not widget.table.isVisible()
     qtbot.mouseClick(widget.run_button, Qt.MouseButton.LeftButton)
     wait_for(widget, timeout_s=300)
     assert widget.state == "done", widget.status_label.text()
+    qtbot.waitUntil(lambda: widget.table.visibleRegion().boundingRect().height() > 80)
     assert "2 movies done" in widget.status_label.text()
     assert "1 failed" in widget.status_label.text()
     rows = _cells(widget)

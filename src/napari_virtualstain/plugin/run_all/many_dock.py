@@ -151,6 +151,7 @@ class RunManyWidget(SettingsFileStep):
         )
         self._rows, self._folders = [], []
         self._show_rows()
+        self.table.setVisible(True)  # from now on, so that rows can be scrolled to
 
         def work(context: JobContext) -> Any:
             return run_many_job(request, context)
@@ -166,6 +167,7 @@ class RunManyWidget(SettingsFileStep):
             self._rows.append(row)
             self._folders.append(None if outcome.error is not None else outcome.movie.folder)
         self._show_rows()
+        self.area.ensureWidgetVisible(self.table)
 
     def on_result(self, value: Any) -> str:
         """Say how many movies are done and how many failed."""
@@ -239,7 +241,6 @@ class RunManyWidget(SettingsFileStep):
         if len(rows):
             rows["movie"] = [Path(name).name for name in rows["movie"]]
         self.table.show_frame(rows)
-        self.table.setVisible(len(rows) > 0)
 
     def _add_movies(self) -> None:
         self.form.addWidget(self.list)
