@@ -5,34 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
 
 from napari_virtualstain.models import read_card
 from napari_virtualstain.plugin.kit.controls import Choice
 from napari_virtualstain.plugin.train.dock import TrainWidget
 from napari_virtualstain.training import preset_names
 
-from ..models import save_generator
+from .conftest import smooth_pair
 
 AXES = {"units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 SCALE = {"scale": (2.0, 0.08, 0.08), **AXES}
 
 
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "models"))
-    save_generator(tmp_path / "models" / "tiny.safetensors")
-    return tmp_path / "models"
-
-
 @pytest.fixture
 def widget(qtbot: Any, viewer_model: Any) -> TrainWidget:
-    rng = np.random.default_rng(0)
-    glow = gaussian_filter(rng.random((8, 48, 64)), (0, 2, 2)).astype(np.float32)
-    glow = (glow - glow.min()) * 1000
-    bright = (200 - 0.1 * glow + rng.normal(0, 1, glow.shape)).astype(np.float32)
+    bright, glow = smooth_pair(48, 64)
     viewer_model.add_image(bright, name="bf", **SCALE)
     viewer_model.add_image(glow, name="GFP", **SCALE)
     made = TrainWidget(viewer_model)

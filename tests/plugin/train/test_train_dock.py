@@ -25,7 +25,7 @@ from napari_virtualstain.plugin.train.sources import PairSource
 from napari_virtualstain.staining import stain
 from napari_virtualstain.training import FoldStarted, PlaneReading
 
-from ..models import save_generator
+from .conftest import smooth_pair
 
 OME = """<?xml version="1.0" encoding="UTF-8"?>
 <OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">
@@ -42,20 +42,9 @@ OME = """<?xml version="1.0" encoding="UTF-8"?>
 SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 
 
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "models"))
-    return save_generator(tmp_path / "models" / "tiny.safetensors")
-
-
 @pytest.fixture
 def widget(qtbot: Any, viewer_model: Any) -> TrainWidget:
-    from scipy.ndimage import gaussian_filter
-
-    rng = np.random.default_rng(0)
-    glow = gaussian_filter(rng.random((8, 64, 96)), (0, 2, 2)).astype(np.float32)
-    glow = (glow - glow.min()) * 1000
-    bright = (200 - 0.1 * glow + rng.normal(0, 1, glow.shape)).astype(np.float32)
+    bright, glow = smooth_pair()
     viewer_model.add_image(bright, name="cell bright-field", **SCALE)
     viewer_model.add_image(glow, name="cell fluorescence", **SCALE)
     made = TrainWidget(viewer_model)
@@ -79,7 +68,7 @@ def test_training_draws_its_curve_and_lists_the_model(
     assert widget.state == "done", widget.status_label.text()
     assert widget.display.curve.losses
     assert widget.display.curve.scores["bandpass_pearson"]
-    assert (models.parent / "my-model.safetensors").exists()
+    assert (models / "my-model.safetensors").exists()
     assert widget.start_from.combo.findText("my-model") >= 0
     assert widget.name.text() == "my-model-2"
     before, after = (
@@ -87,7 +76,7 @@ def test_training_draws_its_curve_and_lists_the_model(
         for kind in ("before", "after")
     )
     source = widget.viewer.layers["cell bright-field"]
-    expected = stain(source.data, str(models), pixel_size_um=0.08)[3]
+    expected = stain(source.data, str(models / "tiny.safetensors"), pixel_size_um=0.08)[3]
     np.testing.assert_allclose(before.data[0], expected, rtol=1e-4)
     np.testing.assert_allclose(after.translate, (6.0, 0.0, 0.0))
     assert after.data.shape == (1, 64, 96)
@@ -221,7 +210,7 @@ def test_regions_judge_in_turn_and_a_stopped_cross_validation_goes_on(
     # the first fold is not trained again, the second and the last are
     assert shown[:2] == ["FoldStarted", "FoldFinished"]
     assert shown.count("TrainingPrepared") == 2
-    card = read_card(models.parent / "folded.safetensors")
+    card = read_card(models / "folded.safetensors")
     assert card.split["folds"] == [["region 1"], ["region 2"]]
     assert card.split["train_pairs"] == 16
     assert card.scores["images"] == 16
@@ -304,7 +293,7 @@ def test_a_z_stack_trains_with_the_planes_above_and_below_like_the_command(
     widget.run_button.click()
     wait_for(widget, timeout_s=200)
     assert widget.state == "done", widget.status_label.text()
-    card = read_card(models.parent / "my-model.safetensors")
+    card = read_card(models / "my-model.safetensors")
     assert card.inputs == Inputs(planes=3, axis="z")
     assert "after · stack bright-field [after training]" in widget.viewer.layers
     widget.fine_tune.setChecked(True)

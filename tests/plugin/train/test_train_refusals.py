@@ -8,35 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
 
 from napari_virtualstain.io import output
 from napari_virtualstain.plugin.train import kept_training
 from napari_virtualstain.plugin.train.dock import TrainWidget
 
-from ..models import save_generator
+from .conftest import smooth_pair
 
 SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 
 
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "models"))
-    save_generator(tmp_path / "models" / "tiny.safetensors")
-    return tmp_path / "models"
-
-
-def _movies() -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(0)
-    glow = gaussian_filter(rng.random((8, 64, 96)), (0, 2, 2)).astype(np.float32)
-    glow = (glow - glow.min()) * 1000
-    bright = (200 - 0.1 * glow + rng.normal(0, 1, glow.shape)).astype(np.float32)
-    return bright, glow
-
-
 @pytest.fixture
 def widget(qtbot: Any, viewer_model: Any) -> TrainWidget:
-    bright, glow = _movies()
+    bright, glow = smooth_pair()
     viewer_model.add_image(bright, name="bf", **SCALE)
     viewer_model.add_image(glow, name="GFP", **SCALE)
     made = TrainWidget(viewer_model)
@@ -127,7 +111,7 @@ def test_constant_targets(widget: TrainWidget, wait_for: Any) -> None:
 
 
 def test_one_pair_of_planes(qtbot: Any, viewer_model: Any) -> None:
-    bright, glow = _movies()
+    bright, glow = smooth_pair()
     flat = {"scale": (0.08, 0.08), "units": ("um", "um"), "axis_labels": ("y", "x")}
     viewer_model.add_image(bright[0], name="bf", **flat)
     viewer_model.add_image(glow[0], name="GFP", **flat)

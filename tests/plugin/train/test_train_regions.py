@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,6 @@ from napari_virtualstain.plugin.train.drawn_regions import COLOURS, HELD_OUT, TR
 from napari_virtualstain.plugin.train.job import collect_pairs
 from napari_virtualstain.training import PlaneReading
 
-from ..models import save_generator
-
 SCALE = {"units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 
 
@@ -23,12 +20,6 @@ def _movies(frames: int = 8, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     glow = np.exp(gaussian_filter(rng.normal(size=(frames, 64, 96)), (0, 2, 2)) * 12)
     return rng.normal(100, 5, glow.shape).astype("f4"), glow.astype("f4")
-
-
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "models"))
-    return save_generator(tmp_path / "models" / "tiny.safetensors")
 
 
 def _dock(qtbot: Any, viewer: Any) -> TrainWidget:

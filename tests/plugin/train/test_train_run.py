@@ -17,16 +17,7 @@ from napari_virtualstain.plugin.train.dock import TrainWidget
 from napari_virtualstain.plugin.train.optics_panel import KINDS
 from napari_virtualstain.training import Validated, training_folder
 
-from ..models import save_generator
-
 SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
-
-
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "models"))
-    save_generator(tmp_path / "models" / "tiny.safetensors")
-    return tmp_path / "models"
 
 
 def _dock(qtbot: Any, viewer: Any) -> TrainWidget:

@@ -15,15 +15,7 @@ from napari_virtualstain.plugin.train.settings import TrainSettings
 from napari_virtualstain.simulation import simulate_frames
 from napari_virtualstain.training import simulated
 
-from ..models import save_generator
-
 SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
-
-
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "models"))
-    return save_generator(tmp_path / "models" / "tiny.safetensors")
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +72,7 @@ def test_a_model_is_trained_without_fluorescence_and_listed(
     assert widget.start_from.combo.findText("my-model") >= 0
     assert "simulated scenes" in widget.status_label.text()
     assert "nothing about real cells" in widget.display.outcome.sentence.text()
-    card = read_card(models.with_name("my-model.safetensors"))
+    card = read_card(models / "my-model.safetensors")
     assert card.data["source"] == "10 simulated pairs like cell; no real fluorescence"
     assert card.optics["numerical_aperture"] == 1.3
 
