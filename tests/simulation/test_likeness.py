@@ -110,11 +110,17 @@ def test_real_fluorescence_and_a_wrong_pixel_size_are_refused(real_data: object)
 
 
 @pytest.mark.parametrize(
-    ("mean", "refused"),
-    [(0.5, ""), (1.2, r"pixels of 0\.16 µm more"), (-1.2, r"pixels of 0\.04 µm more")],
+    ("mean", "number", "refused"),
+    [
+        (0.5, 40, ""),
+        (1.2, 40, r"pixels of 0\.16 µm more"),
+        (-1.2, 40, r"pixels of 0\.04 µm more"),
+        (1.2, 39, ""),
+        (-1.2, 39, ""),
+    ],
 )
 def test_the_pixel_size_is_doubted_on_both_sides(
-    mean: float, refused: str, monkeypatch: pytest.MonkeyPatch
+    mean: float, number: int, refused: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One number stands in for the statistics; binning adds 1 to it."""
     binned = {128: 0.0, 64: 1.0}
@@ -125,7 +131,7 @@ def test_the_pixel_size_is_doubted_on_both_sides(
         return np.array([value + binned[image.shape[0]]])
 
     monkeypatch.setattr(likeness, "bright_field_statistics", statistics)
-    scenes = [np.full((128, 128), value) for value in np.linspace(-1, 1, 40)]
+    scenes = [np.full((128, 128), value) for value in np.linspace(-1, 1, number)]
     stills = [Still(one, one, one, one, 0.08, SceneConfig()) for one in scenes]  # type: ignore
     movie = [np.full((128, 128), 2.0)] * 6
     distance = likeness._distance(movie, scenes)
