@@ -54,7 +54,7 @@ class MovieRow:
         Counts; None where the movie failed.
     fit : str
         ``green``, ``amber`` or ``red``: whether the model fits; empty where it is not known.
-    mean_speed_um_per_s : float or None
+    mean_speed_um_s : float or None
         Mean of the tracks' mean speeds.
     message : str
         Why it failed, empty where it did not.
@@ -64,7 +64,7 @@ class MovieRow:
     frames: int | None = None
     fit: str = ""
     tracks: int | None = None
-    mean_speed_um_per_s: float | None = None
+    mean_speed_um_s: float | None = None
     fissions: int | None = None
     fusions: int | None = None
     message: str = ""
@@ -249,7 +249,7 @@ def _row(movie: Movie, result: MovieResult, report: FitReport | None) -> MovieRo
         frames=labels.sizes.get("t", 1),
         fit="" if report is None else report.level,
         tracks=len(tracks),
-        mean_speed_um_per_s=None if np.isnan(mean) else float(mean),
+        mean_speed_um_s=None if np.isnan(mean) else float(mean),
         fissions=kinds["fission"],
         fusions=kinds["fusion"],
     )

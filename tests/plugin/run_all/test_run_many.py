@@ -17,6 +17,7 @@ from napari_virtualstain.cli.app import app
 from napari_virtualstain.io import open_stack, write_image
 from napari_virtualstain.plugin.run_all.many_dock import RunManyWidget
 from napari_virtualstain.plugin.run_all.many_job import movies_in
+from napari_virtualstain.plugin.stain.dock import StainWidget
 
 from ..models import save_generator, save_segmenter
 
@@ -94,6 +95,7 @@ def test_a_folder_of_movies_gives_a_table_and_the_command_the_same(
     kept = pd.read_csv(out / "movies.csv")
     assert [Path(name).name for name in kept["movie"]] == [row[0] for row in rows]
     tracks = pd.read_csv(out / "a" / "tracks.csv")
+    assert kept["mean_speed_um_s"].notna().tolist() == [True, False, True]
     assert kept.loc[0, "tracks"] == tracks["track_id"].nunique()
 
     settings = tmp_path / "settings.json"
@@ -151,6 +153,21 @@ def test_a_cancelled_run_goes_on_where_it_stopped(
     assert widget.state == "done", widget.status_label.text()
     assert len(_cells(widget)) == 2
     assert (widget.out / "a" / "labels.ome.tif").stat().st_mtime_ns == done
+
+
+def test_the_model_for_movies_is_that_of_the_dock_that_stains_them(
+    qtbot: Any, viewer_model: Any, folder: Path
+) -> None:
+    movie = np.zeros((2, 32, 32), np.float32)
+    viewer_model.add_image(movie, name="film", metadata={"virtualstain": {"step": "simulate"}})
+    widget, stain = RunManyWidget(viewer_model), StainWidget(viewer_model)
+    for dock in (widget, stain):
+        qtbot.addWidget(dock)
+    widget.add_layers()
+    proposed = widget.steps.generator.combo.currentText()
+    assert proposed == stain.model.combo.currentText() == "mito-simulated"
+    widget.add(folder / "a.ome.tif")  # one model for both: that of files
+    assert widget.steps.generator.combo.currentText() == "mito-h9c2"
 
 
 def test_layers_are_run_like_files(

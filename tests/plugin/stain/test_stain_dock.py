@@ -356,6 +356,8 @@ def test_uncertainty_becomes_a_layer_of_its_own(widget: StainWidget, wait_for: A
     assert error.data.shape == layer.data.shape
     assert (error.data >= 0).all()
     assert error.data.any()
+    assert not error.visible
+    assert widget.viewer.layers.selection.active is layer  # what is seen is what is worked on
 
 
 def test_flicker_is_reduced_when_asked_and_needs_a_movie(

@@ -16,6 +16,8 @@ _WIDEST = 200
 _ROWS_MEASURED = 50
 _UNITS = {
     "_um_per_s": "µm/s",
+    "_um_s": "µm/s",
+    "_um2_s": "µm²/s",
     "_um_per_frame": "µm/frame",
     "_px_per_s": "px/s",
     "_px_per_frame": "px/frame",
@@ -224,8 +226,8 @@ def heading(column: str) -> str:
 
     Examples
     --------
-    >>> heading("speed_um_per_s"), heading("area_um2"), heading("bandpass_pearson")
-    ('speed (µm/s)', 'area (µm²)', 'band-pass Pearson')
+    >>> heading("speed_um_per_s"), heading("diffusion_um2_s"), heading("bandpass_pearson")
+    ('speed (µm/s)', 'diffusion (µm²/s)', 'band-pass Pearson')
     """
     if column in _WRITTEN:
         return _WRITTEN[column]

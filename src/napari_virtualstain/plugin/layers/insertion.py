@@ -25,6 +25,7 @@ def insert(viewer: Any, layer: Any) -> Any:
     window is painted a little later, once for both, so that these do not fall together.
     """
     visible, layer.visible = layer.visible, False
+    chosen = viewer.layers.selection.active
     windows = [
         window
         for window in QApplication.topLevelWidgets()
@@ -43,6 +44,8 @@ def insert(viewer: Any, layer: Any) -> Any:
     try:
         with collecting_later():
             viewer.add_layer(layer)
+            if not visible:  # napari makes every new layer the active one, hidden ones too
+                viewer.layers.selection.active = chosen
     finally:
         QTimer.singleShot(_SHOWN_AFTER_MS, show)
     return layer

@@ -19,7 +19,7 @@ from ..kit.layer_choice import rank
 from ..kit.preferences import preferences
 from ..kit.section import Advanced
 from ..kit.settings_form import SettingsForm
-from ..kit.suitable_layers import is_movie
+from ..kit.suitable_layers import fitting_model, is_movie
 from ..kit.table import FrameTable
 from ..layers.description import axes_of, provenance_of, sampling_of
 from .many_job import LayerMovie, RunManyRequest, movie_name, movies_in, run_many_job
@@ -119,6 +119,7 @@ class RunManyWidget(SettingsFileStep):
                     axes_of(layer),
                     sampling_of(layer).pixel_size_um,
                     sampling_of(layer).frame_interval_s,
+                    fitting_model(layer),
                 )
                 for layer in sources
                 if layer.name not in listed
@@ -234,7 +235,14 @@ class RunManyWidget(SettingsFileStep):
             text = movie.name
             self.list.addItem(text)
             self.list.item(self.list.count() - 1).setToolTip(movie_name(movie))
+        self._suggest_model()
         self._refresh_state()
+
+    def _suggest_model(self) -> None:
+        """Propose the generator that the dock Virtual staining proposes for these movies."""
+        files = fitting_model(None)
+        models = {m.model if isinstance(m, LayerMovie) else files for m in self._movies}
+        self.steps.generator.suggest(models.pop() if len(models) == 1 else files)
 
     def _show_rows(self) -> None:
         rows = pd.DataFrame(self._rows)

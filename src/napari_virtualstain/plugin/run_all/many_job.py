@@ -32,6 +32,8 @@ class LayerMovie:
         Of the data.
     pixel_size_um, frame_interval_s : float or None
         What the layer states.
+    model : str
+        Name of the shipped generator that suits it.
     """
 
     name: str
@@ -39,6 +41,7 @@ class LayerMovie:
     axes: str
     pixel_size_um: float | None
     frame_interval_s: float | None
+    model: str
 
     def open(self) -> Any:
         """Return the movie as the commands know it."""
