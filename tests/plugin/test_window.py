@@ -132,6 +132,22 @@ def test_from_an_opened_movie_to_tracks_in_six_presses(
     assert isinstance(inspector.parentWidget(), QDockWidget)
 
 
+def test_no_tracking_is_offered_for_a_single_image(viewer: Any, qtbot: Any, wait_for: Any) -> None:
+    stripes = np.zeros((64, 64), np.float32)
+    stripes[20:30, 10:40] = 1.0
+    plane = {"scale": (0.08, 0.08), "units": ("um", "um"), "axis_labels": ("y", "x")}
+    viewer.add_image(stripes, name="cell [fluorescence]", **plane)
+    viewer.add_image(np.stack([stripes] * 2), name="film [fluorescence]", **SCALE)
+    segment = _open(viewer, "Segment mitochondria")
+    segment.model.value, segment.device.value = "bright", "cpu"
+    for name, offered in (("cell", False), ("film", True)):
+        segment.source.value = viewer.layers[f"{name} [fluorescence]"]
+        segment.run_button.click()
+        wait_for(segment)
+        assert "Found " in segment.status_label.text()
+        qtbot.waitUntil(lambda offered=offered: segment.next_button.isVisible() == offered)
+
+
 def test_the_next_step_is_offered_only_while_its_input_is_there(
     viewer: Any, qtbot: Any, wait_for: Any
 ) -> None:

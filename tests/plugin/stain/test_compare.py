@@ -150,6 +150,14 @@ def test_moving_in_time_moves_the_picture_too(widget: StainWidget, qtbot: Any) -
     qtbot.waitUntil(lambda: (picture.data[:, :20] == (0, 255, 0)).all(), timeout=2000)
 
 
+def test_the_picture_of_the_comparison_is_listed_in_no_dock(widget: StainWidget) -> None:
+    widget.compare.slider.setValue(50)
+    assert NAME in widget.viewer.layers
+    for choice in (widget.source, widget.true_layer):
+        texts = [choice.itemText(place) for place in range(choice.count())]
+        assert not any(NAME in text for text in texts), texts
+
+
 @pytest.mark.parametrize("value", [0, 40, 100, 150, 200])
 def test_no_layer_stays_invisible_after_a_comparison(widget: StainWidget, value: int) -> None:
     _add_true(widget)

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_virtualstain import simulate
+from napari_virtualstain.plugin.contributions.readers import read_time_lapse
 from napari_virtualstain.plugin.segment.dock import SegmentWidget
 from napari_virtualstain.plugin.stain.dock import StainWidget
 
@@ -93,6 +95,20 @@ def test_unequal_and_unknown_pixels_are_said(
     qtbot.addWidget(dock)
     assert told in dock.sampling.remark.text()
     assert dock.sampling.remark.isHidden() == (not told)
+
+
+def test_what_was_assumed_about_a_dropped_file_is_said_in_the_docks(
+    qtbot: Any, viewer_model: Any, tmp_path: Path
+) -> None:
+    frames = np.random.default_rng(0).integers(0, 99, (3, 40, 40), dtype=np.uint16)
+    sizes = {"PhysicalSizeX": 0.08, "PhysicalSizeY": 0.12, "TimeIncrement": 2.0}
+    tifffile.imwrite(tmp_path / "a.ome.tif", frames, metadata={"axes": "TYX", **sizes})
+    [(data, settings, _)] = read_time_lapse(str(tmp_path / "a.ome.tif"))
+    viewer_model.add_image(data, **settings)
+    dock = StainWidget(viewer_model)
+    qtbot.addWidget(dock)
+    assert "Pixels are not square (0.12 × 0.08 µm)" in dock.sampling.remark.text()
+    assert not dock.sampling.remark.isHidden()
 
 
 def test_a_pyramid_is_listed_with_what_to_do(qtbot: Any, viewer_model: Any) -> None:

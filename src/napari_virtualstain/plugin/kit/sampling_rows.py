@@ -12,7 +12,13 @@ from typing import Any
 from qtpy.QtWidgets import QFormLayout, QLabel
 
 from ...axes import USUAL_PIXEL_SIZE_UM
-from ..layers.description import axes_of, names_its_axes, remember_sampling, sampling_of
+from ..layers.description import (
+    axes_of,
+    names_its_axes,
+    provenance_of,
+    remember_sampling,
+    sampling_of,
+)
 from .controls import Choice, NumberBox, add_row, button, in_row, note
 
 _WORDS = {"t": "times", "z": "depths", "c": "channels"}
@@ -169,7 +175,7 @@ def _remark(layer: Any, size_um: float | None, asks_interval: bool) -> str:
     if layer is None:
         return ""
     unknown = ["pixel size"] * (not size_um) + ["frame interval"] * asks_interval
-    remarks = []
+    remarks = list(provenance_of(layer).get("notes", ()))
     if unknown:
         remarks.append(f"The layer does not state its {' and '.join(unknown)}. Correct it here.")
     height, width = (abs(float(step)) for step in layer.scale[-2:])

@@ -30,10 +30,12 @@ def why_no_movie(layer: Any) -> str | None:
     """Return why an image is no movie of grey planes, None for movies and other layers."""
     if type(layer).__name__ != "Image" or is_movie(layer):
         return None
+    if provenance_of(layer).get("step") == "compare":  # our own picture: nobody looks for it
+        return None
     if layer.rgb:
         return "a colour image; right-click the layer and choose Split RGB"
     if layer.multiscale:
-        return "a pyramid; open its finest level with File > Open time-lapse"
+        return "a pyramid; open its finest level with the dock Load time-lapse"
     if "c" in axes_of(layer):
         return "has channels; right-click the layer and choose Split Stack"
     return None

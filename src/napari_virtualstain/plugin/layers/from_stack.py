@@ -83,7 +83,9 @@ def stack_to_layers(stack: Stack) -> list[LayerTuple]:
 def _image(stack: Stack, name: str, channel: str = "") -> LayerTuple:
     role = role_of(channel)
     optics = stack.optics.as_record()
-    known = {"optics": optics} if optics else {}
+    known: dict[str, Any] = {"optics": optics} if optics else {}
+    if stack.notes:  # a file that is dropped has no dock that would say it
+        known["notes"] = list(stack.notes)
     settings: dict[str, Any] = {
         "name": name,
         "contrast_limits": contrast_limits(stack.data),

@@ -11,7 +11,7 @@ from ...hooks import add_on_name
 from ...progress import counted
 from ...settings import SegmentSettings
 from ..kit.controls import Choice, add_row, button, keep_former_box, new_form
-from ..kit.jobs import JobContext, Outcome, Work, error_text
+from ..kit.jobs import JobContext, JobState, Outcome, Work, error_text
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
 from ..kit.model_choice import ModelChoice
 from ..kit.preferences import DEVICE_CHOICES
@@ -25,6 +25,7 @@ from ..kit.step import NextStep, StepWidget
 from ..kit.suitable_layers import is_movie, nothing_fits, why_no_movie
 from ..kit.work_request import dock_fields
 from ..layers.description import (
+    axes_of,
     base_name,
     geometry_of,
     has_layer,
@@ -193,6 +194,10 @@ class SegmentWidget(StepWidget):
     def result_layer(self) -> Any:
         """Return the labels."""
         return still_there(self.viewer, self._layer) if self._session is not None else None
+
+    def _has_next(self, working: JobState) -> bool:
+        """Also whether there are frames to follow mitochondria through."""
+        return super()._has_next(working) and "t" in axes_of(self.result_layer())
 
     def take(self, layer: Any) -> None:
         """Choose the stain that was made."""
