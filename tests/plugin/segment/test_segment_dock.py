@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,28 @@ def test_the_threshold_acts_at_once_without_the_network(
         lambda: all(len(np.unique(plane)) == 2 for plane in _labels(segmented).data), timeout=5000
     )
     assert _labels(segmented).metadata["virtualstain"]["settings"]["threshold"] == 0.9
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="has Apple graphics")
+def test_a_run_that_fails_at_once_leaves_no_empty_layer(
+    widget: SegmentWidget, wait_for: Any
+) -> None:
+    widget.device.value = "mps"
+    widget.run_button.click()
+    wait_for(widget)
+    assert "'mps' is not available" in widget.status_label.text()
+    assert [layer.name for layer in widget.viewer.layers] == ["cell [fluorescence]"]
+    widget.device.value = "cpu"
+    widget.run_button.click()
+    wait_for(widget)
+    layer, before = _labels(widget), np.array(_labels(widget).data)
+    widget.device.value = "mps"
+    widget.run_button.click()
+    wait_for(widget)
+    assert len(widget.viewer.layers) == 2
+    assert layer.visible
+    np.testing.assert_array_equal(layer.data, before)
+    assert before.any()
 
 
 def test_outlining_anew_is_told_and_can_be_cancelled(

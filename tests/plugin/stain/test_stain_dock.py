@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_virtualstain.plugin.kit.preferences import Preferences
 from napari_virtualstain.plugin.kit.regions import Region
+from napari_virtualstain.plugin.layers.description import uncertainty_of
 from napari_virtualstain.plugin.stain.dock import StainWidget
 from napari_virtualstain.plugin.stain.job import PlaneStainer, StainRequest
 from napari_virtualstain.staining import Stainer, stain, steady_in_place
@@ -358,6 +359,12 @@ def test_uncertainty_becomes_a_layer_of_its_own(widget: StainWidget, wait_for: A
     assert error.data.any()
     assert not error.visible
     assert widget.viewer.layers.selection.active is layer  # what is seen is what is worked on
+    assert uncertainty_of(widget.viewer, layer) is error
+    widget.settings["average"].value = False
+    widget.settings["uncertainty"].value = False
+    again = _run(widget, wait_for)
+    assert again is layer
+    assert uncertainty_of(widget.viewer, again) is None  # the error is that of another run
 
 
 def test_flicker_is_reduced_when_asked_and_needs_a_movie(

@@ -89,8 +89,17 @@ def test_only_the_newest_result_is_visible(widget: TrackWidget, wait_for: Any, q
 def test_colour_by_changes_the_layer_at_once(widget: TrackWidget, wait_for: Any) -> None:
     widget.run_button.click()
     wait_for(widget, "done")
-    widget.colour.value = "speed"
-    assert widget.viewer.layers["tracked · cell [tracks]"].color_by == "speed_um_per_s"
+    layer = widget.viewer.layers["tracked · cell [tracks]"]
+    columns = {"speed": "speed_um_per_s", "identity": "track_id", "length": "length_frames"}
+    offered = [widget.colour.itemText(place) for place in range(widget.colour.count())]
+    assert {*columns, "quality"} == set(offered)
+    for text in offered:
+        widget.colour.setCurrentText(text)
+        assert layer.color_by == columns.get(text, text)
+        widget.run_button.click()  # a new result has the chosen colours, too
+        wait_for(widget, "done")
+        assert widget.state == "done", widget.status_label.text()
+        assert layer.color_by == columns.get(text, text)
 
 
 def test_empty_labels_end_in_advice_and_no_layer(

@@ -227,8 +227,19 @@ def uncertainty_of(viewer: Any, layer: Any) -> Any | None:
         and base_name(other.name) == base_name(layer.name)
         and other.data.shape == layer.data.shape
         and np.allclose(other.translate, layer.translate)
+        and _is_of_one_run(other, layer)
     ]
     return fitting[-1] if fitting else None
+
+
+def _is_of_one_run(*layers: Any) -> bool:
+    """Whether layers were stained with one model and the same settings, as far as they say."""
+    records = [
+        {name: record.get(name) for name in ("sha256", "settings")}
+        for layer in layers
+        if (record := provenance_of(layer)).get("step") == "stain"
+    ]
+    return all(record == records[0] for record in records)
 
 
 def still_there(viewer: Any, layer: Any) -> Any:

@@ -74,6 +74,8 @@ def place(viewer: Any, layer: Any, *, keep_former: bool = False) -> Placed:
     if former is None:
         return Placed(insert(viewer, layer))
     former.layer.visible = layer.visible
+    if (active := viewer.layers.selection.active) is not None and not active.visible:
+        viewer.layers.selection.active = former.layer  # what is hidden cannot be worked on
     return Placed(former.layer, former)
 
 

@@ -87,6 +87,8 @@ def mark_painted(event: Any) -> None:
 def settle_unfinished(viewer: Any, layer: Any, former: Former | None, done: int, of: int) -> None:
     """Name a layer that was not finished as such; put the former result back in its place.
 
+    Of a layer in which no frame is finished nothing is kept.
+
     Parameters
     ----------
     viewer : napari.Viewer
@@ -101,6 +103,12 @@ def settle_unfinished(viewer: Any, layer: Any, former: Former | None, done: int,
     if still_there(viewer, layer) is None or done >= of:
         return
     partly = unwrap(layer)
+    if not done:
+        if former is not None:
+            former.put_back()
+        else:
+            viewer.layers.remove(partly)
+        return
     if former is not None:
         partly = _copy(partly)
         former.put_back()

@@ -17,7 +17,7 @@ from .job import TrackRequest, TrackResult
 COLOUR_BY = {
     "identity": ("track_id", "viridis"),
     "speed": ("speed_um_per_s", "viridis"),
-    "quality": ("quality", "cividis"),
+    "quality": ("quality", "plasma"),
     "length": ("length_frames", "viridis"),
 }
 
