@@ -118,6 +118,13 @@ def test_a_folder_of_movies_gives_a_table_and_the_command_the_same(
     widget.open_row(0)
     assert "Opened the results of a." in widget.status_label.text()
     assert widget.viewer.layers["segmented · a [mitochondria]"].data.shape == (3, 64, 64)
+    count = len(widget.viewer.layers)
+    widget.open_row(2)
+    widget.open_row(0)  # shown again, not opened twice
+    assert len(widget.viewer.layers) == 2 * count
+    shown = {layer.name for layer in widget.viewer.layers if layer.visible}
+    assert shown == {layer.name for layer in widget.viewer.layers if " · a [" in layer.name}
+    assert widget.viewer.layers["stained · a [fluorescence]"].blending == "additive"
     widget.open_row(1)
     assert "no results" in widget.status_label.text()
 

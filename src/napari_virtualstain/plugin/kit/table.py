@@ -183,9 +183,10 @@ class FrameTable(QTableView):
         before = list(self.frame.columns)
         self._model.show(frame)
         if list(self.frame.columns) != before:
-            self._widen()
+            self.fit_columns()
 
-    def _widen(self) -> None:
+    def fit_columns(self) -> None:
+        """Make columns as wide as their texts need."""
         header = self.horizontalHeader()
         for column in range(self._model.columnCount()):
             text = str(self._model.headerData(column, Qt.Orientation.Horizontal))

@@ -21,12 +21,21 @@ from ..kit.section import Advanced
 from ..kit.settings_form import SettingsForm
 from ..kit.suitable_layers import fitting_model, is_movie
 from ..kit.table import FrameTable
-from ..layers.description import axes_of, provenance_of, sampling_of
+from ..layers.description import (
+    axes_of,
+    find_layer,
+    has_layer,
+    provenance_of,
+    sampling_of,
+    unwrap,
+)
+from ..layers.looks import dim
 from .many_job import LayerMovie, RunManyRequest, movie_name, movies_in, run_many_job
 from .pipeline_form import PipelineForm
 from .settings_file import SettingsFileStep
 
 _ROWS_SHOWN = 5
+_TABLE_HEIGHT = 180
 
 
 class RunManyWidget(SettingsFileStep):
@@ -50,6 +59,7 @@ class RunManyWidget(SettingsFileStep):
         self._movies: list[Path | LayerMovie] = []
         self._rows: list[dict[str, Any]] = []
         self._folders: list[Path | None] = []
+        self._opened: dict[Path, list[Any]] = {}
         self.list = QListWidget()
         self.list.setObjectName("movies")
         self.list.setAccessibleName("Movies")
@@ -77,6 +87,7 @@ class RunManyWidget(SettingsFileStep):
         self.table.setToolTip("Results of each movie; double-click a row to open them")
         self.table.row_entered.connect(self.open_row)
         self.table.setVisible(False)
+        self.table.setMinimumHeight(_TABLE_HEIGHT)
         self.form.addWidget(self.table, 1)
         self.form.addStretch(1)
         self.out_edit.textChanged.connect(self._refresh_state)
@@ -150,7 +161,7 @@ class RunManyWidget(SettingsFileStep):
             self.replace_box.isChecked(),
             preferences(),
         )
-        self._rows, self._folders = [], []
+        self._rows, self._folders, self._opened = [], [], {}
         self._show_rows()
         self.table.setVisible(True)  # from now on, so that rows can be scrolled to
 
@@ -183,21 +194,33 @@ class RunManyWidget(SettingsFileStep):
             self.say("Cancelled. What is finished is kept; press the button again to go on.")
 
     def open_row(self, row: int) -> None:
-        """Open the results of a movie as layers."""
+        """Show the results of a movie, and its bright-field if it is open, without the others."""
         folder = self._folders[row] if row < len(self._folders) else None
         if folder is None:
             self.say("This movie has no results: its message says why.")
             return
-        from .results import result_layers
-
         try:
-            layers = result_layers(folder)
+            layers = self._results(folder)
         except (VirtualStainError, OSError) as error:
             self.say(error_text(error))
             return
-        for layer in layers:
-            self.viewer.add_layer(layer)
+        source = find_layer(self.viewer, folder.name)
+        dim(source)
+        for layer in self.viewer.layers:  # stains of two movies would add up
+            layer.visible = any(unwrap(layer) is shown for shown in (unwrap(source), *layers))
+        self.viewer.layers.selection.active = layers[-1]
         self.say(f"Opened the results of {folder.name}.")
+
+    def _results(self, folder: Path) -> list[Any]:
+        """Return the layers of a folder of results, which are read once."""
+        from .results import result_layers
+
+        opened = self._opened.get(folder, [])
+        if not opened or not all(has_layer(self.viewer, layer) for layer in opened):
+            opened = self._opened[folder] = result_layers(folder)
+            for layer in opened:
+                self.viewer.add_layer(layer)
+        return opened
 
     def save_settings(self, path: Path) -> None:
         """Write the settings for ``virtualstain run --config``."""
@@ -249,6 +272,7 @@ class RunManyWidget(SettingsFileStep):
         if len(rows):
             rows["movie"] = [Path(name).name for name in rows["movie"]]
         self.table.show_frame(rows)
+        self.table.fit_columns()
 
     def _add_movies(self) -> None:
         self.form.addWidget(self.list)

@@ -32,6 +32,7 @@ def result_layers(folder: Path) -> list[Any]:
         stain.data,
         name=layer_name(name, "fluorescence"),
         colormap=STAIN_COLORMAP,
+        blending="additive",
         contrast_limits=contrast_limits(stain.data),
         metadata=provenance("stain", name, kind="fluorescence"),
         **spatial(stain.geometry),
