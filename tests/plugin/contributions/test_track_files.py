@@ -17,6 +17,7 @@ from napari_virtualstain.plugin.contributions.reader_preferences import propose_
 from napari_virtualstain.plugin.contributions.track_readers import format_of
 from napari_virtualstain.plugin.inspect.dock import InspectorWidget
 from napari_virtualstain.plugin.layers.description import sampling_of
+from napari_virtualstain.plugin.layers.looks import brighten, dim
 
 from .. import inspected
 
@@ -281,6 +282,8 @@ def test_a_session_is_saved_and_gone_on_with_on_another_day(
     worked = _worked_on(viewer, qtbot, wait_for)
     viewer.add_shapes([np.array([[0, 2, 2], [0, 2, 9], [0, 9, 9], [0, 9, 2]])], name="region")
     viewer.layers["cell [fluorescence]"].contrast_limits = (5, 50)
+    dim(viewer.layers["cell [fluorescence]"])  # as below a stain: no colormap of napari's
+    dimmed = viewer.layers["cell [fluorescence]"].colormap
     worked.threshold.setValue(0.35)
     worked.table.filter.setText("frames > 3")
     monkeypatch.setattr(
@@ -299,9 +302,21 @@ def test_a_session_is_saved_and_gone_on_with_on_another_day(
             np.testing.assert_array_equal(layer.data, before.data)
             np.testing.assert_allclose(layer.scale, before.scale)
             assert [str(unit) for unit in layer.units] == [str(unit) for unit in before.units]
-    assert tuple(again.layers["cell [fluorescence]"].contrast_limits) == (5, 50)
+    image = again.layers["cell [fluorescence]"]
+    assert tuple(image.contrast_limits) == (5, 50)
+    np.testing.assert_array_equal(image.colormap.colors, dimmed.colors)
+    brighten(image)
+    assert image.colormap.name == "gray"
     np.testing.assert_array_equal(again.layers["region"].data[0], viewer.layers["region"].data[0])
     made = inspected.inspect(again, qtbot, wait_for)
+    outlines = "tracked outlines · cell [tracked mitochondria]"
+    assert again.layers[outlines].contour == viewer.layers[outlines].contour == 1
+    np.testing.assert_array_equal(
+        again.layers[outlines].colormap.colors, viewer.layers[outlines].colormap.colors
+    )
+    np.testing.assert_array_equal(
+        inspected.layer(made).track_colors, inspected.layer(worked).track_colors
+    )
     assert not made.notice.isVisibleTo(made)  # they are in the tracks already
     assert (made.threshold.value(), made.table.filter.text()) == (0.35, "frames > 3")
     made.table.filter.clear()

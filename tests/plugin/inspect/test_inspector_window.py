@@ -35,7 +35,12 @@ def _docked(viewer: Any, qtbot: Any, wait_for: Any) -> InspectorWidget:
     widget = InspectorWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Track inspector")
     wait_for(widget, "done")
-    qtbot.wait(100)
+    canvas, sizes = viewer.window._qt_viewer.canvas.native, []
+    for _ in range(30):  # Qt moves docks in steps
+        sizes.append((canvas.width(), canvas.height()))
+        if len(sizes) > 3 and len(set(sizes[-4:])) == 1:
+            break
+        qtbot.wait(50)
     return widget
 
 
@@ -151,6 +156,7 @@ def test_the_film_shows_all_frames_with_outlines_and_a_click_goes_there(
     widget = _docked(viewer, qtbot, wait_for)
     inspected.choose(widget, 2)
     strip = widget.workspace.film.strip
+    strip.resize_pictures(0.2)  # all ten are in view
     assert [source.name for source in strip.film.sources] == ["true"]
     assert strip.film.frames == list(range(10))
     assert strip.film.cell(9).marks == ("fission",)
@@ -169,13 +175,13 @@ def test_the_film_shows_all_frames_with_outlines_and_a_click_goes_there(
     assert strip.frame == 6
     for ending in ("png", "tif", "gif", "mp4"):
         widget.workspace.film.save(tmp_path / f"film.{ending}")
-        assert f"film.{ending}" in widget.workspace.film.title.text()
+        assert f"film.{ending}" in widget.status_label.text()
     assert _near_orange(imageio.imread(tmp_path / "film.png")).sum() > 500
     assert imageio.imread(tmp_path / "film.tif").shape[-1] == 3
     assert len(imageio.imread(tmp_path / "film.gif", index=None)) == 10
     assert len(imageio.imread(tmp_path / "film.mp4", plugin="pyav")) == 10
     widget.workspace.film.save(tmp_path / "film.bmp")
-    assert "cannot be written as .bmp" in widget.workspace.film.title.text()
+    assert "cannot be written as .bmp" in widget.status_label.text()
 
 
 def _turn_to(widget: InspectorWidget, page: str) -> None:
@@ -253,6 +259,9 @@ def test_events_are_listed_rejected_and_undone(viewer: Any, qtbot: Any, wait_for
     assert widget.model.tracks.extent(2) == (0, 7)
     inspected.press(panel, "reject")
     assert panel.table.frame.empty
+    assert "No fission or fusion" in panel.empty.text()
+    assert not panel.empty.isHidden()
+    assert not panel.findChild(QPushButton, "accept").isEnabled()
     assert inspected.layer(widget).graph == {}
     widget.selection.choose(2, 7, (3, 4))
     inspected.press(panel, "add_event")
@@ -307,6 +316,37 @@ def test_the_window_fits_a_small_screen(viewer: Any, qtbot: Any, wait_for: Any) 
         window = viewer.window._qt_window
         hint = window.minimumSizeHint().height()
         assert window.height() <= 720, (page, window.height(), hint)
+        assert window.width() <= 1280, (page, window.width(), window.minimumSizeHint().width())
+
+
+@pytest.mark.gui
+def test_three_rows_with_their_times_and_a_table_are_seen_on_a_small_screen(
+    viewer: Any, qtbot: Any, wait_for: Any
+) -> None:
+    inspected.add_family(viewer)
+    glow = viewer.layers["cell [fluorescence]"].data
+    viewer.add_image(-glow, name="cell bright-field", **inspected.SCALE)
+    stain = {"virtualstain": {"step": "stain", "source": "cell bright-field"}}
+    viewer.add_image(0.5 * glow, name="stained · cell", metadata=stain, **inspected.SCALE)
+    widget = _docked(viewer, qtbot, wait_for)
+    inspected.choose(widget, 2)
+    qtbot.wait(100)
+    strip = widget.workspace.film.strip
+    assert [one.name for one in strip.film.sources] == ["bright-field", "virtual", "true"]
+    assert strip.verticalScrollBar().maximum() == 0
+    assert strip.box_of(0, 2).bottom() + 14 < strip.viewport().height()
+    assert strip.box_of(0).width() >= 50
+    assert widget.table.view.viewport().height() >= 8 * 22
+    assert "2: 10 frames" in widget.workspace.film.title.text()
+    assert widget.workspace.film.title.width() >= 80
+    _turn_to(widget, "Plots")
+    assert widget.workspace.plots.plot.height() >= 180
+    window = viewer.window._qt_window
+    corner = Qt.Corner.BottomRightCorner
+    assert window.corner(corner) == Qt.DockWidgetArea.RightDockWidgetArea
+    viewer.window.remove_dock_widget(widget)
+    qtbot.wait(50)
+    assert window.corner(corner) == Qt.DockWidgetArea.BottomDockWidgetArea
 
 
 @pytest.mark.gui

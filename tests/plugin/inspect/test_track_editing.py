@@ -94,7 +94,7 @@ def test_joining_the_parts_again_gives_the_same_track(widget: InspectorWidget) -
     press(widget, "cut_here")
     assert widget.selection.track_id == 1
     assert widget.buttons.partner.value == 5
-    assert "0 frames after" in widget.buttons.partner.currentText()
+    assert "directly after" in widget.buttons.partner.currentText()
     press(widget, "join_with")
     np.testing.assert_array_equal(tracks.data, positions)
     np.testing.assert_array_equal(labels(widget), pixels)
@@ -287,6 +287,25 @@ def test_labels_that_are_removed_do_not_stop_an_edit(widget: InspectorWidget) ->
     widget.viewer.dims.set_point(0, 2.0 * 4)
     press(widget, "cut_here")
     assert 5 in layer(widget).data[:, 0]
+
+
+def test_masks_are_not_taken_for_those_of_tracks_because_the_first_frame_agrees(
+    qtbot: Any, viewer_model: Any, wait_for: Any
+) -> None:
+    inspected.add_family(viewer_model)
+    kept = viewer_model.layers["tracked outlines · cell [tracked mitochondria]"]
+    raw = kept.data.copy()
+    swapped = np.array([0, 2, 1, 4, 3])
+    raw[1:10:2] = swapped[raw[1:10:2]]  # as a segmentation, numbered anew in each frame
+    raw[11::2] = swapped[raw[11::2]]
+    source = kept.metadata["virtualstain"]["source"]
+    made = viewer_model.add_labels(
+        raw, name="segmented", metadata={"virtualstain": {"source": source}}, **inspected.SCALE
+    )
+    viewer_model.layers.move(viewer_model.layers.index(made), 0)
+    widget = inspected.inspect(viewer_model, qtbot, wait_for)
+    assert widget.model.masks.by_track
+    assert widget.model.masks.layer.name == kept.name
 
 
 def test_labels_that_are_numbered_frame_by_frame_serve_as_masks_too(

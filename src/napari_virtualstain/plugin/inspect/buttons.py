@@ -137,7 +137,9 @@ class InspectorButtons:
         if track_id is None:
             return
         for near in model.partners(track_id).to_dict("records"):
-            frames = f"{near['gap']} frames {'after' if near['after'] else 'before'}"
+            gap = int(near["gap"])
+            frames = f"{gap} frame{'s' if gap > 1 else ''}" if gap else "directly"
+            frames += " after" if near["after"] else " before"
             away = near["distance_px"] * model.scale.per_pixel
             track = int(near["track_id"])
             text = f"{track}: {frames}, {away:.2g} {model.scale.length_unit} away"

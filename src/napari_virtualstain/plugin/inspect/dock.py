@@ -19,6 +19,7 @@ from .buttons import InspectorButtons
 from .canvas import CanvasClicks
 from .drawn_regions import DrawnRegions
 from .film.rows import film_layers
+from .keeping.colours import CONTOUR
 from .keeping.files import Keeping
 from .keeping.found_log import FoundLog, LogNotice
 from .keeping.session import SETTINGS
@@ -179,7 +180,8 @@ class InspectorWidget(StepWidget):
             self.say(
                 "Every track worth a look has a verdict."
                 if is_any
-                else f"No listed track reaches {self.threshold.value():.2f}. Lower the threshold."
+                else f"No listed track reaches {self.threshold.value():.2f}. Lower Worth a look "
+                "from, or choose a track in the table."
             )
             return
         self.go_to_worst(listed[found])
@@ -314,6 +316,7 @@ class InspectorWidget(StepWidget):
         self.table.track_chosen.connect(lambda track: self.go_to(track))
         self.table.track_entered.connect(lambda track: self.go_to_worst(track, centre=True))
         self.table.said.connect(lambda text: self.say(text or self._counts()))
+        workspace.film.said.connect(self.say)
         workspace.frame_chosen.connect(self._on_frame)
         workspace.frame_entered.connect(lambda frame: self._on_frame(frame, centre=True))
         workspace.track_chosen.connect(lambda track, frame: self.go_to(track, frame))
@@ -406,6 +409,9 @@ class InspectorWidget(StepWidget):
 
     def _take_settings(self, layer: Any) -> None:
         """Take the settings of a session, once: those of the dock count from then on."""
+        for one in self.viewer.layers:  # napari's readers cannot ask for outlines
+            if (contour := one.metadata.pop(CONTOUR, None)) is not None:
+                one.contour = contour
         kept = layer.metadata.pop(SETTINGS, None)
         if isinstance(kept, dict):
             self.threshold.setValue(float(kept.get("threshold", DOUBTFUL)))

@@ -34,6 +34,8 @@ def looks_of(viewer: Any) -> Looks:
 def dress(plot: Any, looks: Looks) -> None:
     """Give a pyqtgraph plot the colours of the theme, and numbers without SI prefixes."""
     plot.setBackground(looks.background)
+    # half a number stands above the end of the axis
+    plot.getPlotItem().layout.setContentsMargins(2, 8, 8, 2)
     for side in ("bottom", "left"):
         axis = plot.getPlotItem().getAxis(side)
         axis.setPen(looks.text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from ...tracking import Change, EditableTracks
 from ..layers.description import unwrap
 
 _SAMPLE = 300
+_LEAST_FIT = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,24 +209,23 @@ def find_masks(viewer: Any, tracks: EditableTracks, preferred: tuple[Any, ...]) 
     layers = [layer for layer in map(unwrap, viewer.layers) if type(layer).__name__ == "Labels"]
     layers = [layer for layer in layers if layer.ndim == 3 and isinstance(layer.data, np.ndarray)]
     layers.sort(key=lambda layer: not any(layer is unwrap(one) for one in preferred))
-    tests: list[Callable[[Any], MaskBook | None]] = [
-        lambda layer: _fits(layer, tracks, by_track=True),
-        lambda layer: _fits(layer, tracks, by_track=False),
-    ]
-    for test in tests:
-        for layer in layers:
-            if (book := test(layer)) is not None:
-                return book
+    for by_track in (True, False):
+        fits = [(_fit(layer, tracks, by_track=by_track), layer) for layer in layers]
+        best = max(fits, key=lambda fit: fit[0], default=(0.0, None))
+        if best[0] > _LEAST_FIT:
+            return MaskBook(best[1], by_track=by_track)
     return None
 
 
-def _fits(layer: Any, tracks: EditableTracks, *, by_track: bool) -> MaskBook | None:
-    """Return the masks if the values under most positions are the right ones."""
+def _fit(layer: Any, tracks: EditableTracks, *, by_track: bool) -> float:
+    """Return the share of positions with the right value, among those with any.
+
+    Positions of all frames are looked at: in the first, labels are often numbered as the tracks.
+    """
     book = MaskBook(layer, by_track=by_track)
-    ids = tracks.track_ids
-    rows = [int(tracks.rows_of(t)[0]) for t in ids[:: max(1, len(ids) // _SAMPLE)]]
+    rows = tracks.alive_rows()
     right = wrong = 0
-    for row in rows:
+    for row in map(int, rows[:: max(1, len(rows) // _SAMPLE)]):
         frame, value = int(tracks["frame"][row]), book.value(tracks, row)
         y, x = round(float(tracks["y_px"][row])), round(float(tracks["x_px"][row]))
         shape = layer.data.shape
@@ -235,7 +234,7 @@ def _fits(layer: Any, tracks: EditableTracks, *, by_track: bool) -> MaskBook | N
         seen = int(layer.data[frame, y, x])
         # the middle of a curved mitochondrion may lie beside it
         right, wrong = right + (seen == value != 0), wrong + (seen not in (0, value))
-    return book if right > 4 * wrong else None
+    return right / max(1, right + wrong)
 
 
 def cut_out(plane: np.ndarray, y: float, x: float, half: int) -> np.ndarray:

@@ -89,6 +89,7 @@ class SelectionOverlay:
             shown.data = data
             shown.size = size
             shown.face_color = colours
+            shown.border_color = colours
             _set(shown, visible=True)
             return
         self._add(
@@ -98,6 +99,9 @@ class SelectionOverlay:
             layer,
             size=size,
             face_color=colours,
+            # points of a pixel or two on the screen are drawn in the colour of their border,
+            # also where it has no width
+            border_color=colours,
             border_width=0,
             canvas_size_limits=(2, 60),
         )

@@ -12,6 +12,11 @@ from ..kit.dock_place import dock_of
 from ..layers.description import unwrap
 
 _BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
+# below the canvas only: below the side docks too, their height would leave it a few lines
+_CORNERS = {
+    Qt.Corner.BottomLeftCorner: Qt.DockWidgetArea.LeftDockWidgetArea,
+    Qt.Corner.BottomRightCorner: Qt.DockWidgetArea.RightDockWidgetArea,
+}
 
 
 class WideDock:
@@ -37,6 +42,7 @@ class WideDock:
         self._dock: Any = None
         self._owners_dock: Any = None
         self._steps_aside = False
+        self._corners: dict[Any, Any] = {}
         widget.setParent(owner)
         widget.hide()
 
@@ -47,7 +53,10 @@ class WideDock:
             return
         self._dock = unwrap(window.add_dock_widget(self._widget, name=self._title, area="bottom"))
         main = self._widget.window()
-        if hasattr(main, "resizeDocks"):
+        if isinstance(main, QMainWindow):
+            self._corners = {corner: main.corner(corner) for corner in _CORNERS}
+            for corner, area in _CORNERS.items():
+                main.setCorner(corner, area)
             height = self._widget.sizeHint().height()
             main.resizeDocks([self._dock], [height], Qt.Orientation.Vertical)
         self._owners_dock = dock_of(self._owner)
@@ -70,6 +79,10 @@ class WideDock:
         """Take the dock away; the widget goes back to its owner and dies with it."""
         if self._dock is None:
             return
+        with suppress(RuntimeError):
+            main = self._dock.window()
+            for corner, area in self._corners.items() if isinstance(main, QMainWindow) else ():
+                main.setCorner(corner, area)
         with suppress(RuntimeError, TypeError):
             if self._owners_dock is not None:
                 self._owners_dock.visibilityChanged.disconnect(self._follow)

@@ -66,7 +66,7 @@ class Workspace(QTabWidget):
 
     def sizeHint(self) -> QSize:
         """Return a size that leaves the canvas the larger part of a small screen."""
-        return QSize(700, 230)
+        return QSize(600, 260)
 
     def draw(self) -> None:
         """Show the chosen track; hidden pages update when they are shown."""

@@ -151,6 +151,7 @@ class FrameTable(QTableView):
         self.setSortingEnabled(False)
         header = self.horizontalHeader()
         header.setSectionsClickable(True)
+        header.setHighlightSections(False)  # bold, a heading runs into the sort arrow
         header.setSortIndicatorShown(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setDefaultSectionSize(_NARROWEST)

@@ -212,7 +212,12 @@ def fill_gaps(tracks: EditableTracks, track_id: int) -> Change:
     frames = tracks["frame"][rows]
     missing = np.setdiff1d(np.arange(frames[0], frames[-1] + 1), frames)
     if not len(missing):
-        raise InputError(f"Track {track_id} has no gap to fill.")
+        raise InputError(
+            f"Track {track_id} has no frame to fill: where it was not seen, it is interpolated "
+            "already."
+            if "interpolated" in tracks.columns and tracks["interpolated"][rows].any()
+            else f"Track {track_id} has no gap to fill."
+        )
     between = [n for n in ("z_px", "y_px", "x_px", "area_um2") if n in tracks.columns]
     with tracks.change(f"Filled {len(missing)} frames of track {track_id}") as change:
         lines = {name: np.interp(missing, frames, tracks[name][rows]) for name in between}

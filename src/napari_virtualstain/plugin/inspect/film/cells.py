@@ -115,6 +115,11 @@ class Film:
     def __len__(self) -> int:
         return len(self.frames)
 
+    @property
+    def has_masks(self) -> bool:
+        """Whether outlines can be drawn."""
+        return self._masks is not None
+
     def cell(self, place: int) -> FilmCell:
         """Return what is known of a frame without its pictures."""
         if place not in self._cells:

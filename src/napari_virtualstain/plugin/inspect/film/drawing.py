@@ -209,8 +209,15 @@ def _draw_marks(
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, letter)
 
 
+def draw_name(painter: QPainter, box: QRectF, name: str) -> None:
+    """Draw the name of a row; the middle of a long one is left out."""
+    middle = Qt.TextElideMode.ElideMiddle
+    text = QFontMetrics(painter.font()).elidedText(name, middle, int(box.width()))
+    painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, text)
+
+
 def _draw_names(painter: QPainter, film: Film, top: float, side: int, width: int) -> None:
     painter.setPen(QColor("black"))
     for number, source in enumerate(film.sources):
         box = QRectF(2, top + CAPTION + number * (side + GAP), width - 4, side)
-        painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, source.name)
+        draw_name(painter, box, source.name)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from qtpy.QtCore import Signal
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
     QMenu,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -29,6 +31,8 @@ from .strip import FilmStrip
 class FilmPanel(QWidget):
     """The film strip with its controls: rows, outlines, size, export."""
 
+    said = Signal(str)
+
     def __init__(self, model: InspectorModel, viewer: Any) -> None:
         super().__init__()
         self.model, self._viewer = model, viewer
@@ -39,8 +43,11 @@ class FilmPanel(QWidget):
         self.reader = JobRunner(self)
         self.reader.conclude = self._on_read
         self._reading: Film | None = None
-        self.title = QLabel("No mitochondrion is chosen.")
+        self.title = QLabel()
         self.title.setObjectName("film_title")
+        # beside the tabs there is room for two words on a small screen
+        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.title.setMinimumWidth(self.title.fontMetrics().horizontalAdvance("0000: 00 frames"))
         self.rows = QToolButton()
         self.rows.setText("Rows")
         self.rows.setToolTip("Image layers shown as rows of the film")
@@ -59,7 +66,7 @@ class FilmPanel(QWidget):
         for made in (smaller, larger):
             made.setMaximumWidth(28)
         tooltip = "Save the film: PNG or TIFF as a strip, GIF or MP4 to be played"
-        export = button("Export film…", tooltip, self.ask, name="export_film")
+        export = button("Export…", tooltip, self.ask, name="export_film")
         above = QHBoxLayout()
         above.setContentsMargins(0, 0, 0, 0)
         for widget in (self.title, self.outlines, self.rows, smaller, larger, export):
@@ -90,18 +97,23 @@ class FilmPanel(QWidget):
         selection, model = self.model.selection, self.model
         if selection.track_id is None or self.tracks_layer is None:
             self.strip.show_film(None, model.scale, None)
-            self.title.setText("No mitochondrion is chosen.")
+            self._name("", "")
             return
         film = Film(model.tracks, selection.track_id, self.sources(), model.masks)
         self.strip.show_film(film, model.scale, selection.frame)
         begins, ends = model.tracks.extent(selection.track_id)
-        seen = f"{len(film)} frames, {begins} to {ends}"
-        self.title.setText(f"Mitochondrion {selection.track_id}: {seen}")
+        seen, track_id = f"{len(film)} frames", selection.track_id
+        whole = f"Mitochondrion {track_id}: {seen}, {begins} to {ends}"
+        self._name(f"{track_id}: {seen}", whole)
+
+    def _name(self, short: str, whole: str) -> None:
+        self.title.setText(short)
+        self.title.setToolTip(whole)
 
     def ask(self) -> None:
         """Ask for a file, and write the film there."""
         if self.strip.film is None:
-            self.title.setText("Choose a mitochondrion first.")
+            self.said.emit("Choose a mitochondrion first.")
             return
         name = f"mitochondrion_{self.strip.film.track_id}.png"
         path, _ = QFileDialog.getSaveFileName(self, "Export film", name, FILTER)
@@ -116,9 +128,9 @@ class FilmPanel(QWidget):
         try:
             write_film(film, self.model.scale, path)
         except (VirtualStainError, OSError) as error:
-            self.title.setText(error_text(error))
+            self.said.emit(error_text(error))
             return
-        self.title.setText(f"Saved the film of mitochondrion {film.track_id} as {path.name}.")
+        self.said.emit(f"Saved the film of mitochondrion {film.track_id} as {path.name}.")
 
     def _read(self, missing: list[tuple[int, int]]) -> None:
         """Read pictures in a thread; the strip asks again for pictures that have come into view."""
@@ -136,7 +148,7 @@ class FilmPanel(QWidget):
 
     def _on_read(self, outcome: Outcome) -> Outcome:
         if outcome.error is not None and not outcome.cancelled:
-            self.title.setText(f"The film cannot be read: {error_text(outcome.error)}")
+            self.said.emit(f"The film cannot be read: {error_text(outcome.error)}")
         self.strip.viewport().update()
         return outcome
 

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QAbstractScrollArea, QSizePolicy, QToolTip
 
 from ..summary import Scale
 from .cells import Film
-from .drawing import CAPTION, GAP, MARKS, FilmStyle, draw_cell, draw_scale_bar, height_of
+from .drawing import CAPTION, GAP, MARKS, FilmStyle, draw_cell, draw_name, draw_scale_bar, height_of
 
 _NAMES = 74
 _LEAST, _LARGEST = 32, 260
@@ -78,13 +78,16 @@ class FilmStrip(QAbstractScrollArea):
         painter = QPainter(self.viewport())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self.film is None or not len(self.film):
-            painter.setPen(self.palette().text().color())
-            text = "Choose a mitochondrion: in the table, or by a click on it in the image."
-            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, text)
-            painter.end()
-            return
-        self._draw(painter, self.film)
+            self._say(painter, "Choose a mitochondrion: in the table, or by a click on it.")
+        elif not self.film.sources and not self.film.has_masks:
+            self._say(painter, "No image or mask of these tracks is open. Open their movie.")
+        else:
+            self._draw(painter, self.film)
         painter.end()
+
+    def _say(self, painter: QPainter, text: str) -> None:
+        painter.setPen(self.palette().text().color())
+        painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter, text)
 
     def _draw(self, painter: QPainter, film: Film) -> None:
         side, top = self._side(), self._top()
@@ -102,16 +105,15 @@ class FilmStrip(QAbstractScrollArea):
                 whole = box.united(self.box_of(place, max(1, len(film.sources)) - 1))
                 painter.drawRect(whole.adjusted(-2, -2, 1, 1))
         if len(self._places):
-            first = self.box_of(self._places[0]).left()
-            draw_scale_bar(painter, film, first, top, style, self.scale)
+            lefts = [self.box_of(place).left() for place in self._places[:2]]
+            whole = next((left for left in lefts if left >= _NAMES), lefts[0])
+            draw_scale_bar(painter, film, whole, top, style, self.scale)
         painter.setClipping(False)
         painter.setPen(style.text)
         for number, source in enumerate(film.sources):
             box = self.box_of(0, number)
             where = QRectF(2, box.top(), _NAMES - 6, side)
-            painter.drawText(
-                where, Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextWordWrap, source.name
-            )
+            draw_name(painter, where, source.name)
         if missing := film.missing(self._places):
             self.wanted.emit(missing)
 

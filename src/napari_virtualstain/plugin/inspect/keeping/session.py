@@ -16,6 +16,7 @@ import pandas as pd
 from ....errors import ImageFileError, InputError
 from ...layers.description import PROVENANCE, provenance_of, unwrap
 from ..overlay import is_overlay
+from .colours import CONTOUR, colours_of, looks_from
 
 ENDING = ".vsession"
 FORMAT = "virtualstain-session"
@@ -109,10 +110,9 @@ def _read_all(path: str | list[str]) -> list[LayerTuple]:
 def _written(layer: Any, folder: Path, number: int) -> dict[str, Any]:
     data, attributes, kind = layer.as_layer_data_tuple()
     looks = {n: attributes[n] for n in (*_LOOKS, *_OF_KIND.get(kind, ())) if n in attributes}
-    if kind == "image" and "colormap" in attributes:
-        looks["colormap"] = str(layer.colormap.name)
     metadata = {n: layer.metadata[n] for n in (PROVENANCE, *_KEPT) if n in layer.metadata}
     record = {"kind": kind, "looks": _plain(looks), "metadata": _plain(metadata)}
+    record["colours"] = colours_of(layer, kind)
     if links := layer.metadata.get(_LINKS):
         record[_LINKS] = [[int(track), int(frame), str(v)] for (track, frame), v in links.items()]
     if (file := _file_of(layer)) is not None:
@@ -164,6 +164,12 @@ def _read(record: dict[str, Any], folder: Path) -> LayerTuple:
 
     kind, looks = str(record["kind"]), dict(record["looks"])
     metadata = dict(record["metadata"])
+    # sessions of version 0.1 hold a colormap among the looks
+    older = {"colormap": looks.get("colormap", "gray")} if kind == "image" else {}
+    colours = record.get("colours", older)
+    looks |= looks_from(colours, kind)
+    if CONTOUR in colours:
+        metadata[CONTOUR] = int(colours[CONTOUR])
     if "verdicts" in metadata:
         metadata["verdicts"] = {int(k): str(v) for k, v in metadata["verdicts"].items()}
     if _LINKS in record:

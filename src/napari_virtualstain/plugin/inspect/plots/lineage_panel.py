@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyqtgraph
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtCore import QModelIndex, Signal
+from qtpy.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
-from ...kit.controls import button, in_row
+from ...kit.controls import button, in_row, note
 from ...kit.table import FrameTable
 from ..looks import Looks, dress
 from ..model import InspectorModel
@@ -82,15 +82,24 @@ class LineagePanel(QWidget):
                 name="add_event",
             ),
         ]
+        self._needing_event = made[:3]
+        self.table.row_chosen.connect(lambda _row: self._render())
         right = QWidget()
         below = QVBoxLayout(right)
         below.setContentsMargins(0, 0, 0, 0)
         below.addWidget(self.table, 1)
         below.addWidget(in_row(*made, stretch=None))
+        self.empty = note("No fission or fusion yet. Select the tracks of one, then press Add.")
+        below.insertWidget(0, self.empty)
+        sides = QSplitter()
+        sides.setChildrenCollapsible(False)
+        for place, side in enumerate((self.plot, right)):
+            sides.addWidget(side)
+            sides.setStretchFactor(place, 1)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 2)
-        layout.addWidget(self.plot, 3)
-        layout.addWidget(right, 2)
+        layout.addWidget(sides)
+        self._render()
 
     def draw(self) -> None:
         """Draw the family of the chosen track, and list the events."""
@@ -124,10 +133,23 @@ class LineagePanel(QWidget):
         table = pd.DataFrame(columns, index=events.index).fillna({"status": ""})
         table = table.reset_index(drop=True) if len(events) else pd.DataFrame()
         if not table.equals(self.table.frame):  # the chosen event stays chosen
-            row = self.table.row
+            row, count = self.table.row, len(self.table.frame)
             self.table.show_frame(table)
-            if row is not None and row < len(table):
+            # where one has gone, the same row is another event
+            if row is not None and len(table) == count:
                 self.table.choose(row)
+            else:
+                self.table.setCurrentIndex(QModelIndex())
+            self._render()
+
+    def _render(self) -> None:
+        """Enable what can be done with the chosen event."""
+        is_chosen = self.table.row is not None
+        for made in self._needing_event:
+            made.setEnabled(is_chosen)
+        is_empty = not len(self.table.frame)
+        self.empty.setVisible(is_empty)
+        self.table.setHidden(is_empty)
 
     def _on_event(self, place: int) -> None:
         from ....tracking import editing

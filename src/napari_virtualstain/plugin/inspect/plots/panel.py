@@ -14,7 +14,7 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from ....errors import InputError
-from ...kit.controls import Choice, button, in_row, note
+from ...kit.controls import Choice, button, note
 from ...kit.table import heading
 from ..film.drawing import MARKS
 from ..looks import Looks, dress
@@ -36,6 +36,19 @@ _BINS = 40
 _SKIPPED = ("track_id", "first", "last")
 _ON_PAPER = Looks(background="#ffffff", text="#000000", mark="#000000")
 _PAPER_PX = (800, 500)
+
+
+class _Axis(pyqtgraph.AxisItem):  # type: ignore[misc]
+    """Axis whose logarithmic ticks are plain numbers: 20, not 2·10¹."""
+
+    def logTickStrings(self, values: Any, scale: float, spacing: Any) -> list[str]:
+        """Return the texts of logarithmic ticks."""
+        return [f"{10.0**value:.3g}" for value in values]
+
+
+def _plot() -> Any:
+    """Return an empty plot."""
+    return pyqtgraph.PlotWidget(axisItems={side: _Axis(side) for side in ("bottom", "left")})
 
 
 class PlotPanel(QWidget):
@@ -62,7 +75,7 @@ class PlotPanel(QWidget):
         self.column.setAccessibleName("Column")
         self.column.setToolTip("Column of the table to show as a distribution")
         self.fit_label = note(name="fit_label")
-        self.plot = pyqtgraph.PlotWidget()
+        self.plot = _plot()
         self.plot.setMinimumHeight(60)
         self.plot.scene().sigMouseClicked.connect(self._on_click)
         self.shown: list[Curve] = []
@@ -72,7 +85,8 @@ class PlotPanel(QWidget):
         beside = QVBoxLayout()
         beside.setSpacing(2)
         beside.addWidget(self.kind)
-        beside.addWidget(in_row(self.of, self.column, export, stretch=None))
+        for control in (self.of, self.column, export):
+            beside.addWidget(control)
         beside.addWidget(self.fit_label, 1)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 2)
@@ -148,7 +162,7 @@ class PlotPanel(QWidget):
 
     def _on_paper(self) -> Any:
         """Return the plot in black on white, in a shape for a page: on the screen it is flat."""
-        self._paper = pyqtgraph.PlotWidget()  # kept while it is written
+        self._paper = _plot()  # kept while it is written
         self._paper.resize(*_PAPER_PX)
         self._draw_on(self._paper, _ON_PAPER)
         self._paper.grab()  # lets Qt lay it out although it is not shown
@@ -173,6 +187,8 @@ class PlotPanel(QWidget):
             item.plot(
                 curve.x, curve.y, pen=pen, symbol=symbol, symbolSize=5, symbolBrush=pen.color()
             )
+        if 1 < len(self.shown) <= len(COLOURS):
+            self._name_curves(item)
         if len(ids) == 1:
             self._draw_events(item, ids[0])
         if self.shown:
@@ -180,6 +196,14 @@ class PlotPanel(QWidget):
             self._now = pyqtgraph.InfiniteLine(angle=90, pen=pen)
             item.addItem(self._now, ignoreBounds=True)
             self.go(model.selection.frame)
+
+    def _name_curves(self, item: Any) -> None:
+        """Write the name of each curve at its end."""
+        for curve, colour in zip(self.shown, COLOURS, strict=False):
+            if len(curve.x):
+                name = pyqtgraph.TextItem(curve.name, color=colour, anchor=(1, 1))
+                name.setPos(float(curve.x[-1]), float(curve.y[-1]))
+                item.addItem(name)
 
     def _draw_events(self, item: Any, track_id: int) -> None:
         for frame, kind in event_frames(self.model.tracks, track_id):
