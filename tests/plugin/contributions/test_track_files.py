@@ -192,6 +192,22 @@ def test_tracks_of_a_z_stack_keep_their_planes(viewer: Any, tmp_path: Path) -> N
     np.testing.assert_allclose(_tracks_layer(again).data, rows)
 
 
+def test_a_table_of_events_opens_the_tracks_that_it_belongs_to(
+    viewer: Any, tmp_path: Path, qtbot: Any, wait_for: Any
+) -> None:
+    inspected.add_family(viewer)
+    made = inspected.inspect(viewer, qtbot, wait_for)
+    viewer.layers["tracked · cell [tracks]"].save(str(tmp_path / "mine.csv"))
+    again = _fresh()
+    again.open(str(tmp_path / "mine.events.csv"), plugin="napari-virtualstain")
+    back = _tracks_layer(again)
+    assert {c: list(of) for c, of in back.graph.items()} == {3: [2], 4: [2]}
+    assert len(back.metadata["tracks"].events) == 1
+    (tmp_path / "mine.csv").unlink()
+    made.keeping.open_tracks(tmp_path / "mine.events.csv")
+    assert "events of mine.csv, which is not beside it" in made.status_label.text()
+
+
 def test_other_peoples_csv_and_xml_are_left_to_others(tmp_path: Path) -> None:
     (tmp_path / "prices.csv").write_text("item,price\nmilk,1\n")
     (tmp_path / "note.xml").write_text("<note/>")

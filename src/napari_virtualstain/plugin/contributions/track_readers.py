@@ -1,4 +1,4 @@
-"""The readers of tracks: own CSV, TrackMate XML, GEFF, Cell Tracking Challenge."""
+"""Readers of tracks: own CSV with its events, TrackMate XML, GEFF, Cell Tracking Challenge."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..layers.description import provenance
+from ...errors import InputError
+from ..layers.description import provenance, provenance_of
 
 if TYPE_CHECKING:
     from ...tracking import Tracks
@@ -59,6 +60,8 @@ def format_of(path: Path) -> str | None:
         return None
     if path.suffix.lower() == ".csv":
         names = {name.strip().strip('"') for name in head.partition("\n")[0].split(",")}
+        if {"kind", "frame", "parents", "children"} <= names:
+            return "events"
         return "csv" if {"track_id", "frame"} <= names else None
     return "trackmate" if path.suffix.lower() == ".xml" and "<TrackMate" in head else None
 
@@ -111,12 +114,32 @@ def _read(path: Path) -> list[LayerTuple]:
     from ...tracking import Tracks
 
     kind = format_of(path)
+    if kind == "events":
+        return _tracks_of_events(path)
     if kind == "ctc":
         tracks = Tracks.from_ctc(path)
         return [_labels(path), tracks_layer(tracks, f"{path.name} [tracks]", str(path))]
     read = {"csv": Tracks.from_csv, "trackmate": Tracks.from_trackmate, "geff": Tracks.from_geff}
     tracks = read[str(kind)](path)
     return [tracks_layer(tracks, f"{path.stem} [tracks]", str(path))]
+
+
+def _tracks_of_events(path: Path) -> list[Any]:
+    """Return the tracks beside a table of events, or no layer where they are open already."""
+    import napari
+
+    stem = path.stem.removesuffix("events").rstrip(".") or "tracks"
+    tracks = path.with_name(f"{stem}.csv")
+    if not tracks.exists():
+        raise InputError(
+            f"{path.name} holds the events of {tracks.name}, which is not beside it. Put both into "
+            "one folder, and open the tracks."
+        )
+    viewer = napari.current_viewer()
+    layers = [] if viewer is None else list(viewer.layers)
+    if any(provenance_of(layer).get("source") == str(tracks) for layer in layers):
+        return [(None,)]
+    return _read(tracks)
 
 
 def _labels(path: Path) -> LayerTuple:

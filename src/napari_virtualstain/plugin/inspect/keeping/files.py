@@ -94,7 +94,9 @@ class Keeping:
                     f"{path.name} holds no tracks that are known here: expected a CSV with "
                     "track_id and frame, TrackMate XML, GEFF, or a Cell Tracking Challenge folder."
                 )
-            layers = read_tracks(str(path))
+            layers = [one for one in read_tracks(str(path)) if one[0] is not None]
+            if not layers:
+                raise InputError(f"The tracks of {path.name} are open already.")
         except (VirtualStainError, OSError) as error:
             self._host.say(error_text(error))
             return
