@@ -41,6 +41,8 @@ DOCKS = [
     "Evaluate staining",
     "Train virtual staining",
     "Run all",
+    "Run on many movies",
+    "Export figure",
 ]
 PEERS = [
     ("nellie", "Nellie"),
@@ -81,23 +83,35 @@ def creation(viewer: Any) -> None:
     Time of the processor does not depend on what else the machine is doing.
     """
     import numpy as np
+    from qtpy.QtWidgets import QWidget
 
     viewer.add_image(np.zeros((2, 64, 64)), name="bright-field")
     let_qt_work()
-    for plugin, name in [(PLUGIN, dock) for dock in DOCKS] + PEERS:
+    for _ in range(2):  # the first dock of the process costs more than the second
         begin, busy = time.perf_counter(), time.process_time()
-        try:
-            dock, _ = viewer.window.add_plugin_dock_widget(plugin, name)
-        except (ValueError, KeyError, ImportError, TypeError) as error:
-            print(f"creation: {plugin}, {name}: none ({type(error).__name__}: {error})"[:160])
-            continue
+        dock = viewer.window.add_dock_widget(QWidget(), name="empty")
         let_qt_work()
-        took = 1000 * (time.perf_counter() - begin)
-        worked = 1000 * (time.process_time() - busy)
-        torch = ", torch imported" if "torch" in sys.modules else ""
-        print(f"creation: {plugin}, {name}: {took:.0f} ms, of the processor {worked:.0f}{torch}")
-        # an open dock would soon import torch in a thread, beside the next one
+        took, worked = time.perf_counter() - begin, time.process_time() - busy
+        print(f"creation: empty dock: {1000 * took:.0f} ms, of the processor {1000 * worked:.0f}")
         viewer.window.remove_dock_widget(dock)
+    for plugin, name in [(PLUGIN, dock) for dock in DOCKS] + PEERS:
+        shown = []
+        for _ in range(2):  # the first time modules are imported, too
+            begin, busy = time.perf_counter(), time.process_time()
+            try:
+                dock, _ = viewer.window.add_plugin_dock_widget(plugin, name)
+            except (ValueError, KeyError, ImportError, TypeError) as error:
+                shown = [f"none ({type(error).__name__}: {error})"[:120]]
+                break
+            let_qt_work()
+            took = 1000 * (time.perf_counter() - begin)
+            worked = 1000 * (time.process_time() - busy)
+            torch = ", torch imported" if "torch" in sys.modules else ""
+            shown.append(f"{took:.0f} ms, of the processor {worked:.0f}{torch}")
+            # an open dock would soon import torch in a thread, beside the next one
+            viewer.window.remove_dock_widget(dock)
+            let_qt_work()
+        print(f"creation: {plugin}, {name}: {'; again '.join(shown)}")
 
 
 class Watch:

@@ -172,7 +172,8 @@ class Extensions:
     """
 
     def __init__(self, *, discover: bool = True) -> None:
-        self._manager = engine.PluginManager(PROJECT, discover_entry_point=ENTRY_POINT_GROUP)
+        # without an entry point of its own: it would look for plugins already at import
+        self._manager = engine.PluginManager(PROJECT)
         self._manager.add_hookspecs(_Specifications)
         self._discovered = not discover
         self._lock = threading.RLock()
@@ -251,7 +252,7 @@ class Extensions:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a plugin without hooks is harmless
             try:
-                _, errors = self._manager.discover()
+                _, errors = self._manager.discover(entry_point=ENTRY_POINT_GROUP)
             except Exception as error:  # broken metadata of some installed package
                 self._note("?", f"plugins could not be looked for: {error!r}")
                 return

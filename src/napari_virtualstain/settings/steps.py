@@ -226,7 +226,9 @@ class TrackSettings(Settings):
         place="",
     )
     tuning: TrackTuning = Field(
-        default=TrackTuning(), title="Tuning", description="Numbers that few movies need to change."
+        default_factory=TrackTuning,
+        title="Tuning",
+        description="Numbers that few movies need to change.",
     )
 
     @field_validator("linker")
@@ -256,10 +258,10 @@ class PipelineSettings(Settings):
     0.5
     """
 
-    read: ReadSettings = Field(default=ReadSettings(), description="Reading of the movie.")
-    stain: StainSettings = Field(default=StainSettings(), description="Staining.")
-    segment: SegmentSettings = Field(default=SegmentSettings(), description="Segmentation.")
-    track: TrackSettings = Field(default=TrackSettings(), description="Tracking.")
+    read: ReadSettings = Field(default_factory=ReadSettings, description="Reading of the movie.")
+    stain: StainSettings = Field(default_factory=StainSettings, description="Staining.")
+    segment: SegmentSettings = Field(default_factory=SegmentSettings, description="Segmentation.")
+    track: TrackSettings = Field(default_factory=TrackSettings, description="Tracking.")
     version: str = Field(
         default=__version__, description="Version that wrote the file; informs only."
     )

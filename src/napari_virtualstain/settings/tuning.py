@@ -50,20 +50,24 @@ class TrackTuning(Settings):
     0.3
     """
 
-    motion: MotionTuning = Field(default=MotionTuning(), description="Motion and position error.")
-    links: LinkTuning = Field(default=LinkTuning(), description="Links and their quality.")
-    paper: PaperTuning = Field(default=PaperTuning(), description="Noise of the paper's method.")
-    gaps: GapTuning = Field(default=GapTuning(), description="Filled gaps.")
-    joins: JoinTuning = Field(default=JoinTuning(), description="Joins of ends.")
-    events: EventTuning = Field(default=EventTuning(), description="Fission and fusion.")
+    motion: MotionTuning = Field(
+        default_factory=MotionTuning, description="Motion and position error."
+    )
+    links: LinkTuning = Field(default_factory=LinkTuning, description="Links and their quality.")
+    paper: PaperTuning = Field(
+        default_factory=PaperTuning, description="Noise of the paper's method."
+    )
+    gaps: GapTuning = Field(default_factory=GapTuning, description="Filled gaps.")
+    joins: JoinTuning = Field(default_factory=JoinTuning, description="Joins of ends.")
+    events: EventTuning = Field(default_factory=EventTuning, description="Fission and fusion.")
     divisions: DivisionTuning = Field(
-        default=DivisionTuning(), description="Divisions from positions alone."
+        default_factory=DivisionTuning, description="Divisions from positions alone."
     )
     persistence: PersistenceTuning = Field(
-        default=PersistenceTuning(), description="Lives of objects and artefacts."
+        default_factory=PersistenceTuning, description="Lives of objects and artefacts."
     )
     motion_classes: MotionClassTuning = Field(
-        default=MotionClassTuning(), description="Directed, diffusive, confined."
+        default_factory=MotionClassTuning, description="Directed, diffusive, confined."
     )
     false_alarm_frames: int = setting(
         5,
