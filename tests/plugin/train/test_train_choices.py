@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from napari_virtualstain import data
 from napari_virtualstain.models import read_card
 from napari_virtualstain.plugin.kit.controls import Choice
 from napari_virtualstain.plugin.train.dock import TrainWidget
@@ -81,3 +83,24 @@ def test_each_method_trains(widget: TrainWidget, wait_for: Any, models: Path, me
     card = read_card(models / "my-model.safetensors")
     assert card.training["preset"] == method
     assert card.training["steps"] == 2
+
+
+def test_the_pixels_of_a_layer_are_looked_at_once(
+    qtbot: Any, viewer_model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[tuple[int, ...]] = []
+
+    def skewness(plane: np.ndarray) -> float:
+        looked.append(plane.shape)
+        return 0.0 if plane.mean() < 1 else 3.0
+
+    monkeypatch.setattr(data, "fine_skewness", skewness)
+    viewer_model.add_image(np.full((2, 900, 600), 0.5), name="first", **SCALE)
+    viewer_model.add_image(np.full((2, 900, 600), 2.0), name="second", **SCALE)
+    made = TrainWidget(viewer_model)
+    qtbot.addWidget(made)
+    assert looked == [(512, 512)] * 2  # its middle: this runs in the GUI thread
+    assert made.fluorescence.value.name == "second"
+    viewer_model.add_labels(np.zeros((2, 9, 9), int), name="third")
+    made.reset_choices()
+    assert len(looked) == 2
