@@ -14,7 +14,7 @@ import tifffile
 import zarr
 from PIL import Image
 
-from napari_virtualstain.errors import ImageFileError, InputError, VirtualStainError
+from napari_virtualstain.errors import AxesError, ImageFileError, InputError, VirtualStainError
 from napari_virtualstain.io import open_stack, plain_name
 
 MOVIE = (np.arange(1, 6, dtype=np.uint16)[:, None, None] * np.ones((8, 9))).astype(np.uint16)
@@ -175,6 +175,86 @@ def test_a_series_that_lies_wholly_in_another_file(tmp_path: Path) -> None:
         open_stack(tmp_path / "a.ome.tif")
 
 
+def _parts(count: int) -> str:
+    """Planes in files of their own, as bfconvert and Leica write them."""
+    return "".join(
+        f'<TiffData IFD="0" FirstT="{t}" PlaneCount="1">'
+        f'<UUID FileName="x_T{t}.ome.tif">urn:uuid:{t}</UUID></TiffData>'
+        for t in range(count)
+    )
+
+
+def test_a_folder_of_files_that_describe_one_another(tmp_path: Path) -> None:
+    for t in range(5):
+        path = tmp_path / f"x_T{t}.ome.tif"
+        text = _ome(path, f'SizeT="5" TimeIncrement="3">{_parts(5)}', uuid=f'UUID="urn:uuid:{t}"')
+        tifffile.imwrite(path, MOVIE[4 - t], metadata=None, description=text)
+    for given in (tmp_path, tmp_path / "x_T3.ome.tif", tmp_path / "x_*.ome.tif"):
+        stack = open_stack(given)
+        assert (stack.shape, stack.frame_interval_s) == ((5, 8, 9), 3.0)
+        assert _means(given) == [5, 4, 3, 2, 1]
+
+
+def test_a_file_that_was_renamed_is_known_by_its_uuid(tmp_path: Path) -> None:
+    part = '<TiffData IFD="0"><UUID FileName="first name.ome.tif">urn:uuid:7</UUID></TiffData>'
+    for uuid, opens in (("7", True), ("8", False)):
+        path = tmp_path / f"{uuid}.ome.tif"
+        text = _ome(path, f'SizeT="1">{part}', uuid=f'UUID="urn:uuid:{uuid}"')
+        tifffile.imwrite(path, MOVIE[2], metadata=None, description=text)
+        if opens:
+            assert _means(path) == [3]
+        else:
+            with pytest.raises(ImageFileError, match=r"names first name\.ome\.tif"):
+                open_stack(path)
+
+
+@pytest.mark.parametrize(("last", "is_said"), [(9, False), (10, True)])
+def test_frames_that_are_not_evenly_spaced_are_said(
+    tmp_path: Path, last: float, is_said: bool
+) -> None:
+    times = "".join(
+        f'<Plane TheC="0" TheZ="0" TheT="{t}" DeltaT="{time}"/>'
+        for t, time in enumerate((0, 2, 4, 6, last))
+    )
+    stack = open_stack(_with_ome(tmp_path / "m.ome.tif", f'SizeT="5">{PLANES}{times}'))
+    assert stack.frame_interval_s == 2.0
+    assert any("not evenly spaced" in note for note in stack.notes) is is_said
+
+
+def test_images_that_a_description_of_imagej_declares(tmp_path: Path) -> None:
+    """One page and the images behind it, as Fiji writes more than 4 GB."""
+    path = tmp_path / "m.tif"
+    text = "ImageJ=1.53t\nimages=5\nframes=5\n"
+    tifffile.imwrite(path, MOVIE[0], metadata=None, description=text)
+    with tifffile.TiffFile(path) as file:
+        start = file.pages[0].dataoffsets[0]
+    head = path.read_bytes()[:start]
+    path.write_bytes(head + MOVIE.astype("<u2").tobytes())
+    assert _means(path) == [1, 2, 3, 4, 5]
+    path.write_bytes(head + MOVIE[:3].astype("<u2").tobytes())
+    with pytest.raises(ImageFileError, match="declares 5 images"):
+        open_stack(path)
+
+
+def test_fewer_pages_than_a_description_of_imagej_declares(tmp_path: Path) -> None:
+    for name, more in (("axes", "frames=5\n"), ("count", "")):
+        with tifffile.TiffWriter(tmp_path / f"{name}.tif") as writer:
+            for i, frame in enumerate(MOVIE[:4]):
+                told = f"ImageJ=1.53t\nimages=5\n{more}" if i == 0 else None
+                writer.write(frame, metadata=None, description=told, contiguous=False)
+    with pytest.raises(ImageFileError, match="declares 5 images, but 4 are there"):
+        open_stack(tmp_path / "axes.tif")
+    stack = open_stack(tmp_path / "count.tif")
+    assert stack.shape == (4, 8, 9)
+    assert "declares 5 images, but 4 are there" in stack.notes[0]
+
+
+def test_white_as_zero_is_said(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "w.tif", MOVIE.astype(np.uint8), photometric="miniswhite")
+    assert _means(tmp_path / "w.tif") == [1, 2, 3, 4, 5]
+    assert "0 as white" in open_stack(tmp_path / "w.tif").notes[0]
+
+
 def test_a_dataset_with_its_metadata_in_a_companion_file(tmp_path: Path) -> None:
     parts = "".join(
         f'<TiffData IFD="0" FirstT="{t}" PlaneCount="1">'
@@ -197,6 +277,7 @@ def test_a_dataset_with_its_metadata_in_a_companion_file(tmp_path: Path) -> None
         assert (stack.axes, stack.pixel_size_um) == ("tyx", 0.1)
         np.testing.assert_array_equal(np.asarray(stack.data)[:, 0, 0], [5, 4, 3, 2, 1])
     assert open_stack(tmp_path / "m.companion.ome").name == "m"
+    assert open_stack(tmp_path).shape == (5, 8, 9)
     (tmp_path / "t2.ome.tif").unlink()
     with pytest.raises(ImageFileError, match=r"t2\.ome\.tif is missing"):
         open_stack(tmp_path / "m.companion.ome")
@@ -283,6 +364,19 @@ def test_the_largest_level_is_opened_wherever_it_is_listed(tmp_path: Path) -> No
         {"axes": ["t", "y", "x"], "datasets": [{"path": "0"}, {"path": "1"}]}
     ]
     assert open_stack(path).shape == MOVIE.shape
+
+
+def test_more_axes_than_five_are_refused(tmp_path: Path) -> None:
+    axes = [{"name": name, "type": "space"} for name in "abcdyx"]
+    path = _zarr(tmp_path / "m.zarr", {"axes": axes}, np.zeros((1, 2, 1, 1, 8, 9), np.uint8))
+    with pytest.raises(AxesError, match="has 6 dimensions: expected at most five"):
+        open_stack(path)
+
+
+def test_a_folder_that_holds_an_image_names_it(tmp_path: Path) -> None:
+    _zarr(tmp_path / "m.zarr", {"axes": ["t", "y", "x"]}, MOVIE)
+    with pytest.raises(ImageFileError, match=r"one of its folders \(m\.zarr\)"):
+        open_stack(tmp_path)
 
 
 def test_a_plate_opens_a_well_that_exists(tmp_path: Path) -> None:

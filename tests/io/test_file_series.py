@@ -64,6 +64,22 @@ KINDS = {
     "metaxpress": ("TimePoint_{t}/plate_A01_s1_w{c}.TIF", {"t": T, "c": C}),
     "cytation": ("A1_01_1_1_{c}_{t:03}.tif", {"t": T, "c": ("GFP", "Phase Contrast")}),
     "word": ("t{t:02}_{c}.tif", {"t": T, "c": ("BF", "Cy5")}),
+    "scanr": (
+        "{c}--W00001--P00001--Z{z:05}--T{t:05}--BF.tif",
+        {"t": T, "c": ("BF", "GFP"), "z": Z},
+    ),
+    "cellomics": ("AS_09125_050118150001_A03f00d{c}.TIF", {"c": (0, 1)}),
+    "evos": ("scan_Plate_R_p00_0_A01f00d{c}.TIF", {"c": (0, 1)}),
+    "lattice-light-sheet": (
+        "scan_Cam1_ch{c}_stack{t:04}_488nm_{t:07}msec_010606{c}{t}msecAbs.tif",
+        {"t": T, "c": (0, 1)},
+    ),
+    "thorimage": ("Chan{c}_0001_0001_0001_{t:04}.tif", {"t": T, "c": "AB"}),
+    "channel-label-and-name": ("out_T{t}_C{c}.tif", {"t": T, "c": ("BF", "GFP")}),
+    "wavelength": ("t{t:03}_{c}nm.tif", {"t": T, "c": (488, 561)}),
+    "excitation": ("t{t:03}_ex{c}.tif", {"t": T, "c": (488, 561)}),
+    "zen-detector": ("exp_{c}_t{t:02}.tif", {"t": T, "c": ("AF488", "T PMT")}),
+    "folder-and-name": ("T{t:04}/Image_T{t:04}_XY01_CH{c}.tif", {"t": T, "c": C}),
     "number-and-channel": ("img_{t:04}_ch{c:02}.tif", {"t": T, "c": C}),
 }
 
@@ -90,6 +106,9 @@ def test_counters_become_axes_in_their_order(kind: str) -> None:
         ("Phase_{p}_2020y05m21d_{t:02}h30m.tif", {"p": ("B2_1", "B2_2"), "t": T}, "B2_2"),
         ("Pl_{p}_T{t:04}F001L01A01Z01C01.tif", {"p": ("B02", "B03"), "t": T}, "Pl_B03"),
         ("Sample_Seq000{p}T{t}.tif", {"p": (1, 2), "t": T}, "Seq0002"),
+        ("AS_1234_A03f{p:02}d0_t{t}.TIF", {"p": (0, 1), "t": T}, "f01"),
+        ("WellA0{p}_T{t:04}.tif", {"p": (1, 2), "t": T}, "WellA02"),
+        ("Well{p}_T{t:04}.tif", {"p": ("A01", "B01"), "t": T}, "WellB01"),
         ("tile[0{p} x 00]_t{t}.tif", {"p": (0, 1), "t": T}, "01"),
     ],
 )
@@ -122,6 +141,30 @@ def test_two_counters_without_a_name_are_asked_for() -> None:
     assert _arranged(names, axes="tyx")[0].shape == (6,)
     with pytest.raises(AxesError, match=r"Axes 'tczyx' .*hold 2 counters"):
         arrange(names, "movie", axes="tczyx")
+
+
+def test_a_running_number_beside_wells_and_channels_is_no_time() -> None:
+    rows = itertools.product(("A01", "A02"), ("BF", "GFP"))
+    names = [f"Well{well}_Channel{c}_Seq{i:04}.tif" for i, (well, c) in enumerate(rows)]
+    series, files = _arranged(names)
+    assert (series.axes, files) == ("c", names[:2])
+    assert _arranged(names, position=1)[1] == names[2:]
+    names = [f"A_Channel{c}_T{t:04}_Seq{2 * t + i:04}.tif" for t in T for i, c in enumerate("xy")]
+    names = [name.replace("x_", "BF_").replace("y_", "GFP_") for name in names]
+    series, files = _arranged(names)
+    assert (series.axes, series.shape, files) == ("tc", (3, 2), names)
+
+
+def test_counters_that_form_no_grid_are_asked_for_where_one_is_a_channel() -> None:
+    names = [f"Chan{c}_{a:03}_{b:03}.tif" for c in "AB" for a, b in ((1, 1), (1, 2), (2, 1))]
+    with pytest.raises(AxesError, match="hold 3 counters"):
+        arrange(names, "movie")
+
+
+def test_hours_after_a_letter_are_times() -> None:
+    series, files = _arranged(["c_10h.tif", "c_1h.tif", "c_2h.tif"])
+    assert (series.axes, files) == ("t", ["c_1h.tif", "c_2h.tif", "c_10h.tif"])
+    assert _arranged(["c_1_s.tif", "c_2_s.tif"])[0].axes == "c"
 
 
 def test_a_question_leaves_positions_out_of_its_letters() -> None:

@@ -19,6 +19,7 @@ from .readers.deltavision import read_deltavision
 from .readers.folder import frames_in, frames_matching, read_frames
 from .readers.micromanager import dataset_file
 from .readers.ngff import is_zarr, read_ngff
+from .readers.ome_xml import is_ome_set
 from .readers.pictures import read_picture
 from .readers.positions import choose_position
 from .readers.sniff import file_kind, missing_file_error
@@ -168,7 +169,7 @@ def _read_many(
 ) -> tuple[Source, str | None]:
     if len(paths) == 1:
         return _read(paths[0], axes, position)
-    dataset = dataset_file(paths)
+    dataset = paths[0] if is_ome_set(paths) else dataset_file(paths)
     if dataset is not None:
         return _read(dataset, axes, position)
     return read_frames(paths, given, axes=axes, position=position), None
@@ -234,10 +235,9 @@ def _spread(letters: str, long: list[int], ndim: int) -> str:
     """Give `letters` to the dimensions longer than one, and spare letters to the others."""
     spare = iter(axis for axis in ORDER if axis not in letters)
     named = dict(zip([*long, ndim - 2, ndim - 1], letters, strict=True))
-    try:
-        return "".join(named.get(i) or next(spare) for i in range(ndim))
-    except StopIteration:
-        raise AxesError(f"The image has {ndim} dimensions: expected at most five.") from None
+    if ndim > len(ORDER):
+        raise AxesError(f"The image has {ndim} dimensions: expected at most five.")
+    return "".join(named.get(i) or next(spare) for i in range(ndim))
 
 
 def _dask(source: Source) -> da.Array:

@@ -41,20 +41,27 @@ _MINUS = "\N{MINUS SIGN}"
 _NUMBER = re.compile(
     rf"{_MINUS}?(?:\d+[.,]\d+(?={_TIME_UNITS}(?![a-z0-9]))|\d+)", re.IGNORECASE
 )  # a decimal point only where a unit follows
-_WELL = re.compile(r"[A-P]\d{1,2}")
+_WELL = re.compile(r"(?:Well_?)?[A-P]\d{1,2}")
+_WELL_BEFORE = re.compile(r"(?:[Ww]ell|Point)_?[A-P]$")
 _MAX_WORDS = 400  # wells of a plate
+_COUNTER = re.compile(r"[tzwpsxyf]\d+", re.IGNORECASE)
 _TILE = re.compile(r"\[# x \d+\]|\[\d+ x #\]")
 _LABEL_BEFORE = re.compile(r"([a-z]{1,20})[-_ =#]?$", re.IGNORECASE)
 _UNIT_AFTER = re.compile(rf"[ _]?{_TIME_UNITS}(?![a-z0-9])", re.IGNORECASE)
+_WAVELENGTH_AFTER = re.compile(r"[ _]?nm(?![a-z0-9])", re.IGNORECASE)
+_WAVELENGTH_LABELS = ("ex", "em", "exc", "laser")
+_WAVELENGTHS_NM = range(350, 1101)
 _DELIMITERS = re.compile(r"([-_ .()/\\]+)")
 _CHANNEL_WORD = re.compile(
     r"\b(?:bf|bright.?field|brightfield|tl|trans\w*|dic|phase\w*|ph\d?|nomarski|polari[sz]ed|"
     r"[er]?gfp|e?[ycr]fp|mcherry|mruby\w*|mscarlet\w*|tomato|dsred|rfp|cy[357]|dapi|hoechst\w*|"
     r"fitc|tritc|texas.?red|alexa\w*|af\d{3}|mito\w*|tmr[em]|sir\w*|fluo\w*|\d{3} ?nm|"
-    r"405|445|488|514|532|546|561|568|594|633|640|647|"
+    r"405|445|488|514|532|546|561|568|594|633|640|647|t.?pmt\d?|esid|"
     r"red|green|blue|far.?red|uv|cam\w*\d|channel\w*)\b",
     re.IGNORECASE,
 )
+
+_CHANNEL_LABEL = re.compile(r"(?i:(c|ch|chan|channel|w|wv|cam|camera))([A-Z]\w*)")
 
 # names whose parts a label does not tell; t, c, z, and p with any suffix are the axes, and w is a
 # word that is a channel where it is called like one, else a position
@@ -76,6 +83,12 @@ _MAKERS = tuple(
         r"(?:sk(?P<t>\d+))?(?:fk\d+)?(?:fl\d+)?",
         # BioTek Cytation
         r"(?P<p>(?-i:[A-P])\d+)_-?\d+_\d+_(?P<p2>\d+)_(?P<c>[a-z][^_]*)_(?P<t>\d+)",
+        # Cellomics, EVOS: field and channel after the well
+        r"(?P<p>.*_(?-i:[A-P])\d\d)(?P<p2>f\d+)d(?P<c>\d+)",
+        # Olympus scanR: the channel stands before and after the counters
+        r"(?P<c>[^/]+?)--(?P<p>w\d+--p\d+)--z(?P<z>\d+)--t(?P<t>\d+)--.+",
+        # lattice light sheet: wavelength and times of the clock follow the counters
+        r"(?P<p>.*?)(?:_(?P<c>cam\w))?_ch(?P<c2>\d+)(?:_cam\d)?_stack(?P<t>\d+)_\d+nm_\d+msec_.*",
         # Incucyte
         r"(?P<w>.*)_(?P<p>(?-i:[A-P])\d{1,2}_\d+)_"
         r"(?P<t>\d+d\d\dh\d\dm|\d{4}y\d\dm\d\dd_\d\dh\d\dm)",
@@ -321,10 +334,26 @@ def _label(before: str, after: str, texts: Sequence[str]) -> tuple[str, str | No
             label, axis = short[0], _AXIS_OF_LABEL[short[0].casefold()]
     if _TILE.search(f"{before[-9:]}#{after[:9]}"):
         return label, "p"
+    if _WELL_BEFORE.search(before):
+        return label, "p"
+    if axis is None and _is_wavelength(label, after, texts):
+        return label, "c"
     unit = _UNIT_AFTER.match(after)
-    if unit and (axis is None or len(unit[0].strip(" _")) > 1 or any("." in t for t in texts)):
+    if unit and (
+        axis is None
+        or len(unit[0].strip(" _")) > 1
+        or any("." in t for t in texts)
+        or (found and not before[-1].isalpha() and unit[0][0].isalpha())  # c_1h, but c1_s
+    ):
         return label, "t"
     return label, axis
+
+
+def _is_wavelength(label: str, after: str, texts: Sequence[str]) -> bool:
+    is_called_so = _WAVELENGTH_AFTER.match(after) or label.casefold() in _WAVELENGTH_LABELS
+    return bool(is_called_so) and all(
+        text.isdecimal() and int(text) in _WAVELENGTHS_NM for text in texts
+    )
 
 
 def _decimal_width(rows: Sequence[str], matches: Sequence[list[re.Match[str]]], at: int) -> int:
@@ -351,7 +380,7 @@ def _fields_with_a_word(stems: Sequence[str]) -> list[Field] | None:
     last = _common([kind[::-1] for kind in kinds], shortest - first)
     words = tuple("".join(row[first : len(row) - last]).strip("-_ .") for row in rows)
     others = ["".join([*row[:first], "|", *row[len(row) - last :]]) for row in rows]
-    is_channel = all(is_channel_word(word) for word in set(words)) and not _counts(words)
+    is_channel = _are_channels(set(words)) and not _counts(words)
     axis = "c" if is_channel else None
     if all(_WELL.fullmatch(word) for word in words):
         axis = "p"
@@ -364,13 +393,26 @@ def _fields_with_a_word(stems: Sequence[str]) -> list[Field] | None:
     return [*numbers[:before], word, *numbers[before:]]
 
 
+def _are_channels(words: set[str]) -> bool:
+    """Return whether all words are usual names, or follow one label: ``CBF``, ``ChanA``."""
+    if all(is_channel_word(word) for word in words):
+        return True
+    rests = [_CHANNEL_LABEL.fullmatch(word) for word in words]
+    return all(
+        found is not None
+        and (is_channel_word(found[2]) or (len(found[2]) == 1 and len(found[1]) > 1))
+        for found in rests
+    )
+
+
 def _counts(words: Sequence[str]) -> bool:
     """Return whether words hold a number that differs, as ``A1_2_BF`` and ``A1_3_BF``."""
     columns: dict[tuple[str, int], set[str]] = {}
     for word in set(words):
         parts = _DELIMITERS.split(word)
         for i, part in enumerate(parts):
-            if len(parts) > 1 and (part.isdecimal() or _WELL.fullmatch(part)):
+            is_counter = part.isdecimal() or _WELL.fullmatch(part) or _COUNTER.fullmatch(part)
+            if len(parts) > 1 and is_counter:
                 columns.setdefault((skeleton(word), i), set()).add(part)
     return any(len(found) > 1 for found in columns.values())
 

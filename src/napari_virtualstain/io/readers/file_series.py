@@ -173,11 +173,21 @@ def _as_frames(kept: Sequence[int], stems: Sequence[str], notes: tuple[str, ...]
 
 
 def _without_repeats(fields: Sequence[Field]) -> list[Field]:
-    """Leave out unnamed parts that say nothing more, as a running number or a time of day."""
-    kept = list(fields)
-    for field in sorted(fields, key=lambda field: field.is_number):
+    """Leave out parts that say nothing more, as a running number or a time of day.
+
+    A part with a name is left out where another of the same name has the same values, as that of a
+    folder, and a running number ``Seq0012`` of all files beside the counters proper.
+    """
+    seen: set[tuple[str | None, tuple[Value, ...]]] = set()
+    kept = []
+    for field in fields:
+        if field.axis is None or (field.axis, field.values) not in seen:
+            kept.append(field)
+        seen.add((field.axis, field.values))
+    for field in sorted(kept, key=lambda field: field.is_number):
         others = [other for other in kept if other is not field]
-        if field.axis is not None or not others:
+        is_sequence = field.label.casefold().endswith("seq")
+        if not others or not (field.axis is None or is_sequence):
             continue
         rows = set(zip(*(other.values for other in others), strict=True))
         is_one_to_one = any(
@@ -185,6 +195,7 @@ def _without_repeats(fields: Sequence[Field]) -> list[Field]:
             == len(set(other.values))
             == len(set(field.values))
             for other in others
+            if not is_sequence
         )
         is_running = len(set(field.values)) == len(field.values) == len(rows)
         if is_one_to_one or (is_running and _is_full(others)):
@@ -224,8 +235,12 @@ def _by_axis(
         unknown.remove(stamps[0])
     if not unknown:
         return columns
-    if not _is_full(fields) and (
-        all(field.is_number for field in unknown) or len(set(unknown[0].values)) > _MAX_CHANNELS
+    if (
+        not _is_full(fields)
+        and not named & {"c", "z"}
+        and (
+            all(field.is_number for field in unknown) or len(set(unknown[0].values)) > _MAX_CHANNELS
+        )
     ):
         return None
     raise _question(counters, given)

@@ -55,7 +55,7 @@ def frames_in(folder: Path) -> list[Path]:
         if all(_FOLDER_COUNTER.fullmatch(entry.name) for entry in inner):
             found = [path for entry in inner for path in _images_in(entry)]
         if not found:
-            holding = [entry.name for entry in inner[:100] if _images_in(entry)]
+            holding = [entry.name for entry in inner[:100] if is_zarr(entry) or _images_in(entry)]
             way_out = f"one of its folders ({', '.join(holding[:6])})" if holding else "a folder"
             raise ImageFileError(
                 f"The folder {folder} holds no frames: expected files ending in "

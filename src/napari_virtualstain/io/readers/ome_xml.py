@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,13 +17,22 @@ _COUNTS = ("NumPlanes", "PlaneCount", "IFD", "FirstT", "FirstC", "FirstZ")
 
 
 def parsed(xml: str | None) -> Any:
-    """Return the root of OME-XML, None where there is none or it is damaged."""
+    """Return the root of OME-XML, None where there is none or it is damaged.
+
+    A plane in a file with the UUID of the document itself is in this file whatever its name says,
+    because files are renamed.
+    """
     if not xml:
         return None
     try:
-        return ElementTree.fromstring(xml)
+        root = ElementTree.fromstring(xml)
     except (ElementTree.ParseError, ValueError):
         return None
+    own = root.get("UUID")
+    for uuid in root.iterfind(".//{*}TiffData/{*}UUID"):
+        if own and (uuid.text or "").strip() == own:
+            uuid.attrib.pop("FileName", None)
+    return root
 
 
 def check_ome(path: Path, file: tifffile.TiffFile) -> None:
@@ -103,6 +113,23 @@ def files_of(pixels: Any, path: Path) -> list[str]:
         uuid = data.find("{*}UUID")
         names.append(path.name if uuid is None else uuid.get("FileName", path.name))
     return list(dict.fromkeys(names))
+
+
+def is_ome_set(paths: Sequence[Path]) -> bool:
+    """Return whether the first of several files, or one that it names, describes all of them."""
+    if not all(path.name.casefold().endswith((".ome.tif", ".ome.tiff")) for path in paths):
+        return False
+    try:
+        with tifffile.TiffFile(paths[0]) as file:
+            root, described_in = parsed(file.ome_metadata), metadata_file(file)
+    except (OSError, tifffile.TiffFileError):
+        return False
+    if root is None:
+        return False
+    if described_in:
+        return (paths[0].parent / described_in).is_file()
+    named = {n for p in root.iterfind("{*}Image/{*}Pixels") for n in files_of(p, paths[0])}
+    return {path.name for path in paths} <= named
 
 
 def _is_there(name: str, path: Path) -> bool:

@@ -95,6 +95,9 @@ def _read_series(
         facts.notes.extend(notes)
         source = _image(path, file, every[index], messages, facts)
         facts.notes.extend(_left_out(file, every))
+    facts.notes.extend(_lacking(path, file, source))
+    if every[index].keyframe.photometric == _WHITE_IS_ZERO:
+        facts.notes.append("The file shows 0 as white; values are taken as stored.")
     read_facts(file, facts, index)
     return replace(source, **facts.as_fields())
 
@@ -167,6 +170,26 @@ def _left_out(file: tifffile.TiffFile, every: Sequence[Any]) -> list[str]:
     ]
 
 
+def _lacking(path: Path, file: tifffile.TiffFile, source: Source) -> list[str]:
+    """Return a note when ImageJ's description declares more images than there are.
+
+    Raises
+    ------
+    ImageFileError
+        They should follow the only page and are cut off.
+    """
+    declared = (file.imagej_metadata or {}).get("images", 1)
+    held = int(np.prod(source.shape[:-2], dtype=int))
+    if not isinstance(declared, int) or declared <= held:
+        return []
+    if len(file.pages) == 1 and held == 1:
+        raise _damaged(path, f"it declares {declared} images, but 1 is whole")
+    return [
+        f"The file declares {declared} images, but {held} are there. Copy it again from its source "
+        "if frames are missing."
+    ]
+
+
 def _are_planes(series: Any, axes: str) -> bool:
     """Return whether what is called colour are the frames of a movie.
 
@@ -206,6 +229,8 @@ def _plane_reader(path: Path, series: Any, messages: list[str]) -> tuple[Any, in
         dtype = series.dtype.newbyteorder(parent.byteorder)
         return RawReader(place, series.dataoffset, dtype, plane_shape), samples
     pages = list(series)
+    if len(pages) < count:
+        raise _damaged(path, f"it declares {count} images, but {len(pages)} are there")
     if len(pages) != count:
         raise ImageFileError(
             f"{path} holds {len(pages)} pages for {count} planes (axes {axes!r}): this layout "

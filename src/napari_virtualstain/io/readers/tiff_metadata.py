@@ -46,7 +46,7 @@ def facts_of_ome(root: Any, pixels: Any, facts: Facts) -> None:
     y_um, x_um, z_um = (_ome_length(pixels, axis) for axis in "YXZ")
     facts.set_pixel_size(y_um, x_um)
     facts.set_z_step(z_um)
-    facts.set_frame_interval(_ome_interval(pixels))
+    facts.set_frame_interval(_ome_interval(pixels, facts))
     names = [channel.get("Name") or "" for channel in pixels.findall("{*}Channel")]
     facts.channel_names = tuple(names) if any(names) else ()
     facts.optics = optics_of_ome(root, pixels)
@@ -58,7 +58,7 @@ def _ome_length(pixels: Any, axis: str) -> float | None:
     return None if value is None else micrometres(value, unit)
 
 
-def _ome_interval(pixels: Any) -> float | None:
+def _ome_interval(pixels: Any, facts: Facts) -> float | None:
     """Return ``TimeIncrement``, or what the times of the planes give where it says nothing."""
     stated = _number(pixels.get("TimeIncrement"))
     if stated is not None:
@@ -76,18 +76,28 @@ def _ome_interval(pixels: Any) -> float | None:
             times.setdefault(place, {})[int(frame)] = time
     if not times:
         return None
-    fullest = max(times.values(), key=len)  # some programs time one channel only
-    return _step_of(fullest)
+    steps = _steps_of(max(times.values(), key=len))  # some programs time one channel only
+    if not steps:
+        return None
+    middle = statistics.median(steps)
+    if max(steps) > _UNEVEN * middle or min(steps) * _UNEVEN < middle:
+        facts.notes.append(
+            f"The frames are not evenly spaced ({min(steps):.3g} to {max(steps):.3g} s apart); the "
+            f"median of {middle:.3g} s is taken as the frame interval."
+        )
+    return middle
 
 
-def _step_of(times_s: dict[int, float]) -> float | None:
-    """Return the median time from frame to frame, of frames that need not all be there."""
-    steps = [
+_UNEVEN = 1.5  # clocks of microscopes jitter, and a long exposure comes late
+
+
+def _steps_of(times_s: dict[int, float]) -> list[float]:
+    """Return the times from frame to frame, of frames that need not all be there."""
+    return [
         (times_s[b] - times_s[a]) / (b - a)
         for a, b in itertools.pairwise(sorted(times_s))
         if times_s[b] > times_s[a]
     ]
-    return statistics.median(steps) if steps else None
 
 
 def median_step(times_s: list[float]) -> float | None:
