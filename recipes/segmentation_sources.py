@@ -62,15 +62,20 @@ def kept(path: Path, make: Callable[[], Iterator[tuple[NDArray, ...]]]) -> tuple
 
 
 def read_sources(
-    data: Path, folder: Path, count: int, real: Sequence[str] = (), model: Path | None = None
+    data: Path,
+    folder: Path,
+    count: int,
+    stained: int,
+    real: Sequence[str] = (),
+    model: Path | None = None,
 ) -> Sources:
     """Return all training images; what is simulated is kept in `folder`.
 
-    `count` simulated fields, a quarter of them also stained, and three times as many varied
-    scenes. `real` cells are ``CELL=GENERATOR``, the generator by name or file, and outlined
-    by `model`.
+    `count` simulated fields, the stain of `stained` of them and of further ones, and three
+    times `count` varied scenes. `real` cells are ``CELL=GENERATOR``, the generator by name or
+    file, and outlined by `model`.
     """
-    virtual = kept(folder / f"virtual-{count // 4}.npz", lambda: stained_fields(count // 4))
+    virtual = kept(folder / f"virtual-{stained}.npz", lambda: stained_fields(stained))
     if real:
         recorded = read_real(data, folder, real, model)
         # as many draws of the real cells as of the simulated ones
@@ -177,10 +182,13 @@ def smooth_field(side: int, scale: int, rng: np.random.Generator) -> Image:
     return ((field - field.min()) / np.ptp(field)).astype(np.float32)
 
 
-def draw_sample(sources: Sources, rng: np.random.Generator) -> Sample:
+def draw_sample(
+    sources: Sources, rng: np.random.Generator, virtual_share: float = SHARES[3]
+) -> Sample:
     """Return a crop of a random image, recorded by a random camera where it is a density."""
     every = (sources.physeg, sources.scenes, sources.simulated, sources.virtual)
-    shares = SHARES * [len(stacks[-1]) > 0 for stacks in every]
+    shares = np.r_[SHARES[:3] / SHARES[:3].sum() * (1 - virtual_share), virtual_share]
+    shares = shares * [len(stacks[-1]) > 0 for stacks in every]
     kind = int(rng.choice(len(every), p=shares / shares.sum()))
     stacks = every[kind]
     index = int(rng.integers(len(stacks[-1])))

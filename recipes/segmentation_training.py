@@ -2,12 +2,14 @@ r"""Train `mito-segment` anew, without any manual annotation.
 
     python -m recipes.segmentation_training --data FOLDER -o mito-segment.safetensors \
         [--real TL_010=GENERATOR] [--init MODEL] [--steps 5600 2800]
+        [--stained 150] [--virtual-share 0.18] [--stains-decide]
 
 Two rounds on the images of `segmentation_sources.py`: a new network, whose BatchNorm learns
 its statistics, then more steps at a lower rate with these frozen, since batches of eight are
 too small to tell them. With `--real` the second round also learns from stains of real cells by
 generators that have not seen them (`train_shipped_models.py --held-out TL_010 TL_011`),
-outlined in the real fluorescence by the first round's model. `--init` makes the second round
+outlined in the real fluorescence by the first round's model. With `--stains-decide` Dice counts
+on stains too, which drives their probabilities to nought or one. `--init` makes the second round
 only, from a given model; `--mean-with` averages its weights with those of models that it
 went on from, which outlines better. What was simulated and learnt lies in
 ``OUTPUT.training``: the same command goes on where it stopped. About 0.6 s a step on one
@@ -27,7 +29,14 @@ import torch
 from napari_virtualstain.models import ModelCard, build_network, load_model, save_model
 from napari_virtualstain.segmentation.fine_tuning import new_card
 from napari_virtualstain.segmentation.learning import Batch, Learner, as_batch, seeded
-from recipes.segmentation_sources import Sample, Sources, draw_sample, read_real, read_sources
+from recipes.segmentation_sources import (
+    SHARES,
+    Sample,
+    Sources,
+    draw_sample,
+    read_real,
+    read_sources,
+)
 
 BATCH = 8
 CHECKPOINT_EVERY = 50
@@ -44,6 +53,8 @@ class Round:
     learning_rate: float
     seed: int
     init: Path | None = None
+    virtual_share: float = float(SHARES[3])
+    stains_decide: bool = False
 
 
 def make_round(turn: Round, sources: Sources, folder: Path) -> Path:
@@ -58,7 +69,8 @@ def make_round(turn: Round, sources: Sources, folder: Path) -> Path:
     if checkpoint.exists():
         learner.resume(checkpoint, rng)
     while learner.step < turn.steps:
-        loss = learner.learn(as_samples([draw_sample(sources, rng) for _ in range(BATCH)]))
+        samples = [draw_sample(sources, rng, turn.virtual_share) for _ in range(BATCH)]
+        loss = learner.learn(as_samples(samples, stains_decide=turn.stains_decide))
         if learner.step % CHECKPOINT_EVERY == 0:
             learner.save(checkpoint, rng)
             print(f"{turn.name}: step {learner.step} of {turn.steps}, loss {loss:.3f}", flush=True)
@@ -88,11 +100,11 @@ def start(turn: Round) -> tuple[Learner, ModelCard]:
     return learner, card
 
 
-def as_samples(samples: list[Sample]) -> Batch:
+def as_samples(samples: list[Sample], *, stains_decide: bool = False) -> Batch:
     """Return samples as one batch, all pixels known."""
     crops = [(s.image, s.labels, np.ones(s.labels.shape, bool)) for s in samples]
-    parted, virtual = ([getattr(s, name) for s in samples] for name in ("parted", "virtual"))
-    return as_batch(crops, parted=parted, unsure=virtual)
+    unsure = [s.virtual and not stains_decide for s in samples]
+    return as_batch(crops, parted=[s.parted for s in samples], unsure=unsure)
 
 
 def finished(model: Path, rounds: list[Round], arguments: argparse.Namespace) -> ModelCard:
@@ -100,10 +112,21 @@ def finished(model: Path, rounds: list[Round], arguments: argparse.Namespace) ->
     card = load_model(model).card
     card.segmentation.update(CHOSEN)
     done = [
-        {"steps": r.steps, "learning_rate": r.learning_rate, "seed": r.seed, "batch": BATCH}
+        {
+            "steps": r.steps,
+            "learning_rate": r.learning_rate,
+            "seed": r.seed,
+            "batch": BATCH,
+            "virtual_share": r.virtual_share,
+            "stains_decide": r.stains_decide,
+        }
         for r in rounds
     ]
-    data = {"simulated": arguments.simulated, "real": [r.partition("=")[0] for r in arguments.real]}
+    data = {
+        "simulated": arguments.simulated,
+        "stained": arguments.stained,
+        "real": [r.partition("=")[0] for r in arguments.real],
+    }
     return card.model_copy(update={"training": {"rounds": done}, "data": data})
 
 
@@ -115,12 +138,17 @@ def main() -> None:
     parser.add_argument("--steps", type=int, nargs=2, default=[5600, 2800], help="of each round")
     parser.add_argument("--rates", type=float, nargs=2, default=[2.5e-3, 8e-4])
     parser.add_argument("--simulated", type=int, default=600, help="fields of the simulator")
+    parser.add_argument("--stained", type=int, help="fields [a quarter of --simulated]")
+    parser.add_argument("--virtual-share", type=float, default=float(SHARES[3]))
+    parser.add_argument("--stains-decide", action="store_true", help="Dice on stains too")
     parser.add_argument("--real", nargs="+", default=[], metavar="CELL=GENERATOR")
     parser.add_argument("--only-real", action="store_true", help="nothing else in round two")
     parser.add_argument("--init", type=Path, help="in place of the first round's model")
     parser.add_argument("--mean-with", type=Path, nargs="+", default=[], metavar="MODEL")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    if arguments.stained is None:
+        arguments.stained = arguments.simulated // 4
     if arguments.only_real and not arguments.real:
         parser.error("--only-real needs --real")
     print(save_trained(arguments))
@@ -141,16 +169,17 @@ def save_trained(arguments: argparse.Namespace) -> Path:
     check_settings(folder / "settings.json", arguments)
     (first_steps, steps), (first_rate, rate) = arguments.steps, arguments.rates
     rounds, init = [], arguments.init
+    stains = {"virtual_share": arguments.virtual_share, "stains_decide": arguments.stains_decide}
     if init is None:
-        rounds.append(Round("new", first_steps, first_rate, arguments.seed))
-        sources = read_sources(arguments.data, folder, arguments.simulated)
+        rounds.append(Round("new", first_steps, first_rate, arguments.seed, **stains))
+        sources = read_sources(arguments.data, folder, arguments.simulated, arguments.stained)
         init = make_round(rounds[0], sources, folder)
-    rounds.append(Round("frozen", steps, rate, arguments.seed + 1, init))
+    rounds.append(Round("frozen", steps, rate, arguments.seed + 1, init, **stains))
     if arguments.only_real:
-        stains = read_real(arguments.data, folder, arguments.real, init)
-        sources = Sources(([], []), ([], []), ([], [], []), stains)
+        recorded = read_real(arguments.data, folder, arguments.real, init)
+        sources = Sources(([], []), ([], []), ([], [], []), recorded)
     else:
-        options = (arguments.simulated, arguments.real, init)
+        options = (arguments.simulated, arguments.stained, arguments.real, init)
         sources = read_sources(arguments.data, folder, *options)
     trained = make_round(rounds[-1], sources, folder)
     card = finished(trained, rounds, arguments)
