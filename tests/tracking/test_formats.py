@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,7 @@ def test_spots_of_no_track_are_left_out_and_said(tmp_path: Path) -> None:
         (("nm", "ms"), 1e-4, 0.002, 1e-3),
         (("mm", "h"), 100.0, 7200.0, 1000.0),
         (("", "frame"), 0.1, 2.0, 1.0),
+        (("Âµm", "sec"), 0.1, 2.0, 1.0),
     ],
 )
 def test_units_become_micrometres_and_seconds(
@@ -112,6 +114,30 @@ def test_units_that_are_no_lengths_are_said(tmp_path: Path, unit: str, told: str
     with pytest.warns(UserWarning, match=told):
         read = vs.Tracks.from_trackmate(path)
     assert read.table.y_um.iloc[0] == 1.0
+
+
+def test_depths_are_left_out_and_said(tmp_path: Path) -> None:
+    path = _trackmate(tmp_path / "m.xml", LINE, {0: [(1, 2), (2, 3)]})
+    flat = path.read_text(encoding="utf-8")
+    for depths, is_said in ((("1.0", "1.0", "1.0"), False), (("1.0", "1.0", "2.0"), True)):
+        text = flat
+        for depth in depths:
+            text = text.replace('RADIUS="0.5" VIS', f'POSITION_Z="{depth}" RADIUS="0.5"  VIS', 1)
+        path.write_text(text, encoding="utf-8")
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            assert len(vs.Tracks.from_trackmate(path).table) == 3
+        assert any("2 depths" in str(warning.message) for warning in said) is is_said
+
+
+def test_other_files_of_trackmate_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "m.xml"
+    path.write_text('<Tracks nTracks="1" frameInterval="2.0"><particle nSpots="0"/></Tracks>')
+    with pytest.raises(InputError, match="'Export tracks to XML file'.*Save the session"):
+        vs.Tracks.from_trackmate(path)
+    (tmp_path / "s.csv").write_text("LABEL,TRACK_ID,POSITION_X,POSITION_Y,FRAME\nID0,0,1,2,0\n")
+    with pytest.raises(InputError, match="table that TrackMate exported"):
+        vs.Tracks.from_csv(tmp_path / "s.csv")
 
 
 def test_edges_have_no_direction(tmp_path: Path) -> None:
@@ -212,6 +238,13 @@ def test_an_impossible_lineage(tmp_path: Path, lineage: str) -> None:
         vs.Tracks.from_ctc(_ctc(tmp_path / "c", lineage, range(5)))
 
 
+def test_masks_of_two_sizes_are_refused(tmp_path: Path) -> None:
+    folder = _ctc(tmp_path / "c", "1 0 2 0\n", range(3))
+    tifffile.imwrite(folder / "mask001.tif", np.zeros((12, 13), np.uint16))
+    with pytest.raises(InputError, match=r"mask001\.tif is \(12, 13\).*are \(12, 12\)"):
+        vs.Tracks.from_ctc(folder)
+
+
 def test_masks_of_three_dimensions_are_refused_in_words(tmp_path: Path) -> None:
     folder = _ctc(tmp_path / "c", "1 0 0 0\n", range(1))
     tifffile.imwrite(folder / "mask000.tif", np.zeros((5, 12, 12), np.uint16))
@@ -250,14 +283,20 @@ def test_events_of_another_movie_are_not_taken(tmp_path: Path) -> None:
     [
         "track_id;frame;y_um;x_um\n1;0;0,5;2,25\n1;1;1,5;2,25\n",
         " track_id , frame,y_um , x_um\n1, 0, 0.5, 2.25\n1, 1, 1.5, 2.25\n",
+        "sep=;\ntrack_id;frame;y_um;x_um\n1;0;0,5;2,25\n1;1;1,5;2,25\n",
+        "Track_ID,Frame,Y_um,x_um\n1,0,0.5,2.25\n1,1,1.5,2.25\n,,,\n,,,\n",
         "\ufefftrack_id\tframe\ty_um\tx_um\n1\t0\t0.5\t2.25\n1\t1\t1.5\t2.25\n",
     ],
 )
 def test_tables_as_spreadsheets_write_them(tmp_path: Path, text: str) -> None:
-    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
-    read = vs.Tracks.from_csv(tmp_path / "t.csv").table
-    assert read.y_um.tolist() == [0.5, 1.5]
-    assert read.x_um.tolist() == [2.25, 2.25]
+    for encoding in ("utf-8", "utf-16"):
+        (tmp_path / "t.csv").write_text(text.removeprefix("\ufeff"), encoding=encoding)
+        if text.startswith("\ufeff") and encoding == "utf-8":
+            (tmp_path / "t.csv").write_text(text, encoding=encoding)
+        read = vs.Tracks.from_csv(tmp_path / "t.csv").table
+        assert read.track_id.tolist() == [1, 1]
+        assert read.y_um.tolist() == [0.5, 1.5]
+        assert read.x_um.tolist() == [2.25, 2.25]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,11 +119,21 @@ _MAX_TABLE_BYTES = 2**30
 _MAX_COLUMNS = 2000
 
 
+_STATED_SEPARATOR = re.compile(r'"?sep=([,;\t])"?\s*', re.IGNORECASE)
+
+
+def _encoding(path: Path) -> str:
+    with path.open("rb") as file:
+        return "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
 def read_table(path: str | Path, expected: str, *, texts: tuple[str, ...] = ()) -> pd.DataFrame:
     r"""Return a table of comma-, semicolon- or tab-separated values, numbers exactly as written.
 
-    Blanks around the names of columns are dropped. With semicolons, or with tabs and no point, a
-    comma is taken as the decimal point, as spreadsheets write it in many countries.
+    Blanks around the names of columns are dropped, and names of `expected` may be in capitals.
+    With semicolons, or with tabs and no point, a comma is taken as the decimal point, as
+    spreadsheets write it in many countries. Rows without any value, UTF-16 and a first line
+    ``sep=;`` are theirs too.
 
     Parameters
     ----------
@@ -163,13 +174,23 @@ def read_table(path: str | Path, expected: str, *, texts: tuple[str, ...] = ()) 
         check_is_file(source)
         if source.stat().st_size > _MAX_TABLE_BYTES:
             raise InputError(f"{source} has more than 1 GB: expected a table of tracks.")
-        with source.open(encoding="utf-8-sig", newline="") as file:
+        encoding = _encoding(source)
+        with source.open(encoding=encoding, newline="") as file:
             head = file.readline(1_000_000)
+            stated = _STATED_SEPARATOR.fullmatch(head)
+            head = file.readline(1_000_000) if stated else head
             first = file.readline(1_000_000)
         if not head.strip():
             raise InputError(f"{source} is no table, it is empty: expected the columns {expected}.")
-        separator = max(",;\t", key=head.count)
-        names = [name.strip().strip('"').strip() for name in head.rstrip("\r\n").split(separator)]
+        separator = stated[1] if stated else max(",;\t", key=head.count)
+        written = (name.strip().strip('"').strip() for name in head.rstrip("\r\n").split(separator))
+        wanted = {name.casefold(): name for name in expected.split(", ")}
+        names = [wanted.get(name.casefold(), name) for name in written]
+        if {"POSITION_X", "POSITION_Y"} <= set(names):
+            raise InputError(
+                f"{source} is a table that TrackMate exported: expected the columns {expected}. "
+                "Save the session in TrackMate (Save) and give that XML file."
+            )
         twice = [name for name, count in Counter(names).items() if count > 1 and name]
         if twice or len(names) > _MAX_COLUMNS:
             what = f"the column {twice[0]!r} twice" if twice else f"{len(names)} columns"
@@ -187,13 +208,14 @@ def read_table(path: str | Path, expected: str, *, texts: tuple[str, ...] = ()) 
             source,
             sep=separator,
             dtype=dict.fromkeys(texts, str),
-            encoding="utf-8-sig",
+            encoding=encoding,
             header=0,
+            skiprows=1 if stated else 0,
             names=names if len(set(names)) == len(names) else None,
             skipinitialspace=True,
             index_col=False,
             **options,
-        )
+        ).dropna(how="all", ignore_index=True)
         for place, is_number in enumerate(_are_numbers(table)):
             column = table.iloc[:, place]
             if not is_number and any(_unguarded(value) is not value for value in column):

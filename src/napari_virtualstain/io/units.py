@@ -38,7 +38,9 @@ _SECONDS = {
 
 
 def _factor(unit: str, table: dict[str, float]) -> float | None:
-    text = unit.strip().replace("\\u00B5", "µ").replace("\\u00b5", "µ").replace("μ", "µ")
+    text = unit.strip()
+    for spelling in ("\\u00B5", "\\u00b5", "μ", "Âµ"):  # escaped, Greek, UTF-8 read as Latin-1
+        text = text.replace(spelling, "µ")
     lowered = text.lower()
     for name in (lowered, lowered.removesuffix("s")):
         if name in table:

@@ -90,14 +90,22 @@ def read_ctc(
     ImageFileError
         The folder has no masks or no lineage.
     InputError
-        The lineage is not four whole numbers a line.
+        The lineage is not four whole numbers a line, or the masks differ in size.
     """
     folder = as_path(directory)
     with reading(folder, "a result of the Cell Tracking Challenge", error_class=InputError):
         lineage, planes = _files(folder)
-        measured = []
+        measured: list[pd.DataFrame] = []
+        shape: tuple[int, ...] | None = None
         for frame, path in planes:
-            table, _ = measure_plane(_mask(path), None, frame, pixel_size_um)
+            mask = _mask(path)
+            if shape not in (None, mask.shape):
+                raise InputError(
+                    f"{path} is {mask.shape}, the masks before it are {shape}: expected masks of "
+                    "one size."
+                )
+            shape = mask.shape
+            table, _ = measure_plane(mask, None, frame, pixel_size_um)
             if len(table):
                 measured.append(table)
         columns = ["frame", "y_um", "x_um", "label", "area_um2"]

@@ -79,6 +79,11 @@ def read_trackmate(path: str | Path) -> TrackTables:
     with reading(path, "a file saved by TrackMate", error_class=InputError):
         root = _parse(as_path(path))
         model = root.find("./Model")
+        if root.tag == "Tracks":
+            raise InputError(
+                f"{path} is what TrackMate writes by 'Export tracks to XML file': it lacks splits, "
+                "merges and pixel size. Save the session in TrackMate (Save) and give that file."
+            )
         if model is None or model.find("./AllSpots") is None:
             raise InputError(
                 f"{path} holds no TrackMate model: expected a file saved by TrackMate, with "
@@ -90,6 +95,13 @@ def read_trackmate(path: str | Path) -> TrackTables:
             for frame in model.findall("./AllSpots/SpotsInFrame")
             for spot in frame.findall("./Spot")
         ]
+        depths = {_number(spot.get("POSITION_Z"), 0.0) for spot in model.iterfind(".//Spot")}
+        if len(depths) > 1:
+            warnings.warn(
+                f"The spots in {path} lie at {len(depths)} depths: tracks have two dimensions, z "
+                "is left out.",
+                stacklevel=3,
+            )
         edges, filtered_out = _edges(model)
         in_tracks = {spot for edge in edges for spot in edge}
         rows = [r for r in rows if r.pop("is_visible") and r["spot"] not in filtered_out]
