@@ -9,6 +9,7 @@ import pytest
 
 from napari_virtualstain import evaluate
 from napari_virtualstain.plugin.evaluate.dock import EvaluateWidget
+from napari_virtualstain.plugin.layers.description import provenance
 
 SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 
@@ -55,6 +56,17 @@ def test_unlike_layers_are_not_compared(widget: EvaluateWidget) -> None:
     assert "unlike pixel sizes" in widget.run_button.toolTip()
     widget.reference.value = widget.predicted.value
     assert "Both layers are the same" in widget.run_button.toolTip()
+
+
+def test_a_stain_is_not_evaluated_against_its_own_bright_field(widget: EvaluateWidget) -> None:
+    truth, made = widget.viewer.layers
+    made.metadata.update(provenance("stain", "cell bf", kind="fluorescence"))
+    light = widget.viewer.add_image(np.ones((3, 64, 64)), name="cell bf", **SCALE)
+    widget.reference.value = light
+    assert not widget.run_button.isEnabled()
+    assert "'cell bf' is the bright-field" in widget.run_button.toolTip()
+    widget.reference.value = truth
+    assert widget.run_button.isEnabled()
 
 
 def _scored(widget: EvaluateWidget, wait_for: Any) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from ..kit.sampling_rows import pixel_size_row
 from ..kit.step import StepWidget
 from ..kit.suitable_layers import is_movie
 from ..kit.table import FrameTable
-from ..layers.description import axes_of, sampling_of, source_of, stack_of
+from ..layers.description import axes_of, sampling_of, source_of, stack_of, unwrap
 from .common_part import common_part
 from .running_control import RunningControl
 
@@ -81,6 +81,10 @@ class EvaluateWidget(StepWidget):
             return "Two layers are needed: a virtual stain and the true fluorescence."
         if predicted is reference:
             return "Both layers are the same. Choose the true fluorescence under True."
+        if unwrap(source_of(self.viewer, predicted)) is unwrap(reference):
+            return (
+                f"{reference.name!r} is the bright-field. Choose the true fluorescence under True."
+            )
         try:
             common_part(predicted, reference)
         except InputError as error:
