@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,11 @@ def test_torch_and_gui_stay_in_their_rooms(path: Path) -> None:
 def test_no_module_is_longer_than_500_lines() -> None:
     lengths = {str(p): len(p.read_text(encoding="utf-8").splitlines()) for p in _modules()}
     assert {name: length for name, length in lengths.items() if length > 500} == {}
+
+
+def test_no_folder_holds_more_than_20_modules() -> None:
+    counts = Counter(path.parent for path in PACKAGE.rglob("*.py"))
+    assert {str(folder): count for folder, count in counts.items() if count > 20} == {}
 
 
 @pytest.mark.parametrize("folder", ["benchmarks", "recipes", "paper"])

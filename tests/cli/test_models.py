@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from napari_virtualstain.cli.card_text import card_lines
+from napari_virtualstain.cli.models import card_lines
 from napari_virtualstain.models import ModelCard
 
 Run = Callable[..., Any]

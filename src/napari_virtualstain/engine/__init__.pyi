@@ -18,6 +18,7 @@ from .planes import outward as outward
 from .planes import planes_of as planes_of
 from .predictor import OnTile as OnTile
 from .predictor import TiledNetwork as TiledNetwork
+from .predictor import stop_inside as stop_inside
 from .prefetch import look_ahead as look_ahead
 from .regions import Region as Region
 from .regions import View as View

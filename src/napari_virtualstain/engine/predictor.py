@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..errors import DeviceError, InputError
+from ..progress import CancelToken
 from .devices import Precision, check_precision, free_memory, resolve_device
 from .prepared import PreparedNetwork
 from .tiling import Tile, choose_core, plan_tiles
@@ -216,6 +217,28 @@ class TiledNetwork:
         if device.type == "cuda":
             torch.cuda.empty_cache()
         _tell_memory_ran_out(device, notice)
+
+
+def stop_inside(network: nn.Module, token: Callable[[], CancelToken]) -> None:
+    """Let every layer of `network` raise ``CancelledError`` once the token is cancelled.
+
+    One tile of a large model takes seconds on a slow machine, and a user who cancels should
+    not wait for it: each layer looks at the token before it begins.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Copies of it that are made later look at the same token.
+    token : callable
+        Returns the current token.
+    """
+
+    def look(*_: object) -> None:
+        token().raise_if_cancelled()
+
+    for module in network.modules():
+        if not list(module.children()):
+            module.register_forward_pre_hook(look)
 
 
 def _prepared_on(device: torch.device, network: nn.Module, precision: Precision) -> PreparedNetwork:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QObject
 
-from napari_virtualstain.plugin.kit.removal import _REMOVED
+from napari_virtualstain.plugin.kit.cleanup import _REMOVED
 
 DOCKS = (
     "Load time-lapse",

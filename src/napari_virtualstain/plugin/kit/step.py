@@ -23,13 +23,12 @@ from qtpy.QtWidgets import (
 )
 
 from ...progress import Progress, duration_text
-from .cleanup import Cleanup
+from .cleanup import Cleanup, delete_soon
 from .controls import FormArea, button, note, plain_tooltip
 from .dock_place import can_open_docks, open_dock, share_place
 from .jobs import JobRunner, JobState, Outcome, Work, error_text
 from .layer_choice import LayerChoice
 from .mnemonics import give_mnemonics
-from .removal import delete_soon
 
 _TAB = Qt.FocusPolicy.TabFocus
 # napari's themes show the focus in text fields only; this blue stands out from both

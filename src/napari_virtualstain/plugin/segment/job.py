@@ -17,7 +17,6 @@ from ...settings import SegmentSettings
 from ..kit.background import collecting_later, import_torch
 from ..kit.jobs import JobContext
 from ..kit.regions import Region
-from ..kit.stopping import stop_inside
 from ..kit.work_request import WorkRequest
 from ..layers.result_arrays import GIB, allocate
 
@@ -57,7 +56,7 @@ class PlaneSegmenter:
 
     def __init__(self, request: SegmentRequest, cancel: CancelToken) -> None:
         import_torch()
-        from ...engine import Planes, use_threads
+        from ...engine import Planes, stop_inside, use_threads
         from ...models import load_model
         from ...segmentation import SegmentedPlanes, is_added_segmenter, open_segmenter
 

@@ -14,7 +14,6 @@ from ...progress import CancelToken, Reporter
 from ...settings import StainSettings
 from ..kit.background import import_torch
 from ..kit.jobs import JobContext
-from ..kit.stopping import stop_inside
 from ..kit.work_request import WorkRequest
 from ..layers.result_arrays import allocate
 
@@ -97,7 +96,7 @@ class PlaneStainer:
 
     def __init__(self, request: StainRequest, cancel: CancelToken | None = None) -> None:
         import_torch()
-        from ...engine import Planes, use_threads
+        from ...engine import Planes, stop_inside, use_threads
         from ...models import load_model
         from ...staining import is_add_on, open_stainer
 
