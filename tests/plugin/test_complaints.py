@@ -190,7 +190,7 @@ def test_03_progress_is_a_bar_and_a_count_of_frames(stain: Any, qtbot: Any, wait
     wait_for(stain)
     counted = {text: value for text, value in seen.items() if "/6" in text}
     assert len(counted) >= 2
-    assert list(counted.values()) == sorted(counted.values())
+    assert list(counted.values()) == sorted(set(counted.values()))  # it moves with each
     assert stain.bar.isHidden()
     assert stain.status_label.text().startswith("Stained 6 frames in ")
 
