@@ -184,7 +184,7 @@ def given_options(**options: Any) -> dict[str, Any]:
 
 
 def check_other(output: Path, *inputs: Path | str) -> None:
-    """Refuse an output that is one of the inputs, whatever else is allowed.
+    """Refuse an output that is one of the inputs or a folder around it, whatever else is allowed.
 
     Raises
     ------
@@ -194,8 +194,14 @@ def check_other(output: Path, *inputs: Path | str) -> None:
     for given in inputs:
         try:
             is_same = Path(given).exists() and output.exists() and output.samefile(given)
-        except OSError:
-            is_same = False
+            is_around = output.exists() and output.resolve() in Path(given).resolve().parents
+        except (OSError, ValueError):
+            is_same = is_around = False
+        if is_around:
+            raise InputError(
+                f"The output {output} is the folder of the input {given}: expected another name. "
+                "Your data would be lost."
+            )
         if is_same:
             raise InputError(
                 f"The output {output} is the input itself: expected another name. "

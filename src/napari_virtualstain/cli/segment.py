@@ -84,7 +84,9 @@ def segment(
         raise InputError("--uncertainty adds a column to --measures, which is not given.")
     with running_job() as job:
         check_distinct(out, measures)
-        check_other(out, input_path)
+        for output in (out, measures):
+            if output is not None:
+                check_other(output, input_path, *([uncertainty] if uncertainty else []))
         check_free(out, resume=resume, overwrite=overwrite)
         if measures is not None:
             check_output(measures, overwrite=overwrite)

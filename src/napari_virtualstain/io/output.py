@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -49,7 +50,8 @@ def check_output(path: str | Path, *, overwrite: bool) -> Path:
     OutputExistsError
         It is there and `overwrite` is False.
     OutputError
-        The folder cannot be made or written, or the name is impossible.
+        The folder cannot be made or written, the name is impossible, or a folder with other files
+        is there.
 
     Examples
     --------
@@ -66,6 +68,11 @@ def check_output(path: str | Path, *, overwrite: bool) -> Path:
             raise OutputExistsError(
                 f"{path} exists already. Choose another name, or allow replacing it (--overwrite)."
             )
+        if path.is_dir() and not is_replaceable(path):
+            raise OutputError(
+                f"{path} is a folder with files that are no earlier result: it is not replaced. "
+                "Choose another name."
+            )
         # os.access says yes to root on a read-only disk; only writing tells
         probe = path.with_name(f".{uuid.uuid4().hex[:8]}{PARTIAL_SUFFIX}")
         probe.touch()
@@ -73,6 +80,18 @@ def check_output(path: str | Path, *, overwrite: bool) -> Path:
         path.with_name(path.name + PARTIAL_SUFFIX).exists()  # raises when too long
     return path
 
+
+def is_replaceable(folder: Path) -> bool:
+    """Return whether a folder is empty or a result as a whole, so that no other file is lost.
+
+    Results that are folders are Zarr and GEFF, sessions, and masks of the Cell Tracking Challenge.
+    """
+    names = [entry.name for entry in folder.iterdir()]
+    return not _MARKS.isdisjoint(names) or all(map(_CTC_NAME.fullmatch, names))
+
+
+_MARKS = frozenset({"zarr.json", ".zgroup", ".zattrs", ".zarray", "session.json"})
+_CTC_NAME = re.compile(r"mask\d+\.tif|res_track\.txt")
 
 _made: ContextVar[list[Path] | None] = ContextVar("made", default=None)
 
@@ -210,6 +229,8 @@ def move_into_place(temporary: Path, path: Path, *, overwrite: bool) -> None:
             path.unlink()
         os.replace(temporary, path)
         return
+    if not temporary.is_dir():
+        raise OutputError(f"{path} cannot be written: {_REASONS[errno.EISDIR]}.")
     # a folder cannot be replaced in one step: move the old one aside first
     old = path.with_name(f".{uuid.uuid4().hex[:8]}.old")
     os.replace(path, old)
