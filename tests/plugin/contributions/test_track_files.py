@@ -240,7 +240,7 @@ def test_edits_and_verdicts_of_a_killed_session_are_offered_and_repeated(
     inspected.add_family(again)
     made = inspected.inspect(again, qtbot, wait_for)
     assert made.notice.isVisibleTo(made)
-    assert "1 edits and 1 verdicts" in made.notice.text.text()
+    assert "1 edit and 1 verdict " in made.notice.text.text()
     made.notice.apply.click()
     assert sorted(made.table.frame["track_id"]) == [1, 2, 3, 4, 5]
     assert made.table.frame.set_index("track_id").loc[1, "verdict"] == "wrong"

@@ -190,6 +190,22 @@ def test_what_a_filter_may_not_do() -> None:
             filtered(table, bad)
 
 
+def test_columns_that_the_tracks_do_not_hold_are_hidden_and_texts_fit(
+    qtbot: Any, viewer_model: Any, wait_for: Any
+) -> None:
+    rows = np.array([(k, t, 20.0 * k, 3.0 * t) for k in (1, 2) for t in range(2)])
+    viewer_model.add_tracks(rows, name="somebody's")
+    made = inspected.inspect(viewer_model, qtbot, wait_for)
+    view, frame = made.table.view, made.table.frame
+    hidden = {str(n) for i, n in enumerate(frame.columns) if view.isColumnHidden(i)}
+    assert {"quality", "area_px2"} <= hidden
+    assert "error_probability" not in hidden
+    assert frame["quality"].isna().all()  # and not 1
+    assert frame["why"].tolist() == ["not judged"] * 2
+    needed = view.fontMetrics().horizontalAdvance("not judged")
+    assert view.columnWidth(list(frame.columns).index("why")) > needed
+
+
 def test_columns_can_be_hidden(widget: InspectorWidget) -> None:
     place = list(widget.table.frame.columns).index("gaps")
     menu = widget.table.columns_menu()
@@ -265,6 +281,9 @@ def test_a_drawn_region_lists_the_tracks_that_pass_through_it(
     assert _ids(made) == [1]
     made.table.filter.setText("not `left cell` and frames < 10")
     assert _ids(made) == [3, 4]
+    viewer_model.layers.remove("left cell")
+    assert _ids(made) == [1, 2, 3, 4]
+    assert "is not understood" in made.status_label.text()
 
 
 def test_tracks_are_shown_before_they_are_judged(

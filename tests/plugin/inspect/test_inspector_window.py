@@ -130,6 +130,28 @@ def test_the_camera_moves_only_where_the_target_is_out_of_view_or_on_double_clic
 
 
 @pytest.mark.gui
+def test_an_outline_of_fewer_points_follows_a_hidden_one(
+    viewer: Any, qtbot: Any, wait_for: Any
+) -> None:
+    inspected.add_family(viewer)
+    widget = _docked(viewer, qtbot, wait_for)
+    pixels = inspected.labels(widget)
+    pixels[:10, 30:50, 5:60] = 2  # much larger than its sister
+    viewer.dims.set_point(0, 2.0 * 5)
+    inspected.choose(widget, 2)
+    outline = viewer.layers["inspected mitochondrion [outline]"]
+    many = len(outline.data)
+    inspected.press(widget, "delete")
+    assert not outline.visible
+    viewer.dims.set_point(0, 2.0 * 5)
+    inspected.choose(widget, 1)
+    assert outline.visible
+    assert len(outline.data) < many
+    assert len(outline.border_color) == len(outline.data)
+    np.testing.assert_array_equal(outline.border_color, outline.face_color)
+
+
+@pytest.mark.gui
 def test_the_others_fade_on_request_and_come_back(viewer: Any, qtbot: Any, wait_for: Any) -> None:
     inspected.add_family(viewer)
     widget = _docked(viewer, qtbot, wait_for)
@@ -337,8 +359,10 @@ def test_three_rows_with_their_times_and_a_table_are_seen_on_a_small_screen(
     assert strip.box_of(0, 2).bottom() + 14 < strip.viewport().height()
     assert strip.box_of(0).width() >= 50
     assert widget.table.view.viewport().height() >= 8 * 22
-    assert "2: 10 frames" in widget.workspace.film.title.text()
-    assert widget.workspace.film.title.width() >= 80
+    title = widget.workspace.film.title
+    assert title.text() == "No. 2"
+    assert title.toolTip() == "Mitochondrion 2: 10 frames, 0 to 9"
+    assert title.width() >= title.fontMetrics().horizontalAdvance(title.text())
     _turn_to(widget, "Plots")
     assert widget.workspace.plots.plot.height() >= 180
     window = viewer.window._qt_window

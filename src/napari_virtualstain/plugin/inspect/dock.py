@@ -484,6 +484,7 @@ class InspectorWidget(StepWidget):
         self.say(f"Track {found}.")
 
     def _on_removed(self, _event: Any = None) -> None:
+        self.regions.forget_removed()
         masks = self.model.masks
         if masks is not None and not has_layer(self.viewer, masks.layer):
             self.model.masks = None

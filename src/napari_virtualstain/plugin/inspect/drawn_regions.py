@@ -58,6 +58,16 @@ class DrawnRegions:
             self._watched.append(layer)
             layer.events.data.connect(self._on_data)
 
+    def forget_removed(self) -> None:
+        """Follow removed layers no more; the table is filtered again where there was one."""
+        there = self.layers
+        gone = [one for one in self._watched if not any(one is layer for layer in there)]
+        for layer in gone:
+            layer.events.data.disconnect(self._on_data)
+        self._watched = [one for one in self._watched if not any(one is layer for layer in gone)]
+        if gone:
+            self._changed()
+
     def stop(self) -> None:
         """Follow no layer any more."""
         for layer in self._watched:

@@ -17,7 +17,15 @@ from ...errors import VirtualStainError
 from ...tracking import Change, EditableTracks, EditLog, editing
 from .mask_book import MaskBook, Patch, Pixels
 from .selection import Selection
-from .summary import Scale, judge_some, summarise, typical_step, with_judged
+from .summary import (
+    Scale,
+    judge_some,
+    places_of,
+    put_column,
+    summarise,
+    typical_step,
+    with_judged,
+)
 
 _MOST_UNDOS = 1000
 Link = tuple[int, int]  # track, and the frame that the link leads to
@@ -115,7 +123,7 @@ class InspectorModel:
         self._redo: list[_Done] = []
         self.masks = self.log = None
         self.table = self._with_verdicts(table)
-        self._places = {int(t): i for i, t in enumerate(self.table.get("track_id", []))}
+        self._places = places_of(self.table)
         self.selection.forget()
         self.loaded.emit()
         self.undo_changed.emit()
@@ -128,7 +136,7 @@ class InspectorModel:
         if not len(self.table):
             return
         self.table = with_judged(self.table, judged)
-        self._places = {int(t): i for i, t in enumerate(self.table["track_id"].to_numpy())}
+        self._places = places_of(self.table)
         for done in (*self._undo, *self._redo):
             if done.lines is not None:
                 done.lines = replace(
@@ -367,7 +375,7 @@ class InspectorModel:
         for name in table.columns if known else []:
             column = table[name].to_numpy(copy=True)
             column[places] = lines[name].to_numpy()[known]
-            table[name] = column
+            put_column(table, name, column)
         gone = [self._places[t] for t in scope if t in self._places and t not in ids]
         if gone:
             table = table.drop(index=gone)
@@ -376,13 +384,13 @@ class InspectorModel:
             table = pd.concat([lines.iloc[new], table])
         if gone or len(known) < len(ids):
             table = table.reset_index(drop=True)
-            self._places = {int(t): i for i, t in enumerate(table["track_id"].to_numpy())}
+            self._places = places_of(table)
         self.table = table
 
     def _with_verdicts(self, table: pd.DataFrame) -> pd.DataFrame:
         if len(table):
             given = [self.verdicts.get(int(t), "") for t in table["track_id"]]
-            table["verdict"] = np.array(given, object)
+            put_column(table, "verdict", np.array(given, object))
         return table
 
     def _put_verdict(self, track_id: int, verdict: str) -> None:
@@ -393,7 +401,7 @@ class InspectorModel:
         if (row := self.row_of(track_id)) is not None:
             column = self.table["verdict"].to_numpy(copy=True)
             column[row] = verdict
-            self.table["verdict"] = column
+            put_column(self.table, "verdict", column)
         self.judged.emit(track_id)
 
     def _put_link_verdict(self, link: Link, verdict: str) -> None:

@@ -86,11 +86,12 @@ class SelectionOverlay:
         colours = np.repeat([HALO, COLOUR], len(points), axis=0)
         shown = self._layers.get("outline")
         if shown is not None and self._holds(shown):
+            # first: a hidden layer goes on showing its former points, of which there may be more
+            _set(shown, visible=True)
             shown.data = data
             shown.size = size
             shown.face_color = colours
             shown.border_color = colours
-            _set(shown, visible=True)
             return
         self._add(
             "outline",

@@ -120,8 +120,9 @@ def _neighbourhood(tracks: EditableTracks, track_ids: list[int]) -> list[int]:
     for track_id in track_ids:
         for row in tracks.rows_of(track_id):
             others = tracks.frame_rows(int(tracks["frame"][row]))
-            away = np.maximum(np.abs(y_px[others] - y_px[row]), np.abs(x_px[others] - x_px[row]))
-            near.update(owner[others[away < _NEIGHBOURHOOD_PX]].tolist())
+            others = others[np.abs(y_px[others] - y_px[row]) < _NEIGHBOURHOOD_PX]
+            others = others[np.abs(x_px[others] - x_px[row]) < _NEIGHBOURHOOD_PX]
+            near.update(owner[others].tolist())
     near.update(owner[:: max(1, len(owner) // _SAMPLE)].tolist())
     return sorted(track_id for track_id in near if track_id in tracks)
 
@@ -157,16 +158,31 @@ def summarise(
     names = {"speed_um_per_s": scale.speed_column, "area_um2": scale.area_column}
     table = table.rename(columns=names).drop(columns="risk")
     ids = table["track_id"].to_numpy()
-    table["why"] = np.array(table["why"], object)  # cells of Arrow's strings are slow to change
+    for name in ("why", "verdict"):
+        put_column(table, name, np.array(table[name], object))
+    if "quality" not in rows:
+        table["quality"] = np.nan
     table["error_probability"], table["doubtful_frame"] = np.nan, -1
-    table["exponent"], table["motion"] = np.nan, np.array([PENDING] * len(table), object)
+    table["exponent"] = np.nan
+    put_column(table, "motion", np.array([PENDING] * len(table), object))
     middle = rows.groupby("track_id")[["y_px", "x_px"]].mean().reindex(ids)
     table[["y_px", "x_px"]] = middle.to_numpy()
     for name, column in _kinship(tracks, ids).items():
-        table[name] = column
+        put_column(table, name, column)
     ordered = [name for name in _FIRST if name in table]
     table = table[ordered + [name for name in table.columns if name not in ordered]]
     return table if judged is None else with_judged(table, judged)
+
+
+def put_column(table: pd.DataFrame, name: str, values: np.ndarray) -> None:
+    """Set a column; one of Python's objects stays so, for Arrow's strings are slow to change."""
+    table[name] = pd.Series(values, index=table.index, dtype=values.dtype)
+
+
+def places_of(table: pd.DataFrame) -> dict[int, int]:
+    """Return the number of the row of each track."""
+    ids = table["track_id"].to_numpy() if "track_id" in table else np.zeros(0, int)
+    return dict(zip(ids.tolist(), range(len(ids)), strict=True))
 
 
 def with_judged(table: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
@@ -182,7 +198,7 @@ def with_judged(table: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
     for name, new in {**values, "doubtful_frame": frames, "why": why, "motion": motion}.items():
         column = table[name].to_numpy(copy=True)
         column[missing] = new
-        table[name] = column
+        put_column(table, name, column)
     table = table.sort_values("error_probability", ascending=False, kind="stable")
     return table.reset_index(drop=True)
 

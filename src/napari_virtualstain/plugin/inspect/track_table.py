@@ -21,7 +21,9 @@ from qtpy.QtWidgets import (
 from ...errors import InputError
 from ..kit.table import FrameTable, heading
 from .model import InspectorModel
+from .summary import PENDING
 
+_MAY_LACK = ("quality", "area_")
 HIDDEN = ("first", "last", "doubtful_frame", "exponent", "begins", "ends", "y_px", "x_px")
 EXAMPLES = (
     "Which tracks are listed: a number, or an expression such as\n"
@@ -96,11 +98,15 @@ def filtered(table: pd.DataFrame, expression: str) -> np.ndarray:
     try:
         holds = table.eval(text, engine="python")
     except Exception as error:  # whatever a half-typed expression raises
+        why = str(error).replace(" (<unknown>, line 1)", "")
         raise InputError(
-            f"The filter {text!r} is not understood ({error}). Columns: {names}."
+            f"The filter {text!r} is not understood ({why}). Columns: {names}."
         ) from error
     if not isinstance(holds, pd.Series) or holds.dtype != bool:
-        raise InputError(f"The filter {text!r} compares nothing. Write for instance frames > 10.")
+        raise InputError(
+            f"The filter {text!r} compares nothing. Write for instance frames > 10 "
+            "or verdict == 'ok'."
+        )
     return np.flatnonzero(holds.to_numpy())
 
 
@@ -115,6 +121,7 @@ class TrackTable(QWidget):
     def __init__(self, model: InspectorModel) -> None:
         super().__init__()
         self.model = model
+        self._is_pending = False
         # columns that a filter may name besides those of the table, and the names there are
         self.more_columns: Callable[[str, np.ndarray], dict[str, np.ndarray]] = lambda *_: {}
         self.region_names: Callable[[], list[str]] = list
@@ -191,6 +198,10 @@ class TrackTable(QWidget):
                 self._sort_by_error(list(shown.columns))
         finally:
             self._syncing = False
+        pending = bool(len(table)) and bool((table["motion"] == PENDING).any())
+        if self._is_pending and not pending:
+            self.view.fit_columns()  # they were as wide as empty cells
+        self._is_pending = pending
         self._places = None
         if len(shown) < len(table):
             self._places = {int(track): row for row, track in enumerate(shown["track_id"])}
@@ -306,8 +317,12 @@ class TrackTable(QWidget):
             self.track_chosen.emit(self.track_at(first))
 
     def _hide(self) -> None:
+        """Hide what the user does not want, and what these tracks do not hold."""
+        table = self.model.table
+        lacking = [n for n in table if str(n).startswith(_MAY_LACK)]
+        unknown = {n for n in lacking if table[n].isna().all()}
         for place, name in enumerate(self.view.frame.columns):
-            self.view.setColumnHidden(place, str(name) in self.hidden)
+            self.view.setColumnHidden(place, str(name) in self.hidden or name in unknown)
 
     def _ask_columns(self, point: Any) -> None:
         menu = self.columns_menu()

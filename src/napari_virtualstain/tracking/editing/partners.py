@@ -38,11 +38,13 @@ def partners(tracks: EditableTracks, track_id: int, most: int = 8) -> pd.DataFra
     tables = []
     for rows, end, after in ((first, own[-1], True), (last, own[0], False)):
         gap = (frame[rows] - frame[end]) * (1 if after else -1) - 1
-        fits = gap >= 0
-        away = np.hypot(y_px[rows] - y_px[end], x_px[rows] - x_px[end])
-        columns = {"track_id": ids, "gap": gap, "distance_px": away, "after": after}
-        tables.append(pd.DataFrame(columns)[fits])
+        fits = np.flatnonzero(gap >= 0)
+        gap, there = gap[fits], rows[fits]
+        away = np.hypot(y_px[there] - y_px[end], x_px[there] - x_px[end])
+        best = np.argsort(away + gap, kind="stable")[:most]
+        columns = {"gap": gap[best], "distance_px": away[best], "after": after}
+        tables.append(pd.DataFrame({"track_id": ids[fits[best]], **columns}))
     found = pd.concat(tables, ignore_index=True)
-    nearest = (found["distance_px"] + found["gap"]).sort_values(kind="stable").index[:most]
-    result: pd.DataFrame = found.loc[nearest].reset_index(drop=True)
+    nearest = np.argsort((found["distance_px"] + found["gap"]).to_numpy(), kind="stable")[:most]
+    result: pd.DataFrame = found.iloc[nearest].reset_index(drop=True)
     return result

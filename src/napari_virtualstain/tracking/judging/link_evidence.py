@@ -20,6 +20,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _NEIGHBOURS = 3
+_WORTH_THREADS = 2000
 # degrees of freedom of Student's t: steps have heavier tails than a Gaussian
 _TAIL = 5.0
 # how many links of the movie weigh as much as the track's own
@@ -210,7 +211,9 @@ class _Movie:
                 continue
             most = min(_NEIGHBOURS + 1, len(here))
             tree = cKDTree(self.place[here], balanced_tree=False, compact_nodes=False)
-            found = tree.query(self.place[here], k=most, workers=-1)
+            # threads cost more to start than a few places take
+            threads = -1 if len(here) > _WORTH_THREADS else 1
+            found = tree.query(self.place[here], k=most, workers=threads)
             distance, index = (np.asarray(one) for one in found)
             near[here, :most] = here[index]
             density[here] = (most - 1) / (np.pi * np.maximum(distance[:, -1], 1e-12) ** 2)

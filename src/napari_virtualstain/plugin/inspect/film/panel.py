@@ -47,7 +47,7 @@ class FilmPanel(QWidget):
         self.title.setObjectName("film_title")
         # beside the tabs there is room for two words on a small screen
         self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.title.setMinimumWidth(self.title.fontMetrics().horizontalAdvance("0000: 00 frames"))
+        self.title.setMinimumWidth(self.title.fontMetrics().horizontalAdvance("No. 000000"))
         self.rows = QToolButton()
         self.rows.setText("Rows")
         self.rows.setToolTip("Image layers shown as rows of the film")
@@ -104,7 +104,7 @@ class FilmPanel(QWidget):
         begins, ends = model.tracks.extent(selection.track_id)
         seen, track_id = f"{len(film)} frames", selection.track_id
         whole = f"Mitochondrion {track_id}: {seen}, {begins} to {ends}"
-        self._name(f"{track_id}: {seen}", whole)
+        self._name(f"No. {track_id}", whole)
 
     def _name(self, short: str, whole: str) -> None:
         self.title.setText(short)

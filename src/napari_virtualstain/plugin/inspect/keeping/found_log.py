@@ -48,6 +48,10 @@ def newest(path: Path) -> tuple[Path, Path]:
     return latest, (candidate if latest.exists() else path)
 
 
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
 class LogNotice(QWidget):
     """A question above the table: repeat the edits of an earlier day, or start a new log."""
 
@@ -117,7 +121,7 @@ class FoundLog:
         edits = len(done) - verdicts - done.count(editing.SAMPLE)
         when = str(records[-1].get("time", ""))[:10]
         self._notice.text.setText(
-            f"{edits} edits and {verdicts} verdicts of this movie are in "
+            f"{_counted(edits, 'edit')} and {_counted(verdicts, 'verdict')} of this movie are in "
             f"{latest.name}, the last of {when}."
         )
         self._notice.show()
@@ -136,7 +140,8 @@ class FoundLog:
         result = host.model.replay(old.records())
         self._use(old.path)
         verdicts = len(result.verdicts) + len(result.links)
-        text = f"{len(result.changes)} edits and {verdicts} verdicts were repeated."
+        done = f"{_counted(len(result.changes), 'edit')} and {_counted(verdicts, 'verdict')}"
+        text = f"Repeated {done}."
         if result.sample is not None:
             host.take_sample(result.sample)
         if result.failed:

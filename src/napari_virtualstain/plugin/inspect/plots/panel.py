@@ -33,6 +33,7 @@ from .curves import (
 COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#F0E442")
 _MOST_CURVES = 40
 _BINS = 40
+_FEW_TICKS = 0.6  # decades of an axis
 _SKIPPED = ("track_id", "first", "last")
 _ON_PAPER = Looks(background="#ffffff", text="#000000", mark="#000000")
 _PAPER_PX = (800, 500)
@@ -42,8 +43,10 @@ class _Axis(pyqtgraph.AxisItem):  # type: ignore[misc]
     """Axis whose logarithmic ticks are plain numbers: 20, not 2·10¹."""
 
     def logTickStrings(self, values: Any, scale: float, spacing: Any) -> list[str]:
-        """Return the texts of logarithmic ticks."""
-        return [f"{10.0**value:.3g}" for value in values]
+        """Return the texts of logarithmic ticks; of a long axis those of 1, 2 and 5 only."""
+        is_long = self.range[1] - self.range[0] > _FEW_TICKS
+        some = [not is_long or round(10 ** (value % 1)) in (1, 2, 5, 10) for value in values]
+        return [f"{10.0**v:.3g}" if on else "" for v, on in zip(values, some, strict=True)]
 
 
 def _plot() -> Any:
