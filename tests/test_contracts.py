@@ -188,6 +188,33 @@ def test_an_argument_of_a_wrong_type_is_named(call: Any, name: str, wrong: Any) 
         call(wrong)
 
 
+@pytest.mark.parametrize(
+    "wrong", [np.arange(3), [1, 2], {"a": 1}, b"x", object(), "nobody"], ids=lambda w: repr(w)[:12]
+)
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda wrong: weight_map(IMAGE, wrong), "kind"),
+        (lambda wrong: weight_map(IMAGE, maximum=wrong), "maximum"),
+        (lambda wrong: weight_map(IMAGE, normalise=wrong), "normalise"),
+        (lambda wrong: weight_map(IMAGE, background=wrong), "background"),
+        (lambda wrong: richardson_lucy(IMAGE, np.ones((3, 3)), dtype=wrong), "dtype"),
+        (lambda wrong: vs.link(DETECTIONS, mode=wrong), "mode"),
+        (lambda wrong: _opened(channel=wrong), "channel"),
+        (lambda wrong: vs.segment(IMAGE, split=wrong, **STAIN), "split"),
+        (lambda wrong: vs.stain(IMAGE, precision=wrong, **STAIN), "precision"),
+    ],
+)
+def test_what_is_no_choice_is_named(call: Any, name: str, wrong: Any) -> None:
+    with pytest.raises(InputError, match=f"{name}.*(expected|should be)"):
+        call(wrong)
+
+
+def _opened(*, channel: Any) -> vs.Stack:
+    stack = vs.Stack(np.zeros((2, 8, 8)), "cyx", channel_names=("BF", "GFP"))
+    return stack.select_channel(channel)
+
+
 def _pairs() -> Any:
     from napari_virtualstain.data import CorrelativePairs
 

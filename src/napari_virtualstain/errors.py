@@ -8,7 +8,7 @@ show it inline.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -126,6 +126,27 @@ def check_kind(value: object, kind: type | tuple[type, ...], name: str, expected
         raise InputError(
             f"{name} is {shown(repr(value))} ({type(value).__name__}): expected {expected}."
         )
+
+
+def check_choice(value: object, choices: Iterable[str], name: str) -> None:
+    """Refuse what is not one of a few words.
+
+    Raises
+    ------
+    InputError
+        It is another text, or no text.
+
+    Examples
+    --------
+    >>> check_choice("up", ["left", "right"], "side")  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    InputError: side is 'up': expected one of left, right.
+    """
+    allowed = list(choices)
+    # an array compares pixel by pixel, so its type is looked at first
+    if not isinstance(value, str) or value not in allowed:
+        listed = ", ".join(allowed)
+        raise InputError(f"{name} is {shown(repr(value))}: expected one of {listed}.")
 
 
 def expanded(path: str | Path) -> Path:

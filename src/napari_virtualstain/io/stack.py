@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..axes import Geometry
-from ..errors import AxesError, InputError
+from ..errors import AxesError, InputError, check_kind
 from .stated_optics import NOT_STATED, StatedOptics
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class Stack:
         InputError
             There is no such channel; the message lists those there are.
         """
+        check_kind(channel, (Integral, str), "channel", "a position from 0 or a name")
         if "c" not in self.axes:
             if channel in (0, -1, *self.channel_names):
                 return self

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, minimum_filter
 
-from ..errors import InputError
+from ..errors import InputError, shown
 
 Background = float | Literal["percentile", "local"] | None
 
@@ -51,17 +51,18 @@ def subtract_background(
     if background is None:
         return image
     level: NDArray[Any] | float
-    if background == "percentile":
+    method = background if isinstance(background, str) else None
+    if method == "percentile":
         if not 0 <= percentile <= 100:
             raise InputError(f"The percentile is {percentile}: expected 0 to 100.")
         level = float(np.percentile(image, percentile))
-    elif background == "local":
+    elif method == "local":
         level = _local_level(image, radius_px)
     elif isinstance(background, (int, float, np.number)) and np.isfinite(background):
         level = float(background)
     else:
         raise InputError(
-            f"background is {background!r}: expected a number of counts, 'percentile', "
+            f"background is {shown(repr(background))}: expected a number of counts, 'percentile', "
             "'local' or None."
         )
     return np.asarray(np.maximum(image - level, 0), dtype=image.dtype)

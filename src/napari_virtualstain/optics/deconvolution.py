@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from ..errors import InputError
+from ..errors import InputError, shown
 from .blur import Blur, make_blur
 
 
@@ -137,12 +137,7 @@ def checked_image(image: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[A
         )
     if given.dtype.kind not in "buif":
         raise InputError(f"The image is of type {given.dtype}: expected real numbers.")
-    wanted = np.dtype(np.float64 if dtype is None else dtype)
-    if dtype is None and given.dtype == np.float32:
-        wanted = np.dtype(np.float32)
-    if wanted not in (np.float32, np.float64):
-        raise InputError(f"dtype is {wanted}: expected float32 or float64.")
-    values = given.astype(wanted)
+    values = given.astype(_floating_type(given, dtype))
     if not np.isfinite(values).all():
         bad = int(values.size - np.isfinite(values).sum())
         raise InputError(
@@ -151,3 +146,16 @@ def checked_image(image: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[A
         )
     np.maximum(values, 0, out=values)
     return values
+
+
+def _floating_type(image: NDArray[Any], dtype: DTypeLike | None) -> np.dtype[Any]:
+    """Return the asked type, or that of a float32 image, or float64."""
+    if dtype is None:
+        return np.dtype(np.float32 if image.dtype == np.float32 else np.float64)
+    try:
+        wanted = np.dtype(dtype)
+    except (TypeError, ValueError):
+        wanted = np.dtype(object)
+    if wanted not in (np.float32, np.float64):
+        raise InputError(f"dtype is {shown(repr(dtype))}: expected float32 or float64.")
+    return wanted

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import InputError, check_kind
+from ..errors import InputError, check_choice, check_kind
 from .background import Background, subtract_background
 from .blur import make_blur
 from .deconvolution import checked_image, checked_kernel, richardson_lucy
@@ -92,9 +92,9 @@ def weight_map(
     >>> float(weight.max()), round(float(weight.min()), 3)
     (1.0, 0.05)
     """
-    _check_choice("kind", kind, WeightKind)
-    _check_choice("maximum", maximum, Maximum)
-    _check_choice("normalise", normalise, Normalisation)
+    check_choice(kind, get_args(WeightKind), "kind")
+    check_choice(maximum, get_args(Maximum), "maximum")
+    check_choice(normalise, get_args(Normalisation), "normalise")
     check_kind(floor, (int, float, np.number), "floor", "a number from 0 to 1")
     if not 0 <= floor <= 1:
         raise InputError(f"floor is {floor}: expected a number from 0 to 1.")
@@ -162,9 +162,3 @@ def _scaled(raw: NDArray[Any], maximum: str) -> NDArray[Any]:
         # In an almost empty image the percentile can be 0; then the maximum has to do.
         top = float(np.percentile(raw, ROBUST_PERCENTILE)) or top
     return np.clip(raw / top, 0, 1) if top > 0 else np.zeros_like(raw)
-
-
-def _check_choice(name: str, value: object, choices: Any) -> None:
-    allowed = get_args(choices)
-    if value not in allowed:
-        raise InputError(f"{name} is {value!r}: expected one of {', '.join(allowed)}.")

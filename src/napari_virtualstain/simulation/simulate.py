@@ -196,7 +196,7 @@ _MOST_PIXELS = 4_000_000_000
 
 def checked_size(size: int | tuple[int, int]) -> tuple[int, int]:
     """Return the size as (height, width) after checking it."""
-    pair = tuple(size) if isinstance(size, (tuple, list, np.ndarray)) else (size, size)
+    pair = tuple(size) if isinstance(size, (tuple, list)) or np.ndim(size) else (size, size)
     if len(pair) != 2 or not all(_is_extent(extent) for extent in pair):
         raise InputError(
             f"The size is {size!r} pixels: expected one whole number or (height, width), "

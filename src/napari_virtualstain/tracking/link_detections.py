@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ..errors import InputError, check_kind
+from ..errors import InputError, check_choice, check_kind
 from ..progress import CancelToken, ProgressCallback, Reporter
 from ..settings import LINKERS, LinkTuning, settings_beside
 from .assembly import assemble
@@ -104,8 +104,7 @@ def link(
 
 
 def _settings(mode: str, search_radius_um: float | None, max_gap: int) -> TrackingConfig:
-    if mode not in ("extended", "paper"):
-        raise InputError(f"The mode is {mode!r}: expected 'extended' or 'paper'.")
+    check_choice(mode, ("extended", "paper"), "mode")
     return TrackingConfig(
         mode=mode,  # type: ignore[arg-type]
         search_radius_um=check_search_radius(search_radius_um),
