@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from napari_virtualstain import __version__
-from napari_virtualstain.cli import exits
+from napari_virtualstain.cli import exits, jobs
 from napari_virtualstain.cli.jobs import Job, ProgressLine, running_job
 from napari_virtualstain.errors import CancelledError, InputError, VirtualStainError
 from napari_virtualstain.progress import Progress
@@ -228,3 +228,19 @@ def test_what_the_terminal_cannot_show_becomes_a_question_mark(tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     assert "0.08 µm/px" in done.stdout
     assert "as a start for ?" in done.stdout  # an ellipsis is not in Latin-1
+
+
+@pytest.mark.parametrize(("seconds", "lines"), [(9.9, 0), (10.0, 1)])
+def test_a_log_gets_a_line_every_ten_seconds(
+    seconds: float,
+    lines: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(jobs.time, "monotonic", lambda: clock[0])
+    line = ProgressLine()
+    line(Progress(1, 9, step="staining"))
+    clock[0] += seconds
+    line(Progress(2, 9, step="staining"))
+    assert len(capsys.readouterr().err.splitlines()) == lines

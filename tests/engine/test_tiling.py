@@ -303,3 +303,9 @@ def test_another_failure_of_torch_is_not_a_runtime_error() -> None:
 def test_an_impossible_tile_is_refused(tile: float) -> None:
     with pytest.raises(InputError, match="tile size"):
         TiledNetwork(NETWORKS["compact"], tile=tile)
+
+
+@pytest.mark.parametrize(("halo", "core"), [(96, 2048), (104, 4096)])
+def test_lean_tiles_may_cost_a_tenth_more_work(halo: int, core: int) -> None:
+    # two tiles a side read 1 + 2 halo / 4096 of it: 1.096 of the frame, or 1.104
+    assert choose_core((4096, 4096), halo=halo, stride=8, largest_window=1e9, lean=True) == core

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import tifffile
 from napari_virtualstain.errors import AxesError, ImageFileError, InputError
 from napari_virtualstain.io import open_stack
 from napari_virtualstain.io.readers.file_series import FileSeries, arrange
+from napari_virtualstain.io.readers.plane_grid import PlaneGrid, gap_notes
 
 
 def _names(form: str, **values: object) -> list[str]:
@@ -320,3 +322,11 @@ def test_brackets_in_the_folder_of_a_pattern_are_letters(tmp_path: Path) -> None
     assert open_stack(f"{folder}/*.tif").shape == (3, 8, 9)
     tifffile.imwrite(tmp_path / "a[1].tif", np.zeros((8, 9), np.uint8))
     assert open_stack(tmp_path / "a[1].tif").name == "a[1]"
+
+
+@pytest.mark.parametrize(("last", "is_said"), [(349, False), (351, True)])
+def test_times_of_day_may_vary_by_half_of_the_shortest_step(last: int, is_said: bool) -> None:
+    times = [Fraction(100), Fraction(200), Fraction(last)]
+    words = {("t", time): str(time) for time in times}
+    grid = PlaneGrid("t", {"t": [(time,) for time in times]}, words, {})
+    assert bool(gap_notes(grid, (3,))) is is_said

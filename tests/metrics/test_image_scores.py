@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -318,3 +319,18 @@ def test_foreground_pearson_looks_inside_the_mask_only() -> None:
     inside = np.corrcoef(predicted[20:44, 20:44].ravel(), reference[20:44, 20:44].ravel())[0, 1]
     assert scores["foreground_pearson"] == pytest.approx(inside)
     assert abs(scores["foreground_pearson"]) < 0.2
+
+
+@pytest.mark.parametrize(("third", "size_um"), [(0.1430, 1 / 3), (0.1428, 1 / 2)])
+def test_the_resolved_size_ends_where_the_correlation_falls_below_a_seventh(
+    third: float, size_um: float
+) -> None:
+    frequency = np.array([1.0, 2.0, 3.0, 4.0])
+    curve = pd.DataFrame(
+        {
+            "frequency_per_um": frequency,
+            "size_um": 1 / frequency,
+            "correlation": [1.0, 0.5, third, 0.0],
+        }
+    )
+    assert frc_summary(curve)["frc_size_um"] == pytest.approx(size_um)

@@ -165,3 +165,10 @@ def test_listing_models_needs_no_torch() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "False"
+
+
+def test_a_network_is_at_most_2048_channels_wide() -> None:
+    widest = unet_arguments({"name": "unet", "arguments": {"widths": [2048]}})
+    assert widest.widths == (2048,)
+    with pytest.raises(ModelError, match="between 1 and 2048"):
+        unet_arguments({"name": "unet", "arguments": {"widths": [2049]}})

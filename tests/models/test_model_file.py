@@ -24,6 +24,7 @@ from napari_virtualstain.models import (
     shipped_folder,
     user_model_folder,
 )
+from napari_virtualstain.models.model_file import _stored
 
 # the fixture file is only read
 BYTES = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -257,3 +258,10 @@ def test_a_file_in_the_working_folder_does_not_replace_a_shipped_model(
 def test_impossible_names_of_models(name: str) -> None:
     with pytest.raises(ModelError):
         find_model(name)
+
+
+@pytest.mark.parametrize(("largest", "kind"), [(65_000, torch.float16), (65_050, torch.float32)])
+def test_weights_too_large_for_half_precision_are_stored_in_full(
+    largest: float, kind: torch.dtype
+) -> None:
+    assert _stored("weight", torch.tensor([[1.0, -largest]])).dtype == kind

@@ -8,6 +8,8 @@ from scipy import ndimage
 
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.segmentation import split_instances
+from napari_virtualstain.segmentation.skeleton import FREE_END, Branch, SkeletonGraph
+from napari_virtualstain.segmentation.skeleton_split import _collinear_pairs
 
 from .shapes import FLIPS, bar, cross, disc, empty, letter_y, ring, same_partition
 
@@ -143,3 +145,13 @@ def test_degenerate_sizes_give_empty_or_whole_labels(shape):
 def test_bad_input_is_named(image, options, message):
     with pytest.raises(InputError, match=message):
         split_instances(image, **options)
+
+
+@pytest.mark.parametrize(("bend", "pairs"), [(64, 1), (66, 0)])
+def test_branches_continue_each_other_up_to_a_bend_of_65_degrees(bend: float, pairs: int) -> None:
+    along = np.arange(1.0, 12.0)[:, None]
+    angle = np.deg2rad(bend)
+    ways = (np.array([[0.0, -1.0]]), np.array([[np.sin(angle), np.cos(angle)]]))
+    branches = tuple(Branch(along * way, (0, FREE_END), False) for way in ways)
+    graph = SkeletonGraph(branches, (np.zeros((1, 2), int),))
+    assert len(_collinear_pairs(graph, [(0, 0), (1, 0)], width=4.0)) == pairs

@@ -35,3 +35,9 @@ def test_an_object_seen_at_full_size_only_is_one_of_its_own() -> None:
     labels = _maps(full, inner).labels()
     assert set(labels[4:10, 4:10].ravel()) == {1}
     assert set(labels[16:20, 16:20].ravel()) == {2}
+
+
+def test_pairs_are_kept_where_the_probability_is_above_a_fiftieth() -> None:
+    inner = np.array([[0.0, 0.019, 0.021, 0.5]], np.float32)
+    maps = SegmentationMaps.compact(inner, inner, np.zeros((2, 1, 4), np.float32), ((0, 1),))
+    assert maps.support.tolist() == [2, 3]

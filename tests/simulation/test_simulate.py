@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,15 @@ import pytest
 from napari_virtualstain.errors import CancelledError, InputError, OutputExistsError
 from napari_virtualstain.io import open_stack
 from napari_virtualstain.progress import CancelToken, Progress
-from napari_virtualstain.simulation import Cell, Motion, Scene, SceneConfig, simulate
+from napari_virtualstain.simulation import (
+    Cell,
+    Mitochondria,
+    Motion,
+    Scene,
+    SceneConfig,
+    simulate,
+    truth,
+)
 from napari_virtualstain.simulation.simulate import _Stage
 
 
@@ -200,3 +210,16 @@ def test_nothing_lives_beyond_the_border_of_the_cell() -> None:
     field = np.linspace(0, 20.48, 64)
     covered = landscape.covered(field[:, None], field[None, :])
     assert covered.min() < 0.01 < 0.99 < covered.max()
+
+
+def test_a_mitochondrion_that_shows_in_fewer_than_six_pixels_has_no_label(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def paint(*arguments: Any) -> None:
+        labels = arguments[3]
+        labels[0, :5], labels[2, :6] = 1, 2
+
+    monkeypatch.setattr(truth, "_draw", paint)
+    one = SimpleNamespace()
+    drawn = truth.draw_labels([one], [np.zeros((2, 3))], (4, 8), 0.08, Mitochondria())
+    assert np.unique(drawn).tolist() == [0, 2]

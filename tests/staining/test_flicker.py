@@ -6,6 +6,7 @@ from scipy import ndimage
 
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.staining import flicker, reduce_flicker
+from napari_virtualstain.staining.flicker import agreeing_difference
 
 
 def _spot_that_moves(step: float, noise: float) -> tuple[np.ndarray, np.ndarray]:
@@ -42,3 +43,10 @@ def test_what_cannot_be_filtered_is_refused() -> None:
         flicker(np.zeros((2, 8, 8)))
     with pytest.raises(InputError, match="must be positive"):
         reduce_flicker(np.zeros((5, 8, 8)), radius=0)
+
+
+def test_frames_agree_within_two_deviations_of_their_smoothed_difference() -> None:
+    one, other = np.random.default_rng(0).normal(0, 3, (2, 600, 600))
+    measured = ndimage.gaussian_filter(other - one, 1.0).std()
+    assert agreeing_difference(3.0) == pytest.approx(2 * measured, rel=0.02)
+    assert agreeing_difference(3.0, 1.0) == pytest.approx(measured, rel=0.02)

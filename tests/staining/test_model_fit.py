@@ -10,7 +10,7 @@ from scipy import ndimage
 from napari_virtualstain.data import image_statistics, summarise_statistics
 from napari_virtualstain.models import ModelCard
 from napari_virtualstain.staining import FrameFit, assess_fit, describe_fits, stain_to_file
-from napari_virtualstain.staining.model_fit import assess_frame
+from napari_virtualstain.staining.model_fit import _verdict, assess_frame
 
 
 @pytest.fixture(scope="module")
@@ -186,3 +186,10 @@ def test_a_hundredth_of_the_pixels_may_be_saturated(share, level) -> None:
     fit = assess_frame(frame, card, 0.08, 0, card.normalisation.input.fit(frame))
     assert fit.level == level
     assert any("saturated" in reason for reason in fit.reasons) == (level == "amber")
+
+
+@pytest.mark.parametrize("group", ["histogram", "texture", "noise", "focus"])
+@pytest.mark.parametrize(("factor", "level"), [(0.99, 0), (1.01, 1), (1.99, 1), (2.01, 2)])
+def test_red_begins_at_twice_the_limit_of_amber(group: str, factor: float, level: int) -> None:
+    limit = {"histogram": 2.4, "texture": 2.2, "noise": 3.3, "focus": 2.4}[group]
+    assert _verdict({group: factor * limit}, {group: 1.0}, 1)[0] == level

@@ -248,3 +248,8 @@ def test_a_filled_gap_heeds_detections_up_to_twelve_frames_off(apart: int, heede
         last = filled.interpolated & (filled.frame > apart)
         places.append(filled.y_um[last].to_numpy())
     assert (not np.allclose(*places, atol=1e-9)) == heeded
+
+
+def test_two_rows_that_want_one_column_alike_get_it_once() -> None:
+    chosen = assign(np.array([0, 1]), np.array([0, 0]), np.full(2, -1.0), (2, 1))
+    assert len(chosen) == 1
