@@ -206,7 +206,7 @@ def test_an_argument_of_a_wrong_type_is_named(call: Any, name: str, wrong: Any) 
     ],
 )
 def test_what_is_no_choice_is_named(call: Any, name: str, wrong: Any) -> None:
-    with pytest.raises(InputError, match=f"{name}.*(expected|should be)"):
+    with pytest.raises(InputError, match=f"{name}.*(expected|should be|Give one of these)"):
         call(wrong)
 
 

@@ -80,6 +80,7 @@ def test_a_clump_is_one_only_within_its_limits(change: float, longest: int, apar
     movie = LinkedMovie(found, table.track.to_numpy(), None, 1.0, tuning)
     names, left = untangle_clumps(movie, events)
     assert (names[place[10, 3]] == 2) == apart
+    assert names[place[5, 1]] == 1  # the larger one keeps the common mask
     assert len(left) == (0 if apart else 2)
 
 
