@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from napari_virtualstain.data import (
+    Alignment,
     CorrelativePairs,
     correct_alignments,
     measure_alignment,
@@ -169,3 +172,13 @@ def test_one_small_scene_states_an_error_that_covers_the_truth() -> None:
     assert len(covered) >= 6
     assert np.mean(covered) >= 0.8
     assert min(stated) > 0.02
+
+
+def test_a_rough_shift_is_said_to_be_about_and_a_poor_one_unknown() -> None:
+    known = Alignment(6.1, -5.0, significance=9.0, spread_px=0.3, pairs=8)
+    assert "about" not in known.text
+    assert "displaced by about dy +6.1" in replace(known, spread_px=0.31).text
+    assert replace(known, spread_px=1.2).is_certain
+    assert "unknown" in replace(known, spread_px=1.21).text
+    assert known.is_certain
+    assert not replace(known, significance=7.9).is_certain

@@ -132,7 +132,10 @@ def _without_bad(
     more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
     text = f"{len(problems)} of {len(pairs)} pairs cannot train ({listing}{more})"
     if len(problems) == len(pairs):
-        raise InputError(f"{text}. Check that the right images, channels and exposures were given.")
+        raise InputError(
+            f"{text}. Check that the right images, channels and exposures were given"
+            + (", or draw regions without the NaN pixels." if "NaN" in listing else ".")
+        )
     if bad_pairs == "stop":
         raise InputError(
             f"{text}. Remove or replace them, or ask for bad pairs to be left out "
