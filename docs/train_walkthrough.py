@@ -5,7 +5,8 @@
 The pictures are of simulated pairs: two cells under a water objective, a microscope that the
 starting model never saw. With ``--pairs FOLDER`` (``bright_field`` and ``fluorescence`` of the
 public H9c2 sample, whose licence does not allow its images here) the cell TL_012 takes their
-place, for the figures. ``--start MODEL`` is the model to start from.
+place, for the figures and for the pictures ``registration`` and ``done``: they show the dock
+alone, with its plots and table. ``--start MODEL`` is the model to start from.
 """
 
 from __future__ import annotations
@@ -89,13 +90,14 @@ class Walk:
 
         self.dock.findChild(QToolButton, name).setChecked(shown)
 
-    def picture(self, name: str, *shown: Any) -> None:
-        """Photograph the window with some fields in view."""
+    def picture(self, name: str, *shown: Any, alone: bool = False) -> None:
+        """Photograph the window, or the dock alone, with some fields in view."""
         wait()
         for widget in shown:
             self.dock.area.ensureWidgetVisible(widget)
         wait()
-        self.viewer.window._qt_window.grab().save(str(self.out / f"train-{name}.png"))
+        window = self.dock if alone else self.viewer.window._qt_window
+        window.grab().save(str(self.out / f"train-{name}.png"))
 
     def draw_regions(self) -> None:
         """Draw a rectangle to train in, and a polygon that is held out."""
@@ -121,7 +123,7 @@ class Walk:
         self.unfold("registration")
         self.dock.registration.measure_button.click()
         wait(lambda: bool(self.dock.registration.found), 300)
-        self.picture("registration", self.dock.registration.text)
+        self.picture("registration", self.dock.correct_registration, alone=True)
         self.unfold("registration", shown=False)
 
     def train(self, name: str, steps: int, *, weight_map: str | None, picture: str) -> None:
@@ -138,7 +140,7 @@ class Walk:
             self.picture("running", self.dock.display.curve.loss_plot)
         wait(lambda: not self.dock.state.is_active, 7200)
         if picture:
-            self.picture(picture, self.dock.display.outcome)
+            self.picture(picture, self.dock.display.outcome, alone=True)
         print(f"{name}: {self.dock.status_label.text()}")
         print(self.dock.display.outcome.sentence.text())
         print(self.dock.display.outcome.table.frame.to_string(), flush=True)
