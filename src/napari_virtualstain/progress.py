@@ -57,6 +57,8 @@ class Progress:
 
     def __str__(self) -> str:
         """Return for instance ``frame 12/120, 3.1 s/frame, 5 min left``."""
+        if self.step and not self.done and not self.total:
+            return self.step
         count = f"{self.unit} {self.done}" + (f"/{self.total}" if self.total else "")
         parts = [f"{self.step}: {count}" if self.step else count]
         if self.done and self.elapsed_s > 0:

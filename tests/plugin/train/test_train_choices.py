@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from napari_virtualstain import data
 from napari_virtualstain.models import read_card
 from napari_virtualstain.plugin.kit.controls import Choice
 from napari_virtualstain.plugin.train.dock import TrainWidget
+from napari_virtualstain.plugin.train.outcome_view import outcome_sentence
 from napari_virtualstain.training import preset_names
 
 from .conftest import smooth_pair
@@ -52,6 +54,10 @@ def test_every_option_gives_settings_that_a_training_takes(widget: TrainWidget) 
     assert tried["preset"] == len(preset_names())
     assert tried["weight_map"] >= 6
     assert {"device", "planes"} <= set(tried)
+    for choice in widget.findChildren(Choice):
+        texts = [choice.itemText(index).lower() for index in range(choice.count())]
+        assert len(set(texts)) == len(texts), texts
+    assert sum("preferences" in widget.advanced.device.itemText(i).lower() for i in range(6)) == 1
 
 
 def test_every_way_to_hold_out_says_what_it_needs(widget: TrainWidget) -> None:
@@ -104,3 +110,14 @@ def test_the_pixels_of_a_layer_are_looked_at_once(
     viewer_model.add_labels(np.zeros((2, 9, 9), int), name="third")
     made.reset_choices()
     assert len(looked) == 2
+
+
+def test_a_training_that_helped_nothing_is_not_called_better() -> None:
+    rows = [("starting model", 0.2), ("virtual stain", 0.1), ("virtual stain", 0.3)]
+    table = pd.DataFrame([{"method": m, "bandpass_pearson": v, "group": "a"} for m, v in rows[:2]])
+    assert outcome_sentence(table, {}).startswith(
+        "No better than the starting model: higher on 0 of 1 held-out image (band-pass Pearson "
+        "-0.100"
+    )
+    table.loc[1, "bandpass_pearson"] = rows[2][1]
+    assert outcome_sentence(table, {}).startswith("Better than the starting model on 1 of 1")

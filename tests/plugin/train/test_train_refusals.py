@@ -140,3 +140,77 @@ def test_a_region_outside_the_image(widget: TrainWidget) -> None:
     assert not widget.run_button.isEnabled()
     widget.shapes.value.data = []
     assert widget.run_button.isEnabled()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("x" * 300, "shorter"),
+        ("\N{MICROSCOPE}" * 70, "shorter"),
+        ("a: b", "none of"),
+        ("cells.", "no dot at the end"),
+        ("mito-h9c2", "already"),
+    ],
+)
+def test_names_no_file_can_have_are_refused_in_words(
+    widget: TrainWidget, name: str, reason: str
+) -> None:
+    """Very long names once ended napari: the system refused to look for their files."""
+    widget.name.setText(name)
+    assert reason in widget.status_label.text()
+    assert not widget.run_button.isEnabled()
+    widget.name.setText("\N{MICROSCOPE} cells")
+    assert widget.run_button.isEnabled()
+
+
+@pytest.mark.slow
+def test_pairs_with_nan_are_left_out_and_that_is_said(widget: TrainWidget, wait_for: Any) -> None:
+    widget.compare_box.setChecked(False)
+    widget.bright_field.value.data[3, 10:14, 10:14] = np.nan
+    widget.run_button.click()
+    wait_for(widget, timeout_s=300)
+    assert widget.state == "done", widget.status_label.text()
+    remarks = widget.display.remarks.text()
+    assert "1 of 8 pairs cannot train ('plane_t003'" in remarks
+    assert "left out" in remarks
+    widget.bright_field.value.data[:, 0, 0] = np.nan
+    widget.run_button.click()
+    wait_for(widget)
+    assert "8 of 8 pairs cannot train" in widget.status_label.text()
+    assert "draw regions without the NaN pixels" in widget.status_label.text()
+
+
+@pytest.mark.slow
+def test_two_docks_do_not_write_one_model(widget: TrainWidget, qtbot: Any, wait_for: Any) -> None:
+    """The second once overwrote the model of the first without a word."""
+    other = TrainWidget(widget.viewer)
+    qtbot.addWidget(other)
+    other.start_from.value = "tiny"
+    widget.steps.setValue(500)
+    widget.run_button.click()
+    qtbot.wait_until(lambda: bool(list(widget.output().parent.glob("*.training"))), timeout=60000)
+    assert other.run_button.isEnabled()  # it has not looked since
+    other.run_button.click()
+    assert "is being trained in another dock" in other.status_label.text()
+    assert not other.state.is_active
+    other.name.setText("my-model-2")
+    assert other.run_button.isEnabled()
+    other.name.setText("my-model")
+    assert not other.run_button.isEnabled()
+    assert widget.state.is_active
+    widget.cancel_button.click()
+    wait_for(widget, "idle")
+    other.name.setText("my-model ")
+    assert other.run_button.isEnabled()
+
+
+@pytest.mark.slow
+def test_layers_deleted_while_training_cost_nothing(
+    widget: TrainWidget, qtbot: Any, wait_for: Any, models: Path
+) -> None:
+    widget.run_button.click()
+    qtbot.wait_until(lambda: bool(list(models.glob("*.training"))), timeout=60000)
+    widget.viewer.layers.clear()
+    wait_for(widget, timeout_s=300)
+    assert widget.state == "done", widget.status_label.text()
+    assert (models / "my-model.safetensors").exists()

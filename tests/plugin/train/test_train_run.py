@@ -15,7 +15,12 @@ from napari_virtualstain.cli.app import app
 from napari_virtualstain.models import read_card
 from napari_virtualstain.plugin.train.dock import TrainWidget
 from napari_virtualstain.plugin.train.optics_panel import KINDS
-from napari_virtualstain.training import Validated, training_folder
+from napari_virtualstain.training import (
+    StepFinished,
+    TrainingPrepared,
+    Validated,
+    training_folder,
+)
 
 SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 
@@ -50,9 +55,12 @@ def _draw(widget: TrainWidget) -> Any:
 @pytest.mark.slow
 def test_a_training_is_drawn_judged_and_listed(widget: TrainWidget, wait_for: Any) -> None:
     _draw(widget)
+    said: list[str] = []
+    widget.runner.progressed.connect(lambda progress: said.append(str(progress)))
     widget.run_button.click()
     wait_for(widget, timeout_s=120)
     assert widget.state == "done", widget.status_label.text()
+    assert any(text.startswith("checking 16 pairs") for text in said), said
     display = widget.display
     steps, losses = display.curve._loss.getData()
     assert steps[-1] == 6
@@ -81,6 +89,23 @@ def test_a_training_is_drawn_judged_and_listed(widget: TrainWidget, wait_for: An
     assert "band-pass Pearson" in display.pictures.title.text()
     assert widget.name.text() == "my-model-2"
     assert not (training_folder(widget.output().with_stem("my-model")) / "layers").exists()
+
+
+def test_curves_come_into_view_when_the_training_is_prepared(
+    widget: TrainWidget, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(widget.runner, "start", lambda *_: None)
+    widget.resize(400, 640)
+    widget.show()
+    widget.run_button.click()
+    widget.area.verticalScrollBar().setValue(0)
+    baselines = {"bright-field": {"pearson": 0.1}}
+    widget.on_items([TrainingPrepared(6, 0, 6, 2, {}, 10, "cpu", "float32", 32, {}, baselines)])
+    widget.on_items([StepFinished(1, 6, 0.5, {}, 1e-4, 1.0)])
+    widget.display.curve.add_scores(0, {"pearson": 0.2})
+    plot = widget.display.curve.scores_plot
+    qtbot.wait_until(lambda: not plot.viewport().visibleRegion().isEmpty(), timeout=2000)
+    assert plot.viewRange()[0][0] >= -0.5
 
 
 @pytest.mark.slow

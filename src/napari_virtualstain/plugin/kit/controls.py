@@ -6,7 +6,7 @@ import html
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -148,6 +148,11 @@ class FormArea(QScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it follows the field that has the focus
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(body)
+        self._filled: QWidget | None = None
+        self._laid_out = QTimer(self)  # a child: never fires after the dock is gone
+        self._laid_out.setSingleShot(True)
+        self._laid_out.setInterval(50)
+        self._laid_out.timeout.connect(self._show_filled)
         body.installEventFilter(self)
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
@@ -156,6 +161,16 @@ class FormArea(QScrollArea):
         if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize):
             self._follow_width()
         return bool(super().eventFilter(watched, event))
+
+    def show_filled(self, widget: QWidget) -> None:
+        """Bring a part of the form into view that was filled just now, once it is laid out."""
+        self._filled = widget
+        self._laid_out.start()
+
+    def _show_filled(self) -> None:
+        if self._filled is not None:
+            self.ensureWidgetVisible(self._filled)
+        self._filled = None
 
     def minimumSizeHint(self) -> QSize:
         """Return the least width and the height of a few rows."""

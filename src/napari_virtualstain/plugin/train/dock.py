@@ -32,12 +32,11 @@ from .job import (
     TrainRequest,
     held_out_text,
     measure_job,
-    train_job,
     why_not_split,
     write_job_folder,
 )
-from .kept_training import forget, keep, kept_pairs, restore, unfinished
-from .own_models import next_name, why_no_name
+from .kept_training import forget, keep_and_train, kept_pairs, restore, unfinished
+from .own_models import next_name, why_no_file_name, why_no_name
 from .settings import ALLOW_SHARED, CORRECT_REGISTRATION, FOREGROUND, recall_settings
 from .sources import PairSource, pairing_text, simulated_text
 
@@ -62,6 +61,8 @@ class TrainWidget(TrainForm):
         self._request: TrainRequest | None = None
         self._sources: tuple[PairSource, ...] = ()
         self._why_no_pairs: str | None = None
+        self._unfinished: Path | None = None
+        self._is_new = False
         self.writer = self.add_runner()
         self.writer.conclude = self._after_writing
         self.measurer = self.add_runner()
@@ -73,8 +74,8 @@ class TrainWidget(TrainForm):
         self._on_fine_tune(self.fine_tune.isChecked())
         self._fill_optics()
         self._propose_name()
-        self._recall()
         self._offer_unfinished()
+        self._recall()
 
     def why_not(self) -> str | None:
         """Return why nothing can be trained now."""
@@ -110,12 +111,10 @@ class TrainWidget(TrainForm):
         self.watcher.stop()
         self.display.clear()
         self.display.setVisible(True)
-        self.area.ensureWidgetVisible(self.display)
+        self._is_new = True
 
         def work(context: JobContext) -> Any:
-            check = context.cancel.raise_if_cancelled
-            keep(request.output, kept, request.settings, check)
-            return train_job(request, context)
+            return keep_and_train(request, kept, context)
 
         return work
 
@@ -128,7 +127,7 @@ class TrainWidget(TrainForm):
 
     def on_items(self, items: list[Any]) -> None:
         """Draw the curves and the newest held-out picture."""
-        from ...training import TrainingWarning
+        from ...training import TrainingPrepared, TrainingWarning
 
         for event in items:
             if isinstance(event, Compared):
@@ -137,6 +136,9 @@ class TrainWidget(TrainForm):
                 self.display.remark(in_dock_terms(event.message, self.controls))
             else:
                 self.display.follow(event)
+                if isinstance(event, TrainingPrepared) and self._is_new:
+                    self._is_new = False
+                    self.area.show_filled(self.display.curve)
 
     def on_result(self, value: Any) -> str:
         """Name the model and its held-out score."""
@@ -144,7 +146,7 @@ class TrainWidget(TrainForm):
 
         forget(training_folder(value.path))
         self.display.outcome.show_result(value)
-        self.area.ensureWidgetVisible(self.display.outcome)
+        self.area.show_filled(self.display.outcome)
         told = scores_text(value.card.scores) or "no honest score can be given"
         if self._request is not None and self._request.settings.simulate:
             told += ", on simulated scenes: judge it on a pair of your own before you measure"
@@ -216,6 +218,8 @@ class TrainWidget(TrainForm):
             self.registration.show_found(outcome.value)
             known = any(one.is_certain or one.problem for one in outcome.value.values())
             self.say(f"The shift between the channels is {'measured' if known else 'unknown'}.")
+            if self.registration.isVisible():
+                self.area.show_filled(self.registration.text)
         return outcome
 
     def go_on_with(self, model: Path) -> None:
@@ -307,7 +311,7 @@ class TrainWidget(TrainForm):
         insert(self.viewer, layer)
 
     def _connect_form(self) -> None:
-        self.pairs.changed.connect(self._on_pairs)
+        self.pairs.changed.connect(self._on_layers)
         self.bright_field.chosen.connect(self._on_bright_field)
         self.fluorescence.chosen.connect(self._fill_optics)
         self.hold_out.changed.connect(self._on_layers)
@@ -353,9 +357,6 @@ class TrainWidget(TrainForm):
         # on a new layer only: what was typed in must not be undone
         if layer is not None and (size := sampling_of(layer).pixel_size_um):
             self.pixel_size.setValue(size)
-
-    def _on_pairs(self) -> None:
-        self._on_layers()
 
     def _on_layers(self, *_: Any) -> None:
         if self._closed:
@@ -420,7 +421,8 @@ class TrainWidget(TrainForm):
     def _is_unfinished(self) -> bool:
         from ...training import is_unfinished
 
-        return bool(self.name.text().strip()) and is_unfinished(self.output())
+        usable = why_no_file_name(self.name.text().strip()) is None
+        return usable and is_unfinished(self.output())
 
     def _propose_name(self) -> None:
         """Propose the next free name, but that of a training that can go on."""
@@ -452,10 +454,11 @@ class TrainWidget(TrainForm):
         known = recall_settings(self.output())
         if known is not None and known != self.settings:
             self.load_settings(known)
-            self.say(
-                f"The training of {self.output().stem} was stopped. Its settings were filled in: "
-                "Train goes on with it, or begins again if Resume training is not ticked."
-            )
+            how = "Train goes on with it, or begins again if Resume training is not ticked."
+            if not self._sources and self._unfinished == self.output():
+                how = "Continue brings its layers and regions back."
+            stem = self.output().stem
+            self.say(f"The training of {stem} was stopped. Its settings were filled in: {how}")
 
     def ask_job_folder(self) -> None:
         """Ask for a folder, and write the training into it."""

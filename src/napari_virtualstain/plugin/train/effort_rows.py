@@ -144,7 +144,7 @@ class AdvancedRows(QWidget):
         self.simulated_pairs = IntegerBox(200, 10, 10_000)
         tooltip = "How many pairs are simulated where there is no fluorescence; a tenth judges"
         add_row(form, "Simulated pairs", self.simulated_pairs, tooltip, name="simulated_pairs")
-        self.device = Choice([("as in the preferences", None), *DEVICE_CHOICES])
+        self.device = Choice(DEVICE_CHOICES)
         add_row(form, "Device", self.device, "Where the network trains", name="device")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

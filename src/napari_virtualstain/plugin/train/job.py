@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import InputError
-from ...progress import CancelToken, Progress, ProgressCallback
+from ...progress import CancelToken, Progress, ProgressCallback, counted
 from ..kit.background import import_torch
 from ..kit.jobs import JobContext
 from ..kit.preferences import Preferences
@@ -321,7 +321,10 @@ def train_job(request: TrainRequest, context: JobContext) -> Generator[Any, None
     from ...training import StepFinished, TrainingFinished
 
     use_threads(request.preferences.threads)
+    context.progress(Progress(0, None, "pair", "reading the pairs"))
     config, pairs = configured(request, context.cancel, context.progress)
+    text = f"checking {counted(len(pairs), 'pair')}: shared pixels, registration, weight maps"
+    context.progress(Progress(0, None, "pair", text))
     steps = _StepCounter(context.progress)
     result = None
     for event in _events(request, config, pairs, context.cancel):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,15 @@ import numpy as np
 import pandas as pd
 
 from ...errors import InputError, OutputError
+from ..kit.jobs import JobContext
 from ..layers.description import find_layer, geometry_of
 from .drawn_regions import COLOURS, ROLE, roles_of
+from .job import TrainRequest, train_job
 from .settings import TrainSettings, remember_settings
 from .sources import plane_at
 
 _FILE, _FOLDER = "layers.json", "layers"
+_in_training: set[Path] = set()  # model files that docks of this window write now
 _ROLES = ("bright_field", "fluorescence")
 
 
@@ -58,6 +61,33 @@ def kept_pairs(rows: Any) -> list[list[KeptLayer]]:
         ]
         for row in rows
     ]
+
+
+def is_in_training(output: Path) -> bool:
+    """Return whether a dock of this window trains a model of this file."""
+    return output in _in_training
+
+
+def keep_and_train(
+    request: TrainRequest, pairs: list[list[KeptLayer]], context: JobContext
+) -> Generator[Any, None, Any]:
+    """Keep layers and settings, then yield the events of :func:`train_job`; return its result.
+
+    Raises
+    ------
+    InputError
+        Another dock trains a model of this name.
+    """
+    if is_in_training(request.output):
+        raise InputError(
+            f"{request.output.stem!r} is being trained in another dock. Choose another name."
+        )
+    _in_training.add(request.output)
+    try:
+        keep(request.output, pairs, request.settings, context.cancel.raise_if_cancelled)
+        return (yield from train_job(request, context))
+    finally:
+        _in_training.discard(request.output)
 
 
 def keep(

@@ -172,8 +172,9 @@ def outcome_sentence(table: pd.DataFrame | None, scores: dict[str, Any]) -> str:
     better, count = int((own > rival).sum()), len(own)
     word = "image" if count == 1 else "images"
     gain = _mean(own - rival)
+    verdict = f"Better than {what} on" if gain > 0 else f"No better than {what}: higher on"
     return (
-        f"Better than {what} on {better} of {count} held-out {word} (band-pass Pearson "
+        f"{verdict} {better} of {count} held-out {word} (band-pass Pearson "
         f"{gain:+.3f} on average). {_meaning(table, scores)}"
     )
 

@@ -13,7 +13,9 @@ from qtpy.QtWidgets import QInputDialog, QMessageBox, QVBoxLayout, QWidget
 from ...errors import InputError, VirtualStainError
 from ..kit.controls import button, in_row, note
 from ..kit.table import FrameTable
+from .kept_training import is_in_training
 
+_LONGEST_BYTES = 100  # letters of other scripts take up to four; a file name holds 255
 _NUMBERED = re.compile(r"^(.*?)-(\d{1,6})$")
 
 
@@ -146,17 +148,35 @@ def why_no_name(name: str) -> str | None:
     >>> why_no_name("cells/3")
     "A model cannot be called 'cells/3': expected no slash and no dot at the beginning."
     """
-    from ...models import user_model_folder
+    from ...models import shipped_folder, user_model_folder
 
+    if (reason := why_no_file_name(name)) is not None:
+        return reason
+    path = user_model_folder() / f"{name}.safetensors"
+    if is_in_training(path):
+        return f"{name!r} is being trained in another dock. Choose another name."
+    if path.exists() or (shipped_folder() / path.name).exists():
+        return f"There is a model {name!r} already. Choose another name."
+    return None
+
+
+def why_no_file_name(name: str) -> str | None:
+    """Return why a name cannot be that of a file on any computer, None when it can.
+
+    Examples
+    --------
+    >>> why_no_file_name(".cells")
+    "A model cannot be called '.cells': expected no slash and no dot at the beginning."
+    """
     if not name.strip():
         return "Give the new model a name."
-    if re.search(r"[/\\\x00-\x1f]", name) or name.startswith(".") or len(name) > 100:
-        return (
-            f"A model cannot be called {name[:40]!r}: expected no slash and no dot at the "
-            "beginning."
-        )
-    if (user_model_folder() / f"{name}.safetensors").exists():
-        return f"There is a model {name!r} already. Choose another name."
+    begin = f"A model cannot be called {name[:40]!r}: expected "
+    if re.search(r"[/\\\x00-\x1f]", name) or name.startswith("."):
+        return begin + "no slash and no dot at the beginning."
+    if re.search(r'[:*?<>|"\ud800-\udfff]', name) or name.endswith("."):
+        return begin + "none of : * ? < > | and quotes, and no dot at the end."
+    if len(name.encode()) > _LONGEST_BYTES:
+        return begin + "a shorter name, of 100 letters at most."
     return None
 
 

@@ -170,6 +170,7 @@ def _plot(label: str) -> pyqtgraph.PlotWidget:
     for side in ("left", "bottom"):
         plot.getAxis(side).enableAutoSIPrefix(False)
     plot.hideButtons()
+    plot.setLimits(xMin=-0.5)  # a single point at step 0 would stand amid negative steps
     plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
     plot.wheelEvent = lambda event: event.ignore()
     return plot

@@ -131,6 +131,7 @@ class TrainSettings(BaseModel):
             "batch_size": self.batch_size,
             "min_foreground": self.min_foreground,
             "pixel_size_um": self.pixel_size_um,
+            "bad_pairs": "drop",
             "allow_leakage": self.allow_leakage,
             "correct_registration": self.correct_registration,
             "numerical_aperture": self.optics.numerical_aperture,
