@@ -98,6 +98,14 @@ def test_segment_writes_labels_and_measures(run: Run, tmp_path: Path) -> None:
     assert len(table) == found > 0
     assert f"m.csv: {found} measured" in result.stdout
     assert table["area_um2"].min() >= 0.05
+    # as killed between the two outputs
+    whole, outlines = (tmp_path / "m.csv").read_bytes(), (tmp_path / "l.ome.tif").read_bytes()
+    (tmp_path / "m.csv").unlink()
+    again = ["segment", "f.ome.tif", "-o", "l.ome.tif", "--measures", "m.csv", "--resume"]
+    run(*again)
+    assert (tmp_path / "m.csv").read_bytes() == whole
+    assert (tmp_path / "l.ome.tif").read_bytes() == outlines
+    assert "already complete" in run(*again, code=2).stderr
     run("segment", "f.ome.tif", "-o", "none.ome.tif", "--split", "none", "--threshold", 0.99)
     fewer = np.asarray(open_stack(tmp_path / "none.ome.tif").data)
     assert (fewer > 0).sum() < (np.asarray(labels.data) > 0).sum()

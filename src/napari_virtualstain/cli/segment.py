@@ -87,7 +87,10 @@ def segment(
         for output in (out, measures):
             if output is not None:
                 check_other(output, input_path, *([uncertainty] if uncertainty else []))
-        check_free(out, resume=resume, overwrite=overwrite)
+        # killed between the two outputs: the labels are whole, the measures still to be made
+        is_outlined = resume and measures is not None and out.exists() and not measures.exists()
+        if not is_outlined:
+            check_free(out, resume=resume, overwrite=overwrite)
         if measures is not None:
             check_output(measures, overwrite=overwrite)
         stack = open_input(
@@ -103,16 +106,17 @@ def segment(
         from ..engine import resolve_device  # costs seconds: only when the input is fine
 
         resolve_device(device)
-        segment_stack(
-            stack,
-            out,
-            settings,
-            device=device,
-            resume=resume,
-            overwrite=overwrite,
-            progress=job.progress,
-            cancel=job.cancel,
-        )
+        if not is_outlined:
+            segment_stack(
+                stack,
+                out,
+                settings,
+                device=device,
+                resume=resume,
+                overwrite=overwrite,
+                progress=job.progress,
+                cancel=job.cancel,
+            )
         job.say(f"{out}: one label per mitochondrion")
         if measures is not None:
             table = measure_stack(
