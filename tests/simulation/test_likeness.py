@@ -81,6 +81,31 @@ def test_what_is_known_is_kept() -> None:
         assert optics.condenser_na == pytest.approx(0.3, rel=0.11)
 
 
+@pytest.mark.parametrize(
+    ("na", "n_immersion"), [(0.3, 1.0), (0.75, 1.0), (0.95, 1.0), (1.2, 1.33), (1.49, 1.515)]
+)
+def test_the_condenser_that_is_drawn_never_exceeds_the_objective(
+    na: float, n_immersion: float
+) -> None:
+    rng = np.random.default_rng(0)
+    known = Microscope(na=na, n_immersion=n_immersion)
+    drawn = [likeness._possible(known, rng, False, False).condenser_na for _ in range(50)]
+    assert max(drawn) <= na
+    still = next(simulate_frames(1, size=64, config=SceneConfig(microscope=known)))
+    assert still.config.microscope.condenser_na <= na
+
+
+def test_a_condenser_known_to_exceed_the_objective_is_named() -> None:
+    over = Microscope(na=0.45, n_immersion=1.0, condenser_na=0.46)
+    with pytest.raises(
+        InputError, match=r"condenser's aperture is 0\.46 and the objective's 0\.45"
+    ):
+        simulate_like(_movie(1), **QUICK, microscope=over, condenser_known=True)
+    level = replace(over, condenser_na=0.45)
+    movie = _movie(3, na=0.45, n_immersion=1.0, condenser_na=0.45)
+    assert simulate_like(movie, **QUICK, microscope=level, condenser_known=True).stills
+
+
 def test_a_movie_that_no_scene_resembles_is_said_so() -> None:
     noise = np.random.default_rng(0).normal(size=(3, 96, 96))
     with pytest.raises(InputError, match="No simulated scene resembles this movie"):

@@ -122,6 +122,12 @@ def simulate_like(
     (2, (64, 64))
     """
     base = SceneConfig(microscope=checked_microscope(microscope or Microscope()))
+    if condenser_known and base.microscope.condenser_na > base.microscope.na:
+        raise InputError(
+            f"The condenser's aperture is {base.microscope.condenser_na} and the objective's "
+            f"{base.microscope.na}: expected at most the objective's, which is what such a "
+            "condenser fills."
+        )
     if number < 1 or candidates < 2:
         raise InputError(
             f"{number} pairs of {candidates} candidates were asked for: expected at least 1 of 2."
@@ -356,7 +362,7 @@ def _possible(
         n_sample=known.n_sample + rng.uniform(-0.03, 0.01),
         focus_depth_um=known.focus_depth_um * math.exp(rng.uniform(-0.9, 0.7)),
         bright_field_offset_um=offset,
-        condenser_na=min(condenser, 0.95 * known.n_immersion),
+        condenser_na=min(condenser, known.na, 0.95 * known.n_immersion),
         residual_blur_um=known.residual_blur_um * math.exp(rng.uniform(-0.7, 0.7)),
     )
 

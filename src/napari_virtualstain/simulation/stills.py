@@ -183,7 +183,7 @@ def _varied_microscope(base: Microscope, rng: np.random.Generator) -> Microscope
         n_sample=base.n_sample + rng.uniform(-0.03, 0.01),
         emission_um=base.emission_um * rng.uniform(0.86, 1.03),
         focus_depth_um=base.focus_depth_um * _log_uniform(rng, 0.4, 2.0),
-        condenser_na=base.condenser_na * rng.uniform(0.7, 1.3),
+        condenser_na=min(base.condenser_na * rng.uniform(0.7, 1.3), base.na),
         bright_field_offset_um=base.bright_field_offset_um + rng.normal(0, 0.35),
     )
 
