@@ -29,8 +29,8 @@ _BAND_PX = (1.0, 4.0)
 _PEAK_PX, _FIT_PX = 6, 2
 _LARGEST = 512
 # A shift is known from this height of the peak, and below this standard error: of six real and
-# three simulated cells nothing called known was then more than 0.9 px off with eight frames,
-# where 6.0 and 1.5 px let 2.6 px pass
+# three simulated cells what is called known is then at most 0.44 px off in eight frames of
+# 200 px, and 1.9 px in eight of 100 px (docs/registration_table.py)
 _KNOWN, _SPREAD_PX = 8.0, 1.2
 _FINE_PX = 0.3  # standard error above which the text says "about"
 _SURE_PX = {True: 1.0, False: 4.0}  # smallest shift worth a word: with a stain, and without
