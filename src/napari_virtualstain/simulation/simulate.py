@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -196,7 +197,9 @@ _MOST_PIXELS = 4_000_000_000
 
 def checked_size(size: int | tuple[int, int]) -> tuple[int, int]:
     """Return the size as (height, width) after checking it."""
-    pair = tuple(size) if isinstance(size, (tuple, list)) or np.ndim(size) else (size, size)
+    given: Any = size
+    is_pair = isinstance(given, (tuple, list)) or getattr(given, "ndim", 0) > 0
+    pair = tuple(given) if is_pair else (given, given)
     if len(pair) != 2 or not all(_is_extent(extent) for extent in pair):
         raise InputError(
             f"The size is {size!r} pixels: expected one whole number or (height, width), "
