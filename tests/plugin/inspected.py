@@ -72,3 +72,14 @@ def choose(widget: InspectorWidget, track: int) -> None:
 def press(widget: Any, name: str) -> None:
     """Press a button by its name."""
     widget.findChild(QPushButton, name).click()
+
+
+def three_tracks() -> tuple[np.ndarray, pd.DataFrame]:
+    """Three calm tracks; the second jumps, the third too, where its linker was in doubt."""
+    rows = [(k, t, 10.0 * k + 0.1 * t, 20.0 + 0.5 * t) for k in (1, 2, 3) for t in range(10)]
+    data = np.array(rows)
+    data[15:20, 2] += 15
+    data[27:30, 2] += 25
+    quality = np.ones(30)
+    quality[27] = 0.1
+    return data, pd.DataFrame({"quality": quality, "area_um2": 1.0})

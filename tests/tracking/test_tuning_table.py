@@ -261,7 +261,7 @@ def numbers(settings: type[Settings] = TrackTuning, before: str = "") -> set[str
     """Return the names of all numbers, those of groups as ``group.name``."""
     names = set()
     for name, info in settings.model_fields.items():
-        group = info.default
+        group = info.get_default(call_default_factory=True)
         names |= (
             numbers(type(group), f"{name}.") if isinstance(group, Settings) else {before + name}
         )

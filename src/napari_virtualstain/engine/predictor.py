@@ -231,6 +231,16 @@ def stop_inside(network: nn.Module, token: Callable[[], CancelToken]) -> None:
         Copies of it that are made later look at the same token.
     token : callable
         Returns the current token.
+
+    Examples
+    --------
+    >>> network, token = nn.Sequential(nn.Identity()), CancelToken()
+    >>> stop_inside(network, lambda: token)
+    >>> token.cancel()
+    >>> network(torch.zeros(1))
+    Traceback (most recent call last):
+        ...
+    napari_virtualstain.errors.CancelledError: Cancelled. What was finished by then has been kept.
     """
 
     def look(*_: object) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QShortcut
 from qtpy.QtWidgets import QToolButton
 
 from napari_virtualstain.errors import InputError
@@ -24,25 +23,6 @@ from napari_virtualstain.tracking import next_risky, summarise_tracks, track_row
 from .. import inspected
 
 SCALE = inspected.SCALE
-
-
-def _data() -> tuple[np.ndarray, pd.DataFrame]:
-    """Three calm tracks; the second jumps, the third too, where its linker was in doubt."""
-    rows = [(k, t, 10.0 * k + 0.1 * t, 20.0 + 0.5 * t) for k in (1, 2, 3) for t in range(10)]
-    data = np.array(rows)
-    data[15:20, 2] += 15
-    data[27:30, 2] += 25
-    quality = np.ones(30)
-    quality[27] = 0.1
-    return data, pd.DataFrame({"quality": quality, "area_um2": 1.0})
-
-
-@pytest.fixture
-def widget(qtbot: Any, viewer_model: Any, wait_for: Any) -> InspectorWidget:
-    viewer_model.add_image(np.random.default_rng(0).random((10, 64, 64)), name="glow", **SCALE)
-    data, features = _data()
-    viewer_model.add_tracks(data, features=features, name="cell [tracks]", **SCALE)
-    return inspected.inspect(viewer_model, qtbot, wait_for)
 
 
 def test_it_opens_filled_the_doubtful_first_and_says_why(widget: InspectorWidget) -> None:
@@ -63,7 +43,7 @@ def test_it_opens_filled_the_doubtful_first_and_says_why(widget: InspectorWidget
 def test_a_new_layer_of_tracks_is_listed_at_once(
     widget: InspectorWidget, wait_for: Any, qtbot: Any
 ) -> None:
-    data, _ = _data()
+    data, _ = inspected.three_tracks()
     widget.viewer.layers.remove("cell [tracks]")
     assert widget.table.frame.empty
     widget.viewer.add_tracks(data[:10], name="other [tracks]", **SCALE)
@@ -331,7 +311,7 @@ def test_another_layer_chosen_while_the_first_is_judged_is_listed(
 
     monkeypatch.setattr(dock, "judge", once_slowly)
     inspected.add_family(viewer_model)
-    data, _ = _data()
+    data, _ = inspected.three_tracks()
     other = viewer_model.add_tracks(data, name="other [tracks]", **SCALE)
     made = InspectorWidget(viewer_model)
     qtbot.addWidget(made)
@@ -417,7 +397,7 @@ def test_going_round_skips_the_judged() -> None:
 
 
 def test_tracks_without_features_can_be_summarised() -> None:
-    data, _ = _data()
+    data, _ = inspected.three_tracks()
     table = summarise_tracks(
         track_rows(data, pd.DataFrame()), pixel_size_um=0.1, frame_interval_s=2.0
     )
@@ -443,69 +423,3 @@ def test_cutting_at_the_jump_makes_the_track_likelier_right(widget: InspectorWid
     inspected.press(widget, "cut_here")
     after = widget.table.frame.set_index("track_id").loc[2, "error_probability"]
     assert after < 0.5 * before
-
-
-@pytest.mark.parametrize("what", ["tracks", "links"])
-def test_a_random_sample_is_judged_with_the_keys_and_reported_with_its_seed(
-    widget: InspectorWidget, tmp_path: Path, what: str
-) -> None:
-    inspected.press(widget, "sample")
-    panel = widget.sample
-    panel.what.value = what
-    panel.count.setValue(3)
-    panel.seed.setValue(7)
-    inspected.press(widget, "draw")
-    drawn = list(panel.sample.items)
-    assert len(drawn) == 3
-    keys = {made.key().toString(): made for made in widget.findChildren(QShortcut)}
-    for place, key in enumerate("121"):
-        assert widget.selection.track_id == drawn[place][0]
-        if what == "links":
-            assert widget.viewer.dims.point[0] == pytest.approx(2.0 * drawn[place][1])
-        keys[key].activated.emit()
-    assert "2 of 3 right: 67 % (21 to 94 %)" in panel.text.text()
-    assert "The sample is judged" in widget.status_label.text()
-    panel.save(tmp_path / "sample.md")
-    report = (tmp_path / "sample.md").read_text(encoding="utf-8")
-    assert "seed 7" in report
-    assert "67 % (21 to 94 %)" in report
-    assert report.count("| ok |") == 2
-    given = widget.viewer.layers["cell [tracks]"].metadata["verdicts"]
-    assert len(given) == (3 if what == "tracks" else 0)
-    links = widget.viewer.layers["cell [tracks]"].metadata["link_verdicts"]
-    assert len(links) == (3 if what == "links" else 0)
-    inspected.press(widget, "undo")
-    assert "1 of 2 right" in panel.text.text()
-    inspected.press(widget, "redo")
-    inspected.press(widget, "draw")
-    assert panel.sample.items == drawn
-    assert "2 of 3 right" in panel.text.text()
-
-
-@pytest.mark.parametrize("what", ["tracks", "links"])
-def test_a_judged_sample_of_a_killed_session_comes_back_with_its_seed(
-    widget: InspectorWidget, qtbot: Any, wait_for: Any, what: str
-) -> None:
-    widget.sample.what.value = what
-    widget.sample.count.setValue(3)
-    widget.sample.seed.setValue(7)
-    inspected.press(widget, "sample")
-    inspected.press(widget, "draw")
-    for verdict in ("ok", "wrong"):
-        inspected.press(widget, verdict)
-    said = widget.sample.text.text()
-    assert "1 of 2 right" in said
-    # killed here; the same movie and tracks are opened again
-    from napari.components import ViewerModel
-
-    again = ViewerModel()
-    for layer in list(widget.viewer.layers)[:2]:
-        made = layer.as_layer_data_tuple()
-        looks = {n: made[1][n] for n in ("name", "scale", "units", "axis_labels")}
-        getattr(again, f"add_{made[2]}")(made[0], **looks)
-    second = inspected.inspect(again, qtbot, wait_for)
-    assert "0 edits and 2 verdicts" in second.notice.text.text()
-    second.notice.apply.click()
-    assert second.sample.text.text() == said
-    assert second.sample.sample.seed == 7
-    assert second.sample.sample.items == widget.sample.sample.items
