@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from npe2 import PluginManifest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, Qt, QThreadPool
 from qtpy.QtWidgets import QDockWidget, QTabBar
 
 import napari_virtualstain
@@ -43,12 +44,16 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def viewer(make_napari_viewer: Any, npe2pm: Any, qtbot: Any) -> Any:
+def viewer(make_napari_viewer: Any, npe2pm: Any, qtbot: Any) -> Iterator[Any]:
     npe2pm.register(PluginManifest.from_file(MANIFEST))
     made = make_napari_viewer(show=True)
     made.window._qt_window.setGeometry(0, 0, 1280, 720)
     qtbot.wait(50)
-    return made
+    yield made
+    # a thread that still measures a layer holds its dock, and the dock the window
+    pool = QThreadPool.globalInstance()
+    qtbot.waitUntil(lambda: pool.activeThreadCount() == 0, timeout=10_000)
+    qtbot.wait(50)
 
 
 def _open(viewer: Any, name: str) -> Any:
