@@ -92,6 +92,19 @@ def test_a_robust_maximum_is_not_dimmed_by_one_hot_pixel(target) -> None:
     assert robust.max() == 1
 
 
+def test_a_robust_maximum_passes_over_a_thousandth_of_the_pixels() -> None:
+    """Of 10,000 pixels the ten brightest: five hot ones are cut, fifty bright ones count."""
+    image = np.full((100, 100), 10.0)
+    image[20, 20:70] = 100.0
+    image[60, 10:15] = 1000.0
+    point = np.zeros((3, 3))
+    point[1, 1] = 1
+    found = weight_map(image, psf=point, maximum="robust")
+    np.testing.assert_allclose(found[20, 20:70], 1, rtol=1e-3)
+    np.testing.assert_allclose(found[60, 10:15], 1)
+    np.testing.assert_allclose(found[80], 0.1, rtol=1e-3)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("floor", [0.05, 0.5, 1.0])
 def test_the_floor_holds(target, kind: str, floor: float) -> None:
