@@ -223,3 +223,16 @@ def test_a_mitochondrion_that_shows_in_fewer_than_six_pixels_has_no_label(
     one = SimpleNamespace()
     drawn = truth.draw_labels([one], [np.zeros((2, 3))], (4, 8), 0.08, Mitochondria())
     assert np.unique(drawn).tolist() == [0, 2]
+
+
+def test_a_mitochondrion_divides_from_1_1_um() -> None:
+    """Shorter ones would leave children that cannot be told from granules."""
+    motion = Motion(fission_rate_per_min=600, fusion_rate_per_min=0, event_spacing_frames=1)
+    config = SceneConfig(motion=motion)
+    scene = simulate(frames=30, size=144, count=45, seed=5, config=config)
+    length_um = scene.tracks.set_index(["track_id", "frame"])["length_um"]
+    divided = [
+        length_um[int(event.parents), event.frame - 1] for event in scene.events.itertuples()
+    ]
+    assert len(divided) > 20
+    assert 1.1 <= min(divided) < 1.15
