@@ -182,9 +182,7 @@ def smooth_field(side: int, scale: int, rng: np.random.Generator) -> Image:
     return ((field - field.min()) / np.ptp(field)).astype(np.float32)
 
 
-def draw_sample(
-    sources: Sources, rng: np.random.Generator, virtual_share: float = SHARES[3]
-) -> Sample:
+def draw_sample(sources: Sources, rng: np.random.Generator, virtual_share: float) -> Sample:
     """Return a crop of a random image, recorded by a random camera where it is a density."""
     every = (sources.physeg, sources.scenes, sources.simulated, sources.virtual)
     shares = np.r_[SHARES[:3] / SHARES[:3].sum() * (1 - virtual_share), virtual_share]

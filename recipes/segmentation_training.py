@@ -52,9 +52,9 @@ class Round:
     steps: int
     learning_rate: float
     seed: int
+    virtual_share: float
+    stains_decide: bool
     init: Path | None = None
-    virtual_share: float = float(SHARES[3])
-    stains_decide: bool = False
 
 
 def make_round(turn: Round, sources: Sources, folder: Path) -> Path:
@@ -174,7 +174,7 @@ def save_trained(arguments: argparse.Namespace) -> Path:
         rounds.append(Round("new", first_steps, first_rate, arguments.seed, **stains))
         sources = read_sources(arguments.data, folder, arguments.simulated, arguments.stained)
         init = make_round(rounds[0], sources, folder)
-    rounds.append(Round("frozen", steps, rate, arguments.seed + 1, init, **stains))
+    rounds.append(Round("frozen", steps, rate, arguments.seed + 1, init=init, **stains))
     if arguments.only_real:
         recorded = read_real(arguments.data, folder, arguments.real, init)
         sources = Sources(([], []), ([], []), ([], [], []), recorded)
