@@ -78,40 +78,42 @@ def start_up() -> None:
 
 
 def creation(viewer: Any) -> None:
-    """Print how long each dock takes to appear, the first time in this process.
-
-    Time of the processor does not depend on what else the machine is doing.
-    """
+    """Print how long each dock takes to appear, the first time in this process and again."""
     import numpy as np
     from qtpy.QtWidgets import QWidget
 
     viewer.add_image(np.zeros((2, 64, 64)), name="bright-field")
     let_qt_work()
-    for _ in range(2):  # the first dock of the process costs more than the second
+    window = viewer.window
+    empty = _opened_twice(viewer, lambda: window.add_dock_widget(QWidget(), name="empty"))
+    print(f"creation: empty dock: {empty}")
+    for plugin, name in [(PLUGIN, dock) for dock in DOCKS] + PEERS:
+        try:
+            shown = _opened_twice(
+                viewer, lambda p=plugin, n=name: window.add_plugin_dock_widget(p, n)[0]
+            )
+        except (ValueError, KeyError, ImportError, TypeError) as error:
+            shown = f"none ({type(error).__name__}: {error})"[:120]
+        print(f"creation: {plugin}, {name}: {shown}")
+
+
+def _opened_twice(viewer: Any, open_one: Callable[[], Any]) -> str:
+    """Open a dock twice and return both times; the first time modules are imported, too.
+
+    Time of the processor does not depend on what else the machine is doing.
+    """
+    shown = []
+    for _ in range(2):
         begin, busy = time.perf_counter(), time.process_time()
-        dock = viewer.window.add_dock_widget(QWidget(), name="empty")
+        dock = open_one()
         let_qt_work()
         took, worked = time.perf_counter() - begin, time.process_time() - busy
-        print(f"creation: empty dock: {1000 * took:.0f} ms, of the processor {1000 * worked:.0f}")
+        torch = ", torch imported" if "torch" in sys.modules else ""
+        shown.append(f"{1000 * took:.0f} ms, of the processor {1000 * worked:.0f}{torch}")
+        # an open dock would soon import torch in a thread, beside the next one
         viewer.window.remove_dock_widget(dock)
-    for plugin, name in [(PLUGIN, dock) for dock in DOCKS] + PEERS:
-        shown = []
-        for _ in range(2):  # the first time modules are imported, too
-            begin, busy = time.perf_counter(), time.process_time()
-            try:
-                dock, _ = viewer.window.add_plugin_dock_widget(plugin, name)
-            except (ValueError, KeyError, ImportError, TypeError) as error:
-                shown = [f"none ({type(error).__name__}: {error})"[:120]]
-                break
-            let_qt_work()
-            took = 1000 * (time.perf_counter() - begin)
-            worked = 1000 * (time.process_time() - busy)
-            torch = ", torch imported" if "torch" in sys.modules else ""
-            shown.append(f"{took:.0f} ms, of the processor {worked:.0f}{torch}")
-            # an open dock would soon import torch in a thread, beside the next one
-            viewer.window.remove_dock_widget(dock)
-            let_qt_work()
-        print(f"creation: {plugin}, {name}: {'; again '.join(shown)}")
+        let_qt_work()
+    return "; again ".join(shown)
 
 
 class Watch:
