@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QMenu, QPushButton, QToolButton, QWidget
 
+from ...progress import counted
 from ...tracking import VERDICTS
 from ..kit.controls import Choice, button, in_row
 from .host import Host
@@ -138,7 +139,7 @@ class InspectorButtons:
             return
         for near in model.partners(track_id).to_dict("records"):
             gap = int(near["gap"])
-            frames = f"{gap} frame{'s' if gap > 1 else ''}" if gap else "directly"
+            frames = counted(gap, "frame") if gap else "directly"
             frames += " after" if near["after"] else " before"
             away = near["distance_px"] * model.scale.per_pixel
             track = int(near["track_id"])

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 from ...errors import InputError
 from ..kit.table import FrameTable, heading
 from .model import InspectorModel
-from .summary import PENDING
+from .summary import PENDING, places_of
 
 _MAY_LACK = ("quality", "area_")
 HIDDEN = ("first", "last", "doubtful_frame", "exponent", "begins", "ends", "y_px", "x_px")
@@ -204,7 +204,7 @@ class TrackTable(QWidget):
         self._is_pending = pending
         self._places = None
         if len(shown) < len(table):
-            self._places = {int(track): row for row, track in enumerate(shown["track_id"])}
+            self._places = places_of(shown)
         self._hide()
         self.filter.setToolTip(EXAMPLES + ", ".join(map(str, table.columns)))
         self.follow()

@@ -10,6 +10,7 @@ from platformdirs import user_data_path
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ....errors import InputError
+from ....progress import counted
 from ....tracking import EditLog, editing
 from ...kit.controls import button, in_row, note
 from ...layers.description import provenance_of
@@ -46,10 +47,6 @@ def newest(path: Path) -> tuple[Path, Path]:
     while (candidate := numbered(f"{stem}.{number}{ENDING}")).exists():
         latest, number = candidate, number + 1
     return latest, (candidate if latest.exists() else path)
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 class LogNotice(QWidget):
@@ -121,7 +118,7 @@ class FoundLog:
         edits = len(done) - verdicts - done.count(editing.SAMPLE)
         when = str(records[-1].get("time", ""))[:10]
         self._notice.text.setText(
-            f"{_counted(edits, 'edit')} and {_counted(verdicts, 'verdict')} of this movie are in "
+            f"{counted(edits, 'edit')} and {counted(verdicts, 'verdict')} of this movie are in "
             f"{latest.name}, the last of {when}."
         )
         self._notice.show()
@@ -140,7 +137,7 @@ class FoundLog:
         result = host.model.replay(old.records())
         self._use(old.path)
         verdicts = len(result.verdicts) + len(result.links)
-        done = f"{_counted(len(result.changes), 'edit')} and {_counted(verdicts, 'verdict')}"
+        done = f"{counted(len(result.changes), 'edit')} and {counted(verdicts, 'verdict')}"
         text = f"Repeated {done}."
         if result.sample is not None:
             host.take_sample(result.sample)
