@@ -106,7 +106,9 @@ def segment(
         from ..engine import resolve_device  # costs seconds: only when the input is fine
 
         resolve_device(device)
-        if not is_outlined:
+        if is_outlined:
+            job.note(f"Note: {out} is complete; it is measured as it is, whatever made it.")
+        else:
             segment_stack(
                 stack,
                 out,
