@@ -15,9 +15,10 @@ import yaml
 
 import napari_virtualstain as vs
 from napari_virtualstain.cli.app import app
+from napari_virtualstain.engine.devices import check_precision
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.optics import gibson_lanni_psf, richardson_lucy, weight_map
-from napari_virtualstain.segmentation import segment_to_file
+from napari_virtualstain.segmentation import segment_to_file, split_instances
 from napari_virtualstain.staining import stain_to_file
 
 COMMANDS = {
@@ -203,6 +204,8 @@ def test_an_argument_of_a_wrong_type_is_named(call: Any, name: str, wrong: Any) 
         (lambda wrong: _opened(channel=wrong), "channel"),
         (lambda wrong: vs.segment(IMAGE, split=wrong, **STAIN), "split"),
         (lambda wrong: vs.stain(IMAGE, precision=wrong, **STAIN), "precision"),
+        (lambda wrong: split_instances(IMAGE > 0, split=wrong), "split"),
+        (lambda wrong: check_precision(wrong), "precision"),
     ],
 )
 def test_what_is_no_choice_is_named(call: Any, name: str, wrong: Any) -> None:

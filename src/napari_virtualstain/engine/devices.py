@@ -8,7 +8,7 @@ from typing import get_args
 import psutil
 import torch
 
-from ..errors import DeviceError, InputError
+from ..errors import DeviceError, check_choice
 from ..settings import Precision as Precision
 
 
@@ -144,10 +144,7 @@ def check_precision(precision: str) -> Precision:
     InputError
         It is not.
     """
-    if precision not in get_args(Precision):
-        raise InputError(
-            f"Precision {precision!r} is unknown: expected one of {', '.join(get_args(Precision))}."
-        )
+    check_choice(precision, get_args(Precision), "precision")
     return precision  # type: ignore[return-value]
 
 

@@ -11,7 +11,7 @@ from scipy import ndimage
 from skimage.segmentation import watershed
 
 from ..axes import USUAL_PIXEL_SIZE_UM, check_positive
-from ..errors import InputError
+from ..errors import InputError, check_choice
 from ..settings import Split as Split
 from .skeleton_split import split_along_skeleton
 
@@ -80,8 +80,7 @@ def split_instances(
 
 def check_split(split: str) -> None:
     """Raise :class:`InputError` unless `split` is one of :data:`SPLITS`."""
-    if split not in SPLITS:
-        raise InputError(f"split={split!r} is unknown: choose one of {', '.join(SPLITS)}.")
+    check_choice(split, SPLITS, "split")
 
 
 def check_threshold(threshold: float) -> float:
