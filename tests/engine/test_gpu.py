@@ -89,7 +89,7 @@ def little_memory() -> Iterator[None]:
 def test_out_of_memory_halves_the_tiles(model: Model, little_memory: None) -> None:
     frame = _frames(1, 1200)
     engine = TiledNetwork(model.network, device=GPU, tile=2048)
-    with pytest.warns(ReducedResourcesWarning, match="Memory ran out on cuda"):
+    with pytest.warns(ReducedResourcesWarning, match=r"memory of the graphics card \(cuda"):
         found = engine.predict(frame)
     expected = TiledNetwork(model.network, device="cpu").predict(frame)
     assert _range_off(found, expected) < 1e-4

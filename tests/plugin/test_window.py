@@ -92,6 +92,13 @@ def test_with_all_docks_open_the_window_fits_a_laptop_and_each_button_can_be_pre
     assert texts == list(DOCKS.values())
 
 
+def test_the_visible_movie_of_the_sample_is_the_active_layer(viewer: Any, qtbot: Any) -> None:
+    opened = viewer.open_sample(PLUGIN, "simulated")
+    qtbot.waitUntil(lambda: viewer.layers.selection.active is opened[0], timeout=5000)
+    assert [layer.visible for layer in opened] == [True, False, False]
+    assert viewer.layers.selection == {opened[0]}
+
+
 def test_a_dock_that_stands_elsewhere_stays_there(viewer: Any, qtbot: Any) -> None:
     window = viewer.window._qt_window
     first, _ = viewer.window.add_plugin_dock_widget(PLUGIN, "Load time-lapse")

@@ -11,6 +11,13 @@ import torch
 from ..errors import DeviceError, check_choice
 from ..settings import Precision as Precision
 
+_WORDS = {
+    "cpu": "processor",
+    "cuda": "graphics card",
+    "gpu": "graphics card",
+    "mps": "Apple graphics",
+}
+
 
 def resolve_device(device: str | torch.device | None = None) -> torch.device:
     """Return the device to run on.
@@ -129,11 +136,31 @@ def _is_there(device: torch.device) -> bool:
     return device.type == "cpu"
 
 
+def device_words(name: str) -> str:
+    """Return what people call a device, with its name in brackets.
+
+    Examples
+    --------
+    >>> device_words("cuda:1"), device_words("cpu")
+    ('graphics card (cuda:1)', 'processor (cpu)')
+    """
+    word = _WORDS.get(name.partition(":")[0])
+    return f"{word} ({name})" if word else repr(name)
+
+
 def _absent(name: str) -> str:
-    return (
-        f"Device {name!r} is not available. This machine has: {', '.join(available_devices())}. "
-        "Choose one of these, or 'auto'."
-    )
+    there = ", ".join(device_words(one) for one in available_devices())
+    kind = name.partition(":")[0]
+    if kind not in _WORDS:
+        said = f"No device is called {name!r}."
+    elif kind in ("cuda", "gpu"):
+        said = (
+            f"This machine has no {device_words(name)} that can be used: there is none, or its "
+            "driver or a PyTorch built for it is not installed."
+        )
+    else:
+        said = f"This machine has no {device_words(name)}."
+    return f"{said} It has: {there}. Choose one of these, or automatic (auto)."
 
 
 def check_precision(precision: str) -> Precision:

@@ -13,7 +13,7 @@ from torch import nn
 
 from ..errors import DeviceError, InputError
 from ..progress import CancelToken
-from .devices import Precision, check_precision, free_memory, resolve_device
+from .devices import Precision, check_precision, device_words, free_memory, resolve_device
 from .prepared import PreparedNetwork
 from .tiling import Tile, choose_core, plan_tiles
 from .warnings import ReducedResourcesWarning
@@ -22,6 +22,7 @@ _SOFT_LIMIT = int(2.5 * 2**30)
 _SHARE_OF_FREE = 0.5
 _LARGEST_BATCH = 16
 _BATCH_PIXELS = 2**22
+_ON_PROCESSOR = "going on with the processor, which is slower"
 
 OnTile = Callable[[int, int], None]
 
@@ -208,7 +209,7 @@ class TiledNetwork:
             self._prepared = self._prepared.moved(torch.device("cpu"))
             self._largest_core = None
             self._takes_strips = self.precision != "float32"
-            notice = "going on with the CPU"
+            notice = _ON_PROCESSOR
         else:
             raise DeviceError(
                 f"The memory does not suffice to stain even a tile of {core} pixels. Close other "
@@ -258,18 +259,23 @@ def _prepared_on(device: torch.device, network: nn.Module, precision: Precision)
     except RuntimeError as error:
         if device.type == "cpu" or not _is_out_of_memory(error):
             raise _failure(device, error) from error
-    _tell_memory_ran_out(device, "going on with the CPU")
+    _tell_memory_ran_out(device, _ON_PROCESSOR)
     return PreparedNetwork(network, torch.device("cpu"), precision)
 
 
 def _tell_memory_ran_out(device: torch.device, notice: str) -> None:
-    warnings.warn(f"Memory ran out on {device}; {notice}.", ReducedResourcesWarning, stacklevel=3)
+    warnings.warn(
+        f"The memory of the {device_words(str(device))} ran out; {notice}.",
+        ReducedResourcesWarning,
+        stacklevel=3,
+    )
 
 
 def _failure(device: torch.device, error: BaseException) -> DeviceError:
     # napari's thread worker loses every RuntimeError silently
     return DeviceError(
-        f"The network failed on {device} ({error}). Try device 'cpu', or another model."
+        f"The network failed on the {device_words(str(device))}: {error}. Choose the processor "
+        "(cpu) as the device, or another model."
     )
 
 

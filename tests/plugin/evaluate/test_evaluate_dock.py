@@ -126,3 +126,27 @@ def test_fluorescence_at_some_frames_shows_where_the_model_went_stale(
         assert "fits as well" in widget.control.sentence.text()
     widget.table.row_entered.emit(5)
     assert viewer_model.dims.point[0] == pytest.approx(30.0)
+
+
+def test_the_stain_and_its_bright_field_are_never_proposed_as_the_truth(
+    qtbot: Any, viewer_model: Any
+) -> None:
+    images = np.random.default_rng(0).random((3, 2, 64, 64))
+    light = viewer_model.add_image(images[0], name="cell", **SCALE)
+    made = provenance("stain", "cell", kind="fluorescence")
+    viewer_model.add_image(images[1], name="stained · cell [fluorescence]", metadata=made, **SCALE)
+    dock = EvaluateWidget(viewer_model)
+    qtbot.addWidget(dock)
+    dock.show()
+    assert dock.predicted.currentText() == "stained · cell [fluorescence]"
+    assert dock.reference.value is None
+    assert dock.reference.placeholderText() == "choose true fluorescence"
+    assert "Two layers are needed" in dock.status_label.text()
+    # chosen by hand, the reason is said
+    dock.reference.value = light
+    assert "is the bright-field" in dock.status_label.text()
+    dock.reference._picked_by_hand = False
+    truth = viewer_model.add_image(images[2], name="red", **SCALE)
+    dock.reset_choices()
+    assert dock.reference.value is truth
+    assert dock.run_button.isEnabled()

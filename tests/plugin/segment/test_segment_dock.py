@@ -92,7 +92,9 @@ def test_a_run_that_fails_at_once_leaves_no_empty_layer(
     widget.device.value = "mps"
     widget.run_button.click()
     wait_for(widget)
-    assert "'mps' is not available" in widget.status_label.text()
+    said = widget.status_label.text()
+    assert said.startswith("This machine has no Apple graphics (mps). It has: ")
+    assert said.endswith("processor (cpu). Choose one of these, or automatic (auto).")
     assert [layer.name for layer in widget.viewer.layers] == ["cell [fluorescence]"]
     widget.device.value = "cpu"
     widget.run_button.click()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import napari
 import numpy as np
+from qtpy.QtCore import QTimer
 
 from ...axes import Geometry
 from ...errors import InputError
@@ -54,7 +56,26 @@ def simulated_time_lapse() -> list[LayerTuple]:
         (scene[name], {**settings, "contrast_limits": _limits(scene[name])}, "image")
         for name, settings in (("bright_field", bright), ("fluorescence", glow))
     ]
+    _choose_visible_soon()
     return [*images, (scene["labels"].astype(np.int32), truth, "labels")]
+
+
+def _choose_visible_soon() -> None:
+    """Make the visible movie the active layer, once napari has added the layers of the sample.
+
+    napari makes the last layer that it adds the active one: here the hidden truth.
+    """
+    viewer = napari.current_viewer()
+    if viewer is None:
+        return
+
+    def choose() -> None:
+        active = viewer.layers.selection.active
+        shown = [layer for layer in viewer.layers if layer.visible]
+        if shown and active is not None and not active.visible:
+            viewer.layers.selection.active = shown[-1]
+
+    QTimer.singleShot(0, choose)
 
 
 def _limits(movie: np.ndarray) -> tuple[float, float]:

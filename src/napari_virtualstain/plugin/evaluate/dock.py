@@ -17,7 +17,7 @@ from ..kit.sampling_rows import pixel_size_row
 from ..kit.step import StepWidget
 from ..kit.suitable_layers import is_movie
 from ..kit.table import FrameTable
-from ..layers.description import axes_of, sampling_of, source_of, stack_of, unwrap
+from ..layers.description import axes_of, provenance_of, sampling_of, source_of, stack_of, unwrap
 from .common_part import common_part
 from .running_control import RunningControl
 
@@ -46,7 +46,11 @@ class EvaluateWidget(StepWidget):
         add_row(form, "Virtual", self.predicted, "The stained layer", name="predicted")
         self.reference = self.add_choice(
             LayerChoice(
-                napari_viewer, is_movie, role="true_fluorescence", nothing="load true fluorescence"
+                napari_viewer,
+                is_movie,
+                role="true_fluorescence",
+                nothing="choose true fluorescence",
+                proposes=self._may_be_true,
             )
         )
         add_row(form, "True", self.reference, "Fluorescence of the same frames", name="reference")
@@ -69,7 +73,7 @@ class EvaluateWidget(StepWidget):
         self.form.addWidget(self.control)
         self.form.addWidget(self.table, 1)
         self.form.addWidget(in_row(self.save_button, self.report_button))
-        self.predicted.chosen.connect(self._on_layers)
+        self.predicted.chosen.connect(self._on_predicted)
         self.reference.chosen.connect(self._on_layers)
         self.table.row_entered.connect(self._go_to_frame)
         self._on_layers()
@@ -90,6 +94,15 @@ class EvaluateWidget(StepWidget):
         except InputError as error:
             return str(error)
         return None
+
+    def _may_be_true(self, layer: Any) -> bool:
+        """Whether a layer can be the truth of the chosen stain: no result and not its source."""
+        predicted = self.predicted.value
+        return (
+            layer is not predicted
+            and layer is not unwrap(source_of(self.viewer, predicted))
+            and provenance_of(layer).get("step") not in ("stain", "preview", "compare")
+        )
 
     def prepare(self) -> Work:
         """Return the work of scoring."""
@@ -191,6 +204,10 @@ class EvaluateWidget(StepWidget):
                 self.save(Path(path))
             except (VirtualStainError, OSError) as error:
                 self.say(error_text(error))
+
+    def _on_predicted(self, *_: Any) -> None:
+        self.reference.refresh()  # what can be its truth depends on it
+        self._on_layers()
 
     def _on_layers(self, *_: Any) -> None:
         layer = self.reference.value or self.predicted.value

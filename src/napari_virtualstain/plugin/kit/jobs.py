@@ -170,7 +170,10 @@ def error_text(error: Exception, controls: Mapping[str, str] = MappingProxyType(
     """
     text = in_dock_terms(str(error).strip(), controls) or type(error).__name__
     if isinstance(error, MemoryError) or "out of memory" in text.lower():
-        return f"Not enough memory: {text}. Choose a smaller tile, fewer frames, or the CPU."
+        return (
+            f"Not enough memory: {text}. Choose a smaller tile, fewer frames, or the processor "
+            "as the device."
+        )
     if isinstance(error, VirtualStainError):
         return text
     return f"{type(error).__name__}: {text}"

@@ -89,6 +89,9 @@ class LayerChoice(Choice):
         expect it. Such layers stand at the end of the list, with the reason, and cannot be chosen.
     hint : callable or None
         Returns the layer to propose, or None where it knows of none and names must do.
+    proposes : callable
+        Takes a layer, says whether it may be proposed. Other layers are offered, but chosen by
+        hand only: where none may be proposed, `nothing` is shown and no layer is chosen.
     """
 
     chosen = Signal(object)
@@ -103,6 +106,7 @@ class LayerChoice(Choice):
         nothing: str = "no fitting layer",
         hint: Callable[[], Any] | None = None,
         why_unfit: Callable[[Any], str | None] = lambda _layer: None,
+        proposes: Callable[[Any], bool] = lambda _layer: True,
     ) -> None:
         super().__init__()
         self._viewer = viewer
@@ -112,6 +116,7 @@ class LayerChoice(Choice):
         self._nothing = nothing
         self._hint = hint
         self._why_unfit = why_unfit
+        self._proposes = proposes
         self._layers: list[Any] = []
         self._unfit: dict[str, str] = {}
         self._picked_by_hand = False
@@ -156,7 +161,7 @@ class LayerChoice(Choice):
             self._picked_by_hand = False
         target = before if keep and any(before is layer for layer in self._layers) else None
         if target is None and not (keep and none):
-            target = self._propose(self._layers)
+            target = self._propose([layer for layer in self._layers if self._proposes(layer)])
         self._fill(target)
         self._announce()
 
@@ -186,6 +191,9 @@ class LayerChoice(Choice):
         if target is not None:
             place = next(i for i, layer in enumerate(self._layers) if layer is target)
             self.setCurrentIndex(place + (1 if self._optional else 0))
+        elif self._layers and not self._optional:
+            self.setPlaceholderText(self._nothing)
+            self.setCurrentIndex(-1)
         elif not self._layers and not self._optional:
             self.addItem(self._nothing)
         self._list_unfit()
