@@ -148,41 +148,57 @@ KINDS = {
 # --- mutations ------------------------------------------------------------------------------------
 
 
-_LIBRARIES = (
-    "PIL.Image",
-    "dask.array",
-    "geff.core_io",
-    "geff_spec",
-    "pandas",
-    "scipy.ndimage",
-    "scipy.optimize",
-    "skimage.measure",
-    "tifffile",
-    "torch",
-    "trackpy",
-    "zarr",
-    "zarr.codecs",
-    "safetensors.torch",
-    "xml.etree",
-    "networkx",
-    "imagecodecs",
-    "napari_virtualstain.data",
-    "napari_virtualstain.models",
-    "napari_virtualstain.pipeline",
-    "napari_virtualstain.tracking.formats.csv",
-    "napari_virtualstain.tracking.formats.ctc",
-    "napari_virtualstain.tracking.formats.geff",
-    "napari_virtualstain.tracking.formats.trackmate",
-)
+def _inputs(kinds: dict[str, Kind], root: Path) -> dict[str, Path]:
+    """Make a valid input of every kind below `root`, and import what reading them needs."""
+    made = {name: _valid(kind, root / name) for name, kind in kinds.items()}
+    _warm_up(kinds, made)
+    return made
 
 
-def warm_up() -> None:
-    """Import what readers need, so that no case spends its time on it."""
-    for name in _LIBRARIES:
-        with suppress(ImportError):
-            importlib.import_module(name)
-    for attribute in ("Tracks", "link", "load_model"):
-        getattr(vs, attribute)
+def _warm_up(kinds: dict[str, Kind], inputs: dict[str, Path]) -> None:
+    """Import what the readers need, so that no case spends its time on it.
+
+    Each kind's valid input is read in a fork, because reading starts threads, and what it imported
+    is imported here. A valid input that cannot be read ends the program.
+    """
+    for name, kind in kinds.items():
+        lines = _of_fork(lambda kind=kind, name=name: _imported_by(kind, inputs[name]))
+        if lines is None:
+            raise SystemExit(f"the valid input of {name} could not be read")
+        for module in lines.split():
+            with suppress(ImportError):
+                importlib.import_module(module)
+
+
+def _imported_by(kind: Kind, path: Path) -> str:
+    before = set(sys.modules)
+    kind.read(path)
+    # not those that exist only as attributes of an extension module
+    return " ".join(
+        name
+        for name, module in list(sys.modules.items())
+        if name not in before and getattr(module, "__spec__", None) is not None
+    )
+
+
+def _of_fork(work: Callable[[], str]) -> str | None:
+    """Return what `work` returns in a fork of this process; None if it fails there."""
+    receive, send = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.close(receive)
+            with os.fdopen(send, "w") as pipe:
+                pipe.write(work())
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        os._exit(status)
+    os.close(send)
+    with os.fdopen(receive) as pipe:
+        text = pipe.read()
+    return None if os.waitpid(child, 0)[1] else text
 
 
 def attempt(kind: Kind, path: Path) -> tuple[str, str]:
@@ -260,12 +276,12 @@ def run(
     counts: Counter[tuple[str, str]] = Counter()
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
-        made = {name: _valid(kind, root / name) for name, kind in kinds.items()}
+        made = _inputs(kinds, root)
         for number in range(count):
             name = list(kinds)[number % len(kinds)]
             case = root / "case"
             shutil.copytree(root / name, case)
-            path = case / made[name]
+            path = case / made[name].relative_to(root / name)
             chance = random.Random(f"{seed}-{name}-{number}")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -280,28 +296,19 @@ def run(
     return counts
 
 
-def _valid(kind: Kind, folder: Path) -> str:
-    """Make a valid input in a process of its own, and return its path below `folder`."""
+def _valid(kind: Kind, folder: Path) -> Path:
+    """Make a valid input in a process of its own, and return its path."""
     folder.mkdir()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            (folder / ".path").write_text(os.path.relpath(kind.make(folder), folder))
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-        os._exit(status)
-    if os.waitpid(child, 0)[1]:
+    path = _of_fork(lambda: str(kind.make(folder)))
+    if path is None:
         raise SystemExit(f"{folder.name} could not be made")
-    place = folder / ".path"
-    path = place.read_text()
-    place.unlink()
-    return path
+    return Path(path)
 
 
 def _cases(folder: Path) -> Counter[tuple[str, str]]:
     counts: Counter[tuple[str, str]] = Counter()
+    with tempfile.TemporaryDirectory() as place:
+        _inputs(KINDS, Path(place))
     for case in sorted(folder.iterdir()):
         names = [name for name in KINDS if case.name.startswith(name)]
         if not names:
@@ -324,7 +331,6 @@ def main() -> None:
     given = parser.parse_args()
     kinds = {name: KINDS[name] for name in given.only or KINDS}
     started = time.monotonic()
-    warm_up()
     if given.cases is not None:
         counts = _cases(given.cases)
     else:
