@@ -405,6 +405,17 @@ def test_a_mask_is_said_and_a_grey_image_refused() -> None:
         vs.track(deep)
 
 
+def test_one_object_in_two_parts_is_no_mask_where_the_movie_has_another() -> None:
+    movie = np.zeros((2, 16, 16), np.int32)
+    movie[0, 2:5, 2:5] = movie[0, 2:5, 7:10] = 1  # a segmenter may bridge a gap
+    movie[1, 2:5, 2:5], movie[1, 2:5, 7:10] = 1, 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        vs.track(movie)
+    with pytest.warns(UserWarning, match="only 0 and 1 in 2 separate places"):
+        vs.track(movie[:1])
+
+
 def test_a_background_that_is_no_zero_is_said() -> None:
     labels = _labels()
     assert (labels > 0).any(axis=(1, 2)).all()

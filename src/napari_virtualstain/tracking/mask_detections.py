@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -64,12 +65,6 @@ def check_objects(plane: NDArray[Any]) -> str | None:
     if not len(values):
         return None
     parts = int(label(plane, background=0, connectivity=2).max())
-    if len(values) == 1 and parts > 1:
-        return (
-            f"The labels hold only 0 and {values[0]} in {parts} separate places, so all are "
-            "one object. If this is a mask, give each part a number of its own first, for instance "
-            "with skimage.measure.label, or segment the image here."
-        )
     area_px = np.count_nonzero(plane) / len(values)
     is_scattered = parts > _SCATTERED * len(values) or (
         area_px < _SMALLEST_PX and np.count_nonzero(plane) > _COVERED * plane.size
@@ -86,6 +81,31 @@ def check_objects(plane: NDArray[Any]) -> str | None:
             "object. If it is the background, set it to 0 first."
         )
     return None
+
+
+def doubt_of_mask(plane: NDArray[Any], values: Collection[int]) -> str | None:
+    """Return the doubt that labels are a mask of 0 and 1, None where they are not.
+
+    Parameters
+    ----------
+    plane : ndarray of int, shape (Y, X)
+        Labels of the first frame that holds any.
+    values : collection of int
+        Labels of the whole movie. A frame may show a single mitochondrion, in two parts; a movie
+        of more than one label is no mask.
+    """
+    from skimage.measure import label
+
+    if len(values) != 1:
+        return None
+    parts = int(label(plane, background=0, connectivity=2).max())
+    if parts < 2:
+        return None
+    return (
+        f"The labels hold only 0 and {next(iter(values))} in {parts} separate places, so all are "
+        "one object. If this is a mask, give each part a number of its own first, for instance "
+        "with skimage.measure.label, or segment the image here."
+    )
 
 
 _MANY = 8

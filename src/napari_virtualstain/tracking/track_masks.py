@@ -20,7 +20,7 @@ from .config import TrackingConfig
 from .detections import Detections, check_scale, no_rows, read_detections
 from .fragments import link_fragments, with_fragments
 from .link_detections import rounds
-from .mask_detections import check_objects, measure_plane, whole_labels
+from .mask_detections import check_objects, doubt_of_mask, measure_plane, whole_labels
 from .mask_pixels import MaskPixels
 from .tracks import Tracks
 from .z_stacks import project_image, project_labels
@@ -94,25 +94,29 @@ def track(
         scale = {"pixel_size_um": pixel_size_um, "frame_interval_s": frame_interval_s}
         return tracks_of_add_on(added, labels, intensity, **scale)
     report = Reporter((1 + rounds(settings)) * len(labels), "step", "tracking", progress, cancel)
-    measured, pixels, is_checked = [no_rows()], [], False
+    measured: list[pd.DataFrame] = [no_rows()]
+    pixels: list[NDArray[np.int32]] = []
+    first: NDArray[Any] | None = None
     for frame in range(len(labels)):
         image = None if intensity is None else np.asarray(intensity[frame])
         plane = whole_labels(np.asarray(labels[frame]))
-        if not is_checked and plane.any():
-            is_checked = True
+        if first is None and plane.any():
+            first = plane
             if doubt := check_objects(plane):
                 warnings.warn(doubt, stacklevel=2)
         table, inside = measure_plane(plane, image, frame, pixel_size_um)
         measured.append(table)
         pixels.append(inside)
         report.advance()
-    if not is_checked and np.dtype(labels.dtype).kind == "f":
+    if first is None and np.dtype(labels.dtype).kind == "f":
         raise InputError(
             f"Labels are {labels.dtype} and 0 everywhere: expected whole numbers, one value an "
             "object and 0 outside."
         )
     tables = [table for table in measured if len(table)] or measured[:1]
     table = pd.concat(tables, ignore_index=True)
+    if first is not None and (doubt := doubt_of_mask(first, set(table["label"].tolist()))):
+        warnings.warn(doubt, stacklevel=2)
     masks = _mask_pixels(read_detections(table), pixels, labels.shape[1:], pixel_size_um)
     linked, owner = link_fragments(table, masks, settings, report)
     tracks = assemble(linked, settings, pixel_size_um, frame_interval_s)
