@@ -72,6 +72,10 @@ REFUSED = {
         "train", "--bright-field", "movie.ome.tif", "--fluorescence", "movie.ome.tif",
         "-o", "new/m.safetensors", "--folds", "99",
     ),
+    "user of measures": (
+        "segment", "movie.ome.tif", "-o", "new/o.ome.tif", "--measures", "~nobody/a.csv",
+    ),
+    "user of output": ("stain", "movie.ome.tif", "-o", "~nobody/a.ome.tif"),
     "long path": ("stain", "x" * 5000, "-o", "new/o.ome.tif"),
     "long folders": ("stain", "/".join(["y" * 200] * 25), "-o", "new/o.ome.tif"),
     "long output": ("stain", "movie.ome.tif", "-o", "z" * 5000 + ".ome.tif"),

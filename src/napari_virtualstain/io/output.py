@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -50,8 +50,8 @@ def check_output(path: str | Path, *, overwrite: bool) -> Path:
     OutputExistsError
         It is there and `overwrite` is False.
     OutputError
-        The folder cannot be made or written, the name is impossible, or a folder with other files
-        is there.
+        The folder cannot be made or written, the name is impossible or begins with ``~``, or a
+        folder with other files is there.
 
     Examples
     --------
@@ -62,6 +62,11 @@ def check_output(path: str | Path, *, overwrite: bool) -> Path:
     path = Path(path)
     if "\0" in str(path):
         raise OutputError(f"{str(path)!r} is no usable name: it holds a null character.")
+    if path.parts[0].startswith("~") and len(path.parts) > 1 and not Path(path.parts[0]).exists():
+        raise OutputError(
+            f"{shown(path)} begins with the home folder of a user, which was not replaced here or "
+            "is not known. Give the folder by its path."
+        )
     with translated_errors(path):
         _make_folder(path.parent)
         if path.exists() and not overwrite:
@@ -79,6 +84,31 @@ def check_output(path: str | Path, *, overwrite: bool) -> Path:
         probe.unlink()
         path.with_name(path.name + PARTIAL_SUFFIX).exists()  # raises when too long
     return path
+
+
+def free_path(path: Path, is_taken: Callable[[Path], bool] = Path.exists) -> Path:
+    """Return `path`, or with a number before its suffix where that is taken.
+
+    Parameters
+    ----------
+    path : Path
+        Wanted.
+    is_taken : callable
+        Whether a path is taken; where one result is several files, whether any of these is.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> wanted = Path(tempfile.mkdtemp()) / "figure.png"
+    >>> wanted.touch()
+    >>> free_path(wanted).name
+    'figure-2.png'
+    """
+    free, number = path, 2
+    while is_taken(free):
+        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        number += 1
+    return free
 
 
 def is_replaceable(folder: Path) -> bool:

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from napari_virtualstain.plugin.figure.dock import FigureWidget
-from napari_virtualstain.plugin.figure.job import files_of, free_path
+from napari_virtualstain.plugin.figure.job import files_of, free_figure_path
 
 pytestmark = pytest.mark.gui
 SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
@@ -117,7 +117,7 @@ def test_no_figure_is_replaced_and_other_endings_are_refused(
 ) -> None:
     path = tmp_path / "figure.png"
     path.write_bytes(b"mine")
-    assert free_path(path, (None,)).name == "figure-1.png"
+    assert free_figure_path(path, (None,)).name == "figure-2.png"
     assert files_of(path, (0, 1))[0].name == "figure_0.png"
     widget = FigureWidget(viewer)
     qtbot.addWidget(widget)

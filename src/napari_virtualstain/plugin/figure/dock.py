@@ -14,7 +14,7 @@ from ..kit.controls import Choice, NumberBox, add_row, button, check_box, in_row
 from ..kit.jobs import JobContext, Work
 from ..kit.step import StepWidget
 from ..layers.description import axes_of
-from .job import FigureRequest, Take, figure_job, free_path
+from .job import FigureRequest, Take, figure_job, free_figure_path
 from .overlays import Annotations, annotated, shown_images
 
 _SHORT_SIDE_PX = 1000
@@ -76,7 +76,7 @@ class FigureWidget(StepWidget):
         frames: tuple[int | None, ...] = (None,)
         if self.frames.value:
             frames = tuple(range(self.viewer.dims.nsteps[self._time_axis()]))
-        path = free_path(Path(self.path_edit.text().strip()).expanduser(), frames)
+        path = free_figure_path(Path(self.path_edit.text().strip()).expanduser(), frames)
         self._request = request = FigureRequest(path, frames)
 
         def work(context: JobContext) -> Any:

@@ -97,13 +97,11 @@ def files_of(path: Path, frames: tuple[int | None, ...]) -> list[Path]:
     return [path.with_name(f"{path.stem}_{frame or 0:0{digits}}{path.suffix}") for frame in frames]
 
 
-def free_path(path: Path, frames: tuple[int | None, ...]) -> Path:
-    """Return `path`, or a numbered one where it is taken: no figure is ever replaced."""
-    number, free = 1, path
-    while any(one.exists() for one in files_of(free, frames)):
-        free = path.with_name(f"{path.stem}-{number}{path.suffix}")
-        number += 1
-    return free
+def free_figure_path(path: Path, frames: tuple[int | None, ...]) -> Path:
+    """Return `path`, or a numbered one where any of its files is there: none is ever replaced."""
+    from ...io import free_path
+
+    return free_path(path, lambda one: any(file.exists() for file in files_of(one, frames)))
 
 
 def _write(path: Path, picture: np.ndarray) -> None:

@@ -38,7 +38,7 @@ from ..stain.warm_up import WarmUp
 from .corrections import Corrections
 from .job import SegmentRequest, Session, Started, cut_job, segment_job
 from .layer import add_labels_layer
-from .learn_job import LearnRequest, Learnt, free_path, learn_job
+from .learn_job import LearnRequest, Learnt, learn_job
 from .measuring import VisibleMeasures
 from .picture_row import PictureRow
 
@@ -141,6 +141,7 @@ class SegmentWidget(StepWidget):
         if self.state.is_active or painted.layer is None or request is None or not painted.planes:
             return
         from ...engine import Planes
+        from ...io import free_path
         from ...models import user_model_folder
 
         movie = Planes(request.data, request.axes)
@@ -151,7 +152,8 @@ class SegmentWidget(StepWidget):
         labels = tuple(np.array(painted.layer.data[frame]) for frame in frames)
         start, size_um = str(self.model.value), self.pixel_size.value()
         threads = request.preferences.threads
-        output = free_path(user_model_folder(), f"{base_name(self._source.name)} corrected")
+        name = f"{base_name(self._source.name)} corrected.safetensors"
+        output = free_path(user_model_folder() / name)
 
         def work(context: JobContext) -> Any:
             images = tuple(movie.plane(movie.number(place), window) for place in places)

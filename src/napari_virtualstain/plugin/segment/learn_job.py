@@ -112,17 +112,3 @@ def outlines(labels: np.ndarray) -> np.ndarray:
     picture = np.where(marks > 0, 90, 0).astype(np.uint8)
     picture[find_boundaries(marks, mode="inner")] = 255
     return picture
-
-
-def free_path(folder: Path, stem: str) -> Path:
-    """Return a model path in `folder` that is not taken, numbered if need be.
-
-    Examples
-    --------
-    >>> free_path(Path("no-such-folder"), "cell corrected").name
-    'cell corrected.safetensors'
-    """
-    path, number = folder / f"{stem}.safetensors", 2
-    while path.exists():
-        path, number = folder / f"{stem} {number}.safetensors", number + 1
-    return path

@@ -99,13 +99,10 @@ class JobWatcher(QObject):
                 self._display.curve.add_scores(step, scores)
 
     def _take(self, model: Path) -> None:
+        from ...io import free_path
         from ...models import read_card, user_model_folder
 
-        target = user_model_folder() / model.name
-        number = 2
-        while target.exists():
-            target = user_model_folder() / f"{model.stem}-{number}.safetensors"
-            number += 1
+        target = free_path(user_model_folder() / model.name)
         try:
             read_card(model)
             target.parent.mkdir(parents=True, exist_ok=True)
