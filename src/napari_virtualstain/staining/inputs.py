@@ -36,7 +36,7 @@ class OpenedMovie:
     stainer: AnyStainer
 
 
-def open_movie(
+def open_for_staining(
     image: ArrayLike | Stack,
     model: Any,
     settings: StainSettings,

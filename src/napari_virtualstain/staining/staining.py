@@ -16,7 +16,7 @@ from ..progress import CancelToken, ProgressCallback, Reporter
 from ..settings import StainSettings, checked_settings, renamed_keywords
 from .flicker import averaged_in_time
 from .flicker_filter import flicker_limit, in_time, steadying_of
-from .inputs import Frames, OpenedMovie, open_movie
+from .inputs import Frames, OpenedMovie, open_for_staining
 from .opening import AnyStainer
 from .planes import stain_planes
 
@@ -170,7 +170,7 @@ def stain(
         flat_field=flat_field,
         uncertainty=uncertainty,
     )
-    movie = open_movie(
+    movie = open_for_staining(
         image,
         model,
         settings,

@@ -23,7 +23,7 @@ from ..progress import CancelToken, ProgressCallback, Reporter
 from ..settings import StainSettings, checked_settings, renamed_keywords
 from .cluster import cluster_client, stain_on_cluster
 from .flicker_filter import Steadying, flicker_limit
-from .inputs import Frames, open_movie
+from .inputs import Frames, open_for_staining
 from .model_fit import FrameFit, assess_frame
 from .opening import AnyStainer
 from .planes import stain_planes
@@ -121,7 +121,7 @@ def stain_to_file(
         flat_field=flat_field,
         uncertainty=uncertainty_out is not None,
     )
-    movie = open_movie(
+    movie = open_for_staining(
         image,
         model,
         settings,
