@@ -53,6 +53,15 @@ def test_a_dead_pixel_gets_the_value_of_its_neighbours_and_not_of_the_wider_fiel
     assert abs(filled[30, 20] - ramp[30, 20]) < 3  # rows differ by 60, the field by 1500
 
 
+def test_a_wide_gap_gets_the_nearest_values_that_the_narrowest_width_reaches() -> None:
+    # a rim of 100 around a gap of 5 x 5 pixels in a field of 0
+    plane = np.zeros((41, 41))
+    plane[16:25, 16:25] = 100.0
+    plane[18:23, 18:23] = np.nan
+    filled, _ = fill_non_finite(plane)
+    assert filled[20, 20] > 95  # with a width of 4 pixels it would be below 50
+
+
 @pytest.mark.parametrize(("size_um", "side"), [(0.0815, 100), (0.0785, 100), (0.083, 104)])
 def test_pixel_sizes_within_two_per_cent_count_as_equal(size_um: float, side: int) -> None:
     assert resampled_shape((100, 100), size_um, 0.08) == (side, side)

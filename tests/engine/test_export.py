@@ -31,6 +31,32 @@ def test_onnx_equals_torch_on_any_size(model, tmp_path) -> None:
     assert json.loads(card)["name"] == model.name
 
 
+@pytest.mark.parametrize(("off", "is_written"), [(0.0009, True), (0.0011, False)])
+def test_onnx_that_differs_by_a_thousandth_is_not_written(
+    make_model, tmp_path, monkeypatch, off: float, is_written: bool
+) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    model = make_model()
+
+    class Inexact:
+        def __init__(self, *_, **__) -> None:
+            pass
+
+        def run(self, _, inputs):
+            with torch.inference_mode():
+                exact = model.network(torch.from_numpy(inputs["image"])).numpy()
+            return (exact + off * max(1.0, np.ptp(exact)),)
+
+    monkeypatch.setattr(runtime, "InferenceSession", Inexact)
+    if is_written:
+        assert export_model(model, tmp_path / "model.onnx").exists()
+    else:
+        with pytest.raises(InputError, match=r"differs from torch by 0\.0011 .* not written"):
+            export_model(model, tmp_path / "model.onnx")
+        assert not (tmp_path / "model.onnx").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of bioimageio.core and xarray about themselves
 def test_bioimageio_package_passes_its_own_test(model, tmp_path) -> None:

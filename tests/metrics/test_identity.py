@@ -120,6 +120,13 @@ def test_events_match_one_to_one_within_time_and_distance() -> None:
     assert math.isnan(event_scores(truth.iloc[:0], truth.iloc[:0])["fusion_f1"])
 
 
+def test_near_events_are_matched_before_far_ones() -> None:
+    # each predicted event lies on the next true one, and just within the radius of its own
+    truth = pd.DataFrame({"kind": "fission", "frame": 5, "y_um": 0.0, "x_um": [0.0, 0.9, 1.8]})
+    shifted = truth.assign(x_um=truth.x_um + 0.9)
+    assert event_scores(shifted, truth)["fission_recall"] == pytest.approx(2 / 3)
+
+
 def test_bad_tracks_get_a_plain_message() -> None:
     truth = _walkers(count=2)
     with pytest.raises(InputError, match="predicted tracks lack x_um"):

@@ -321,7 +321,7 @@ def test_foreground_pearson_looks_inside_the_mask_only() -> None:
     assert abs(scores["foreground_pearson"]) < 0.2
 
 
-@pytest.mark.parametrize(("third", "size_um"), [(0.1430, 1 / 3), (0.1428, 1 / 2)])
+@pytest.mark.parametrize(("third", "size_um"), [(0.14286, 1 / 3), (0.14285, 1 / 2)])
 def test_the_resolved_size_ends_where_the_correlation_falls_below_a_seventh(
     third: float, size_um: float
 ) -> None:

@@ -9,7 +9,7 @@ from scipy import ndimage
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.segmentation import split_instances
 from napari_virtualstain.segmentation.skeleton import FREE_END, Branch, SkeletonGraph
-from napari_virtualstain.segmentation.skeleton_split import _collinear_pairs
+from napari_virtualstain.segmentation.skeleton_split import _collinear_pairs, split_along_skeleton
 
 from .shapes import FLIPS, bar, cross, disc, empty, letter_y, ring, same_partition
 
@@ -106,6 +106,14 @@ def test_labels_cover_the_mask_but_for_small_objects_of_their_own(seed, area, sp
     for value in range(1, number + 1):
         inside = labels[whole == value]
         assert (inside > 0).all() or (not inside.any() and inside.size < area / 0.01)
+
+
+def test_an_arm_of_exactly_the_smallest_area_is_an_object() -> None:
+    mask = bar(0) | bar(90, one_sided=True)
+    values, areas = np.unique(split_along_skeleton(mask)[mask], return_counts=True)
+    for more, is_kept in ((0, True), (1, False)):
+        found = split_along_skeleton(mask, min_area_px=int(areas.min()) + more)
+        assert (len(np.unique(found[mask])) == len(values)) == is_kept
 
 
 def test_probabilities_are_cut_at_the_threshold():

@@ -113,6 +113,14 @@ def test_labels_keep_their_numbers_and_the_border_is_flagged():
     assert table["touches_border"].tolist() == [False, True, True]
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (4, 4)])
+def test_tiny_rectangles_are_convex_and_no_rounder_than_a_disc(shape: tuple[int, int]) -> None:
+    # the hull through the middles of pixel sides is smaller than a square of few pixels
+    row = row_of(np.pad(np.ones(shape, bool), 2))
+    assert row.solidity == 1.0
+    assert row.form_factor >= 1.0
+
+
 def test_a_frame_without_background():
     assert measure(np.full((8, 9), 4)).loc[0, "label"] == 4
 

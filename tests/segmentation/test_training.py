@@ -283,6 +283,14 @@ def test_training_never_sees_the_held_out_blocks():
         assert not cut[~known].any()
 
 
+@pytest.mark.parametrize(("fraction", "held"), [(0.01, 1), (0.5, 3), (0.99, 5)])
+def test_of_several_images_one_at_least_is_held_out_and_one_left(fraction: float, held: int):
+    plane = np.ones((8, 8))
+    examples = [LabelledImage(plane, plane.astype(int), plane > 0) for _ in range(6)]
+    train, test = hold_out(examples, fraction, np.random.default_rng(0))
+    assert (len(train), len(test)) == (6 - held, held)
+
+
 def test_crops_of_images_smaller_than_a_crop():
     example = LabelledImage(
         np.ones((20, 9), np.float32), np.ones((20, 9), np.int32), np.ones((20, 9), bool)

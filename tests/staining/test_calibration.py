@@ -35,6 +35,12 @@ def test_trust_grows_with_brightness_and_falls_with_uncertainty() -> None:
     assert trust[2] > trust[1] == trust[3] == 0.5
 
 
+def test_trust_is_measured_above_the_median_outside() -> None:
+    labels = np.array([[0, 0, 0, 1]])
+    image = np.array([[1.0, 1.0, 9.0, 5.0]])  # one bright speck outside
+    assert label_trust(labels, image, np.full((1, 4), 4.0)) == {1: 0.5}
+
+
 def test_shapes_must_agree() -> None:
     with pytest.raises(InputError, match="one shape"):
         calibrate(np.zeros(3), np.zeros(4), np.ones(3))

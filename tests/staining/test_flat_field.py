@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import napari_virtualstain as vs
-from napari_virtualstain.staining.flat_field import flattened
+from napari_virtualstain.staining.flat_field import _evaluated, _surface, flattened
 
 
 def _scene() -> np.ndarray:
@@ -34,6 +34,19 @@ def test_the_field_is_divided_out() -> None:
 @pytest.mark.parametrize("frame", [np.zeros((64, 64)), np.ones((8, 64)), np.full((64, 64), np.nan)])
 def test_a_frame_without_a_field_is_as_it_was(frame: np.ndarray) -> None:
     np.testing.assert_array_equal(flattened(frame), frame.astype(np.float32))
+
+
+@pytest.mark.parametrize(("spreads", "counts"), [(2.7, True), (3.3, False)])
+def test_blocks_three_spreads_off_the_surface_do_not_count(spreads: float, counts: bool) -> None:
+    # a chequered field of deviations of 1, and one block farther off
+    grid = np.arange(16) / 16
+    heights = 100 + (-1.0) ** np.add.outer(np.arange(16), np.arange(16))
+    middle = heights.copy()
+    heights[8, 8] = 100 + spreads * 1.4826
+    middle[8, 8] = 100
+    found, without = (_surface(some, grid, grid) for some in (heights, middle))
+    moved = abs(_evaluated(found, grid, grid) - _evaluated(without, grid, grid)).max()
+    assert (moved > 0.02) == counts
 
 
 def test_the_stain_of_an_uneven_movie_is_that_of_the_even_one() -> None:

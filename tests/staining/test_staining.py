@@ -244,6 +244,7 @@ def test_constant_and_saturated_frames_stain_to_something_finite(model, value) -
         (np.zeros(20), "expected .Y, X."),
         (np.zeros((20, 20), complex), "real numbers"),
         (np.zeros((64, 64, 3), np.uint8), "RGB"),
+        (np.zeros((16, 16, 4), np.uint8), "RGB"),
         (np.array([["a"]]), "real numbers"),
         ([[1, 2], [3]], "rows of equal length"),
         (da.from_array(np.arange(9.0))[np.arange(9) > 3], "expected .Y, X."),

@@ -39,6 +39,13 @@ def test_the_mean_squared_displacement_is_trackpys() -> None:
         assert np.allclose(part.lag_s, theirs.index)
 
 
+@pytest.mark.parametrize(("positions", "asked", "longest"), [(9, 3, 3), (9, 8, 8), (3, 8, 2)])
+def test_lags_reach_as_far_as_asked_and_the_track(positions: int, asked: int, longest: int) -> None:
+    found = mean_squared_displacement(moved(np.ones((positions, 1, 2))), largest_lag=asked)
+    assert found.lag.tolist() == list(range(1, longest + 1))
+    assert found.pairs.tolist() == [positions - lag for lag in range(1, longest + 1)]
+
+
 def test_diffusion_has_its_coefficient_and_exponent() -> None:
     rng = np.random.default_rng(1)
     found = analyse_motion(moved(rng.normal(0, 0.3, (400, 30, 2))), largest_lag=6)

@@ -43,6 +43,19 @@ def test_it_agrees_with_the_analysis_of_each_track(tuning: MotionClassTuning | N
         np.testing.assert_allclose(together[name], one_by_one[name], rtol=1e-9)
 
 
+@pytest.mark.parametrize(("lag", "counts"), [(10, True), (11, False)])
+def test_ten_lags_count(lag: int, counts: bool) -> None:
+    # of an object that goes there and back: the exponent with and without a lag differ
+    steps = np.sin(2 * np.pi * np.arange(66) / 22)
+    table = pd.DataFrame({"track_id": 1, "frame": range(66), "y_um": 0.0, "x_um": steps})
+    tracks = Tracks.from_table(table, frame_interval_s=1.0)
+    rows = table.rename(columns={"x_um": "x_px", "y_um": "y_px"})
+    together = summarise_motion(rows, pixel_size_um=1.0, frame_interval_s=1.0).exponent.item()
+    up_to, less = (analyse_motion(tracks, largest_lag=k).exponent.item() for k in (lag, lag - 1))
+    assert (abs(together - up_to) < 1e-9) == counts
+    assert (abs(together - less) < 1e-9) != counts
+
+
 def test_no_rows_give_no_motion() -> None:
     rows = _rows(_tracks())[:0]
     assert summarise_motion(rows, pixel_size_um=1.0, frame_interval_s=1.0).empty

@@ -142,6 +142,10 @@ def event_scores(
     InputError
         A column is missing, or the radius or the tolerance is impossible.
 
+    Notes
+    -----
+    Events are matched one to one: each match counts for more, the nearer it is.
+
     Examples
     --------
     >>> import pandas as pd
