@@ -15,7 +15,7 @@ from scipy.stats import pearsonr
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.metrics import (
     bandpass_pearson,
-    flicker,
+    brightness_jumps,
     foreground_scores,
     fourier_ring_correlation,
     frc_summary,
@@ -265,13 +265,13 @@ def test_fourier_rings_are_in_physical_units_also_when_the_image_is_not_square()
     assert curve.frequency_per_um.max() < 1 / (2 * 0.1)
 
 
-def test_flicker_ignores_bleaching_and_finds_a_jump() -> None:
+def test_brightness_jumps_ignore_bleaching_and_find_a_jump() -> None:
     movie = np.ones((20, 4, 4)) * np.exp(-np.arange(20) / 40)[:, None, None]
-    assert np.nanmax(flicker(movie)) < 1e-3
+    assert np.nanmax(brightness_jumps(movie)) < 1e-3
     movie[7] *= 1.5
-    assert np.nanargmax(flicker(movie)) == 7
-    assert np.isnan(flicker(movie)[[0, -1]]).all()
-    assert np.isnan(flicker(movie[:2])).all()
+    assert np.nanargmax(brightness_jumps(movie)) == 7
+    assert np.isnan(brightness_jumps(movie)[[0, -1]]).all()
+    assert np.isnan(brightness_jumps(movie[:2])).all()
 
 
 @pytest.mark.parametrize("name", ALL)

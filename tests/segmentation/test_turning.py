@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_virtualstain.segmentation import Segmenter, segment
-from napari_virtualstain.segmentation.affinities import overlapping, step_directions
+from napari_virtualstain.segmentation.affinities import pixels_with_partner, step_directions
 from napari_virtualstain.segmentation.turning import averaged_over_turns
 
 STEPS = step_directions([3, 7], [4, 8])
@@ -17,7 +17,7 @@ def pairs_of(labels: np.ndarray) -> np.ndarray:
     maps = np.zeros((1 + len(STEPS), *labels.shape), np.float32)
     maps[0] = labels > 0
     for channel, step in enumerate(STEPS, start=1):
-        here, there = overlapping(step, labels.shape)
+        here, there = pixels_with_partner(step, labels.shape)
         maps[channel][here] = labels[here] == labels[there]
     return maps
 
@@ -30,7 +30,7 @@ def test_pairs_keep_their_meaning_whichever_way_the_plane_lies() -> None:
     )
     assert np.array_equal(found[0], truth[0])
     for channel, step in enumerate(STEPS, start=1):
-        here, _ = overlapping(step, labels.shape)
+        here, _ = pixels_with_partner(step, labels.shape)
         assert np.array_equal(found[channel][here], truth[channel][here])
 
 

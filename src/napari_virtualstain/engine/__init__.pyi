@@ -20,7 +20,7 @@ from .predictor import OnTile as OnTile
 from .predictor import TiledNetwork as TiledNetwork
 from .predictor import stop_inside as stop_inside
 from .prefetch import look_ahead as look_ahead
-from .regions import Region as Region
+from .regions import PlaneSlices as PlaneSlices
 from .regions import View as View
 from .regions import view_of as view_of
 from .resampling import resample as resample

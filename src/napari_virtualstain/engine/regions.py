@@ -11,7 +11,7 @@ from ..errors import InputError
 from .resampling import Resampling
 from .tiling import Box
 
-Region = tuple[slice, slice]
+PlaneSlices = tuple[slice, slice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class View:
 def view_of(
     shape: tuple[int, int],
     inner: tuple[int, int],
-    region: Region | None,
+    region: PlaneSlices | None,
     *,
     halo: int | None,
     stride: int,

@@ -1,8 +1,8 @@
 from .adversarial import discriminator_loss as discriminator_loss
 from .adversarial import generator_adversarial_loss as generator_adversarial_loss
-from .config import AdversarialKind as AdversarialKind
-from .config import LossConfig as LossConfig
-from .config import WeightMapKind as WeightMapKind
+from .loss_config import AdversarialKind as AdversarialKind
+from .loss_config import LossConfig as LossConfig
+from .loss_config import WeightMapKind as WeightMapKind
 from .objective import generator_loss as generator_loss
 from .regression import gradient_l1 as gradient_l1
 from .regression import l1 as l1

@@ -19,7 +19,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from .config import AdversarialKind
+from .loss_config import AdversarialKind
 
 
 def generator_adversarial_loss(fake: Tensor, kind: AdversarialKind = "modified_minimax") -> Tensor:

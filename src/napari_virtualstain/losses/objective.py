@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .adversarial import generator_adversarial_loss
-from .config import LossConfig
+from .loss_config import LossConfig
 from .regression import (
     gradient_l1,
     l1,

@@ -5,13 +5,15 @@ from __future__ import annotations
 from .baselines import BASELINES, baselines, compare
 from .distributions import histogram, intensity_confusion, js_divergence, kl_divergence
 from .evaluation import COLUMNS, evaluate, find_ranges
-from .foreground import flicker, foreground_scores, mask_iou, otsu_mask
+from .foreground import brightness_jumps, foreground_scores, mask_iou, otsu_mask
 from .identity import event_scores, identity_scores
 from .intervals import Interval, bootstrap_interval, summarise
 from .objects import boundary_f1, evaluate_labels, match_objects, object_scores
 from .report import Report, scores_and_baselines, write_report
 from .similarity import band_pass, bandpass_pearson, nrmse, pearson, psnr, ssim, ssim_map
 from .spectrum import fourier_ring_correlation, frc_summary
+
+flicker = brightness_jumps  # the former name; the noise of pixels is staining.flicker
 
 __all__ = [
     "BASELINES",
@@ -23,6 +25,7 @@ __all__ = [
     "baselines",
     "bootstrap_interval",
     "boundary_f1",
+    "brightness_jumps",
     "compare",
     "evaluate",
     "evaluate_labels",

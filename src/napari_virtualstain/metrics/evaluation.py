@@ -18,9 +18,9 @@ from ..engine import as_image, is_lazy
 from ..errors import InputError, check_kind, shown
 from ..io import Stack
 from ..progress import CancelToken, ProgressCallback, Reporter
-from ..staining import flicker as flicker_of_pixels
+from ..staining import flicker
 from .distributions import Range, js_divergence, kl_divergence, reference_range
-from .foreground import flicker_of_means, foreground_scores, mask_iou
+from .foreground import foreground_scores, jumps_of_means, mask_iou
 from .pairing import Image, as_pair, is_constant
 from .similarity import (
     SSIM_WINDOW,
@@ -351,7 +351,7 @@ class _PixelFlicker:
             return
         for side, three in enumerate(zip(*self._last, strict=True)):
             if len({frame.shape for frame in three}) == 1:
-                self._found[side, index - 1] = flicker_of_pixels(np.stack(three))
+                self._found[side, index - 1] = flicker(np.stack(three))
 
     def columns(self, frames: int) -> dict[str, Image]:
         """Return both columns of the table, NaN where frames do not follow each other."""
@@ -393,7 +393,7 @@ def _fitted_nrmse(moments: Image, groups: Sequence[str]) -> Image:
 def _with_flicker(table: pd.DataFrame, means: Image, is_movie: bool) -> pd.DataFrame:
     """Return the table with flicker, NaN where frames do not follow each other."""
     for column, side in (("flicker", 0), ("flicker_reference", 1)):
-        table[column] = flicker_of_means(means[:, side]) if is_movie else np.nan
+        table[column] = jumps_of_means(means[:, side]) if is_movie else np.nan
     return table
 
 

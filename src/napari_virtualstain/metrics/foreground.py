@@ -100,7 +100,7 @@ def foreground_scores(
     }
 
 
-def flicker(movie: npt.ArrayLike) -> Image:
+def brightness_jumps(movie: npt.ArrayLike) -> Image:
     """Return how much each frame's brightness jumps out of its neighbours'.
 
     Parameters
@@ -116,20 +116,20 @@ def flicker(movie: npt.ArrayLike) -> Image:
     Examples
     --------
     >>> import numpy as np
-    >>> flicker(np.ones((4, 2, 2)) * np.array([1, 1, 2, 0])[:, None, None])[1:3].tolist()
+    >>> brightness_jumps(np.ones((4, 2, 2)) * np.array([1, 1, 2, 0])[:, None, None])[1:3].tolist()
     [0.5, 1.5]
     """
     frames = as_image(movie, "movie")
-    return flicker_of_means(frames.reshape(len(frames), -1).mean(axis=1))
+    return jumps_of_means(frames.reshape(len(frames), -1).mean(axis=1))
 
 
-def flicker_of_means(means: Image) -> Image:
-    """Return :func:`flicker` from the mean of each frame, shape (T,).
+def jumps_of_means(means: Image) -> Image:
+    """Return :func:`brightness_jumps` from the mean of each frame, shape (T,).
 
     Examples
     --------
     >>> import numpy as np
-    >>> flicker_of_means(np.array([1.0, 2.0, 1.0]))[1].item()
+    >>> jumps_of_means(np.array([1.0, 2.0, 1.0]))[1].item()
     0.75
     """
     jumps = np.full(len(means), math.nan)

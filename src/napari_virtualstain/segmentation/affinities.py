@@ -91,14 +91,14 @@ def merge_fragments(
     return graph.labels(fragments)
 
 
-def overlapping(
+def pixels_with_partner(
     step: Step, shape: tuple[int, ...]
 ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """Return the slices of the pixels that have a partner at `step`, and of the partners.
 
     Examples
     --------
-    >>> overlapping((0, 2), (4, 5))
+    >>> pixels_with_partner((0, 2), (4, 5))
     ((slice(0, 4, None), slice(0, 3, None)), (slice(0, 4, None), slice(2, 5, None)))
     """
     here, there = [], []

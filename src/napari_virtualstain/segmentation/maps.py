@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from .affinities import MERGE_ABOVE, Step, merge_fragments
+from .expected_iou import sigmoid
 from .instances import (
     Labels,
     Split,
@@ -23,7 +24,6 @@ from .instances import (
     in_reading_order,
     split_plane,
 )
-from .overlap import sigmoid
 
 FLOOR = 0.02
 _LEVELS = 255.0

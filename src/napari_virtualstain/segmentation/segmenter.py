@@ -24,9 +24,9 @@ from ..models import default_model, load_model
 from ..normalisation import FittedNormalisation
 from ..settings import SegmentSettings
 from .affinities import MERGE_ABOVE
+from .expected_iou import best_cut, expected_iou, recentred, sigmoid
 from .instances import Labels
 from .maps import SegmentationMaps
-from .overlap import best_cut, expected_overlap, recentred, sigmoid
 from .turning import averaged_over_turns
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class Segmenter:
         tried = [self._raw_maps(normal, shape, on_tile=on_tile) for _, shape in scales]
         surest = 0
         if len(tried) > 1:
-            surest = int(np.argmax([expected_overlap(sigmoid(raw[0])) for raw in tried]))
+            surest = int(np.argmax([expected_iou(sigmoid(raw[0])) for raw in tried]))
         size_um, shape = scales[surest]
         return self._compact(tried[surest], normal.shape, shape, size_um)
 

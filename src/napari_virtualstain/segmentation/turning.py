@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .affinities import Step, overlapping
+from .affinities import Step, pixels_with_partner
 
 Maps = NDArray[np.float32]
 
@@ -59,7 +59,7 @@ def averaged_over_turns(
             if forward in steps:
                 total[channel] += maps[plain + steps.index(forward)]
             elif backward in steps:
-                here, there = overlapping(step, plane.shape)
+                here, there = pixels_with_partner(step, plane.shape)
                 total[channel][here] += maps[plain + steps.index(backward)][there]
             count[channel] += forward in steps or backward in steps
     return (total / count[:, None, None]).astype(np.float32)

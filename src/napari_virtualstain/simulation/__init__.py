@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .config import Camera, Cell, Microscope, Mitochondria, Motion, SceneConfig
 from .likeness import LikePairs, checked_microscope, simulate_like
 from .scene import Scene
+from .scene_config import Camera, Cell, Microscope, Mitochondria, Motion, SceneConfig
 from .simulate import simulate
 from .stills import Still, simulate_frames
 

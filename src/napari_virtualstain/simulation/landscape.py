@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .config import SceneConfig
+from .scene_config import SceneConfig
 from .tubule import Tubule
 
 FloatArray = NDArray[np.float64]

@@ -19,7 +19,7 @@ from scipy.ndimage import gaussian_filter
 
 from ..errors import InputError
 from ..progress import CancelToken, ProgressCallback, Reporter
-from .config import Microscope, SceneConfig
+from .scene_config import Microscope, SceneConfig
 from .simulate import simulate
 from .stills import Still, still_of, varied
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import Mitochondria, SceneConfig
 from .landscape import Landscape
+from .scene_config import Mitochondria, SceneConfig
 from .tubule import Tubule, bend, grow
 
 FloatArray = NDArray[np.float64]

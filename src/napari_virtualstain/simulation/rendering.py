@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.ndimage import gaussian_filter
 
-from .config import SceneConfig
 from .landscape import Landscape
+from .scene_config import SceneConfig
 from .surroundings import Surroundings
 from .tables import Tables
 from .tubule import Tubule

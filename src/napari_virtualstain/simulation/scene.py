@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .config import SceneConfig
+from .scene_config import SceneConfig
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from ..axes import check_positive
 from ..errors import InputError, check_kind
 from ..progress import CancelToken, ProgressCallback, Reporter
-from .config import SceneConfig
-from .events import Event, Lineage
+from .fission_fusion import Event, Lineage
 from .landscape import Landscape, draw_landscape
 from .population import move, settle
 from .rendering import Backdrop, bright_field, draw_backdrop, fluorescence, photograph
 from .scene import Scene
+from .scene_config import SceneConfig
 from .surroundings import Surroundings, draw_surroundings
 from .tables import MARGIN_UM, tables
 from .truth import draw_labels, frame_table

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..progress import CancelToken, ProgressCallback, Reporter
-from .config import Camera, Cell, Microscope, Mitochondria, SceneConfig
 from .scene import Scene
+from .scene_config import Camera, Cell, Microscope, Mitochondria, SceneConfig
 from .simulate import checked_size, simulate
 
 _MICROSCOPES = 12

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import SceneConfig
 from .landscape import Landscape
+from .scene_config import SceneConfig
 
 FloatArray = NDArray[np.float64]
 BALL_POINTS = 32

@@ -12,7 +12,7 @@ from scipy import fft
 from scipy.special import j0
 
 from ..optics import BrightFieldOptics, GibsonLanni, weak_object_transfer
-from .config import Microscope
+from .scene_config import Microscope
 
 FloatArray = NDArray[np.float64]
 SLICES_UM = np.concatenate(

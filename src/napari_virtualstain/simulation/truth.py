@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .config import Mitochondria
+from .scene_config import Mitochondria
 from .tubule import Tubule
 
 FloatArray = NDArray[np.float64]

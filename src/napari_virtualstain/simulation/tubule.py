@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from .config import Mitochondria, Motion
+from .scene_config import Mitochondria, Motion
 
 FloatArray = NDArray[np.float64]
 STEP_UM = 0.08

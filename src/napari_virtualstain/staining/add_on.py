@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..axes import check_positive
-from ..engine import AddedNetwork, OnTile, Region
+from ..engine import AddedNetwork, OnTile, PlaneSlices
 from ..errors import InputError
 from ..hooks import added_name, generators
 from ..models import Inputs, list_models
@@ -53,7 +53,7 @@ class AddOnStainer(AddedNetwork):
             "out, or choose a model."
         )
 
-    def frames_at_once(self, shape: tuple[int, int], region: Region | None = None) -> int:
+    def frames_at_once(self, shape: tuple[int, int], region: PlaneSlices | None = None) -> int:
         """Return 1."""
         return 1
 
@@ -62,7 +62,7 @@ class AddOnStainer(AddedNetwork):
         planes: NDArray[Any],
         fitted: FittedNormalisation,
         *,
-        region: Region | None = None,
+        region: PlaneSlices | None = None,
         on_tile: OnTile | None = None,
     ) -> StainedPlane:
         """Return the result for one plane, (1, Y, X), or for a region of it.
@@ -80,7 +80,7 @@ class AddOnStainer(AddedNetwork):
         batch: list[NDArray[Any]],
         fitted: FittedNormalisation,
         *,
-        region: Region | None = None,
+        region: PlaneSlices | None = None,
         on_tile: OnTile | None = None,
     ) -> list[StainedPlane]:
         """Return the results for some planes, see :meth:`stain`."""

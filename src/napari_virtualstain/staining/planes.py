@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..engine import Planes, Region, look_ahead
+from ..engine import Planes, PlaneSlices, look_ahead
 from ..normalisation import FittedNormalisation
 from .opening import AnyStainer
 from .stainer import StainedPlane
@@ -21,7 +21,7 @@ def stain_planes(
     fitted: FittedNormalisation,
     order: Sequence[int],
     *,
-    region: Region | None = None,
+    region: PlaneSlices | None = None,
     check: Callable[[], None] = lambda: None,
     on_read: OnRead | None = None,
     on_tile: Callable[[int, int], None] | None = None,

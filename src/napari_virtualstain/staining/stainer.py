@@ -19,8 +19,8 @@ from ..engine import (
     Box,
     OnTile,
     Planes,
+    PlaneSlices,
     Precision,
-    Region,
     TiledNetwork,
     View,
     fill_planes,
@@ -207,7 +207,7 @@ class Stainer:
         planes: NDArray[Any],
         fitted: FittedNormalisation,
         *,
-        region: Region | None = None,
+        region: PlaneSlices | None = None,
         on_tile: OnTile | None = None,
     ) -> StainedPlane:
         """Return the result for one plane.
@@ -231,7 +231,7 @@ class Stainer:
         batch: list[NDArray[Any]],
         fitted: FittedNormalisation,
         *,
-        region: Region | None = None,
+        region: PlaneSlices | None = None,
         on_tile: OnTile | None = None,
     ) -> list[StainedPlane]:
         """Return the results for planes of one size, see :meth:`stain`."""
@@ -246,7 +246,7 @@ class Stainer:
             for i in range(len(batch))
         ]
 
-    def frames_at_once(self, shape: tuple[int, int], region: Region | None = None) -> int:
+    def frames_at_once(self, shape: tuple[int, int], region: PlaneSlices | None = None) -> int:
         """Return how many planes of this size are worth one call of :meth:`stain_batch`."""
         return self.network.frames_at_once(self._view(shape, region).computed.shape)
 
@@ -260,7 +260,7 @@ class Stainer:
         finally:
             self._idle.put(network)
 
-    def _view(self, shape: tuple[int, int], region: Region | None) -> View:
+    def _view(self, shape: tuple[int, int], region: PlaneSlices | None) -> View:
         wanted = self.card.pixel_size_um
         inner = shape
         if wanted is not None and self.pixel_size_um is not None:

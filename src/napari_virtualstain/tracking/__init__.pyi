@@ -1,6 +1,5 @@
 from . import editing as editing
 from .add_on import tracks_of_add_on as tracks_of_add_on
-from .config import TrackingConfig as TrackingConfig
 from .editing import Change as Change
 from .editing import EditableTracks as EditableTracks
 from .editing import EditLog as EditLog
@@ -22,6 +21,7 @@ from .summary import next_risky as next_risky
 from .summary import summarise_tracks as summarise_tracks
 from .summary import track_rows as track_rows
 from .track_masks import track as track
+from .tracking_config import TrackingConfig as TrackingConfig
 from .tracks import Tracks as Tracks
 from .z_stacks import ZPlane as ZPlane
 from .z_stacks import project_image as project_image

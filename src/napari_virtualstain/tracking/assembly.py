@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from ..settings import JoinTuning
-from .config import TrackingConfig
 from .detections import Detections, FloatArray, IntArray
 from .events.candidates import Event, LinkedMovie, cut_at_events, find_events, place_of
 from .events.clumps import untangle_clumps
@@ -16,6 +15,7 @@ from .events.persistence import lasting_events
 from .linking.result import Linking
 from .linking.stitching import stitch
 from .motion_models.smoothing import fill_gaps
+from .tracking_config import TrackingConfig
 from .tracks import Tracks
 
 

@@ -15,7 +15,6 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ..progress import Reporter
-from .config import TrackingConfig
 from .detections import Detections, IntArray, read_detections
 from .events.candidates import LinkedMovie, find_events
 from .events.clumps import untangle_clumps
@@ -24,6 +23,7 @@ from .link_detections import in_order, link_detections
 from .linking.result import Linking
 from .mask_pixels import MaskPixels
 from .motion_models.two_sided import neighbours_in_track
+from .tracking_config import TrackingConfig
 from .tracks import Tracks
 
 

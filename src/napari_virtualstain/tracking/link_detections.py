@@ -11,7 +11,6 @@ from ..errors import InputError, check_choice, check_kind
 from ..progress import CancelToken, ProgressCallback, Reporter
 from ..settings import LINKERS, LinkTuning, settings_beside
 from .assembly import assemble
-from .config import TrackingConfig
 from .detections import (
     Detections,
     IntArray,
@@ -30,6 +29,7 @@ from .linking.result import Linking
 from .linking.with_trackpy import link_with_trackpy
 from .mask_pixels import MaskPixels
 from .motion_models.two_sided import neighbours_in_track, states_along
+from .tracking_config import TrackingConfig
 from .tracks import Tracks
 
 

@@ -15,13 +15,13 @@ import pandas as pd
 
 from ..axes import check_positive
 from ..errors import InputError
-from .config import TrackingConfig
 from .detections import Detections, check_scale, no_rows, read_detections
 from .linking.extended import LinkModel, MixtureFollower
 from .linking.link_quality import LinkEvidence, quality
 from .linking.noise import model_from_step, mutual_steps, spread_of, usable_step_um
 from .linking.online import OnlineLinker
 from .motion_models.smoothing import fill_gaps
+from .tracking_config import TrackingConfig
 from .tracks import Tracks
 
 

@@ -16,12 +16,12 @@ from ..progress import CancelToken, ProgressCallback, Reporter
 from ..settings import LINKERS
 from .add_on import tracks_of_add_on
 from .assembly import assemble
-from .config import TrackingConfig
 from .detections import Detections, check_scale, no_rows, read_detections
 from .fragments import link_fragments, with_fragments
 from .link_detections import rounds
 from .mask_detections import check_objects, doubt_of_mask, measure_plane, whole_labels
 from .mask_pixels import MaskPixels
+from .tracking_config import TrackingConfig
 from .tracks import Tracks
 from .z_stacks import project_image, project_labels
 

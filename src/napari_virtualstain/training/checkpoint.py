@@ -14,7 +14,7 @@ import torch
 from ..data import CorrelativePairs
 from ..errors import OutputError, TrainingError
 from ..io import atomic_path
-from .config import TrainingConfig
+from .training_config import TrainingConfig
 
 # A cancelled training has returned within a second; the writing of 0.8 GB alone may take longer
 _BRIEFLY_S = 0.3

@@ -20,14 +20,20 @@ from ..data import CorrelativePairs
 from ..errors import InputError, TrainingError
 from ..models import load_model, read_card, save_model
 from ..progress import CancelToken, ProgressCallback
-from .config import TrainingConfig
-from .events import FoldFinished, FoldStarted, TrainingEvent, TrainingFinished, TrainingResult
 from .finishing import listed_names, shared_settings, summarised
 from .loop.parallel import processes
 from .networks import with_settings_of
 from .places import FOLDS, places_for
 from .presets import preset
 from .training import result_of, train_events
+from .training_config import TrainingConfig
+from .training_events import (
+    FoldFinished,
+    FoldStarted,
+    TrainingEvent,
+    TrainingFinished,
+    TrainingResult,
+)
 
 Folds: TypeAlias = tuple[tuple[str, ...], ...]
 _MEANING = (

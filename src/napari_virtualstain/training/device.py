@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from ..engine import resolve_device
-from .config import TrainingConfig
+from .training_config import TrainingConfig
 
 
 @dataclass(frozen=True, slots=True)

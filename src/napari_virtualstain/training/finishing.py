@@ -20,10 +20,10 @@ from ..metrics import compare, evaluate, summarise, write_report
 from ..models import Architecture, CardNormalisation, ModelCard
 from ..normalisation import spread_evenly
 from ..progress import CancelToken
-from .config import TrainingConfig
 from .device import Compute
-from .events import Preview
 from .preparation import PreparedTraining
+from .training_config import TrainingConfig
+from .training_events import Preview
 from .validation import predict
 
 STARTING_MODEL = "starting model"

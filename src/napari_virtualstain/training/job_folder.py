@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..data import CorrelativePairs
 from ..errors import InputError, OutputError, OutputExistsError
-from .config import TrainingConfig
+from .training_config import TrainingConfig
 
 _JOB, _PAIRS, _START = "job.json", "pairs.npz", "start.safetensors"
 

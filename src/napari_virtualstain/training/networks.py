@@ -22,8 +22,8 @@ from ..models import (
     load_model,
 )
 from ..normalisation import Normalisation, spread_evenly
-from .config import TrainingConfig
 from .preparation import PreparedTraining
+from .training_config import TrainingConfig
 
 
 def generator_for(config: TrainingConfig) -> tuple[nn.Module, dict[str, Any]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import ModelError, OutputExistsError, as_path, expanded
 from ..models import user_model_folder
-from .config import TrainingConfig
+from .training_config import TrainingConfig
 
 FOLDS = "folds"
 _SUFFIX = ".safetensors"

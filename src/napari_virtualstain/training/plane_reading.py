@@ -9,7 +9,7 @@ from ..errors import InputError
 
 if TYPE_CHECKING:
     from ..data import CorrelativePairs
-    from .config import TrainingConfig
+    from .training_config import TrainingConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from ..normalisation import FittedNormalisation
 from ..optics import WeightMapCache
 from ..progress import CancelToken
 from .augment import MARGIN
-from .config import TrainingConfig
+from .training_config import TrainingConfig
 
 FloatImage = NDArray[np.float32]
 _LEAST_SCALE = 0.2

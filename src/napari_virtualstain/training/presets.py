@@ -22,7 +22,7 @@ from ..errors import InputError
 from ..losses import LossConfig
 from ..models import Architecture
 from ..normalisation import Normalisation
-from .config import Optimisation, TrainingConfig
+from .training_config import Optimisation, TrainingConfig
 
 PixelLoss = Literal["PSF", "L1", "TN", "Minimax"]
 # Beside an L1 of weight 3. The map has mean 1, so that a quarter of the absolute error is

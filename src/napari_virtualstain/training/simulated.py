@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..data import CorrelativePairs
 from ..progress import CancelToken, ProgressCallback
 from ..simulation import Microscope, simulate_like
-from .config import TrainingConfig
+from .training_config import TrainingConfig
 
 _HELD_OUT = "simulated, held out"
 _FAR = 1.3

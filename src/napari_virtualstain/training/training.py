@@ -11,16 +11,7 @@ from ..data import Alignment, CorrelativePairs
 from ..errors import DeviceError, TrainingError, check_kind
 from ..progress import CancelToken, ProgressCallback, Reporter
 from .checkpoint import settle
-from .config import TrainingConfig
 from .device import compute_for
-from .events import (
-    FoldStarted,
-    StepFinished,
-    TrainingEvent,
-    TrainingFinished,
-    TrainingPrepared,
-    TrainingResult,
-)
 from .loop.parallel import check_batch, processes
 from .loop.session import Session
 from .loop.trainer import Trainer
@@ -35,6 +26,15 @@ from .networks import (
 from .places import Places, places_for
 from .preparation import alignments_of, prepare
 from .presets import preset
+from .training_config import TrainingConfig
+from .training_events import (
+    FoldStarted,
+    StepFinished,
+    TrainingEvent,
+    TrainingFinished,
+    TrainingPrepared,
+    TrainingResult,
+)
 from .validation import image_of
 
 

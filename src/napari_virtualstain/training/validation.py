@@ -13,8 +13,8 @@ from ..data import PreparedPair, inside_only
 from ..metrics import bandpass_pearson, pearson
 from ..progress import CancelToken
 from .device import Compute
-from .events import Preview
 from .preparation import PreparedTraining
+from .training_events import Preview
 
 LARGEST_WHILE_TRAINING = 320
 

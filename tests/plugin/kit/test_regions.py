@@ -10,7 +10,7 @@ from napari.layers import Image, Shapes
 
 from napari_virtualstain.engine import outward
 from napari_virtualstain.errors import InputError
-from napari_virtualstain.plugin.kit.regions import (
+from napari_virtualstain.plugin.kit.layer_region import (
     bounding_box,
     frame_range,
     visible_frame,

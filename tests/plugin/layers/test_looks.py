@@ -120,8 +120,8 @@ def test_labels_that_were_painted_on_are_not_replaced(viewer_model: Any) -> None
 def test_on_the_canvas_mitochondria_are_green_in_pale_outlines_on_dim_grey(
     make_napari_viewer: Any, theme: str, qtbot: Any
 ) -> None:
+    from napari_virtualstain.plugin.kit.layer_region import whole
     from napari_virtualstain.plugin.kit.preferences import Preferences
-    from napari_virtualstain.plugin.kit.regions import whole
     from napari_virtualstain.plugin.segment.job import SegmentRequest
     from napari_virtualstain.plugin.segment.job import Started as Segmented
     from napari_virtualstain.plugin.segment.layer import add_labels_layer

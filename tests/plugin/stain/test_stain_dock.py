@@ -12,8 +12,8 @@ from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication
 
+from napari_virtualstain.plugin.kit.layer_region import LayerRegion
 from napari_virtualstain.plugin.kit.preferences import Preferences
-from napari_virtualstain.plugin.kit.regions import Region
 from napari_virtualstain.plugin.layers.description import uncertainty_of
 from napari_virtualstain.plugin.stain.dock import StainWidget
 from napari_virtualstain.plugin.stain.job import PlaneStainer, StainRequest
@@ -107,7 +107,7 @@ def test_a_region_is_that_of_the_whole_in_the_arithmetic_of_this_machine(
         request = StainRequest(
             data=frame,
             axes="yx",
-            region=Region(slices),
+            region=LayerRegion(slices),
             centre=(),
             model="mito-simulated",
             pixel_size_um=pixel_size_um,

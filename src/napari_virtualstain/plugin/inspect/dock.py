@@ -17,7 +17,6 @@ from ..kit.step import StepWidget
 from ..layers.description import has_layer, provenance_of, sampling_of, source_of, unwrap
 from .buttons import InspectorButtons
 from .canvas import CanvasClicks
-from .drawn_regions import DrawnRegions
 from .film.rows import film_layers
 from .keeping.colours import CONTOUR
 from .keeping.files import Keeping
@@ -29,6 +28,7 @@ from .mask_book import find_masks
 from .mending.mending import Mending
 from .model import InspectorModel
 from .overlay import SelectionOverlay, is_overlay
+from .region_columns import RegionColumns
 from .sampling.panel import SamplePanel
 from .summary import JUDGED, Scale, judge
 from .track_table import TrackTable, quoted
@@ -291,7 +291,7 @@ class InspectorWidget(StepWidget):
         self.form.addLayout(form)
         self.form.addWidget(self.notice)
         self.form.addWidget(self.table, 1)
-        self.regions = DrawnRegions(viewer, self._on_region)
+        self.regions = RegionColumns(viewer, self._on_region)
         self.cleanup.add(self.regions.stop)
         self.table.region_names = lambda: [str(one.name) for one in self.regions.layers]
         self.table.more_columns = lambda text, ids: self.regions.columns(

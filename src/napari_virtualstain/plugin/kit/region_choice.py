@@ -10,7 +10,7 @@ from ...errors import InputError
 from ..layers.description import axes_of
 from .controls import Choice, IntegerBox, add_row, in_row
 from .layer_choice import LayerChoice
-from .regions import Region, bounding_box, frame_range, visible_frame, whole
+from .layer_region import LayerRegion, bounding_box, frame_range, visible_frame, whole
 
 WHOLE, FRAME, RANGE, SHAPES = "whole", "frame", "range", "shapes"
 
@@ -75,7 +75,7 @@ class RegionChoice:
             return "The first frame lies after the last. Correct the range."
         return None
 
-    def region_of(self, layer: Any) -> Region:
+    def region_of(self, layer: Any) -> LayerRegion:
         """Return the chosen region of `layer`.
 
         Raises

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..layers.description import axes_of
+from .layer_region import LayerRegion, visible_index
 from .preferences import Preferences, preferences
-from .regions import Region, visible_index
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class WorkRequest:
         The source layer's data, lazy or not.
     axes : str
         Its axes.
-    region : Region
+    region : LayerRegion
         The part to work on.
     centre : tuple of int
         The visible plane, as an index into the leading axes of `data`.
@@ -36,7 +36,7 @@ class WorkRequest:
 
     data: Any
     axes: str
-    region: Region
+    region: LayerRegion
     centre: tuple[int, ...]
     model: str
     pixel_size_um: float | None
@@ -47,7 +47,7 @@ class WorkRequest:
 def work_fields(
     viewer: Any,
     layer: Any,
-    region: Region,
+    region: LayerRegion,
     *,
     model: Any,
     pixel_size_um: float,
@@ -61,7 +61,7 @@ def work_fields(
         Says which plane is visible.
     layer : napari layer
         The source.
-    region : Region
+    region : LayerRegion
         The part of it to work on.
     model : str
         See :class:`WorkRequest`.
@@ -84,14 +84,14 @@ def work_fields(
     }
 
 
-def dock_fields(dock: Any, layer: Any, region: Region) -> dict[str, Any]:
+def dock_fields(dock: Any, layer: Any, region: LayerRegion) -> dict[str, Any]:
     """Return the fields of a :class:`WorkRequest` as a dock with these controls asks for them.
 
     Parameters
     ----------
     dock : StepWidget
         With the controls `model`, `pixel_size` and `device`.
-    layer, region : napari layer and Region
+    layer, region : napari layer and LayerRegion
         The source, and the part of it to work on.
     """
     return work_fields(

@@ -13,7 +13,7 @@ from ..kit.controls import (
 )
 from ..kit.jobs import JobContext, Outcome, Work
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
-from ..kit.regions import visible_index, whole
+from ..kit.layer_region import visible_index, whole
 from ..kit.sampling_rows import SamplingRows
 from ..kit.section import Advanced
 from ..kit.step import NextStep

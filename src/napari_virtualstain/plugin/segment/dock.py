@@ -13,10 +13,10 @@ from ...settings import SegmentSettings
 from ..kit.controls import Choice, add_row, button, keep_former_box, new_form
 from ..kit.jobs import JobContext, JobState, Outcome, Work, error_text
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
+from ..kit.layer_region import visible_index
 from ..kit.model_choice import ModelChoice
 from ..kit.preferences import DEVICE_CHOICES
 from ..kit.region_choice import RegionChoice
-from ..kit.regions import visible_index
 from ..kit.sampling_rows import SamplingRows
 from ..kit.section import Advanced
 from ..kit.settings_form import SettingsForm

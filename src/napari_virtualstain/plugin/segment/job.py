@@ -16,7 +16,7 @@ from ...progress import CancelToken, Progress, Reporter
 from ...settings import SegmentSettings
 from ..kit.background import collecting_later, import_torch
 from ..kit.jobs import JobContext
-from ..kit.regions import Region
+from ..kit.layer_region import LayerRegion
 from ..kit.work_request import WorkRequest
 from ..layers.result_arrays import GIB, allocate
 
@@ -96,14 +96,14 @@ class Session:
     ----------
     segmenter : PlaneSegmenter
         With its maps.
-    region : Region
+    region : LayerRegion
         The part of the source.
     labels : ndarray of int32
         Of the region's shape.
     """
 
     segmenter: PlaneSegmenter
-    region: Region
+    region: LayerRegion
     labels: np.ndarray
 
 

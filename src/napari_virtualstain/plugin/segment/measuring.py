@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject
 
 from ..kit.cleanup import Cleanup
 from ..kit.jobs import JobContext, JobRunner, Outcome, error_text
-from ..kit.regions import Region, visible_index
+from ..kit.layer_region import LayerRegion, visible_index
 from ..kit.settling import debouncer
 from ..kit.table import FrameTable
 from ..layers.description import axes_of, has_layer, uncertainty_of
@@ -39,7 +39,7 @@ class VisibleMeasures(QObject):
         self._say = say
         self._labels: Any = None
         self._source: Any = None
-        self._region: Region | None = None
+        self._region: LayerRegion | None = None
         self._pixel_size_um = 1.0
         self._pending = False
         self._cleanup = Cleanup()
@@ -52,7 +52,7 @@ class VisibleMeasures(QObject):
         self.runner.conclude = self._conclude
         self._again = debouncer(self, 0, self.measure)
 
-    def watch(self, labels: Any, source: Any, region: Region, pixel_size_um: float) -> None:
+    def watch(self, labels: Any, source: Any, region: LayerRegion, pixel_size_um: float) -> None:
         """Measure `labels` from now on.
 
         Parameters
@@ -61,7 +61,7 @@ class VisibleMeasures(QObject):
             Of the region's shape.
         source : napari layer
             The fluorescence that they outline.
-        region : Region
+        region : LayerRegion
             The part of the source that they cover.
         pixel_size_um : float
             Of both.

@@ -20,10 +20,10 @@ from ..kit.controls import (
 )
 from ..kit.jobs import JobContext, Outcome, Work
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
+from ..kit.layer_region import LayerRegion, visible_frame, visible_index
 from ..kit.model_choice import ModelChoice
 from ..kit.preferences import DEVICE_CHOICES
 from ..kit.region_choice import RegionChoice
-from ..kit.regions import Region, visible_frame, visible_index
 from ..kit.sampling_rows import SamplingRows
 from ..kit.section import Advanced
 from ..kit.settings_form import SettingsForm
@@ -258,7 +258,7 @@ class StainWidget(StepWidget):
             settle_unfinished(self.viewer, placed.layer, placed.former, done, frames)
         self._placed = []
 
-    def _fields(self, layer: Any, region: Region) -> dict[str, Any]:
+    def _fields(self, layer: Any, region: LayerRegion) -> dict[str, Any]:
         return {**dock_fields(self, layer, region), "tile": self.tile.value() or None}
 
     def _visible_request(self) -> tuple[StainRequest, Any] | None:

@@ -16,7 +16,7 @@ from qtpy.QtCore import QObject
 
 from ..kit.cleanup import Cleanup
 from ..kit.jobs import JobContext, JobRunner, Outcome, error_text
-from ..kit.regions import visible_index
+from ..kit.layer_region import visible_index
 from ..kit.settling import debouncer
 from ..layers.description import (
     base_name,

@@ -11,7 +11,7 @@ from ...settings import LINKERS, TrackSettings
 from ..kit.controls import Choice, add_row, check_box, keep_former_box, new_form
 from ..kit.jobs import JobContext, Work
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
-from ..kit.regions import visible_index
+from ..kit.layer_region import visible_index
 from ..kit.sampling_rows import SamplingRows
 from ..kit.section import Advanced
 from ..kit.settings_form import SettingsForm

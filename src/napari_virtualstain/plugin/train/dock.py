@@ -12,9 +12,9 @@ from qtpy.QtWidgets import QFileDialog
 
 from ...errors import InputError, VirtualStainError
 from ..kit.jobs import JobContext, JobState, Outcome, Work, error_text, in_dock_terms
+from ..kit.layer_region import visible_index
 from ..kit.model_choice import scores_text
 from ..kit.preferences import preferences
-from ..kit.regions import visible_index
 from ..layers.description import (
     axes_of,
     geometry_of,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..kit.regions import onto, outline
+from ..kit.layer_region import onto, outline
 from ..layers.description import axes_of, flat_geometry, geometry_of, layer_name
 
 ROLE, TRAIN, HELD_OUT = "role", "train", "held out"

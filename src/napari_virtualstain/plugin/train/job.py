@@ -13,8 +13,8 @@ from ...errors import InputError
 from ...progress import CancelToken, Progress, ProgressCallback, counted
 from ..kit.background import import_torch
 from ..kit.jobs import JobContext
+from ..kit.layer_region import whole
 from ..kit.preferences import Preferences
-from ..kit.regions import whole
 from ..stain.job import StainRequest, open_stainer
 from .drawn_regions import DrawnRegion, shared
 from .settings import ALLOW_SHARED, TrainSettings

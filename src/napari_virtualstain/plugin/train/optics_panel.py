@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from ...errors import InputError
 from ..kit.controls import Choice, NumberBox, add_row, button, in_row, new_form, note
-from ..kit.regions import visible_index
+from ..kit.layer_region import visible_index
 from ..layers.description import (
     flat_geometry,
     geometry_of,

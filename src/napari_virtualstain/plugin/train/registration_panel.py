@@ -10,7 +10,7 @@ from napari.layers import Image
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..kit.controls import button, in_row, note
-from ..kit.regions import visible_index
+from ..kit.layer_region import visible_index
 from ..layers.description import flat_geometry, geometry_of, layer_name, provenance
 from ..layers.insertion import insert
 from .sources import plane_at

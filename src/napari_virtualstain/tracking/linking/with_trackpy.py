@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import InputError
-from ..config import TrackingConfig
 from ..detections import Detections
 from ..mask_pixels import MaskPixels
+from ..tracking_config import TrackingConfig
 from .noise import typical_step_um, usable_step_um
 from .result import Linking
 

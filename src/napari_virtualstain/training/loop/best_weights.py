@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from ..config import Monitor
+from ..training_config import Monitor
 
 
 def monitored(monitor: Monitor, scores: dict[str, float]) -> float:

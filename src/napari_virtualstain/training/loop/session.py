@@ -20,9 +20,12 @@ from ...normalisation import spread_evenly
 from ...progress import CancelToken
 from ..augment import augment
 from ..checkpoint import fingerprint, leave_checkpoint, load_checkpoint, save_checkpoint
-from ..config import TrainingConfig
 from ..device import Compute
-from ..events import (
+from ..finishing import HeldOut, make_card, summarised
+from ..places import Places
+from ..preparation import PreparedTraining
+from ..training_config import TrainingConfig
+from ..training_events import (
     Preview,
     StepFinished,
     TrainingEvent,
@@ -32,9 +35,6 @@ from ..events import (
     TrainingWarning,
     Validated,
 )
-from ..finishing import HeldOut, make_card, summarised
-from ..places import Places
-from ..preparation import PreparedTraining
 from ..validation import LARGEST_WHILE_TRAINING, predict, preview, quick_scores, trivial_scores
 from .best_weights import BestWeights, monitored
 from .history import History

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from ...data import TensorBatch
 from ...losses import discriminator_loss, generator_loss
 from ...progress import CancelToken
-from ..config import Optimisation, TrainingConfig
 from ..device import Compute
 from ..networks import Teachers, frozen_modules
+from ..training_config import Optimisation, TrainingConfig
 from .divergence import DivergenceGuard
 from .parallel import Processes
 

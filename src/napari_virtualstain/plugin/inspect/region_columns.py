@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from ...tracking import EditableTracks
-from ..kit.regions import onto, outline
+from ..kit.layer_region import onto, outline
 from ..layers.description import flat_geometry, geometry_of, provenance, unwrap
 
 _OPEN = ("line", "path")  # shapes without an inside
 _COLOUR = "#56B4E9"
 
 
-class DrawnRegions:
+class RegionColumns:
     """The Shapes layers of a viewer as yes-or-no columns of the table of tracks.
 
     Parameters

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import SceneConfig
 from .landscape import Landscape
+from .scene_config import SceneConfig
 from .tubule import STEP_UM, Points, Tubule, join_points
 
 FloatArray = NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Cut of a probability map with the largest expected overlap.
+"""Cut of a probability map with the largest expected IoU.
 
 One half is the right cut where the network is sure. Where an image is blurred, as virtual
 fluorescence is in places that the bright-field does not decide, hardly a pixel reaches
@@ -17,7 +17,7 @@ _LEVELS = 1000
 
 
 def best_cut(probability: ArrayLike, lowest: float = 0.0) -> float:
-    """Return the cut, at most one half, of the largest expected overlap with the truth.
+    """Return the cut, at most one half, of the largest expected IoU with the truth.
 
     Parameters
     ----------
@@ -38,14 +38,14 @@ def best_cut(probability: ArrayLike, lowest: float = 0.0) -> float:
     >>> best_cut([0.01, 0.3, 0.3, 0.1])
     0.3
     """
-    overlap = _overlap_by_cut(probability)
-    if not overlap.max() > 0:
+    iou = _iou_by_cut(probability)
+    if not iou.max() > 0:
         return 0.5
-    best = (_LEVELS - 1 - int(overlap.argmax())) / _LEVELS
+    best = (_LEVELS - 1 - int(iou.argmax())) / _LEVELS
     return float(np.clip(best, lowest, 0.5))
 
 
-def expected_overlap(probability: ArrayLike) -> float:
+def expected_iou(probability: ArrayLike) -> float:
     """Return the expected IoU with the truth of the mask at the best cut, 0 to 1.
 
     Of two maps of one image, that with the larger one rests on the surer network.
@@ -57,20 +57,20 @@ def expected_overlap(probability: ArrayLike) -> float:
 
     Examples
     --------
-    >>> expected_overlap([0.0, 1.0, 1.0]) > expected_overlap([0.3, 0.6, 0.6])
+    >>> expected_iou([0.0, 1.0, 1.0]) > expected_iou([0.3, 0.6, 0.6])
     True
     """
-    return float(_overlap_by_cut(probability).max())
+    return float(_iou_by_cut(probability).max())
 
 
-def _overlap_by_cut(probability: ArrayLike) -> NDArray[np.float64]:
+def _iou_by_cut(probability: ArrayLike) -> NDArray[np.float64]:
     """Return the expected IoU at each cut, the highest cut first."""
     values = np.asarray(probability, np.float32).ravel()
     level = (values * _LEVELS).astype(np.int32).clip(0, _LEVELS - 1)
     count = np.bincount(level, minlength=_LEVELS)[::-1].cumsum()
     expected = np.bincount(level, values, minlength=_LEVELS)[::-1].cumsum()
-    overlap: NDArray[np.float64] = expected / np.maximum(count + expected[-1] - expected, 1e-9)
-    return overlap
+    iou: NDArray[np.float64] = expected / np.maximum(count + expected[-1] - expected, 1e-9)
+    return iou
 
 
 def recentred(logits: NDArray[np.float32], cut: float) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_virtualstain.segmentation.overlap import best_cut, recentred
+from napari_virtualstain.segmentation.expected_iou import best_cut, recentred
 
 
 def expected_overlap(probability: np.ndarray, cut: float) -> float:

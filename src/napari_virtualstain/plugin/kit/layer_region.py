@@ -19,7 +19,7 @@ _ROUND = np.linspace(0, 2 * np.pi, 48, endpoint=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
+class LayerRegion:
     """A box of a layer's data.
 
     Attributes
@@ -40,14 +40,14 @@ class Region:
         """Number of samples along each axis."""
         return tuple(int(part.stop - part.start) for part in self.slices)
 
-    def replacing(self, axis: int, start: int, stop: int) -> Region:
+    def replacing(self, axis: int, start: int, stop: int) -> LayerRegion:
         """Return the region with other limits along `axis`."""
         slices = list(self.slices)
         slices[axis] = slice(start, stop)
-        return Region(tuple(slices))
+        return LayerRegion(tuple(slices))
 
 
-def whole(shape: Sequence[int]) -> Region:
+def whole(shape: Sequence[int]) -> LayerRegion:
     """Return the region of everything.
 
     Examples
@@ -55,7 +55,7 @@ def whole(shape: Sequence[int]) -> Region:
     >>> whole((5, 4, 3)).shape
     (5, 4, 3)
     """
-    return Region(tuple(slice(0, int(size)) for size in shape))
+    return LayerRegion(tuple(slice(0, int(size)) for size in shape))
 
 
 def visible_index(viewer: Any, layer: Any) -> tuple[int, ...]:
@@ -67,7 +67,7 @@ def visible_index(viewer: Any, layer: Any) -> tuple[int, ...]:
     )
 
 
-def visible_frame(viewer: Any, layer: Any) -> Region:
+def visible_frame(viewer: Any, layer: Any) -> LayerRegion:
     """Return the region of the one plane that the viewer shows."""
     region = whole(layer.data.shape)
     for axis, index in enumerate(visible_index(viewer, layer)):
@@ -75,7 +75,7 @@ def visible_frame(viewer: Any, layer: Any) -> Region:
     return region
 
 
-def frame_range(layer: Any, first: int, last: int) -> Region:
+def frame_range(layer: Any, first: int, last: int) -> LayerRegion:
     """Return the region of frames `first` to `last`, both included.
 
     Raises
@@ -95,7 +95,7 @@ def frame_range(layer: Any, first: int, last: int) -> Region:
     return whole(shape).replacing(axes.index("t"), first, last + 1)
 
 
-def bounding_box(layer: Any, shapes: Any) -> Region:
+def bounding_box(layer: Any, shapes: Any) -> LayerRegion:
     """Return the region that just holds all shapes of a Shapes layer, over all frames.
 
     Raises
