@@ -267,6 +267,29 @@ def test_folders_that_cannot_be_written(
         check_output(tmp_path / "t.csv", overwrite=False)
 
 
+@pytest.mark.parametrize("here", ["", "."])
+def test_the_folder_itself_is_no_output(
+    here: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "notes.txt").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutputExistsError):
+        check_output(here, overwrite=False)
+    with pytest.raises(OutputError, match="no earlier result"):
+        check_output(here, overwrite=True)
+
+
+def test_a_home_folder_that_was_not_replaced_is_no_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutputError, match="home folder"):
+        check_output("~nobody-knows/labels.tif", overwrite=False)
+    check_output("~labels.tif", overwrite=False)
+    (tmp_path / "~backup").mkdir()
+    check_output("~backup/labels.tif", overwrite=False)
+
+
 def test_impossible_output_names(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError):

@@ -62,7 +62,8 @@ def check_output(path: str | Path, *, overwrite: bool) -> Path:
     path = Path(path)
     if "\0" in str(path):
         raise OutputError(f"{str(path)!r} is no usable name: it holds a null character.")
-    if path.parts[0].startswith("~") and len(path.parts) > 1 and not Path(path.parts[0]).exists():
+    first, *rest = path.parts or (".",)
+    if first.startswith("~") and rest and not Path(first).exists():
         raise OutputError(
             f"{shown(path)} begins with the home folder of a user, which was not replaced here or "
             "is not known. Give the folder by its path."
