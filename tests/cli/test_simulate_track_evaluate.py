@@ -107,8 +107,8 @@ def test_track_refuses_what_it_cannot_use(run: Run, labels: Path, tmp_path: Path
     assert "is no table" in run("track", "empty.csv", "-o", "t.csv", code=2).stderr
     volume = np.zeros((2, 3, 20, 20), np.int32)
     write_image(tmp_path / "volume.ome.tif", volume, axes="tzyx")
-    result = run("track", "volume.ome.tif", "-o", "t.csv", code=2)
-    assert "--z-plane" in result.stderr
+    result = run("track", "volume.ome.tif", "-o", "t.csv", "--z-plane", "3", code=2)
+    assert "no plane 3" in result.stderr
     write_image(tmp_path / "float.ome.tif", np.zeros((2, 20, 20), "f4"), axes="tyx")
     assert "float32" in run("track", "float.ome.tif", "-o", "t.csv", code=2).stderr
     write_image(tmp_path / "other.ome.tif", np.zeros((5, 9, 9), "u2"), axes="tyx")

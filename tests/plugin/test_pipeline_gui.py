@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from npe2 import PluginManifest
 from qtpy.QtCore import Qt
 
 import napari_virtualstain
 from napari_virtualstain.errors import InputError
+from napari_virtualstain.io import open_stack, write_image
+from napari_virtualstain.pipeline import load_settings, process_movie
 from napari_virtualstain.plugin.layers.description import provenance, unwrap
 from napari_virtualstain.plugin.run_all.dock import RunAllWidget
 from napari_virtualstain.plugin.run_all.record import recorded_settings
+from napari_virtualstain.plugin.run_all.results import result_layers
 from napari_virtualstain.settings import PipelineSettings
 
 from .models import save_generator, save_segmenter
@@ -35,7 +39,6 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     from napari_virtualstain import simulate
-    from napari_virtualstain.io import write_image
 
     scene = simulate(frames=5, size=96, count=6, seed=3)
     path = tmp_path / "cell bright-field.ome.tif"
@@ -113,8 +116,6 @@ def test_load_stain_segment_track(
 def test_run_all_and_what_it_saved_repeats_headless(
     qtbot: Any, viewer_model: Any, wait_for: Any, file: Path, tmp_path: Path, models: Path
 ) -> None:
-    from napari_virtualstain.io import open_stack
-    from napari_virtualstain.pipeline import load_settings, process_movie
     from napari_virtualstain.plugin.contributions.readers import read_time_lapse
 
     [(data, settings, _)] = read_time_lapse(str(file))
@@ -164,12 +165,17 @@ def test_run_all_and_what_it_saved_repeats_headless(
     assert steps.value == filled
 
 
-def test_run_all_takes_a_movie_of_z_stacks(qtbot: Any, viewer_model: Any, wait_for: Any) -> None:
+@pytest.mark.parametrize("z_plane", ["max", 1])
+def test_run_all_takes_a_movie_of_z_stacks_and_the_command_gives_the_same(
+    qtbot: Any, viewer_model: Any, wait_for: Any, tmp_path: Path, z_plane: Any
+) -> None:
     from napari_virtualstain import simulate
 
-    flat = simulate(frames=4, size=96, count=6, seed=3).bright_field
+    movie = np.stack(
+        [simulate(frames=4, size=96, count=6, seed=seed).bright_field for seed in (3, 4)], axis=1
+    )
     viewer_model.add_image(
-        np.stack([flat, flat], axis=1),
+        movie,
         name="cell",
         scale=(2, 0.5, 0.08, 0.08),
         units=("s", "um", "um", "um"),
@@ -178,14 +184,62 @@ def test_run_all_takes_a_movie_of_z_stacks(qtbot: Any, viewer_model: Any, wait_f
     widget = RunAllWidget(viewer_model)
     qtbot.addWidget(widget)
     widget.steps.generator.value, widget.steps.segmenter.value = "tiny", "bright"
+    widget.steps.segment["threshold"].value = 0.6
+    box = widget.steps.track["z_plane"].native
+    assert not box.isHidden()
+    assert box.text() == "maximum over z"
+    if z_plane != "max":
+        box.setValue(z_plane)
     widget.run_button.click()
     wait_for(widget)
     assert widget.state == "done", widget.status_label.text()
     assert "track" in widget.status_label.text()
     tracks = unwrap(viewer_model.layers["tracked · cell [tracks]"])
     assert tracks.ndim == 4
-    assert tracks.metadata["virtualstain"]["settings"]["config"]["z_plane"] == "max"
-    assert recorded_settings(viewer_model, viewer_model.layers["cell"]).track.z_plane == "max"
+    assert set(tracks.data[:, 2]) == {0.5 if z_plane == "max" else 1.0}
+    widget.save_settings(tmp_path / "settings.json")
+    saved = load_settings(tmp_path / "settings.json")
+    assert saved.track.z_plane == z_plane
+
+    file = write_image(
+        tmp_path / "cell.ome.tif",
+        movie,
+        axes="tzyx",
+        pixel_size_um=0.08,
+        frame_interval_s=2.0,
+        z_step_um=0.5,
+    )
+    folder = process_movie(open_stack(file), tmp_path / "results", saved, device="cpu").folder
+    labels = open_stack(folder / "labels.ome.tif")
+    assert (labels.axes, labels.z_step_um) == ("tzyx", 0.5)
+    np.testing.assert_array_equal(
+        viewer_model.layers["segmented · cell [mitochondria]"].data, np.asarray(labels.data)
+    )
+    from napari_virtualstain.tracking import Tracks
+
+    repeated = Tracks.from_csv(folder / "tracks.csv").table
+    here = tracks.metadata["tracks"].table
+    assert len(here) > 4
+    np.testing.assert_array_equal(repeated["track_id"], here["track_id"])
+    np.testing.assert_allclose(repeated["y_um"], here["y_um"], atol=1e-6)
+    measures = pd.read_csv(folder / "measures.csv")
+    seen = here[~here["interpolated"]]
+    assert set(zip(seen["track_id"], seen["frame"], strict=True)) <= set(
+        zip(measures["track_id"], measures["frame"], strict=True)
+    )
+    # the results open in the window as Run all has shown them
+    for layer in result_layers(folder)[1:]:
+        kind = "segmented" if layer.ndim == 4 and "mitochondria" in layer.name else "tracked"
+        ours = next(one for one in viewer_model.layers if one.name.startswith(f"{kind} ·"))
+        np.testing.assert_allclose(np.asarray(layer.data), np.asarray(ours.data), atol=1e-5)
+        np.testing.assert_allclose(layer.scale, ours.scale)
+
+
+def test_no_plane_is_asked_for_where_there_are_none(qtbot: Any, viewer_model: Any) -> None:
+    viewer_model.add_image(np.zeros((3, 32, 32)), name="cell", axis_labels=("t", "y", "x"))
+    widget = RunAllWidget(viewer_model)
+    qtbot.addWidget(widget)
+    assert widget.steps.track["z_plane"].native.isHidden()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import napari_virtualstain as vs
-from napari_virtualstain.errors import AxesError, InputError
+from napari_virtualstain.errors import InputError
 from napari_virtualstain.tracking import TrackingConfig, project_image, project_labels
 
 
@@ -52,7 +52,7 @@ def test_dask_is_projected_lazily_and_the_same() -> None:
 def test_tracks_of_a_plane_are_those_of_its_labels() -> None:
     labels = stack_of_two()
     image = np.random.default_rng(0).random(labels.shape)
-    for z_plane, count in ((0, 1), (2, 1), (-1, 1), ("max", 2)):
+    for z_plane, count in ((0, 1), (2, 1), ("max", 2)):
         tracks = vs.track(labels, intensity=image, config=TrackingConfig(z_plane=z_plane))
         assert len(tracks) == count
         if z_plane != "max":
@@ -60,9 +60,19 @@ def test_tracks_of_a_plane_are_those_of_its_labels() -> None:
             assert tracks.table.equals(alone.table)
 
 
-def test_a_z_stack_asks_for_a_plane() -> None:
-    with pytest.raises(AxesError, match="z_plane"):
-        vs.track(stack_of_two())
+def test_the_maximum_is_tracked_where_no_plane_is_chosen() -> None:
+    expected = vs.track(stack_of_two(), config=TrackingConfig(z_plane="max"))
+    assert vs.track(stack_of_two()).table.equals(expected.table)
+    assert TrackingConfig(z_plane=None) == TrackingConfig()  # as old settings files say
+
+
+@pytest.mark.parametrize("wrong", ["middle", -1, 1.5])
+def test_a_plane_is_a_number_from_0_or_max(wrong: object) -> None:
+    with pytest.raises(ValueError, match="counted from 0"):
+        TrackingConfig(z_plane=wrong)
+
+
+def test_a_plane_that_is_not_there_is_refused() -> None:
     with pytest.raises(InputError, match="no plane 3: the z-stack has 3 planes"):
         vs.track(stack_of_two(), config=TrackingConfig(z_plane=3))
     with pytest.raises(InputError, match="intensity has the shape"):

@@ -84,6 +84,7 @@ Threshold = Annotated[float | None, setting_option(SegmentSettings, "threshold")
 MinArea = Annotated[float | None, setting_option(SegmentSettings, "min_area_um2")]
 Width = Annotated[float | None, setting_option(SegmentSettings, "width_um")]
 MaxGap = Annotated[int | None, setting_option(TrackSettings, "max_gap")]
+ZPlane = Annotated[str | None, setting_option(TrackSettings, "z_plane")]
 
 
 class Precision(StrEnum):
@@ -110,6 +111,13 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing o
 Resume = Annotated[
     bool, typer.Option("--resume", help="Continue an interrupted run of this command.")
 ]
+
+
+def say_plane(stack: Stack, job: Job, config: TrackSettings) -> None:
+    """Say on stderr what of a z-stack is tracked."""
+    if "z" in stack.axes:
+        chosen = "the maximum over z" if config.z_plane == "max" else f"plane {config.z_plane} of z"
+        job.note(f"Tracks are of {chosen}; the input has {stack.sizes['z']} planes (--z-plane).")
 
 
 def open_input(

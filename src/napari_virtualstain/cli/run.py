@@ -33,9 +33,11 @@ from .options import (
     Threshold,
     Tile,
     Width,
+    ZPlane,
     given_options,
     open_input,
     say_fit,
+    say_plane,
     settle_pixel_size,
 )
 
@@ -84,6 +86,7 @@ def run(
     width_um: Width = None,
     linker: LinkBy = None,
     max_gap: MaxGap = None,
+    z_plane: ZPlane = None,
     axes: Axes = None,
     channel: Channel = None,
     position: Position = None,
@@ -130,7 +133,7 @@ def run(
                 split=split,
                 width_um=width_um,
             ),
-            "track": given_options(linker=linker, max_gap=max_gap),
+            "track": given_options(linker=linker, max_gap=max_gap, z_plane=z_plane),
         },
     )
     from ..pipeline import Movie, process_movies, result_folders
@@ -187,6 +190,7 @@ def _open(given: str, job: Job, settings: PipelineSettings) -> Stack:
         pixel_size_um=read.pixel_size_um,
         frame_interval_s=read.frame_interval_s,
     )
+    say_plane(stack, job, settings.track)
     return settle_pixel_size(stack, job, settings.stain.model)
 
 

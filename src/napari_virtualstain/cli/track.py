@@ -19,9 +19,11 @@ from .options import (
     Overwrite,
     PixelSize,
     Position,
+    ZPlane,
     check_other,
     given_options,
     open_input,
+    say_plane,
     setting_option,
 )
 
@@ -46,12 +48,6 @@ class TrackFormat(StrEnum):
     geff = "geff"
 
 
-ZPlaneOption = Annotated[
-    str | None,
-    setting_option(TrackSettings, "z_plane"),
-]
-
-
 def track(
     input_path: Annotated[
         str, typer.Argument(metavar="LABELS_OR_CSV", help="Labels image, or CSV of detections.")
@@ -72,7 +68,7 @@ def track(
         float | None, setting_option(TrackSettings, "search_radius_um")
     ] = None,
     min_length: Annotated[int | None, setting_option(TrackSettings, "min_length")] = None,
-    z_plane: ZPlaneOption = None,
+    z_plane: ZPlane = None,
     labels_out: Annotated[
         Path | None,
         typer.Option(help="Also write labels where a mitochondrion keeps its number."),
@@ -94,7 +90,7 @@ def track(
     Example:  virtualstain track labels.ome.tif -o tracks.csv --intensity virtual.ome.tif
     """
     from ..io import check_distinct, check_output
-    from ..pipeline import tracking_config
+    from ..pipeline import flat_labels, tracking_config
 
     config = tracking_config(
         **given_options(
@@ -103,7 +99,7 @@ def track(
             max_gap=max_gap,
             search_radius_um=search_radius_um,
             min_length=min_length,
-            z_plane=_z_plane(z_plane),
+            z_plane=z_plane,
         )
     )
     with running_job() as job:
@@ -125,7 +121,8 @@ def track(
             options |= {"frame_interval_s": frame_interval_s, "position": position}
             labels = open_input(input_path, job, **options)
             tracks = _track_labels(labels, (intensity, uncertainty), config, job, options)
-            labels = _without_z(labels, config, job)
+            say_plane(labels, job, config)
+            labels = flat_labels(labels, config.z_plane, config.tuning.same_object_share)
             if labels_out is not None:
                 _write_labels(tracks, labels, labels_out, overwrite, job)
         _write_tracks(tracks, out, form, labels, overwrite, job)
@@ -161,20 +158,6 @@ def _track_labels(
     return track_stack(
         labels, brightness, doubt, config=config, progress=job.progress, cancel=job.cancel
     )
-
-
-def _z_plane(text: str | None) -> int | str | None:
-    return int(text) if text is not None and text.lstrip("-").isdecimal() else text
-
-
-def _without_z(labels: Stack, config: TrackingConfig, job: Job) -> Stack:
-    """Return the labels that were tracked, and say which plane of a z-stack they are."""
-    from ..pipeline import flat_labels
-
-    if "z" in labels.axes:
-        chosen = "the maximum over z" if config.z_plane == "max" else f"plane {config.z_plane} of z"
-        job.note(f"Tracks are of {chosen}; the input has {labels.sizes['z']} planes.")
-    return flat_labels(labels, config.z_plane, config.tuning.same_object_share)
 
 
 def _write_labels(tracks: Tracks, labels: Stack, path: Path, overwrite: bool, job: Job) -> None:

@@ -77,7 +77,8 @@ def process_movie(
     Parameters
     ----------
     bright_field : Stack
-        Axes tyx or yx.
+        Axes tyx or yx; or tzyx or zyx, of which each plane is stained and segmented, and the
+        plane or the maximum over z tracked and measured that ``settings.track.z_plane`` names.
     folder : str or Path
         Made if need be.
     settings : PipelineSettings, optional
@@ -94,7 +95,9 @@ def process_movie(
     Raises
     ------
     AxesError
-        z planes or channels.
+        Channels.
+    InputError
+        There is no such plane.
     OutputExistsError
         The folder holds results of another input or other settings.
     VirtualStainError
@@ -132,12 +135,14 @@ class _Run:
     def prepare(self, device: str | None) -> None:
         """Check input, models, device and folder before anything is written."""
         from ..engine import parse_frames, resolve_devices
+        from ..tracking import check_plane
 
-        if self.stack.axes not in ("yx", "tyx"):
+        if self.stack.axes not in ("yx", "tyx", "zyx", "tzyx"):
             raise AxesError(
-                f"{self.stack.name} has axes {self.stack.axes!r}: expected 'tyx', one plane and "
-                "one channel in time. Choose a channel (--channel), or take one plane."
+                f"{self.stack.name} has axes {self.stack.axes!r}: expected 'tyx' or 'tzyx', one "
+                "channel in time. Choose a channel (--channel), or name the axes (--axes)."
             )
+        check_plane(self.settings.track.z_plane, self.stack.sizes.get("z"))
         check_models(self.settings)
         parse_frames(self.settings.stain.frames, self.stack.sizes.get("t", 1))
         self.first_device = str(resolve_devices(device)[0])
@@ -220,6 +225,7 @@ class _Run:
                 self._path("measures.csv"),
                 uncertainty=self._uncertainty,
                 tracks=Tracks.from_csv(self._path("tracks.csv")),
+                tracked=self.settings.track,
                 overwrite=True,
                 **self.common,
             )

@@ -120,13 +120,14 @@ def track_stack(
 ) -> Tracks:
     """Return the tracks of a labels stack; a single frame counts as a movie of one.
 
-    Of a z-stack, the plane or the maximum over z that ``config.z_plane`` names is tracked.
+    Of a z-stack, the plane or the maximum over z that ``config.z_plane`` names is tracked, the
+    maximum without `config`.
     With `uncertainty`, the table has a column ``trust``; see :func:`label_trust`.
 
     Raises
     ------
     AxesError
-        There are channels, or z planes and no ``config.z_plane``.
+        There are channels.
     InputError
         The labels are no whole numbers, there is no such plane, or the intensity has another shape.
     """
@@ -138,9 +139,9 @@ def track_stack(
                 f"The {name} {image.name} has shape {image.shape}, the labels "
                 f"{labels.name} {labels.shape}: expected the same."
             )
-    z_plane = None if config is None else config.z_plane
-    share = (config or TrackSettings()).tuning.same_object_share
-    labels = flat_labels(labels, z_plane, share)
+    chosen = config or TrackSettings()
+    z_plane = chosen.z_plane
+    labels = flat_labels(labels, z_plane, chosen.tuning.same_object_share)
     intensity, uncertainty = (flat_image(image, z_plane) for image in (intensity, uncertainty))
     tracks = track(
         as_movie(labels),
@@ -197,7 +198,7 @@ def movie_trust(labels: Stack, intensity: Stack, uncertainty: Stack) -> pd.DataF
 
 def flat_labels(
     stack: Stack,
-    z_plane: ZPlane | None,
+    z_plane: ZPlane = "max",
     same_object_share: float = TrackTuning().same_object_share,
 ) -> Stack:
     """Return a stack of labels without z: the plane `z_plane`, or the maximum over z.
@@ -207,27 +208,25 @@ def flat_labels(
 
     Raises
     ------
-    AxesError
-        There are z planes and no `z_plane`.
     InputError
         There is no such plane.
     """
     from ..tracking import project_labels
 
-    def project(labels: Any, plane: ZPlane | None) -> Any:
+    def project(labels: Any, plane: ZPlane) -> Any:
         return project_labels(labels, plane, same_object_share)
 
     return _flat(stack, z_plane, project)
 
 
-def flat_image(stack: Stack | None, z_plane: ZPlane | None) -> Stack | None:
+def flat_image(stack: Stack | None, z_plane: ZPlane = "max") -> Stack | None:
     """Return an image without z, as :func:`flat_labels`; None for None."""
     from ..tracking import project_image
 
     return None if stack is None else _flat(stack, z_plane, project_image)
 
 
-def _flat(stack: Stack, z_plane: ZPlane | None, project: Callable[[Any, Any], Any]) -> Stack:
+def _flat(stack: Stack, z_plane: ZPlane, project: Callable[[Any, Any], Any]) -> Stack:
     if stack.axes not in ("zyx", "tzyx"):
         return stack
     data = stack.data if stack.axes == "tzyx" else stack.data[None]
@@ -270,18 +269,23 @@ def measure_stack(
     *,
     uncertainty: Stack | None = None,
     tracks: Tracks | None = None,
+    tracked: TrackSettings | None = None,
     overwrite: bool = False,
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
 ) -> pd.DataFrame:
     """Write the measures of each mitochondrion in each frame as CSV, and return them.
 
-    With `tracks`, a column ``track_id`` says which track each belongs to (-1 for none);
-    with `uncertainty`, a column ``trust`` how far each stands above its expected error.
+    Of a z-stack, the plane or the maximum over z is measured that was `tracked`. With `tracks`,
+    a column ``track_id`` says which track each belongs to (-1 for none); with `uncertainty`, a
+    column ``trust`` how far each stands above its expected error.
     """
     from ..segmentation import measure
 
+    chosen = tracked or TrackSettings()
     stack = labels if isinstance(labels, Stack) else open_stack(labels)
+    stack = flat_labels(stack, chosen.z_plane, chosen.tuning.same_object_share)
+    intensity, uncertainty = (flat_image(one, chosen.z_plane) for one in (intensity, uncertainty))
     table = measure(
         as_movie(stack),
         None if intensity is None else as_movie(intensity),

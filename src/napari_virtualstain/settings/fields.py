@@ -69,7 +69,9 @@ class SettingField:
         bool, int, float or str; of an optional field, that of its values, and str where a
         number or a text can be given.
     none : str
-        Meaning of None, empty where None is no value.
+        Meaning of None, or of the word `word`; empty where neither is a value.
+    word : str or None
+        Word that a field of numbers takes as well, None where it takes None.
     minimum, maximum : float or None
         Limits of a number; an exclusive limit is given as such by `is_open`.
     is_open : bool
@@ -89,6 +91,7 @@ class SettingField:
     default: Any
     kind: type
     none: str = ""
+    word: str | None = None
     minimum: float | None = None
     maximum: float | None = None
     is_open: bool = False
@@ -140,7 +143,7 @@ class SettingField:
 
     @property
     def value_of_none(self) -> float | None:
-        """Number that means None in a form, below all others; None where None is no value."""
+        """Number that means None or `word` in a form, below all others; None without either."""
         if not self.none or self.kind not in (int, float):
             return None
         lowest = self.minimum or 0.0
@@ -176,6 +179,7 @@ def _field(name: str, info: Any) -> SettingField:
         default=info.get_default(call_default_factory=True),
         kind=str if str in plain or not plain else plain[0],
         none=shown.get("none", ""),
+        word=literals[0] if literals and len(kinds) > 1 else None,
         minimum=above if at_least is None else at_least,
         maximum=below if at_most is None else at_most,
         is_open=above is not None,

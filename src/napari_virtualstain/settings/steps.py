@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pydantic import Field, field_validator
 
@@ -218,18 +218,28 @@ class TrackSettings(Settings):
     fill_gaps: bool = setting(
         True, "Fill gaps", "Add rows for missing frames, marked as interpolated."
     )
-    z_plane: int | Literal["max"] | None = setting(
-        None,
-        "Plane of a z-stack",
-        "Plane of a z-stack to track, counted from 0, or max for the maximum projection.",
-        none="refuse z-stacks",
-        place="",
+    z_plane: int | Literal["max"] = setting(
+        "max",
+        "Plane of z-stacks",
+        "Plane of a z-stack to track, counted from 0, or max: the maximum over all planes.",
+        none="maximum over z",
     )
     tuning: TrackTuning = Field(
         default_factory=TrackTuning,
         title="Tuning",
         description="Numbers that few movies need to change.",
     )
+
+    @field_validator("z_plane", mode="before")
+    @classmethod
+    def _plane_counts_from_0(cls, z_plane: Any) -> Any:
+        if z_plane is None:  # in settings files of version 0.1
+            return "max"
+        if isinstance(z_plane, str) and z_plane.isdecimal():
+            return int(z_plane)
+        if z_plane != "max" and (not isinstance(z_plane, int) or z_plane < 0):
+            raise ValueError("expected max, or the number of a plane, counted from 0")
+        return z_plane
 
     @field_validator("linker")
     @classmethod

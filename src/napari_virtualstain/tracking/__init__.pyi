@@ -24,5 +24,6 @@ from .track_masks import track as track
 from .tracking_config import TrackingConfig as TrackingConfig
 from .tracks import Tracks as Tracks
 from .z_stacks import ZPlane as ZPlane
+from .z_stacks import check_plane as check_plane
 from .z_stacks import project_image as project_image
 from .z_stacks import project_labels as project_labels

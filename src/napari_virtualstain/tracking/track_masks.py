@@ -42,7 +42,8 @@ def track(
     ----------
     labels : array of int, shape (T, Y, X) or (T, Z, Y, X), or Stack
         One value per object in each frame, 0 outside; numpy or dask. A value need not
-        mean the same object in another frame. Of a z-stack ``config.z_plane`` is tracked.
+        mean the same object in another frame. Of a z-stack ``config.z_plane`` is tracked, the
+        maximum over z if not given.
     intensity : array or Stack of the shape of `labels`, optional
         Fluorescence; its mean tells objects apart.
     pixel_size_um, frame_interval_s : float, optional
@@ -60,7 +61,7 @@ def track(
     Raises
     ------
     AxesError
-        The labels have other axes than t, y, x, or are a z-stack and no plane was chosen.
+        The labels have other axes than t, y, x, or of a z-stack t, z, y, x.
     InputError
         The labels are no whole numbers, or a setting is impossible.
 
@@ -132,8 +133,8 @@ def _movie(image: Any) -> Any:
         return image.data[None]
     if image.axes not in ("tyx", "tzyx"):
         raise AxesError(
-            f"{image.name or 'The stack'} has axes {image.axes!r}: expected 'tyx', or 'tzyx' with "
-            "a plane in config.z_plane. Select a channel, or name the axes."
+            f"{image.name or 'The stack'} has axes {image.axes!r}: expected 'tyx' or "
+            "'tzyx'. Select a channel, or name the axes."
         )
     return image.data
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from ..errors import AxesError, InputError
+from ..errors import InputError
 from ..settings import TrackTuning
 
 ZPlane = int | Literal["max"]
@@ -22,7 +22,7 @@ ZPlane = int | Literal["max"]
 
 def project_labels(
     labels: Any,
-    z_plane: ZPlane | None,
+    z_plane: ZPlane = "max",
     same_object_share: float = TrackTuning().same_object_share,
 ) -> Any:
     """Return (T, Y, X) labels of a z-stack of labels.
@@ -32,16 +32,13 @@ def project_labels(
     labels : array of int, shape (T, Z, Y, X)
         Numpy, or dask for a lazy result.
     z_plane : int or "max"
-        A plane, counted from 0 (from the end if negative), or the maximum over z of masks that
-        are joined across planes.
+        A plane, counted from 0, or the maximum over z of masks that are joined across planes.
     same_object_share : float
         Part of the smaller of two masks, in neighbouring planes, that lies over the other if they
         are one object.
 
     Raises
     ------
-    AxesError
-        `z_plane` is None.
     InputError
         There is no such plane.
 
@@ -52,9 +49,9 @@ def project_labels(
     >>> project_labels(labels, "max").tolist()
     [[[1, 1, 1, 0]]]
     """
-    plane = _checked(labels, z_plane)
-    if plane is not None:
-        return labels[:, plane]
+    check_plane(z_plane, labels.shape[1])
+    if z_plane != "max":
+        return labels[:, z_plane]
     if isinstance(labels, np.ndarray):
         frames = [_projected(stack, same_object_share) for stack in labels]
         return np.stack(frames) if frames else np.zeros((0, *labels.shape[2:]), np.int32)
@@ -69,13 +66,11 @@ def project_labels(
     )
 
 
-def project_image(image: Any, z_plane: ZPlane | None) -> Any:
+def project_image(image: Any, z_plane: ZPlane = "max") -> Any:
     """Return the (T, Y, X) plane or maximum over z of an image (T, Z, Y, X), lazily for dask.
 
     Raises
     ------
-    AxesError
-        `z_plane` is None.
     InputError
         There is no such plane.
 
@@ -84,26 +79,29 @@ def project_image(image: Any, z_plane: ZPlane | None) -> Any:
     >>> project_image(np.arange(4).reshape(1, 2, 1, 2), "max").tolist()
     [[[2, 3]]]
     """
-    plane = _checked(image, z_plane)
-    return image.max(axis=1) if plane is None else image[:, plane]
+    check_plane(z_plane, image.shape[1])
+    return image.max(axis=1) if z_plane == "max" else image[:, z_plane]
 
 
-def _checked(stack: Any, z_plane: ZPlane | None) -> int | None:
-    """Return the plane, None for the maximum."""
-    shape = tuple(stack.shape)
-    if z_plane is None:
-        raise AxesError(
-            f"A z-stack of the shape {shape} (t, z, y, x) was given: expected one plane per frame. "
-            "Choose a plane or 'max', the maximum over z (z_plane of TrackingConfig, --z-plane)."
-        )
-    if z_plane == "max":
-        return None
-    if not -shape[1] <= z_plane < shape[1]:
-        raise InputError(
-            f"There is no plane {z_plane}: the z-stack has {shape[1]} planes, 0 to "
-            f"{shape[1] - 1}. Choose one of them, or 'max'."
-        )
-    return z_plane
+def check_plane(z_plane: ZPlane, planes: int | None) -> None:
+    """Refuse a plane that a z-stack of so many `planes` does not have; None is no z-stack.
+
+    Raises
+    ------
+    InputError
+        There is no such plane.
+
+    Examples
+    --------
+    >>> check_plane(2, 3)
+    >>> check_plane("max", None)
+    """
+    if z_plane == "max" or planes is None or 0 <= z_plane < planes:
+        return
+    raise InputError(
+        f"There is no plane {z_plane}: the z-stack has {planes} planes, 0 to {planes - 1}. Choose "
+        "one of them, or 'max'."
+    )
 
 
 def _projected(stack: NDArray[Any], same_object_share: float) -> NDArray[np.int32]:

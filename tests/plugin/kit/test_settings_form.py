@@ -43,6 +43,8 @@ def _form(body: QWidget, settings: Any) -> SettingsForm:
         SegmentSettings(threshold=0.62, min_area_um2=0.125, split="log", width_um=0.8),
         TrackSettings(mode="paper", linker="trackpy", max_gap=1, min_length=1, fill_gaps=False),
         TrackSettings(search_radius_um=0.4, gate_probability=0.9, z_plane="max"),
+        TrackSettings(z_plane=0),
+        TrackSettings(z_plane=7),
     ],
 )
 def test_what_is_shown_is_what_was_given(body: QWidget, changed: Any) -> None:

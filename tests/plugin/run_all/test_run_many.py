@@ -129,6 +129,41 @@ def test_a_folder_of_movies_gives_a_table_and_the_command_the_same(
     assert "no results" in widget.status_label.text()
 
 
+def test_a_movie_of_z_stacks_gives_the_same_as_the_command(
+    widget: RunManyWidget, wait_for: Any, tmp_path: Path
+) -> None:
+    planes = [simulate(frames=3, size=64, count=4, seed=seed).bright_field for seed in (0, 1, 2)]
+    file = tmp_path / "deep.ome.tif"
+    write_image(
+        file, np.stack(planes, axis=1), axes="tzyx", pixel_size_um=0.08, frame_interval_s=2.0
+    )
+    widget.add(file)
+    widget.steps.track["z_plane"].native.setValue(1)
+    widget.run_button.click()
+    wait_for(widget, timeout_s=300)
+    rows = _cells(widget)
+    assert [row[:2] for row in rows] == [["deep.ome.tif", "3"]]
+    assert rows[0][-1] == ""
+    out, again = tmp_path / "out" / "deep", tmp_path / "headless"
+    widget.save_settings(tmp_path / "settings.json")
+    for options in (["--config", str(tmp_path / "settings.json")], ["--z-plane", "1"]):
+        given = ["run", str(file), "-o", str(again), *options, "--overwrite"]
+        if "--config" not in options:
+            given += ["--model", "tiny", "--segmenter", "bright", "--threshold", "0.6"]
+        result = CliRunner().invoke(app, given)
+        assert result.exit_code == 0, result.output
+        assert "plane 1 of z; the input has 3 planes" in result.stderr
+        for name in RESULTS:
+            np.testing.assert_array_equal(
+                open_stack(out / name).data, open_stack(again / "deep" / name).data
+            )
+        for name in ("tracks.csv", "events.csv", "measures.csv"):
+            assert (out / name).read_text() == (again / "deep" / name).read_text(), name
+    assert open_stack(out / "labels.ome.tif").axes == "tzyx"
+    widget.open_row(0)
+    assert widget.viewer.layers["segmented · deep [mitochondria]"].data.shape == (3, 3, 64, 64)
+
+
 def test_a_cancelled_run_goes_on_where_it_stopped(
     widget: RunManyWidget,
     wait_for: Any,

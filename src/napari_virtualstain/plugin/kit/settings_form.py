@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
     QFormLayout,
+    QLabel,
     QLineEdit,
     QWidget,
 )
@@ -40,6 +41,8 @@ class SettingsForm(QObject, Generic[Chosen]):
         Receive the rows that are always in sight, and those that are folded away.
     choices : dict, optional
         Choices of settings that take more than the class knows, such as add-ons.
+    in_sight : iterable of str
+        Names of settings whose rows are not folded away here, wherever else they are.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class SettingsForm(QObject, Generic[Chosen]):
         advanced: QFormLayout,
         *,
         choices: dict[str, list[tuple[str, Any]]] | None = None,
+        in_sight: Iterable[str] = (),
     ) -> None:
         super().__init__()
         self._class = settings
@@ -56,10 +60,12 @@ class SettingsForm(QObject, Generic[Chosen]):
         self._fields = fields_of(settings)
         self._wheel = WheelGuard(self)
         self.widgets: dict[str, Any] = {}
+        self._labels: dict[str, QLabel] = {}
         for name, field in self._fields.items():
             if field.place:
                 offered = (choices or {}).get(name)
-                self._add(field, advanced if field.place == "advanced" else form, offered)
+                is_folded = field.place == "advanced" and name not in set(in_sight)
+                self._add(field, advanced if is_folded else form, offered)
         # dies with the dock, in the GUI thread; the form itself may not be in a window yet
         self.setParent(next(iter(self.widgets.values())).native)
 
@@ -84,6 +90,11 @@ class SettingsForm(QObject, Generic[Chosen]):
         for name in names or self.widgets:
             self.widgets[name].changed.connect(lambda _value: slot())
 
+    def show_row(self, name: str, shown: bool) -> None:
+        """Show or hide the row of a setting that has a label."""
+        for part in (self.widgets[name].native, self._labels[name]):
+            part.setVisible(shown)
+
     def offer(self, offered: bool, reason: str, names: Iterable[str] = ()) -> None:
         """Enable the named settings, or all; a tooltip gives the reason where they are not."""
         for name in names or self.widgets:
@@ -96,7 +107,7 @@ class SettingsForm(QObject, Generic[Chosen]):
     def _value(self, name: str) -> Any:
         field, value = self._fields[name], self.widgets[name].value
         if field.value_of_none is not None and value <= field.value_of_none:
-            return None
+            return field.word
         if field.none and value == "":
             return None
         return value if value is None or field.choices else field.kind(value)
@@ -106,7 +117,7 @@ class SettingsForm(QObject, Generic[Chosen]):
         field = self._fields[name]
         if field.kind is str and not field.choices:
             return "" if value is None else str(value)
-        return field.value_of_none if value is None else value
+        return field.value_of_none if value in (None, field.word) else value
 
     def _add(
         self, field: SettingField, form: QFormLayout, choices: list[tuple[str, Any]] | None
@@ -123,7 +134,9 @@ class SettingsForm(QObject, Generic[Chosen]):
             native.setToolTip(plain_tooltip(field.description))
             form.addRow(native)
         else:
-            add_row(form, field.title, native, field.description, name=field.name)
+            self._labels[field.name] = add_row(
+                form, field.title, native, field.description, name=field.name
+            )
         self.widgets[field.name] = made
 
     def _dress(self, native: QWidget, field: SettingField) -> None:

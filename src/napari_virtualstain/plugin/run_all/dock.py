@@ -221,8 +221,9 @@ class RunAllWidget(SettingsFileStep):
         elif isinstance(item, Relabelled):
             tracked = self._layers.get("segment")
             asked = request.tracking
-            planes = request.stain.region.shape[1]
-            place = geometry_in_stack(self._geometry, asked.settings.z_plane, planes)
+            place = geometry_in_stack(
+                self._geometry, asked.settings.z_plane, request.stain.region.shape
+            )
             add_relabelled_layer(
                 self.viewer, item.labels, asked, self._name, place, tracked, keep_former=keep
             )
@@ -269,6 +270,9 @@ class RunAllWidget(SettingsFileStep):
     def _on_source(self, *_: Any) -> None:
         self.steps.generator.suggest(fitting_model(self.source.value))
         self.sampling.follow(self.source.value)
+        self.steps.track.show_row(
+            "z_plane", self.source.value is not None and "z" in axes_of(self.source.value)
+        )
         self._refresh_state()
 
     def _refresh_state(self) -> None:

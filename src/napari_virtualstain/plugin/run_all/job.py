@@ -56,14 +56,13 @@ class RunAllRequest:
 
     @property
     def tracking(self) -> TrackRequest:
-        """Request to track, without images: of z-stacks the maximum is tracked."""
-        z_plane = "max" if "z" in self.stain.axes else None
+        """Request to track, without images."""
         return TrackRequest(
             labels=None,
             intensity=None,
             pixel_size_um=self.stain.pixel_size_um or 1.0,
             frame_interval_s=self.frame_interval_s,
-            settings=self.track.model_copy(update={"z_plane": z_plane}),
+            settings=self.track,
         )
 
 

@@ -12,6 +12,7 @@ from ..contributions.track_readers import tracks_layer
 from ..layers.description import layer_name, provenance
 from ..layers.from_stack import contrast_limits, spatial
 from ..layers.looks import STAIN_COLORMAP, label_colormap, outline_width, track_colormap
+from ..track.job import rows_in_stack
 
 
 def result_layers(folder: Path) -> list[Any]:
@@ -23,7 +24,7 @@ def result_layers(folder: Path) -> list[Any]:
         A file is missing or damaged.
     """
     from ...io import open_stack
-    from ...pipeline import FLUORESCENCE, LABELS
+    from ...pipeline import FLUORESCENCE, LABELS, load_settings
     from ...tracking import Tracks as Tracked
 
     name = folder.name
@@ -50,6 +51,9 @@ def result_layers(folder: Path) -> list[Any]:
     tracked = Tracked.from_csv(folder / "tracks.csv")
     if len(tracked):
         rows, settings, _ = tracks_layer(tracked, layer_name(name, "tracks"), name)
-        settings |= spatial(labels.geometry) if labels.axes == "tyx" else {}
+        if "z" in labels.axes:
+            z_plane = load_settings(folder / "settings.json").track.z_plane
+            rows = rows_in_stack(rows, z_plane, labels.sizes["z"])
+        settings |= spatial(labels.geometry) if "t" in labels.axes else {}
         made.append(Tracks(rows, colormaps_dict={"track_id": track_colormap()}, **settings))
     return made

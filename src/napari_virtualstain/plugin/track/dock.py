@@ -11,7 +11,6 @@ from ...settings import LINKERS, TrackSettings
 from ..kit.controls import Choice, add_row, check_box, keep_former_box, new_form
 from ..kit.jobs import JobContext, Work
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
-from ..kit.layer_region import visible_index
 from ..kit.sampling_rows import SamplingRows
 from ..kit.section import Advanced
 from ..kit.settings_form import SettingsForm
@@ -62,15 +61,15 @@ class TrackWidget(StepWidget):
         self._request: TrackRequest | None = None
         form = new_form()
         self._add_layers(napari_viewer, form)
-        self.z_plane = Choice([("maximum over z", "max"), ("the visible plane", "visible")])
-        self._z_label = add_row(
-            form, "Planes", self.z_plane, "What of the z-stack is tracked", name="z_plane"
-        )
         self.sampling = SamplingRows(form, changed=self.reset_choices)
         self.pixel_size, self.interval = self.sampling.pixel_size, self.sampling.interval
         self.advanced = Advanced()
         self.settings = SettingsForm(
-            TrackSettings, form, self.advanced.form, choices={"linker": linkers()}
+            TrackSettings,
+            form,
+            self.advanced.form,
+            choices={"linker": linkers()},
+            in_sight=["z_plane"],
         )
         self.colour = Choice([(text, text) for text in COLOUR_BY])
         add_row(form, "Colour by", self.colour, "Meaning of the tracks' colour", name="colour")
@@ -135,12 +134,6 @@ class TrackWidget(StepWidget):
             return "Segment a movie first (dock Segment mitochondria), or load labels (t, y, x)."
         return None
 
-    def _asked_plane(self, layer: Any) -> Any:
-        """Return the plane of a z-stack to track on, None for labels without z."""
-        if "z" not in axes_of(layer):
-            return None
-        return "max" if self.z_plane.value == "max" else visible_index(self.viewer, layer)[1]
-
     def _fits_labels(self, layer: Any) -> bool:
         labels = self.source.value
         return is_movie(layer) and labels is not None and layer.data.shape == labels.data.shape
@@ -154,7 +147,7 @@ class TrackWidget(StepWidget):
             intensity=intensity.data if intensity is not None else None,
             pixel_size_um=self.pixel_size.value(),
             frame_interval_s=self.interval.value(),
-            settings=self.settings.value.model_copy(update={"z_plane": self._asked_plane(layer)}),
+            settings=self.settings.value,
             relabel=self.relabel_box.isChecked(),
             uncertainty=errors.data if errors is not None else None,
         )
@@ -178,7 +171,7 @@ class TrackWidget(StepWidget):
                     geometry_in_stack(
                         self._geometry,
                         self._request.settings.z_plane,
-                        self._tracked.data.shape[1],
+                        self._tracked.data.shape,
                     ),
                     self._tracked,
                     keep_former=self.keep_former.isChecked(),
@@ -212,8 +205,7 @@ class TrackWidget(StepWidget):
     def _on_source(self, *_: Any) -> None:
         self.intensity.refresh()
         is_stack = self.source.value is not None and "z" in axes_of(self.source.value)
-        for widget in (self.z_plane, self._z_label):
-            widget.setVisible(is_stack)
+        self.settings.show_row("z_plane", is_stack)
         self.sampling.follow(self.source.value)
         self._ready()
 

@@ -82,8 +82,8 @@ def track_job(
     request: TrackRequest, context: JobContext
 ) -> Generator[Relabelled, None, TrackResult]:
     """Yield the labels that keep their number; return the tracks with their features."""
-    z_plane = request.settings.z_plane
-    planes = None if z_plane is None else np.shape(request.labels)[1]
+    z_plane, shape = request.settings.z_plane, np.shape(request.labels)
+    planes = shape[1] if len(shape) == 4 else None
     request = _flat(request)
     tracks = _tracks(request, context)
     if request.uncertainty is not None and request.intensity is not None:
@@ -95,8 +95,7 @@ def track_job(
         yield Relabelled(labels if planes is None else labels[:, None])
         context.wait_until_shown()  # each layer costs the window a tenth of a second
     if planes is not None:
-        plane = (planes - 1) / 2 if z_plane == "max" else float(z_plane or 0)
-        data = np.insert(data, 2, plane, axis=1)
+        data = rows_in_stack(data, z_plane, planes)
     return TrackResult(tracks, data, features, graph)
 
 
@@ -105,28 +104,35 @@ def _flat(request: TrackRequest) -> TrackRequest:
     from ...tracking import project_image, project_labels
 
     z_plane = request.settings.z_plane
-    if z_plane is None:
+    if np.ndim(request.labels) != 4:
         return request
+    share = request.settings.tuning.same_object_share
     images = {
         name: project_image(image, z_plane)
         for name in ("intensity", "uncertainty")
         if (image := getattr(request, name)) is not None
     }
-    return replace(request, labels=project_labels(request.labels, z_plane), **images)
+    return replace(request, labels=project_labels(request.labels, z_plane, share), **images)
+
+
+def rows_in_stack(data: np.ndarray, z_plane: int | Literal["max"], planes: int) -> np.ndarray:
+    """Return track rows (N, 5) with the plane that was tracked, the middle one for the maximum."""
+    plane = (planes - 1) / 2 if z_plane == "max" else float(z_plane)
+    return np.insert(data, 2, plane, axis=1)
 
 
 def geometry_in_stack(
-    geometry: dict[str, Any], z_plane: int | Literal["max"] | None, planes: int
+    geometry: dict[str, Any], z_plane: int | Literal["max"], shape: tuple[int, ...]
 ) -> dict[str, Any]:
-    """Return the geometry of (T, 1, Y, X) labels in a z-stack of the given `geometry`.
+    """Return the geometry of (T, 1, Y, X) labels in a z-stack of the given `geometry` and `shape`.
 
     Those of the maximum are as thick as the whole stack, so that they are seen in each plane.
     """
-    if z_plane is None:
+    if len(shape) != 4:
         return geometry
     if z_plane != "max":
         return shifted(geometry, (0, z_plane, 0, 0))
-    scale = list(geometry["scale"])
+    planes, scale = shape[1], list(geometry["scale"])
     thick = shifted(geometry, (0, 0, 0, 0))
     thick["translate"] = tuple(
         offset + (scale[1] * (planes - 1) / 2 if axis == 1 else 0.0)
