@@ -62,13 +62,19 @@ def test_what_nothing_means_is_said() -> None:
     assert fields_of(TrackSettings)["fill_gaps"].help.endswith("[on].")
 
 
+def test_a_number_may_also_be_a_word() -> None:
+    plane = fields_of(TrackSettings)["z_plane"]
+    assert (plane.kind, plane.word, plane.value_of_none) == (int, "max", -1)
+    assert plane.help.endswith("the maximum over all planes [max].")
+
+
 def test_magicgui_makes_a_form_of_each_class() -> None:
     widgets = pytest.importorskip("magicgui.widgets")
     pytest.importorskip("qtpy")
     for settings in (SegmentSettings, TrackSettings):
         for field in fields_of(settings).values():
             made = widgets.create_widget(annotation=Any, options=field.widget)
-            if field.default is not None and field.name != "tuning":
+            if field.default not in (None, field.word) and field.name != "tuning":
                 made.value = field.default
                 assert made.value == field.default, field.name
             assert made.tooltip == field.description
