@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from napari_virtualstain.data import stack_pairs
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.models import Model, load_model
 from napari_virtualstain.training import USUAL_START, TrainingConfig, preset, train, with_start
-from napari_virtualstain.training.networks import reading_planes
+from napari_virtualstain.training.loop.trainer import _optimizer
+from napari_virtualstain.training.networks import pixel_size_notes, reading_planes
 
 from .conftest import make_pairs
 
@@ -64,3 +66,27 @@ def test_z_stacks_train_on_from_a_model_of_one_plane(
     trained = load_model(output)
     assert (trained.card.inputs.planes, trained.card.inputs.axis) == (3, "z")
     assert trained.network.in_channels == 3
+
+
+@pytest.mark.parametrize(
+    ("share", "is_said"), [(0.76, False), (0.74, True), (1.32, False), (1.34, True), (None, True)]
+)
+def test_pixels_of_another_size_than_the_start_are_said(share: float | None, is_said: bool) -> None:
+    size_um = None if share is None else share * 0.08
+    notes = pixel_size_notes(
+        SimpleNamespace(pixel_size_um=size_um), TrainingConfig(init="mito-h9c2")
+    )
+    assert bool(notes) == is_said
+
+
+def test_weight_decay_shrinks_filters_and_neither_biases_nor_scales() -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2))
+    before = [p.detach().clone() for p in network.parameters()]
+    settings = TrainingConfig().optimisation.model_copy(update={"weight_decay": 0.5})
+    optimizer = _optimizer(network, settings, learning_rate=0.1)
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    filters, *others = list(network.parameters())
+    assert torch.allclose(filters, (1 - 0.1 * 0.5) * before[0])
+    assert all(torch.equal(now, then) for now, then in zip(others, before[1:], strict=True))

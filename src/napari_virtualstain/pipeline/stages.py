@@ -154,10 +154,17 @@ def track_stack(
     )
     if uncertainty is None:
         return tracks
-    return trusted(tracks, labels, _needed(intensity), uncertainty)
+    return trusted(tracks, labels, _intensity_for_trust(intensity), uncertainty)
 
 
-def _needed(intensity: Stack | None) -> Stack:
+def _intensity_for_trust(intensity: Stack | None) -> Stack:
+    """Return the fluorescence, which trust is measured against.
+
+    Raises
+    ------
+    InputError
+        Only its uncertainty was given.
+    """
     if intensity is None:
         raise InputError(
             "Trust compares the fluorescence with its uncertainty, but only the uncertainty was "
@@ -294,7 +301,7 @@ def measure_stack(
         cancel=cancel,
     )
     if uncertainty is not None:
-        found = movie_trust(stack, _needed(intensity), uncertainty)
+        found = movie_trust(stack, _intensity_for_trust(intensity), uncertainty)
         table = table.merge(found, on=["frame", "label"], how="left")
     if tracks is not None:
         table = table.merge(tracks.masks, on=["frame", "label"], how="left")

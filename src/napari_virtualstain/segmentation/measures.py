@@ -274,12 +274,13 @@ def summarise_frames(table: pd.DataFrame, *, frames: int | None = None) -> pd.Da
     groups = dict(list(table.groupby("frame")))
     empty = table.iloc[:0]
     return pd.DataFrame(
-        [_summary(index, groups.get(index, empty)) for index in range(number)],
-        columns=list(_summary(0, empty)),
+        [_row_of_frame(index, groups.get(index, empty)) for index in range(number)],
+        columns=list(_row_of_frame(0, empty)),
     )
 
 
-def _summary(frame: int, rows: pd.DataFrame) -> dict[str, float]:
+def _row_of_frame(frame: int, rows: pd.DataFrame) -> dict[str, float]:
+    """Return counts, sums and means over the objects of one frame."""
     classes = rows["shape_class"]
     length, branches = float(rows["skeleton_length_um"].sum()), int(rows["branches"].sum())
     nothing = float("nan")

@@ -263,6 +263,7 @@ class _Oriented:
 
 
 def _oriented(tubule: Tubule, *, tail_last: bool) -> _Oriented:
+    """Return a tubule read from its head to its tail, or from its tail if `tail_last` is False."""
     angles = _angles(tubule)
     if tail_last:
         return _Oriented(angles, tubule.slopes, tubule.surface, tubule.volume)

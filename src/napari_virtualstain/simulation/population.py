@@ -13,6 +13,9 @@ from .tubule import Tubule, bend, grow
 
 FloatArray = NDArray[np.float64]
 
+_HEADINGS = 6
+_FREE_GAP_UM = 0.45  # between midlines; one that lies so far from all others is turned no further
+
 
 def settle(
     count: int, landscape: Landscape, config: SceneConfig, rng: np.random.Generator
@@ -59,19 +62,20 @@ def _place(
     rng: np.random.Generator,
     others: list[Tubule],
 ) -> Tubule:
-    """Return a mitochondrion that avoids its neighbours where that is easy."""
+    """Return a mitochondrion, turned so that it avoids its neighbours where that is easy."""
     new = grow(number, np.array([height, *place]), config, rng)
     near = [other.nodes() for other in others if _may_touch(new, other)]
     if not near:
         return new
     crowd = np.concatenate(near)[:, 1:]
     best, best_gap = new.heading, -1.0
-    for heading in new.heading + np.arange(6) * math.pi / 6:
+    # each heading leads along the body both ways: half a turn has them all
+    for heading in new.heading + np.arange(_HEADINGS) * math.pi / _HEADINGS:
         new.heading = float(heading)
         gap = _gap(new.nodes()[:, 1:], crowd)
         if gap > best_gap:
             best, best_gap = new.heading, gap
-        if gap > 0.45:
+        if gap > _FREE_GAP_UM:
             break
     new.heading = best
     return new

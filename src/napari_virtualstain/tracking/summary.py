@@ -10,6 +10,9 @@ import pandas as pd
 VERDICTS = ("ok", "wrong", "unsure")
 _JUMP = 5.0
 _AREA_RATIO = 2.0
+_DOUBTFUL_QUALITY = 0.5
+# quality counts most; each other reason adds a little, so that equals are ordered
+_RISK_OF_QUALITY, _RISK_OF_REASON = 0.7, 0.15
 
 
 def track_rows(data: np.ndarray, features: pd.DataFrame) -> pd.DataFrame:
@@ -92,16 +95,16 @@ def summarise_tracks(
     typical = float(rows["_step_um"].median()) if typical_step_um is None else typical_step_um
     jump = by["_step_um"].max() / max(typical, pixel_size_um)
     reasons = {
-        "doubtful link": table["quality"] < 0.5,
+        "doubtful link": table["quality"] < _DOUBTFUL_QUALITY,
         "jump": jump.fillna(0) > _JUMP,
         "area jump": by["_area_ratio"].max().fillna(1) > _AREA_RATIO,
         "gap": table["gaps"] > 0,
     }
     flagged = pd.DataFrame(reasons)
     table["why"] = _joined(flagged)
-    # quality counts most; each other reason adds a little, so that equals are ordered
-    risk = (1 - table["quality"].clip(0, 1)) * 0.7 + 0.15 * flagged.iloc[:, 1:].sum(axis=1)
-    table["risk"] = risk.clip(0, 1)
+    others = flagged.drop(columns="doubtful link").sum(axis=1)
+    unsure = 1 - table["quality"].clip(0, 1)
+    table["risk"] = (_RISK_OF_QUALITY * unsure + _RISK_OF_REASON * others).clip(0, 1)
     table["verdict"] = ""
     ordered = table.sort_values("risk", ascending=False, kind="stable").reset_index()
     first = ["track_id", "verdict", "risk", "why"]

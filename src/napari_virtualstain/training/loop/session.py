@@ -212,7 +212,8 @@ class Session:
             return False
         if step == 0:
             return bool(self.config.init) and self.config.keeps_best
-        return step % (self.config.validate_every or max(20, steps // 15)) == 0 or step == steps
+        every = self.config.validate_every or usual_validation_interval(steps)
+        return step % every == 0 or step == steps
 
     def _batches(self) -> Iterator[TensorBatch]:
         first = self.trainer.step
@@ -402,3 +403,16 @@ class Session:
         save_model(path, self.trainer.averaged, card, overwrite=True)
         self.history.write()
         return TrainingError(f"{error} The last good weights are in {str(path)!r}.")
+
+
+def usual_validation_interval(steps: int) -> int:
+    """Return every how many steps held-out images are scored: fifteen times, but not below 20.
+
+    Scoring takes as long as some steps do, and a curve of fifteen points shows how it goes.
+
+    Examples
+    --------
+    >>> usual_validation_interval(200), usual_validation_interval(3000)
+    (20, 200)
+    """
+    return max(20, steps // 15)
