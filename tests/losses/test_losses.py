@@ -144,6 +144,15 @@ def test_spotlight_ignores_background_error_below_the_threshold() -> None:
     assert spotlight_loss(missing, target) > spotlight_loss(target, target) + 1
 
 
+@pytest.mark.parametrize(("rows", "loss"), [(8, 0.0), (4, 1 - 2 * 32 / (32 + 64)), (0, 1.0)])
+def test_the_spotlight_has_the_dice_coefficient_of_what_is_bright(rows: int, loss: float) -> None:
+    target = torch.zeros(1, 1, 32, 32)
+    target[..., 8:16, 8:16] = 10
+    predicted = torch.zeros_like(target)
+    predicted[..., 8 : 8 + rows, 8:16] = 10
+    assert float(spotlight_loss(predicted, target, mse_share=0.0)) == pytest.approx(loss, abs=1e-3)
+
+
 def test_multi_scale_averages_noise_away_but_not_structure() -> None:
     noise = torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(3))
     zero = torch.zeros_like(noise)
@@ -195,6 +204,17 @@ def test_terms_add_up_with_their_weights() -> None:
     total, terms = generator_loss(output, target, weight, config)
     expected = 2 * terms["l1"] + 0.5 * terms["correlation"] + 3 * terms["weighted_l1"]
     torch.testing.assert_close(total, expected)
+
+
+@pytest.mark.parametrize(("share", "loss"), [(0.4, 0.0), (0.6, 1 / 16)])
+def test_pixels_count_whose_mask_is_above_one_half_after_resampling(
+    share: float, loss: float
+) -> None:
+    target = torch.zeros(1, 1, 4, 4)
+    output, counts = target.clone(), torch.ones_like(target)
+    output[..., 2, 2], counts[..., 2, 2] = 1.0, share
+    weight = torch.cat([torch.ones_like(target), counts], 1)
+    assert float(generator_loss(output, target, weight, LossConfig(l1=1))[0]) == loss
 
 
 def test_adversarial_term_needs_and_uses_the_logits() -> None:

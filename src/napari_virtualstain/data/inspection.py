@@ -146,9 +146,10 @@ def _without_bad(
 
 
 def _problem(inputs: NDArray[np.generic], target: NDArray[np.generic]) -> str:
+    """Return why a pair of planes cannot be trained on, an empty text where it can."""
     for what, image in (("bright-field", inputs), ("fluorescence", target)):
         values = np.asarray(image)
-        if values.dtype.kind == "c" or values.dtype.kind not in "biuf":
+        if values.dtype.kind not in "biuf":
             return f"the {what} image holds {values.dtype} values instead of grey values"
         finite = np.isfinite(values)
         if not finite.all():

@@ -374,7 +374,11 @@ def _moments(predicted: Image, reference: Image) -> tuple[float, ...]:
 
 
 def _fitted_nrmse(moments: Image, groups: Sequence[str]) -> Image:
-    """Return each frame's NRMSE after the least-squares gain and offset of its group."""
+    """Return each frame's NRMSE after the least-squares gain and offset of its group.
+
+    `moments` has shape (frames, 6): number of pixels, the two means, the two variances and the
+    covariance of stain and truth.
+    """
     found = np.full(len(moments), np.nan)
     keys = np.asarray(groups, dtype=object)
     for key in dict.fromkeys(groups):

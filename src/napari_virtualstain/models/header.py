@@ -69,6 +69,13 @@ def _header(path: Path) -> Header:
 
 
 def _raw_header(path: Path) -> bytes:
+    """Return the JSON at the beginning of a safetensors file, without reading the weights.
+
+    Raises
+    ------
+    ModelError
+        The file is a pickle by its name, no safetensors file, cut off, or cannot be read.
+    """
     if path.suffix.lower() in _PICKLES:
         raise ModelError(
             f"{path.name} is a pickle by its name. Pickles can run any code and are never loaded: "

@@ -45,6 +45,13 @@ def renamed_keywords(
 
 
 def _rename(given: dict[str, Any], former: str, present: str) -> None:
+    """Move a value from a former name of a setting to the present one, with a warning.
+
+    Raises
+    ------
+    InputError
+        Both names were given.
+    """
     if present in given:
         raise InputError(f"{former} and {present} were given, which are one: give {present} only.")
     warnings.warn(

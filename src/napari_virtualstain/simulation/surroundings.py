@@ -13,6 +13,8 @@ from .scene_config import SceneConfig
 
 FloatArray = NDArray[np.float64]
 BALL_POINTS = 32
+# an Ornstein-Uhlenbeck process: spread of granules about their homes, and how soon they forget
+_JIGGLE_UM, _MEMORY_S = 0.15, 10.0
 
 
 @dataclass(slots=True)
@@ -53,8 +55,8 @@ class Surroundings:
 
     def advance(self, step_s: float, rng: np.random.Generator) -> None:
         """Let one frame pass: granules jiggle, the texture flickers."""
-        kept = math.exp(-step_s / 10.0)
-        jitter = 0.15 * math.sqrt(1 - kept**2)
+        kept = math.exp(-step_s / _MEMORY_S)
+        jitter = _JIGGLE_UM * math.sqrt(1 - kept**2)
         offset = self.granules - self.homes
         self.granules = self.homes + kept * offset + rng.normal(0, jitter, self.homes.shape)
         fresh = math.sqrt(1 - kept**2) * rng.normal(0, 1, self.texture_sd.shape)

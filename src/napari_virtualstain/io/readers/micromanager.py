@@ -112,6 +112,13 @@ def read_micromanager(
 def _assembled(
     path: Path, planes: Sequence[_Plane], position: int | str | None, facts: Facts
 ) -> Source:
+    """Return the source of one stage position, its planes in the order t, c, z.
+
+    Raises
+    ------
+    ImageFileError
+        The position holds no whole plane, or planes of several sizes or pixel types.
+    """
     groups: dict[tuple[tuple[int, Fraction | str], ...], list[_Plane]] = {}
     for plane in planes:
         groups.setdefault(sort_key(plane.at.get("p", ())), []).append(plane)
