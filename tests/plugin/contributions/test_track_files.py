@@ -16,8 +16,8 @@ from napari_virtualstain.folders import settings_folder
 from napari_virtualstain.plugin.contributions.reader_preferences import propose_readers
 from napari_virtualstain.plugin.contributions.track_readers import format_of
 from napari_virtualstain.plugin.inspect.dock import InspectorWidget
+from napari_virtualstain.plugin.layers.colours import brighten, dim
 from napari_virtualstain.plugin.layers.description import sampling_of
-from napari_virtualstain.plugin.layers.looks import brighten, dim
 
 from .. import inspected
 

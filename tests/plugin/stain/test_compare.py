@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
+from napari_virtualstain.plugin.layers.colours import dim
 from napari_virtualstain.plugin.layers.description import provenance
-from napari_virtualstain.plugin.layers.looks import dim
 from napari_virtualstain.plugin.stain.dock import StainWidget
 
 SCALE = {"scale": (2.0, 0.1, 0.1), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}

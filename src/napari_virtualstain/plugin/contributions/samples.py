@@ -10,9 +10,9 @@ from qtpy.QtCore import QTimer
 
 from ...axes import Geometry
 from ...errors import InputError
+from ..layers.colours import TRUE_COLORMAP, label_colormap
 from ..layers.description import provenance
 from ..layers.from_stack import LayerTuple, spatial
-from ..layers.looks import TRUE_COLORMAP, label_colormap
 
 COMMIT = "0738c87"
 SCENE = {"frames": 20, "size": 256, "count": 25, "seed": 0}

@@ -9,8 +9,8 @@ from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 from .film.panel import FilmPanel
-from .looks import Looks, looks_of
 from .model import InspectorModel
+from .theme import ThemeColours, theme_colours
 
 TITLE = "Mitochondrion"
 
@@ -83,8 +83,8 @@ class Workspace(QTabWidget):
         """End the reading of pictures."""
         self.film.reader.abandon()
 
-    def _looks(self) -> Looks:
-        return looks_of(self._viewer)
+    def _looks(self) -> ThemeColours:
+        return theme_colours(self._viewer)
 
     def _draw_page(self) -> None:
         page = self.currentWidget()

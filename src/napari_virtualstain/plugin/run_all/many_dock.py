@@ -21,6 +21,7 @@ from ..kit.section import Advanced
 from ..kit.settings_form import SettingsForm
 from ..kit.suitable_layers import fitting_model, is_movie
 from ..kit.table import FrameTable
+from ..layers.colours import dim
 from ..layers.description import (
     axes_of,
     find_layer,
@@ -29,7 +30,6 @@ from ..layers.description import (
     sampling_of,
     unwrap,
 )
-from ..layers.looks import dim
 from .many_job import LayerMovie, RunManyRequest, movie_name, movies_in, run_many_job
 from .pipeline_form import PipelineForm
 from .settings_file import SettingsFileStep

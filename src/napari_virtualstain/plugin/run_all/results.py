@@ -9,9 +9,9 @@ import numpy as np
 from napari.layers import Image, Labels, Layer, Tracks
 
 from ..contributions.track_readers import tracks_layer
+from ..layers.colours import STAIN_COLORMAP, label_colormap, outline_width, track_colormap
 from ..layers.description import layer_name, provenance
 from ..layers.from_stack import contrast_limits, spatial
-from ..layers.looks import STAIN_COLORMAP, label_colormap, outline_width, track_colormap
 from ..track.job import rows_in_stack
 
 

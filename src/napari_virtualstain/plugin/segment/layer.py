@@ -6,9 +6,9 @@ from typing import Any
 
 from napari.layers import Labels
 
+from ..layers.colours import label_colormap, outline_width
 from ..layers.description import layer_name, provenance
 from ..layers.insertion import Geometry, Placed, hide_results, place
-from ..layers.looks import label_colormap, outline_width
 from ..layers.replacing import mark_painted
 from .job import SegmentRequest, Started
 

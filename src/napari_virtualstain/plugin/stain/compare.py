@@ -20,8 +20,8 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QSlider, QWidget
 from ..kit.cleanup import Cleanup
 from ..kit.controls import button, in_row
 from ..kit.settling import debouncer
+from ..layers.colours import DIMMED, brighten, dim
 from ..layers.description import flat_geometry, geometry_of, provenance, still_there
-from ..layers.looks import DIMMED, brighten, dim
 from ..layers.rendering import rendered
 
 STEPS = 100

@@ -30,6 +30,7 @@ from ..kit.settings_form import SettingsForm
 from ..kit.step import NextStep, StepWidget
 from ..kit.suitable_layers import LOAD_FIRST, fitting_model, is_movie, nothing_fits, why_no_movie
 from ..kit.work_request import dock_fields
+from ..layers.colours import brighten_bare
 from ..layers.description import (
     axes_of,
     geometry_of,
@@ -39,7 +40,6 @@ from ..layers.description import (
     still_there,
 )
 from ..layers.insertion import Placed
-from ..layers.looks import brighten_bare
 from ..layers.replacing import settle_unfinished
 from .compare import CompareSlider
 from .fit_check import FitCheck

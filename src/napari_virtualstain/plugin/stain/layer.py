@@ -6,9 +6,9 @@ from typing import Any
 
 from napari.layers import Image
 
+from ..layers.colours import ERROR_COLORMAP, STAIN_COLORMAP, dim
 from ..layers.description import find_layer, layer_name, provenance
 from ..layers.insertion import Geometry, Placed, hide_results, place
-from ..layers.looks import ERROR_COLORMAP, STAIN_COLORMAP, dim
 from .job import StainRequest, Started
 
 

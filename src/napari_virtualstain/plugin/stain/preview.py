@@ -18,6 +18,7 @@ from ..kit.cleanup import Cleanup
 from ..kit.jobs import JobContext, JobRunner, Outcome, error_text
 from ..kit.layer_region import visible_index
 from ..kit.settling import debouncer
+from ..layers.colours import STAIN_COLORMAP, dim
 from ..layers.description import (
     base_name,
     find_layer,
@@ -28,7 +29,6 @@ from ..layers.description import (
     still_there,
 )
 from ..layers.insertion import hide_results, insert
-from ..layers.looks import STAIN_COLORMAP, dim
 from .job import StainRequest, display_limits, open_stainer
 
 _SETTLE_MS = 60

@@ -8,9 +8,9 @@ import numpy as np
 from napari.layers import Labels, Tracks
 
 from ...progress import counted
+from ..layers.colours import label_colormap, outline_width, track_colormap
 from ..layers.description import layer_name, provenance
 from ..layers.insertion import Geometry, Placed, hide_results, place
-from ..layers.looks import label_colormap, outline_width, track_colormap
 from ..layers.replacing import fingerprint, mark_painted
 from .job import TrackRequest, TrackResult
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap
 
-from ...layers.looks import label_colormap, track_colormap
+from ...layers.colours import label_colormap, track_colormap
 
 CONTOUR = "contour"
 _NUMBER = "track_id"

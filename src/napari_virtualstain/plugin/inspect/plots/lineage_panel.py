@@ -13,8 +13,8 @@ from qtpy.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from ...kit.controls import button, in_row, note
 from ...kit.table import FrameTable
-from ..looks import Looks, dress
 from ..model import InspectorModel
+from ..theme import ThemeColours, dress
 from .lineage import Life, family
 from .panel import COLOURS
 
@@ -43,7 +43,7 @@ class LineagePanel(QWidget):
         model: InspectorModel,
         edit: Callable[..., Any],
         current_frame: Callable[[], int],
-        looks: Callable[[], Looks],
+        looks: Callable[[], ThemeColours],
     ) -> None:
         super().__init__()
         self._looks = looks

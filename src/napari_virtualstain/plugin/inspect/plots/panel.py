@@ -17,8 +17,8 @@ from ....errors import InputError
 from ...kit.controls import Choice, button, note
 from ...kit.table import heading
 from ..film.drawing import MARKS
-from ..looks import Looks, dress
 from ..model import InspectorModel
+from ..theme import ThemeColours, dress
 from .curves import (
     QUANTITIES,
     Curve,
@@ -35,7 +35,7 @@ _MOST_CURVES = 40
 _BINS = 40
 _FEW_TICKS = 0.6  # decades of an axis
 _SKIPPED = ("track_id", "first", "last")
-_ON_PAPER = Looks(background="#ffffff", text="#000000", mark="#000000")
+_ON_PAPER = ThemeColours(background="#ffffff", text="#000000", mark="#000000")
 _PAPER_PX = (800, 500)
 
 
@@ -60,7 +60,7 @@ class PlotPanel(QWidget):
     frame_chosen = Signal(int)
     track_chosen = Signal(int)
 
-    def __init__(self, model: InspectorModel, looks: Callable[[], Looks]) -> None:
+    def __init__(self, model: InspectorModel, looks: Callable[[], ThemeColours]) -> None:
         super().__init__()
         self.model, self._looks = model, looks
         self.kind = Choice([(text, kind) for kind, text in QUANTITIES.items()])
@@ -102,7 +102,7 @@ class PlotPanel(QWidget):
         """Draw what the model has chosen."""
         self._draw_on(self.plot, self._looks())
 
-    def _draw_on(self, plot: Any, looks: Looks) -> None:
+    def _draw_on(self, plot: Any, looks: ThemeColours) -> None:
         dress(plot, looks)
         kind, item = self.kind.value, plot.getPlotItem()
         item.clear()
@@ -176,7 +176,7 @@ class PlotPanel(QWidget):
         parts = [pd.DataFrame({"curve": c.name, "x": c.x, "y": c.y}) for c in self.shown]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
-    def _draw_over_time(self, item: Any, kind: str, looks: Looks) -> None:
+    def _draw_over_time(self, item: Any, kind: str, looks: ThemeColours) -> None:
         model = self.model
         horizontal, vertical = axis_texts(kind, model.scale)
         item.setLabel("bottom", horizontal)

@@ -10,7 +10,7 @@ from qtpy.QtGui import QColor
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class ThemeColours:
     """Colours as ``#rrggbb``.
 
     Attributes
@@ -24,21 +24,21 @@ class Looks:
     mark: str
 
 
-def looks_of(viewer: Any) -> Looks:
+def theme_colours(viewer: Any) -> ThemeColours:
     """Return the colours of the viewer's theme; stylesheets do not reach Qt's palette."""
     theme = get_theme(viewer.theme)
     colours = (QColor(str(one)) for one in (theme.background, theme.text, theme.current))
-    return Looks(*(colour.name() for colour in colours))
+    return ThemeColours(*(colour.name() for colour in colours))
 
 
-def dress(plot: Any, looks: Looks) -> None:
+def dress(plot: Any, colours: ThemeColours) -> None:
     """Give a pyqtgraph plot the colours of the theme, and numbers without SI prefixes."""
-    plot.setBackground(looks.background)
+    plot.setBackground(colours.background)
     # half a number stands above the end of the axis
     plot.getPlotItem().layout.setContentsMargins(2, 8, 8, 2)
     for side in ("bottom", "left"):
         axis = plot.getPlotItem().getAxis(side)
-        axis.setPen(looks.text)
-        axis.setTextPen(looks.text)
+        axis.setPen(colours.text)
+        axis.setTextPen(colours.text)
         if axis.autoSIPrefix:  # asked again, it would scale the numbers by the present range
             axis.enableAutoSIPrefix(False)

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from skimage.color import rgb2lab
 
-from napari_virtualstain.plugin.layers.insertion import place
-from napari_virtualstain.plugin.layers.looks import (
+from napari_virtualstain.plugin.layers.colours import (
     TINTS,
     brighten_bare,
     dim,
@@ -17,6 +16,7 @@ from napari_virtualstain.plugin.layers.looks import (
     outline_width,
     track_colormap,
 )
+from napari_virtualstain.plugin.layers.insertion import place
 
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB
 _EYES = {
