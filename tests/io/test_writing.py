@@ -216,7 +216,7 @@ def test_a_disk_too_small_is_said_before_writing(
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(OutputError, match="the disk has 0 MB free"):
+    with pytest.raises(OutputError, match="the disk has 0.0 MB free"):
         write_image(tmp_path / "m.ome.tif", MOVIE, axes="tyx")
     assert list(tmp_path.iterdir()) == []
 

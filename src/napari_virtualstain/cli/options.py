@@ -227,9 +227,10 @@ def check_free(output: Path, *, resume: bool, overwrite: bool) -> None:
     OutputError
         It cannot be written.
     """
-    from ..io import check_output
+    from ..io import check_output, remove_leftovers
 
     if resume and not overwrite and output.exists():
+        remove_leftovers(output)
         raise OutputExistsError(
             f"{output} is already complete; nothing is left to resume. Allow replacing it "
             "(--overwrite) to make it again."

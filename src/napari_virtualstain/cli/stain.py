@@ -66,14 +66,13 @@ def stain(
 
     Example:  virtualstain stain movie.ome.tif -o virtual.ome.tif --model mito-h9c2
     """
-    from ..io import check_distinct
+    from ..io import check_distinct, unwritten_outputs
 
     with running_job() as job:
         check_distinct(out, uncertainty)
-        for path in (out, uncertainty):
-            if path is not None:
-                check_other(path, input_path)
-                check_free(path, resume=resume, overwrite=overwrite)
+        for path in unwritten_outputs(out, uncertainty, resume=resume, overwrite=overwrite):
+            check_other(path, input_path)
+            check_free(path, resume=resume, overwrite=overwrite)
         stack = open_input(
             input_path,
             job,

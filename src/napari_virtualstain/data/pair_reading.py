@@ -123,15 +123,15 @@ def _or(channel: Channel, default: int) -> int | str:
 
 
 def _one_channel(stack: Stack, channel: Channel) -> Stack:
-    if "c" not in stack.axes:
-        return stack
-    if channel is None:
+    if channel is not None:
+        return stack.select_channel(channel)
+    if "c" in stack.axes:
         raise InputError(
             f"{stack.name!r} has several channels ({', '.join(map(str, stack.channel_names))}). "
             "Say which one to use by its number or name (--bright-field-channel, "
             "--fluorescence-channel); if they are planes of a z-stack, name the axes (--axes zyx)."
         )
-    return stack.select_channel(channel)
+    return stack
 
 
 def _planes_first(stack: Stack) -> tuple[NDArray[np.generic], str]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import re
 import shutil
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -19,6 +21,8 @@ from pathlib import Path
 from ..errors import InputError, OutputError, OutputExistsError, shown
 
 PARTIAL_SUFFIX = ".partial"
+JOURNAL_SUFFIX = ".journal"
+_OLD_SUFFIX = ".old"
 
 _IN_USE = 32  # ERROR_SHARING_VIOLATION of Windows
 _REASONS = {
@@ -70,6 +74,7 @@ def check_output(path: str | Path, *, overwrite: bool) -> Path:
         )
     with translated_errors(path):
         _make_folder(path.parent)
+        remove_leftovers(path)
         if path.exists() and not overwrite:
             raise OutputExistsError(
                 f"{path} exists already. Choose another name, or allow replacing it (--overwrite)."
@@ -80,7 +85,7 @@ def check_output(path: str | Path, *, overwrite: bool) -> Path:
                 "Choose another name."
             )
         # os.access says yes to root on a read-only disk; only writing tells
-        probe = path.with_name(f".{uuid.uuid4().hex[:8]}{PARTIAL_SUFFIX}")
+        probe = _hidden_name(path, PARTIAL_SUFFIX)
         probe.touch()
         probe.unlink()
         path.with_name(path.name + PARTIAL_SUFFIX).exists()  # raises when too long
@@ -110,6 +115,48 @@ def free_path(path: Path, is_taken: Callable[[Path], bool] = Path.exists) -> Pat
         free = path.with_name(f"{path.stem}-{number}{path.suffix}")
         number += 1
     return free
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed runs left beside an output and no run can take up.
+
+    Those are hidden files of processes that are no longer there, and the journal of an image that
+    was complete. What a run of this machine is still writing stays.
+    """
+    journal = path.with_name(path.name + PARTIAL_SUFFIX + JOURNAL_SUFFIX)
+    if path.exists() and not path.with_name(path.name + PARTIAL_SUFFIX).exists():
+        remove(journal)
+    start = f".{_mark(path.name)}-{_machine()}-"
+    with os.scandir(path.parent) as entries:
+        names = [entry.name for entry in entries if entry.name.startswith(start)]
+    for name in names:
+        process, _, rest = name.removeprefix(start).partition("-")
+        # the old result is removed only once there is a new one
+        is_old = rest.endswith(_OLD_SUFFIX) and not path.exists()
+        if process.isdecimal() and not is_old and not _is_running(int(process)):
+            remove(path.with_name(name))
+
+
+def _hidden_name(path: Path, suffix: str) -> Path:
+    """Return an unused name beside `path` that says whose output and which process's it is."""
+    unique = uuid.uuid4().hex[:8]
+    return path.with_name(f".{_mark(path.name)}-{_machine()}-{os.getpid()}-{unique}{suffix}")
+
+
+def _mark(text: str) -> str:
+    return f"{zlib.crc32(text.encode(errors='surrogateescape')):08x}"
+
+
+def _machine() -> str:
+    """Return a mark of the machine, or of the container in it, whose process numbers are ours."""
+    space = Path("/proc/self/ns/pid")
+    return _mark(f"{platform.node()}{space.stat().st_ino if space.exists() else ''}")
+
+
+def _is_running(process: int) -> bool:
+    import psutil
+
+    return bool(psutil.pid_exists(process))
 
 
 def is_replaceable(folder: Path) -> bool:
@@ -217,7 +264,7 @@ def atomic_path(path: Path, *, overwrite: bool) -> Iterator[Path]:
     'whole or not at all'
     """
     check_output(path, overwrite=overwrite)
-    temporary = path.with_name(f".{uuid.uuid4().hex[:8]}{PARTIAL_SUFFIX}")
+    temporary = _hidden_name(path, PARTIAL_SUFFIX)
     try:
         with translated_errors(path):
             yield temporary
@@ -263,7 +310,7 @@ def move_into_place(temporary: Path, path: Path, *, overwrite: bool) -> None:
     if not temporary.is_dir():
         raise OutputError(f"{path} cannot be written: {_REASONS[errno.EISDIR]}.")
     # a folder cannot be replaced in one step: move the old one aside first
-    old = path.with_name(f".{uuid.uuid4().hex[:8]}.old")
+    old = _hidden_name(path, _OLD_SUFFIX)
     os.replace(path, old)
     try:
         os.replace(temporary, path)
@@ -271,6 +318,27 @@ def move_into_place(temporary: Path, path: Path, *, overwrite: bool) -> None:
         os.replace(old, path)
         raise
     remove(old)
+
+
+def has_begun(path: Path) -> bool:
+    """Return whether an interrupted run left an unfinished image that can be resumed."""
+    partial = path.with_name(path.name + PARTIAL_SUFFIX)
+    return partial.exists() and partial.with_name(partial.name + JOURNAL_SUFFIX).exists()
+
+
+def unwritten_outputs(
+    image: str | Path, beside: str | Path | None, *, resume: bool, overwrite: bool
+) -> list[Path]:
+    """Return which of an image and the one written beside it are still to be written.
+
+    Both are renamed when all planes are there, the one beside it first. A run that was killed
+    between the two left only the image to be resumed.
+    """
+    if beside is None:
+        return [Path(image)]
+    image, beside = Path(image), Path(beside)
+    is_half_renamed = has_begun(image) and beside.exists() and not has_begun(beside)
+    return [image] if resume and not overwrite and is_half_renamed else [image, beside]
 
 
 def remove(path: Path) -> None:
@@ -298,6 +366,6 @@ def check_free_space(path: Path, nbytes: int) -> None:
     free = shutil.disk_usage(path.parent).free
     if nbytes > free:
         raise OutputError(
-            f"{path} needs {nbytes / 1e6:,.0f} MB but the disk has {free / 1e6:,.0f} MB free. "
+            f"{path} needs {nbytes / 1e6:,.1f} MB but the disk has {free / 1e6:,.1f} MB free. "
             "Free some space or choose another disk."
         )

@@ -103,7 +103,7 @@ class Stack:
         """
         check_kind(channel, (Integral, str), "channel", "a position from 0 or a name")
         if "c" not in self.axes:
-            if channel in (0, -1, *self.channel_names):
+            if channel in (0, -1, "0", "-1", *self.channel_names):
                 return self
             raise AxesError(
                 f"Channel {channel!r} was asked for but {self.name or 'the image'} has one "

@@ -17,7 +17,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..engine import Planes, Precision, look_ahead, resolve_devices
 from ..errors import InputError
-from ..io import PlaneWriter, Stack, check_output, image_format, open_writer_like
+from ..io import (
+    PlaneWriter,
+    Stack,
+    check_output,
+    image_format,
+    open_writer_like,
+    remove_leftovers,
+    unwritten_outputs,
+)
 from ..normalisation import FittedNormalisation
 from ..progress import CancelToken, ProgressCallback, Reporter
 from ..settings import StainSettings, checked_settings, renamed_keywords
@@ -109,10 +117,12 @@ def stain_to_file(
     >>> stain_to_file(np.zeros((3, 20, 30)), out, model, device="cpu").name
     'stained.ome.tif'
     """
-    for path in (out, uncertainty_out):
-        if path is not None:
-            image_format(Path(path))
-            check_output(path, overwrite=overwrite)
+    outputs = unwritten_outputs(out, uncertainty_out, resume=resume, overwrite=overwrite)
+    if uncertainty_out is not None and len(outputs) == 1:
+        remove_leftovers(Path(uncertainty_out))  # what the kill left of its journal
+    for path in outputs:
+        image_format(path)
+        check_output(path, overwrite=overwrite)
     settings = checked_settings(
         StainSettings,
         precision=precision,
@@ -153,10 +163,11 @@ def stain_to_file(
                     path, stack, np.float32, overwrite=overwrite, resume=resume, settings=note
                 )
             )
-            for path in (out, uncertainty_out)
-            if path is not None
+            for path in outputs
         ]
         left = [i for i in range(len(planes)) if not all(w.is_done(i) for w in writers)]
+        if left and uncertainty_out is not None and len(outputs) == 1:
+            check_output(uncertainty_out, overwrite=False)  # it is there: refused
         reporter = Reporter(len(planes), "frame", "staining", progress, cancel)
         reporter.done = len(planes) - len(left)
         steadying = Steadying(planes, temporal, limit, left) if temporal else None

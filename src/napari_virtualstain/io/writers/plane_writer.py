@@ -21,9 +21,11 @@ import numpy as np
 from ...axes import Geometry, check_positive, normalise_axes
 from ...errors import InputError, OutputError, OutputExistsError
 from ..output import (
+    JOURNAL_SUFFIX,
     PARTIAL_SUFFIX,
     check_free_space,
     check_output,
+    has_begun,
     move_into_place,
     remove,
     translated_errors,
@@ -52,13 +54,13 @@ class PlaneWriter:
         self.path, self.layout = path, layout
         self._overwrite = overwrite
         self._partial = path.with_name(path.name + PARTIAL_SUFFIX)
-        self._journal = path.with_name(path.name + PARTIAL_SUFFIX + ".journal")
+        self._journal = path.with_name(path.name + PARTIAL_SUFFIX + JOURNAL_SUFFIX)
         self._store: PlaneStore = open_store(self._partial, image_format(path), layout)
         self._header = _header(layout, settings)
         self._checksums: dict[int, int] = {}
         self._checked: set[int] = set()
         self._lines: Any = None
-        self._is_resumed = resume and self._journal.exists() and self._partial.exists()
+        self._is_resumed = resume and has_begun(path)
 
     def __enter__(self) -> Self:
         with translated_errors(self.path):
