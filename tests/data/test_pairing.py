@@ -11,7 +11,7 @@ import tifffile
 
 from napari_virtualstain import io
 from napari_virtualstain.data import CorrelativePairs, Region, match_pairs
-from napari_virtualstain.errors import InputError
+from napari_virtualstain.errors import AxesError, InputError
 from napari_virtualstain.progress import CancelledError, CancelToken
 
 
@@ -88,6 +88,16 @@ def test_two_channel_stack_gives_one_pair_a_plane(tmp_path: Path) -> None:
     np.testing.assert_array_equal(pairs.fluorescence[2], data[2, 1])
     swapped = match_pairs(path, bright_field_channel=1, fluorescence_channel=0)
     np.testing.assert_array_equal(swapped.fluorescence[2], data[2, 0])
+
+
+@pytest.mark.parametrize("option", ["bright_field_channel", "fluorescence_channel"])
+def test_a_channel_that_a_grey_file_lacks_is_refused(tmp_path: Path, option: str) -> None:
+    for name in ("bf", "fl"):
+        _write(tmp_path, [f"{name}.tif"], 1)
+    files = (tmp_path / "bf.tif", tmp_path / "fl.tif")
+    assert len(match_pairs(*files, **{option: 0})) == 1
+    with pytest.raises(AxesError, match="'GFP' was asked for but .* has one channel only"):
+        match_pairs(*files, **{option: "GFP"})
 
 
 def test_neighbouring_planes_are_read_and_repeat_at_the_ends(tmp_path: Path) -> None:

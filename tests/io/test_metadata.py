@@ -149,7 +149,12 @@ def test_a_channel_that_is_not_there_is_answered_with_those_that_are(tmp_path: P
     with pytest.raises(InputError, match="no channel 2"):
         open_stack(path, channel=2)
     single = write_image(tmp_path / "s.ome.tif", MOVIE, axes="tyx")
-    assert isinstance(open_stack(single, channel=0), Stack)
+    for only in (0, -1, "0"):
+        assert isinstance(open_stack(single, channel=only), Stack)
+    named = write_image(tmp_path / "n.ome.tif", MOVIE, axes="tyx", channel_names=["BF"])
+    assert open_stack(named, channel="BF").shape == MOVIE.shape
+    with pytest.raises(AxesError, match="'GFP' was asked for"):
+        open_stack(named, channel="GFP")
     with pytest.raises(AxesError, match="one channel only"):
         open_stack(single, channel=1)
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,6 +126,20 @@ def test_killed_without_warning_at_any_frame(tmp_path: Path, name: str) -> None:
         writer.write(4, FRAMES[4])
         writer.write(5, FRAMES[5])
     np.testing.assert_array_equal(np.asarray(open_stack(path).data), FRAMES)
+
+
+def test_a_torn_chunk_of_a_killed_run_is_not_in_the_image(tmp_path: Path) -> None:
+    """zarr writes each chunk beside its place and renames it; a kill leaves the former."""
+    path = tmp_path / "m.ome.zarr"
+    options: dict[str, Any] = {"shape": (2, 8, 8), "dtype": "uint16", "axes": "tyx"}
+    with pytest.raises(OutputError), open_plane_writer(path, **options) as writer:
+        writer.write(0, np.ones((8, 8)))
+    [chunk] = (tmp_path / "m.ome.zarr.partial").glob("0/c/*/0/0")
+    chunk.with_suffix(".0123.partial").write_bytes(b"torn")
+    with open_plane_writer(path, resume=True, **options) as writer:
+        writer.write(1, np.ones((8, 8)))
+    assert list(path.rglob("*partial*")) == []
+    np.testing.assert_array_equal(open_stack(path).data, np.ones((2, 8, 8)))
 
 
 def test_a_run_with_other_settings_cannot_go_on(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -85,6 +88,45 @@ def test_an_interrupted_run_is_resumed_without_doing_planes_twice(model, tmp_pat
     assert told[-1] == 5
     whole = vs.stain(movie, model, **SETTINGS)
     np.testing.assert_allclose(vs.open_stack(out).data.compute(), whole, atol=1e-4)
+
+
+@pytest.mark.parametrize("suffix", [".ome.tif", ".ome.zarr"])
+def test_a_run_killed_between_its_two_renames_is_resumed(
+    model, movie, tmp_path, monkeypatch, suffix
+) -> None:
+    out, error = tmp_path / f"s{suffix}", tmp_path / f"u{suffix}"
+    replace = os.replace
+
+    def killed_at_the_second(old, new) -> None:
+        if Path(new) == out:
+            raise KeyboardInterrupt
+        replace(old, new)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(os, "replace", killed_at_the_second)
+        stain_to_file(movie, out, model, uncertainty_out=error, **SETTINGS)
+    assert error.exists()
+    assert not out.exists()
+    before = vs.open_stack(error).data.compute()
+    stain_to_file(movie, out, model, uncertainty_out=error, resume=True, **SETTINGS)
+    assert {path.name for path in tmp_path.iterdir()} == {out.name, error.name}
+    stained, deviation = vs.stain(movie, model, uncertainty=True, **SETTINGS)
+    np.testing.assert_allclose(vs.open_stack(out).data.compute(), stained, atol=1e-4)
+    np.testing.assert_array_equal(vs.open_stack(error).data.compute(), before)
+    np.testing.assert_allclose(before, deviation, rtol=1e-3)
+
+
+def test_an_uncertainty_of_another_run_is_not_taken_for_that_of_this(
+    model, movie, tmp_path
+) -> None:
+    out, error, token = tmp_path / "s.ome.tif", tmp_path / "u.ome.tif", CancelToken()
+    token.cancel()
+    with pytest.raises(CancelledError):
+        stain_to_file(movie, out, model, cancel=token, **SETTINGS)
+    error.write_bytes(b"precious")
+    with pytest.raises(OutputExistsError):
+        stain_to_file(movie, out, model, uncertainty_out=error, resume=True, **SETTINGS)
+    assert error.read_bytes() == b"precious"
 
 
 def test_another_model_does_not_resume_the_run_of_the_first(

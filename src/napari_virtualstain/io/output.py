@@ -123,6 +123,8 @@ def remove_leftovers(path: Path) -> None:
     Those are hidden files of processes that are no longer there, and the journal of an image that
     was complete. What a run of this machine is still writing stays.
     """
+    if not path.name:
+        return
     journal = path.with_name(path.name + PARTIAL_SUFFIX + JOURNAL_SUFFIX)
     if path.exists() and not path.with_name(path.name + PARTIAL_SUFFIX).exists():
         remove(journal)

@@ -336,6 +336,26 @@ def test_what_was_stained_by_a_cancel_is_marked_and_the_former_stain_is_back(
     assert not part.visible
 
 
+def test_the_tick_of_the_illumination_field_gives_the_pixels_of_the_command_line(
+    widget: StainWidget, wait_for: Any, movie: np.ndarray, models: Path
+) -> None:
+    uneven = movie * np.linspace(0.5, 1.5, movie.shape[-1])
+    widget.viewer.layers["cell"].data = uneven
+    options = {"pixel_size_um": 0.08, "device": "cpu"}
+    plain = stain(uneven, models, **options)
+    flat = stain(uneven, models, flat_field=True, **options)
+    tick = widget.settings["flat_field"].native
+    assert not tick.isChecked()
+    tick.click()
+    atol = 1e-4 * np.ptp(flat)
+    layer = _run(widget, wait_for)
+    np.testing.assert_allclose(layer.data, flat, atol=atol)
+    assert np.abs(flat - plain).max() > 100 * atol
+    assert layer.metadata["virtualstain"]["settings"]["flat_field"] is True
+    tick.click()
+    np.testing.assert_allclose(_run(widget, wait_for).data, plain, atol=atol)
+
+
 def test_a_stain_whose_dock_is_removed_says_that_it_is_not_finished(
     viewer_model: Any, movie: np.ndarray, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,8 @@ def read_facts(file: tifffile.TiffFile, facts: Facts, index: int = 0) -> None:
     """Fill `facts` about image `index` from OME-XML, ImageJ's description or resolution tags."""
     if file.ome_metadata:
         _from_ome(Path(file.filehandle.path), file.ome_metadata, facts, index)
+    elif file.is_stk:
+        _from_metamorph(file.stk_metadata or {}, facts)
     elif file.imagej_metadata:
         _from_imagej(file.imagej_metadata, _resolution(file), facts)
     else:
@@ -76,7 +78,12 @@ def _ome_interval(pixels: Any, facts: Facts) -> float | None:
             times.setdefault(place, {})[int(frame)] = time
     if not times:
         return None
-    steps = _steps_of(max(times.values(), key=len))  # some programs time one channel only
+    # some programs time one channel only
+    return _even_step(_steps_of(max(times.values(), key=len)), facts)
+
+
+def _even_step(steps: list[float], facts: Facts) -> float | None:
+    """Return the median of the times from frame to frame, and note where they differ."""
     if not steps:
         return None
     middle = statistics.median(steps)
@@ -119,6 +126,26 @@ def _from_imagej(metadata: dict[str, Any], size: tuple[float | None, ...], facts
     channels = int(metadata.get("channels") or 1)
     if isinstance(labels, list) and len(labels) == channels > 1:
         facts.channel_names = tuple(str(label) for label in labels)
+
+
+def _from_metamorph(metadata: dict[str, Any], facts: Facts) -> None:
+    """Use the tags of a MetaMorph stack: calibration, times and distances of its planes."""
+    unit = str(metadata.get("CalibrationUnits") or "").strip()
+    if metadata.get("SpatialCalibration", 1):  # 0: the numbers beside it mean nothing
+        sizes = (_number(metadata.get(f"{axis}Calibration")) for axis in "YX")
+        facts.set_pixel_size(*(None if s is None else micrometres(s, unit) for s in sizes))
+    distances = [float(d) for d in metadata.get("ZDistance", ()) if d]
+    if distances:
+        facts.set_z_step(micrometres(statistics.median(distances), unit or "um"))
+    days = metadata.get("DatetimeCreated")  # unlike TimeCreated, it goes on after midnight
+    if days is not None and not distances:
+        times_s = {i: float(t) / 1e9 for i, t in enumerate((days - days[0]).astype("int64"))}
+        facts.set_frame_interval(_even_step(_steps_of(times_s), facts))
+    if len(set(metadata.get("Wavelengths", ()))) > 1:
+        facts.notes.append(
+            "Its planes are of several wavelengths, which the file does not order into channels. "
+            "If they are channels, name the axes (--axes cyx)."
+        )
 
 
 def _from_resolution(file: tifffile.TiffFile, facts: Facts) -> None:

@@ -66,6 +66,9 @@ class PlaneWriter:
         with translated_errors(self.path):
             if self._is_resumed:
                 self._read_journal()
+                # parts of chunks, which zarr renames when they are whole
+                for torn in self._partial.rglob(f"*{PARTIAL_SUFFIX}"):
+                    remove(torn)
             else:
                 self._start()
             self._lines = self._journal.open("a", encoding="utf-8")
