@@ -1,4 +1,4 @@
-r"""What fine-tuning a shipped model on a few pairs of another camera brings, and what harms.
+r"""Gains and losses of fine-tuning a shipped model on a few pairs of another camera.
 
     OMP_NUM_THREADS=1 python -m benchmarks.fine_tuning --data DATA/h9c2_pairs --model FOLD \
         --steps 60 --crop 96

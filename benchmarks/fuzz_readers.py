@@ -1,4 +1,4 @@
-"""Whether any damaged file escapes its reader, hangs it or exhausts the memory.
+"""Damaged files against the readers: none may escape, hang or exhaust the memory.
 
     python -m benchmarks.fuzz_readers --count 10000
     python -m benchmarks.fuzz_readers --only zarr-3 trackmate --count 500 --seed 7

@@ -1,4 +1,4 @@
-"""How long the window ever stands still, and how soon docks, cancels and settings act.
+"""Longest block of the window, and delays of docks, cancels and settings.
 
 Run with a display::
 

@@ -1,4 +1,4 @@
-"""What a handful of painted regions teaches the segmenter, on images unlike those it knows.
+"""Fine-tuning of the segmenter on a handful of painted regions of images unlike those it knows.
 
     python -m benchmarks.segmentation_painting [--images 4] [--steps 60] [--blur 2.5]
 

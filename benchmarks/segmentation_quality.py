@@ -1,4 +1,4 @@
-"""How well mitochondria are outlined, against thresholds and against the truth.
+"""Quality of outlines, against thresholds and against the truth.
 
     python -m benchmarks.segmentation_quality --data FOLDER [--tables physeg pairs] [--frames 8]
 

@@ -1,4 +1,4 @@
-"""What neighbouring planes bring: one image against several, on simulated movies and stacks.
+"""Gain of neighbouring planes or frames: one against several, on simulated movies.
 
 Moving mitochondria stand out from still clutter when the network also sees the frames
 before and after (``--axis t``); planes above and below show the phase (``--axis z``). A

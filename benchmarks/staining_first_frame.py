@@ -1,4 +1,4 @@
-"""How long until the visible frame is stained, as the dock does it.
+"""Time until the visible frame is stained, as the dock does it.
 
     python -m benchmarks.staining_first_frame --size 1024 --threads 1 2
 

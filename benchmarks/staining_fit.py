@@ -1,4 +1,4 @@
-"""Whether the check of fit tells foreign images from held-out cells.
+"""Check of fit on foreign images and held-out cells.
 
     python -m benchmarks.staining_fit FOLDER/h9c2_pairs --model FOLD-1 FOLD-2 FOLD-3
 

@@ -1,4 +1,4 @@
-"""Whether the filter against flicker smears what moves, on simulated movies with truth.
+"""Filter against flicker: what it takes away and smears, on simulated movies with truth.
 
     python -m benchmarks.staining_flicker --frames 16 --size 256
 

@@ -1,4 +1,4 @@
-"""What half precision costs in accuracy and saves in time, for each generator.
+"""Accuracy lost and time saved by half precision, for each generator.
 
     python -m benchmarks.staining_precision --data FOLDER/h9c2_pairs --every 2
 

@@ -1,4 +1,4 @@
-"""Whether the uncertainty of a model is true, on a cell that it was not trained on.
+"""Calibration of the stated uncertainty, on a cell that the model was not trained on.
 
     python -m benchmarks.staining_uncertainty h9c2_pairs --model FOLD --cell TL_012 --plot out.png
 

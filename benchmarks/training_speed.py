@@ -1,4 +1,4 @@
-"""How fast training is, how soon it stops when cancelled, and what resuming costs.
+"""Speed of training, delay of cancelling, and cost of resuming.
 
     OMP_NUM_THREADS=1 python -m benchmarks.training_speed --threads 1
     CAREAMICS_PYTHON=/path/to/venv/bin/python python -m benchmarks.training_speed --only compact

@@ -1,4 +1,4 @@
-"""How well shifts between bright-field and fluorescence are found, on small and large fields.
+"""Accuracy of shifts between bright-field and fluorescence, on small and large fields.
 
     python docs/registration_table.py H9C2_PAIRS
 

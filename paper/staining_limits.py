@@ -1,4 +1,4 @@
-"""What holds the stain of an unseen cell back: scale by scale, noise, registration, fit.
+"""Limits of the stain of an unseen cell: scale by scale, noise, registration, fit.
 
     python -m paper.staining_limits h9c2_pairs --model FOLD --cell TL_012
 

@@ -1,4 +1,4 @@
-"""What each weight map of the paper's Fig. 6 does on real targets.
+"""Weight maps of the paper's Fig. 6 on real targets.
 
     python -m paper.weight_maps --data FOLDER
 

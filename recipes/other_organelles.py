@@ -38,7 +38,7 @@ SCORES = ("pearson", "bandpass_pearson", "ssim", "nrmse")
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """How one lab took its pairs.
+    """Acquisition of the pairs of one lab.
 
     Attributes
     ----------

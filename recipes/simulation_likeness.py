@@ -1,4 +1,4 @@
-"""How like real pairs simulated ones are, by statistics of both channels together.
+"""Likeness of simulated pairs to real ones, by statistics of both channels together.
 
     python -m recipes.simulation_likeness --data h9c2_pairs --cells TL_009 v_002 --number 200
 

@@ -1,4 +1,4 @@
-"""What is shipped: complete, small, found by napari however it was installed."""
+"""The shipped package: complete, small, found by napari however it was installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the user has is never lost, whatever output is asked for."""
+"""Files of the user are never lost, whatever output is asked for."""
 
 from __future__ import annotations
 

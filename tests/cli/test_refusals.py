@@ -1,4 +1,4 @@
-"""What is refused: one short line, exit code 2, and nothing left behind."""
+"""Refusals: one short line, exit code 2, and nothing left behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How channels lie on each other: known displacements, and what must be recognised."""
+"""Alignment of channels: known displacements, and what must be recognised."""
 
 from __future__ import annotations
 

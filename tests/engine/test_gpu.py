@@ -1,4 +1,4 @@
-"""What only a machine with an NVIDIA GPU can show; elsewhere these tests are skipped."""
+"""Tests that need an NVIDIA GPU; skipped elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file declares against what it holds: nothing is shortened or invented without a word."""
+"""Declared and actual content of a file: nothing is shortened or invented without a word."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written is read back the same, by us and by others, whole or not at all."""
+"""Written files are read back the same, by us and by others, whole or not at all."""
 
 from __future__ import annotations
 

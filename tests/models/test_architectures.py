@@ -1,4 +1,4 @@
-"""What the networks are: sizes of the paper, invariances, refused arguments."""
+"""Networks: sizes of the paper, invariances, refused arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run remembers of its steps."""
+"""The record that a run keeps of its steps."""
 
 from __future__ import annotations
 

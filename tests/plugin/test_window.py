@@ -1,4 +1,4 @@
-"""What the window looks like with the docks of the plugin in it."""
+"""Appearance of the window with the docks of the plugin in it."""
 
 from __future__ import annotations
 

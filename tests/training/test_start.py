@@ -1,4 +1,4 @@
-"""What a training starts from: a shipped model by default, whatever planes are read."""
+"""Start of a training: a shipped model by default, whatever planes are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all docks share: states, buttons, teardown. A window is opened where it matters."""
+"""Behaviour that all docks share: states, buttons, teardown. A window is opened where it matters."""
 
 from __future__ import annotations
 
