@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import tifffile
 
 from napari_virtualstain import io
 from napari_virtualstain.data import CorrelativePairs, Region, match_pairs
+from napari_virtualstain.data.pairing import _joined
 from napari_virtualstain.errors import AxesError, InputError
 from napari_virtualstain.progress import CancelledError, CancelToken
 
@@ -238,3 +240,17 @@ def test_real_pairs_fall_into_the_six_known_positions(real_data) -> None:
     counts = {group[-6:]: pairs.groups.count(group) for group in pairs.group_names}
     assert len(pairs) == 187
     assert sorted(counts.values()) == [8, 17, 17, 18, 51, 76]
+
+
+@pytest.mark.parametrize(("other_um", "is_joined"), [(0.0815, True), (0.0817, False)])
+def test_pixel_sizes_within_two_per_cent_are_one(other_um: float, is_joined: bool) -> None:
+    images = np.random.default_rng(0).normal(size=(1, 8, 8))
+    parts = [
+        replace(CorrelativePairs.from_arrays(images, images), pixel_size_um=size_um)
+        for size_um in (0.08, other_um)
+    ]
+    if is_joined:
+        assert _joined(parts, ["a", "b"]).pixel_size_um == 0.08
+    else:
+        with pytest.raises(InputError, match=r"different pixel sizes \(0\.08 to 0\.0817"):
+            _joined(parts, ["a", "b"])

@@ -1,4 +1,4 @@
-"""Behaviour that all docks share: states, buttons, teardown. A window is opened where it matters."""
+"""Behaviour that all docks share: states, buttons, teardown. A window opens where it matters."""
 
 from __future__ import annotations
 
