@@ -22,3 +22,12 @@ def test_ranges_are_those_of_python(count: int, start: int, stop: int, step: int
 def test_nonsense_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="cannot be understood"):
         parse_frames(text, 9)
+
+
+@pytest.mark.parametrize("kind", [str, int, lambda number: [number]])
+def test_a_frame_may_be_counted_from_the_end_and_must_be_there(kind) -> None:
+    assert parse_frames(kind(-9), 9) == [0]
+    assert parse_frames(kind(8), 9) == [8]
+    for number in (-10, 9):
+        with pytest.raises(InputError, match=f"no frame {number}: the movie has frames 0 to 8"):
+            parse_frames(kind(number), 9)
