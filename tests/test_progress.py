@@ -1,0 +1,37 @@
+"""Progress of a job: its share, the time left, and how it reads."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_virtualstain.progress import Progress
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "fraction", "left_s"),
+    [
+        (2, 10, 0.2, 16.0),
+        (10, 10, 1.0, 0.0),
+        (12, 10, 1.0, 0.0),
+        (0, 10, 0.0, None),
+        (2, None, None, None),
+    ],
+)
+def test_time_left_is_that_of_the_rest_at_the_mean_speed(
+    done: int, total: int | None, fraction: float | None, left_s: float | None
+) -> None:
+    progress = Progress(done, total, elapsed_s=4.0)
+    assert progress.fraction == fraction
+    assert progress.remaining_s == left_s
+
+
+@pytest.mark.parametrize(
+    ("progress", "text"),
+    [
+        (Progress(0, None, "frame", "loading"), "loading"),
+        (Progress(2, 10, "frame", "staining", 4.0), "staining: frame 2/10, 2 s/frame, 16 s left"),
+        (Progress(3, None, "epoch"), "epoch 3"),
+    ],
+)
+def test_progress_reads_as_a_sentence(progress: Progress, text: str) -> None:
+    assert str(progress) == text
