@@ -269,3 +269,9 @@ def test_the_fitted_error_of_constants() -> None:
     assert table["nrmse_fitted"].to_numpy() == pytest.approx([1, 1], abs=0.02)
     empty = evaluate(noise, np.ones((2, 16, 16)), data_range=1)
     assert empty["nrmse_fitted"].isna().all()
+
+
+def test_a_large_group_counts_for_more_in_each_draw() -> None:
+    # of two groups, half of all draws hold each once: a quarter of the values is 1
+    interval = bootstrap_interval([0.0, 0.0, 0.0, 1.0], ["a", "a", "a", "b"], level=0.4)
+    assert (interval.low, interval.mean, interval.high) == (0.25, 0.25, 0.25)

@@ -114,3 +114,14 @@ def test_bad_labels_get_a_plain_message() -> None:
         object_scores(one, one, iou_threshold=0)
     with pytest.raises(InputError, match="3 groups for 1 frames"):
         evaluate_labels(one, one, groups=["a", "b", "c"])
+
+
+def test_panoptic_quality_weighs_what_was_found_by_its_iou() -> None:
+    # one object found at an IoU of 0.6, one missed, one invented
+    reference = np.array([[1] * 10 + [0] * 5 + [2] * 4])
+    predicted = np.array([[1] * 6 + [0] * 5 + [3] * 3 + [0] * 5])
+    scores = object_scores(predicted, reference)
+    assert scores["matched_iou"] == pytest.approx(0.6)
+    assert scores["f1"] == pytest.approx(1 / 2)
+    assert scores["ap"] == pytest.approx(1 / 3)
+    assert scores["pq"] == pytest.approx(0.6 / 2)  # sum of IoU over (TP + FP / 2 + FN / 2)
