@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import tifffile
 
 from napari_virtualstain import __version__
 from napari_virtualstain.cli import exits, jobs
@@ -244,3 +246,29 @@ def test_a_log_gets_a_line_every_ten_seconds(
     clock[0] += seconds
     line(Progress(2, 9, step="staining"))
     assert len(capsys.readouterr().err.splitlines()) == lines
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="pipes of another kind")
+def test_a_reader_that_has_gone_stops_no_work(tmp_path: Path) -> None:
+    """As in ``virtualstain track ... | head -1``, which writes two files and two lines."""
+    labels = np.zeros((3, 16, 16), np.int32)
+    labels[:, 4:9, 4:9] = 1
+    tifffile.imwrite(tmp_path / "labels.tif", labels, photometric="minisblack")
+    receive, send = os.pipe()
+    os.close(receive)
+    code = "from napari_virtualstain.cli import main; main()"
+    options = ["--pixel-size-um", "0.1", "--frame-interval-s", "1"]
+    outputs = ["-o", "tracks.csv", "--labels-out", "tracked.ome.tif"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, "track", "labels.tif", *outputs, *options],
+        stdout=send,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    os.close(send)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+    assert {"tracks.csv", "tracked.ome.tif"} < {path.name for path in tmp_path.iterdir()}

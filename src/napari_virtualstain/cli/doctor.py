@@ -11,9 +11,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import typer
-
 from .._version import __version__
+from .exits import tell
 
 _GIB = 2**30
 _WINDOW_TIMEOUT_S = 60
@@ -53,12 +52,12 @@ def doctor() -> None:
         "add-ons": _add_ons,
     }
     for title, lines_of in sections.items():
-        typer.echo(f"[{title}]")
+        tell(f"[{title}]")
         for line in lines_of():
             problems += line.startswith("!")
-            typer.echo(line.replace(str(Path.home()), "~"))
-        typer.echo()
-    typer.echo(f"{problems or 'No'} problem{'s' if problems != 1 else ''} found.")
+            tell(line.replace(str(Path.home()), "~"))
+        tell()
+    tell(f"{problems or 'No'} problem{'s' if problems != 1 else ''} found.")
 
 
 def _versions() -> Iterator[str]:

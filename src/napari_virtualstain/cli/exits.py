@@ -7,6 +7,7 @@ file that the line names.
 from __future__ import annotations
 
 import datetime
+import os
 import platform
 import re
 import sys
@@ -77,7 +78,7 @@ def exit_code_of(call: Callable[[], Any]) -> int:
         return DEFECT
     except Exception as error:
         if type(error).__name__ == "NoArgsIsHelpError":
-            typer.echo(error.format_message())  # type: ignore[attr-defined]
+            tell(error.format_message())  # type: ignore[attr-defined]
             return DONE
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # usage
             complain(_usage_text(error))
@@ -86,9 +87,23 @@ def exit_code_of(call: Callable[[], Any]) -> int:
         return DEFECT
 
 
+def tell(text: str = "", *, err: bool = False) -> None:
+    """Write a line to stdout or stderr, or nowhere once its reader has gone (``| head -1``).
+
+    The work goes on then: what a command promises does not depend on who reads its messages.
+    """
+    try:
+        typer.echo(text, err=err)
+    except BrokenPipeError:
+        stream = sys.stderr if err else sys.stdout
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())  # also for what is still in its buffer
+        os.close(nowhere)
+
+
 def complain(text: str) -> None:
     """Write one line to stderr."""
-    typer.echo(text, err=True)
+    tell(text, err=True)
 
 
 def one_line(error: BaseException) -> str:

@@ -12,10 +12,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-import typer
-
 from ..progress import CancelToken, Progress
-from .exits import complain
+from .exits import complain, tell
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -88,7 +86,7 @@ class Job:
     def say(self, text: str) -> None:
         """Write a line of the result to stdout."""
         self.progress.close()
-        typer.echo(text)
+        tell(text)
 
     def note(self, text: str) -> None:
         """Write a line about how the result came about to stderr."""

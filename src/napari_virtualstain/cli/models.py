@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .exits import tell
 from .jobs import running_job
 from .options import Overwrite
 
@@ -47,20 +48,20 @@ def list_models(
 
     entries = find_models()
     if as_json:
-        typer.echo(json.dumps([_entry(entry) for entry in entries], indent=2))
+        tell(json.dumps([_entry(entry) for entry in entries], indent=2))
         return
     for entry in entries:
         if entry.card is None:
-            typer.echo(f"{entry.name:<20} unreadable  {entry.problem}")
+            tell(f"{entry.name:<20} unreadable  {entry.problem}")
             continue
         size = f"{entry.card.pixel_size_um:g} µm/px" if entry.card.pixel_size_um else "any pixel"
-        typer.echo(
+        tell(
             f"{entry.name:<20} {entry.card.kind:<10} {entry.source:<8} {size:<12} "
             f"{_first_sentence(entry.card.description)}".rstrip()
         )
     if not entries:
-        typer.echo("No model is installed.")
-    typer.echo(f"Put own models (.safetensors) into {user_model_folder()}", err=True)
+        tell("No model is installed.")
+    tell(f"Put own models (.safetensors) into {user_model_folder()}", err=True)
 
 
 def _entry(entry: Any) -> dict[str, Any]:
@@ -91,13 +92,13 @@ def info(
 
     card = read_card(model)
     if as_json:
-        typer.echo(card.model_dump_json(indent=2))
+        tell(card.model_dump_json(indent=2))
         return
-    typer.echo(f"{card.name}: {card.kind}")
-    typer.echo(f"file: {find_model(model)}")
+    tell(f"{card.name}: {card.kind}")
+    tell(f"file: {find_model(model)}")
     for line in card_lines(card):
-        typer.echo(line)
-    typer.echo("Every setting, and the statistics of the training images: --json", err=True)
+        tell(line)
+    tell("Every setting, and the statistics of the training images: --json", err=True)
 
 
 @models_app.command("export")

@@ -67,7 +67,7 @@ def segment(
 
     Example:  virtualstain segment virtual.ome.tif -o labels.ome.tif --threshold 0.4
     """
-    from ..io import check_distinct, check_output
+    from ..io import check_distinct, check_output, remove_leftovers
     from ..pipeline import PipelineSettings, measure_stack, merged_settings, segment_stack
 
     chosen = given_options(
@@ -89,7 +89,9 @@ def segment(
                 check_other(output, input_path, *([uncertainty] if uncertainty else []))
         # killed between the two outputs: the labels are whole, the measures still to be made
         is_outlined = resume and measures is not None and out.exists() and not measures.exists()
-        if not is_outlined:
+        if is_outlined:
+            remove_leftovers(out)
+        else:
             check_free(out, resume=resume, overwrite=overwrite)
         if measures is not None:
             check_output(measures, overwrite=overwrite)

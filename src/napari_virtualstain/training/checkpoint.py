@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import shutil
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from .training_config import TrainingConfig
 
 # A cancelled training has returned within a second; the writing of 0.8 GB alone may take longer
 _BRIEFLY_S = 0.3
+_LITTLE_BYTES = 2**26  # the file that did not fit is removed by then
 _unfinished: dict[Path, Future[None]] = {}
 
 # What may differ between the parts of one training: it does not change the result
@@ -56,9 +58,11 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
             file.close()
     except OutputError as error:
         raise OutputError(f"The checkpoint of the training cannot be written: {error}") from error
-    except RuntimeError as error:  # of torch's own writer
+    except RuntimeError as error:  # of torch's own writer, which does not say that a disk is full
+        is_full = shutil.disk_usage(path.parent).free < _LITTLE_BYTES
+        reason = "the disk is full" if is_full else str(error)
         raise OutputError(
-            f"The checkpoint cannot be written to {str(path)!r} ({error}). Free some space or "
+            f"The checkpoint cannot be written to {str(path)!r} ({reason}). Free some space or "
             "choose another folder, then resume."
         ) from error
 
