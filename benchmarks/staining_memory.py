@@ -1,7 +1,8 @@
-"""Memory of staining a lazy movie against its number of frames, and against plain torch.
+"""Staining at scale: memory against the number of frames and plain torch, and many movies.
 
     python -m benchmarks.staining_memory --size 2048 --frames 3 12 48 120 --plain 1024 2048
     python -m benchmarks.staining_memory --size 2048 --frames 10 100 500 1000 2000 --widths 4 4
+    python -m benchmarks.staining_memory --frames --movies 100 300 1000 --size 64 --widths 8 16
 
 The movie has --length frames and exists only as a recipe; its first frames are stained into
 an OME-Zarr by `stain_to_file`, which is what the command line runs. Printed on the way is the
@@ -9,23 +10,32 @@ resident memory, now and at its peak, above what the process held when the model
 it must not grow with the frames. With --widths the network is a small U-Net made on the spot:
 what is kept of a frame does not depend on the network, and so a long movie ends today. A plain
 line is one whole-frame forward pass of the same network with torch alone, in its own process.
+
+--movies stains so many movies of 2 frames, one after another in this process and then on a local
+cluster of four workers, of which one is killed half-way. All must be there, with the same pixels.
+Wall seconds of one run: what counts is how they grow with the number of movies.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import dask.array as da
 import numpy as np
 import torch
 
-from napari_virtualstain.io import Stack
+from napari_virtualstain.io import Stack, open_stack, write_image
 from napari_virtualstain.models import Model, ModelCard, build_network, load_model
 from napari_virtualstain.progress import Progress
 from napari_virtualstain.staining import stain_to_file
@@ -113,11 +123,82 @@ def print_plain(model: Model, size: int) -> None:
     )
 
 
+def print_movies(model: Model, given: argparse.Namespace) -> None:
+    """Stain so many movies here and on a cluster that loses a worker, and print the seconds."""
+    from distributed import Client, LocalCluster
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it reports the killed worker
+    print("movies   here s  ms/movie  cluster s  ms/movie")
+    with (
+        tempfile.TemporaryDirectory() as place,
+        LocalCluster(n_workers=4, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        for count in given.movies:
+            client.wait_for_workers(4)
+            root = Path(place) / str(count)
+            here, together, is_same = movies_twice(model, count, given.size, client, root)
+            print(
+                f"{count:6} {here:8.1f} {1e3 * here / count:9.1f} {together:10.1f} "
+                f"{1e3 * together / count:9.1f}  {'identical' if is_same else 'DIFFERENT'}",
+                flush=True,
+            )
+
+
+def movies_twice(
+    model: Model, count: int, size: int, client: Any, root: Path
+) -> tuple[float, float, bool]:
+    """Return the seconds here and on the cluster, and whether all pixels are the same."""
+    rng, inputs = np.random.default_rng(count), root / "in"
+    inputs.mkdir(parents=True)
+    for number in range(count):
+        movie = rng.normal(1000, 50, (2, size, size)).astype(np.uint16)
+        name = f"movie_{number:04}.ome.tif"
+        write_image(inputs / name, movie, axes="tyx", pixel_size_um=0.08)
+    here = stain_all(model, inputs, root / "here")
+    killed: list[int] = []
+
+    def kill_one(done: int) -> None:
+        if done >= count // 2 and not killed:
+            processes = client.run(os.getpid)
+            killed.append(processes[min(processes)])
+            os.kill(killed[0], signal.SIGKILL)
+
+    together = stain_all(model, inputs, root / "cluster", scheduler=client, after=kill_one)
+
+    def pixels(folder: str, name: str) -> np.ndarray:
+        return np.asarray(open_stack(root / folder / name).data)
+
+    names = [sorted(os.listdir(root / folder)) for folder in ("in", "here", "cluster")]
+    is_same = names[0] == names[1] == names[2] and all(
+        np.array_equal(pixels("here", name), pixels("cluster", name)) for name in names[0]
+    )
+    return here, together, is_same
+
+
+def stain_all(
+    model: Model,
+    inputs: Path,
+    out: Path,
+    *,
+    scheduler: Any = None,
+    after: Callable[[int], None] = lambda _: None,
+) -> float:
+    """Stain every movie of a folder, and return the seconds; `after` gets how many are done."""
+    out.mkdir()
+    started = time.perf_counter()
+    for number, path in enumerate(sorted(inputs.iterdir()), start=1):
+        stain_to_file(open_stack(path), out / path.name, model, device="cpu", scheduler=scheduler)
+        after(number)
+    return time.perf_counter() - started
+
+
 def main() -> None:
     """Print the memory after so many frames, and of plain torch."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, nargs="*", default=[3, 12, 48])
     parser.add_argument("--plain", type=int, nargs="*", default=[], help="sizes of plain lines")
+    parser.add_argument("--movies", type=int, nargs="*", default=[], help="numbers of movies")
     parser.add_argument("--length", type=int, default=2000, help="frames of the whole movie")
     parser.add_argument("--size", type=int, default=2048)
     parser.add_argument("--model", default="mito-simulated")
@@ -130,6 +211,8 @@ def main() -> None:
         return
     if given.frames:
         print_curve(model_of(given), given)
+    if given.movies:
+        print_movies(model_of(given), given)
     for size in given.plain:
         network = ["--model", given.model]
         if given.widths:
