@@ -16,6 +16,18 @@ ORDER = "tczyx"
 USUAL_AXES = {2: "yx", 3: "tyx", 4: "tzyx", 5: ORDER}
 # of the paper's camera and of all shipped models: taken where a size is needed and none is known
 USUAL_PIXEL_SIZE_UM = 0.08
+_UNLIKE = 1.1  # ratio of pixel sizes
+
+
+def are_unlike_sizes(first_um: float, second_um: float) -> bool:
+    """Return whether structures look clearly larger at one pixel size than at another.
+
+    Examples
+    --------
+    >>> are_unlike_sizes(0.08, 0.085), are_unlike_sizes(0.08, 0.1)
+    (False, True)
+    """
+    return max(first_um / second_um, second_um / first_um) > _UNLIKE
 
 
 def normalise_axes(axes: str, ndim: int | None = None) -> str:

@@ -177,7 +177,11 @@ def test_one_small_scene_states_an_error_that_covers_the_truth() -> None:
 def test_a_rough_shift_is_said_to_be_about_and_a_poor_one_unknown() -> None:
     known = Alignment(6.1, -5.0, significance=9.0, spread_px=0.3, pairs=8)
     assert "about" not in known.text
-    assert "displaced by about dy +6.1" in replace(known, spread_px=0.31).text
+    assert known.is_fine
+    rough = replace(known, spread_px=0.31)
+    assert rough.text == "fluorescence displaced by about dy +6.1, dx -5.0 px, within 0.6"
+    assert not rough.is_fine
+    assert "within 2.5" in replace(known, has_stain=False).text
     assert replace(known, spread_px=1.2).is_certain
     assert "unknown" in replace(known, spread_px=1.21).text
     assert known.is_certain

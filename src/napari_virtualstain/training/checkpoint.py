@@ -15,6 +15,7 @@ import torch
 from ..data import CorrelativePairs
 from ..errors import OutputError, TrainingError
 from ..io import atomic_path
+from .places import in_writing
 from .training_config import TrainingConfig
 
 # A cancelled training has returned within a second; the writing of 0.8 GB alone may take longer
@@ -89,6 +90,8 @@ def leave_checkpoint(path: Path, state: dict[str, Any]) -> None:
         return
     pool.shutdown(wait=False)
     _unfinished[path] = writing
+    in_writing.add(path)
+    writing.add_done_callback(lambda _: in_writing.discard(path))
     try:
         writing.result(timeout=_BRIEFLY_S)
     except TimeoutError:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..axes import USUAL_PIXEL_SIZE_UM
+from ..axes import USUAL_PIXEL_SIZE_UM, are_unlike_sizes
 from ..errors import InputError, ModelError
 from ..models import (
     Architecture,
@@ -165,7 +165,7 @@ def pixel_size_notes(prepared: PreparedTraining, config: TrainingConfig) -> tupl
     from ..models import read_card
 
     card = read_card(config.init)
-    if card.pixel_size_um is None or 0.75 <= given / card.pixel_size_um <= 1.33:
+    if card.pixel_size_um is None or not are_unlike_sizes(given, card.pixel_size_um):
         return ()
     return (
         f"Model {card.name!r} was trained at {card.pixel_size_um:g} µm/px, these images have "

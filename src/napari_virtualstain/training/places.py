@@ -13,6 +13,7 @@ FOLDS = "folds"
 _SUFFIX = ".safetensors"
 _HISTORY = "history.csv"
 _CHECKPOINT = "checkpoint.pt"
+in_writing: set[Path] = set()  # checkpoints of cancelled trainings that are not on disk yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def is_unfinished(model: Path) -> bool:
     """
     folder = training_folder(model)
     begun = (folder / _CHECKPOINT, *(folder / FOLDS).glob("fold-*"))
-    return not model.exists() and any(path.exists() for path in begun)
+    return not model.exists() and any(path.exists() or path in in_writing for path in begun)
 
 
 def _is_taken(model: Path, own: Path, resume: bool) -> bool:

@@ -191,7 +191,7 @@ def test_two_docks_do_not_write_one_model(widget: TrainWidget, qtbot: Any, wait_
     qtbot.wait_until(lambda: bool(list(widget.output().parent.glob("*.training"))), timeout=60000)
     assert other.run_button.isEnabled()  # it has not looked since
     other.run_button.click()
-    assert "is being trained in another dock" in other.status_label.text()
+    assert "is being trained now" in other.status_label.text()
     assert not other.state.is_active
     other.name.setText("my-model-2")
     assert other.run_button.isEnabled()

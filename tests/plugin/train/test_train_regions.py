@@ -154,3 +154,84 @@ def test_layers_of_unlike_size_and_one_layer_twice_are_named(widget: TrainWidget
     assert "(8, 32, 96)" in widget.status_label.text()
     widget.fluorescence.value = widget.bright_field.value
     assert "'one' is chosen twice" in widget.status_label.text()
+
+
+def _overlapping_crops() -> np.ndarray:
+    """Return frames in which the lower half shows what the upper half of the next frame shows."""
+    field = np.random.default_rng(3).integers(0, 4000, (64 + 7 * 32, 96)).astype("u2")
+    return np.stack([field[32 * k : 32 * k + 64] for k in range(8)])
+
+
+def test_regions_that_show_the_same_pixels_are_refused_before_training(
+    qtbot: Any, viewer_model: Any
+) -> None:
+    """The crops of a published sample overlap; it was said half a minute after Train."""
+    scale = (2.0, 0.08, 0.08)
+    viewer_model.add_image(_movies()[0], name="one", scale=scale, **SCALE)
+    viewer_model.add_image(_overlapping_crops(), name="one GFP", scale=scale, **SCALE)
+    widget = _dock(qtbot, viewer_model)
+    widget.pairs.new_regions.click()
+    layer = widget.shapes.value
+    layer.add_rectangles([[0, 0], [31, 90]])
+    widget.hold_out.kind.value = "region"
+    layer.add_rectangles([[32, 0], [63, 90]])
+    qtbot.wait_until(lambda: "the model would be judged on" in widget.status_label.text())
+    text = widget.status_label.text()
+    assert "Region 2 of 'one' in frame 0" in text or "egion 1 of 'one' in frame" in text
+    assert "100% of the pixels" in text
+    assert not widget.run_button.isEnabled()
+    widget.hold_out.shared.click()  # on purpose
+    assert widget.run_button.isEnabled()
+    widget.hold_out.shared.click()
+    qtbot.wait_until(lambda: not widget.run_button.isEnabled())
+    layer.selected_data = {1}
+    layer.remove_selected()
+    layer.add_rectangles([[0, 60], [63, 90]])
+    qtbot.wait_until(lambda: not widget.run_button.isEnabled())
+    widget.hold_out.kind.value = "time"
+    assert widget.run_button.isEnabled() is True
+
+
+def test_regions_apart_stay_allowed_after_the_search(widget: TrainWidget, qtbot: Any) -> None:
+    widget.pairs.new_regions.click()
+    layer = widget.shapes.value
+    layer.add_rectangles([[4, 4], [60, 40]])
+    layer.add_rectangles([[4, 50], [60, 90]])
+    states: list[Any] = []
+    widget.shared_check._runner.state_changed.connect(lambda state: states.append(state.value))
+    qtbot.wait_until(lambda: "done" in states)
+    assert widget.run_button.isEnabled()
+    assert widget.status_label.text() == "Ready to train."
+
+
+@pytest.mark.parametrize(
+    ("size_um", "said"),
+    [(0.08, ""), (0.09, "the layer states 0.08"), (0.0805, "")],
+)
+def test_a_pixel_size_other_than_the_layers_is_said(
+    widget: TrainWidget, size_um: float, said: str
+) -> None:
+    widget.pixel_size.setValue(size_um)
+    shown = "Pixel size says" in widget.pairs.summary.text()
+    assert shown == bool(said)
+    assert said in widget.pairs.summary.text()
+
+
+@pytest.mark.parametrize(("size_um", "is_said"), [(0.074, False), (0.07, True), (0.1, True)])
+def test_a_pixel_size_other_than_the_models_is_said(
+    qtbot: Any, viewer_model: Any, size_um: float, is_said: bool
+) -> None:
+    for name, data in zip(("one", "one GFP"), _movies(), strict=True):
+        viewer_model.add_image(data, name=name, scale=(2.0, size_um, size_um), **SCALE)
+    widget = _dock(qtbot, viewer_model)
+    assert widget.start_from.card.pixel_size_um == 0.08
+    assert ("was trained at 0.08 µm" in widget.pairs.summary.text()) == is_said
+    widget.fine_tune.click()
+    assert "was trained at" not in widget.pairs.summary.text()
+
+
+def test_a_single_held_out_frame_is_the_last_frame(qtbot: Any, viewer_model: Any) -> None:
+    for name, data in zip(("one", "one GFP"), _movies(4), strict=True):
+        viewer_model.add_image(data, name=name, scale=(2.0, 0.08, 0.08), **SCALE)
+    widget = _dock(qtbot, viewer_model)
+    assert widget.pairs.summary.text().endswith("the last frame held out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +17,6 @@ from ..kit.layer_region import visible_index
 from ..kit.model_choice import scores_text
 from ..kit.preferences import preferences
 from ..layers.description import (
-    axes_of,
     geometry_of,
     layer_name,
     provenance,
@@ -27,6 +27,7 @@ from ..layers.description import (
 from ..layers.insertion import hide_results, insert
 from ..stain.job import display_limits
 from .form import TrainForm
+from .hold_out import SharedPixelsCheck
 from .job import (
     Compared,
     TrainRequest,
@@ -38,7 +39,7 @@ from .job import (
 from .kept_training import forget, keep_and_train, kept_pairs, restore, unfinished
 from .own_models import next_name, why_no_file_name, why_no_name
 from .settings import ALLOW_SHARED, CORRECT_REGISTRATION, FOREGROUND, recall_settings
-from .sources import PairSource, pairing_text, simulated_text
+from .sources import PairSource, pairing_text, pixel_size_text, simulated_text
 
 
 class TrainWidget(TrainForm):
@@ -67,8 +68,11 @@ class TrainWidget(TrainForm):
         self.writer.conclude = self._after_writing
         self.measurer = self.add_runner()
         self.measurer.conclude = self._after_measuring
+        self.shared_check = SharedPixelsCheck(self)
+        self.shared_check.found.connect(self._on_shared)
         self.add_form(napari_viewer)
         self.cleanup.add(self.pairs.stop)
+        self.cleanup.add(self.shared_check.canceller())
         self._connect_form()
         self._on_bright_field(self.bright_field.value)
         self._on_fine_tune(self.fine_tune.isChecked())
@@ -85,14 +89,16 @@ class TrainWidget(TrainForm):
             return self._why_no_pairs
         if (reason := why_not_split(self._sources, self.settings)) is not None:
             return reason
-        if (reason := self._why_not_planes()) or (reason := self.optics.why_not()):
+        if (reason := self.shared_check.why_not) is not None:
+            return reason
+        if (reason := self.why_not_planes()) or (reason := self.optics.why_not()):
             return reason
         if self.pairs.are_simulated and (reason := self.optics.why_not_simulated()) is not None:
             return reason
         if (reason := why_no_name(self.name.text().strip())) is not None:
             return reason
         if self.fine_tune.isChecked():
-            return self._why_not_start_from(self.bright_field.value)
+            return self.why_not_start_from()
         return None
 
     def output(self) -> Path:
@@ -184,6 +190,7 @@ class TrainWidget(TrainForm):
         """Let go of the folder that is watched, too."""
         if not self._closed and hasattr(self, "watcher"):
             self.watcher.stop()
+            self.shared_check.abandon()
         super().tear_down()
 
     def write_job(self, folder: Path) -> None:
@@ -258,40 +265,6 @@ class TrainWidget(TrainForm):
             resume=self.resume.isChecked() and self._is_unfinished(),
         )
 
-    def _why_not_planes(self) -> str | None:
-        asked = self.advanced.planes.value
-        layer = self.bright_field.value
-        if self.pairs.are_simulated:
-            return (
-                "Simulated pairs have one plane each. Choose one under Planes."
-                if asked is not None and asked[0] > 1
-                else None
-            )
-        if asked is None or asked[0] == 1 or layer is None or asked[1] in axes_of(layer):
-            return None
-        return f"Planes along {asked[1]} were asked for, which the layers do not have."
-
-    def _why_not_start_from(self, layer: Any) -> str | None:
-        if (reason := self.start_from.why_not()) is not None:
-            return reason
-        if self.start_from.card is None:
-            return "An add-on cannot be trained. Choose a model to start from, or begin without."
-        value = self.start_from.value
-        if value is None or not Path(value).exists():
-            return f"The model to start from is gone: {value!r}. Choose another one."
-        inputs = self.start_from.card.inputs
-        if inputs.planes > 1 and self.pairs.are_simulated:
-            return (
-                f"{self.start_from.card.name!r} reads {inputs.planes} planes, and simulated pairs "
-                "have one. Choose another model, or begin without one."
-            )
-        if inputs.planes > 1 and inputs.axis not in axes_of(layer):
-            return (
-                f"{self.start_from.card.name!r} reads {inputs.planes} planes along {inputs.axis}, "
-                "which the layers do not have. Choose another model, or begin without one."
-            )
-        return None
-
     def _show_compared(self, compared: Compared) -> None:
         """Add the frame, on its place in the movie, as a layer; before lies hidden under after."""
         plane, index = compared.fluorescence, compared.index
@@ -363,10 +336,17 @@ class TrainWidget(TrainForm):
             return
         self._read_pairs()
         self._follow()
+        self.shared_check.follow(self._sources, self.hold_out)
         self.runner.reset()
         self.render()
         if self.state.value == "idle" and self.why_not() is None:
             self.say("Ready to train.")
+
+    def _on_shared(self, reason: str) -> None:
+        """Say that held-out regions show what trains; a training that runs says it itself."""
+        if not self.state.is_active:
+            self.render()
+            self.say(reason)
 
     def _read_pairs(self) -> None:
         """Look at layers and regions once, for all that depends on them."""
@@ -400,8 +380,14 @@ class TrainWidget(TrainForm):
                 unit="frame" if "t" in self._sources[0].axes else "plane",
                 crop_size=settings.crop_size,
             )
+            text = f"{text}\n{self._pixel_size_text()}".strip()
         self.pairs.summary.setText(text)
         self.pairs.summary.setVisible(bool(text))
+
+    def _pixel_size_text(self) -> str:
+        card = self.start_from.card if self.fine_tune.isChecked() else None
+        stated_um = sampling_of(self.bright_field.value).pixel_size_um
+        return pixel_size_text(self.pixel_size.value(), stated_um, card)
 
     def _follow(self) -> None:
         """Offer what fits the layers, the model to start from, and what was stopped."""
@@ -478,14 +464,16 @@ class TrainWidget(TrainForm):
             self.watcher.start(folder, self.display)
         except VirtualStainError as error:
             self.say(error_text(error))
+        else:
+            self.area.show_filled(self.display.curve)
 
     def _after_writing(self, outcome: Outcome) -> Outcome:
         if outcome.error is not None:
             self.say(error_text(outcome.error, self.controls))
         else:
             self.say(
-                f"Written. On the other computer: virtualstain train --job {outcome.value.folder}. "
-                "Then choose Watch job folder."
+                f"Written. On the other computer: virtualstain train --job "
+                f"{shlex.quote(str(outcome.value.folder))}. Then choose Watch job folder."
             )
         return outcome
 

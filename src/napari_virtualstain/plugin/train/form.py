@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtWidgets import QLineEdit
@@ -11,6 +12,7 @@ from ..kit.model_choice import ModelChoice
 from ..kit.sampling_rows import pixel_size_row
 from ..kit.section import Section
 from ..kit.step import StepWidget
+from ..layers.description import axes_of
 from .display import TrainingDisplay
 from .effort_rows import AdvancedRows, EffortRows
 from .hold_out import HoldOutChoice
@@ -113,6 +115,43 @@ class TrainForm(StepWidget):
         self.pairs.each_frame.setChecked(settings.each_frame)
         self.optics.value = settings.optics
         self.compare_box.setChecked(settings.compare)
+
+    def why_not_planes(self) -> str | None:
+        """Return why the planes asked for cannot be read, None when they can."""
+        asked = self.advanced.planes.value
+        layer = self.bright_field.value
+        if self.pairs.are_simulated:
+            return (
+                "Simulated pairs have one plane each. Choose one under Planes."
+                if asked is not None and asked[0] > 1
+                else None
+            )
+        if asked is None or asked[0] == 1 or layer is None or asked[1] in axes_of(layer):
+            return None
+        return f"Planes along {asked[1]} were asked for, which the layers do not have."
+
+    def why_not_start_from(self) -> str | None:
+        """Return why the model to start from cannot be used, None when it can."""
+        layer = self.bright_field.value
+        if (reason := self.start_from.why_not()) is not None:
+            return reason
+        if self.start_from.card is None:
+            return "An add-on cannot be trained. Choose a model to start from, or begin without."
+        value = self.start_from.value
+        if value is None or not Path(value).exists():
+            return f"The model to start from is gone: {value!r}. Choose another one."
+        inputs = self.start_from.card.inputs
+        if inputs.planes > 1 and self.pairs.are_simulated:
+            return (
+                f"{self.start_from.card.name!r} reads {inputs.planes} planes, and simulated pairs "
+                "have one. Choose another model, or begin without one."
+            )
+        if inputs.planes > 1 and inputs.axis not in axes_of(layer):
+            return (
+                f"{self.start_from.card.name!r} reads {inputs.planes} planes along {inputs.axis}, "
+                "which the layers do not have. Choose another model, or begin without one."
+            )
+        return None
 
     def add_form(self, viewer: Any) -> None:
         """Add all rows."""

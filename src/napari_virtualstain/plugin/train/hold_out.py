@@ -1,16 +1,24 @@
-"""Form rows for choosing the held-out data."""
+"""Form rows for choosing the held-out data, and the search for pixels that also train."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
-from qtpy.QtCore import QObject, Signal
+import numpy as np
+from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QFormLayout
 
+from ...progress import CancelToken
 from ..kit.controls import Choice, IntegerBox, add_row, check_box, note
+from ..kit.jobs import JobContext, JobRunner, Outcome
+from .drawn_regions import DrawnRegion
 from .settings import ALLOW_SHARED, HeldOutBy, TrainSettings
+from .sources import PairSource, plane_at
 
 _IN_TURN = " in turn"
+_PAUSE_MS = 400  # regions are looked at when the hand rests
+_MOST_PIXELS = 2**24  # about three seconds; larger sets are looked at when they train
 
 
 class HoldOutChoice(QObject):
@@ -126,3 +134,142 @@ class HoldOutChoice(QObject):
 
     def _on_changed(self, _value: object) -> None:
         self.changed.emit()
+
+
+class SharedPixelsCheck(QObject):
+    """Looks, in the background, whether regions that are held out show pixels that train.
+
+    The crops of some data sets overlap from frame to frame, so that regions which lie apart
+    show the same place. A training would refuse them, but only after it has begun.
+
+    Signals
+    -------
+    found : str
+        Why the regions cannot judge.
+    """
+
+    found = Signal(str)
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self.why_not: str | None = None
+        self._asked: Any = None
+        self._sources: tuple[PairSource, ...] = ()
+        self._in_turn = False
+        self._runner = JobRunner(self)
+        self._runner.conclude = self._conclude
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_PAUSE_MS)
+        self._timer.timeout.connect(self._look)
+
+    def follow(self, sources: tuple[PairSource, ...], hold_out: HoldOutChoice) -> None:
+        """Look again where regions or what is held out have changed."""
+        wanted = hold_out.by == "region" and not hold_out.shared.isChecked()
+        wanted = wanted and all(source.fluorescence is not None for source in sources)
+        if not wanted or not 0 < _pixels_of(sources) <= _MOST_PIXELS:
+            sources = ()
+        asked = [(id(s.fluorescence), s.frames, s.regions) for s in sources], hold_out.folds
+        if asked == self._asked:
+            return
+        self._asked, self._sources, self._in_turn = asked, sources, hold_out.folds is not None
+        self.why_not = None
+        self._runner.cancel()
+        self._timer.stop()
+        if sum(len(source.regions) for source in sources) > 1:
+            self._timer.start()
+
+    def canceller(self) -> Callable[[], None]:
+        """Return a function that stops the search and touches no Qt object."""
+        return self._runner.canceller()
+
+    def abandon(self) -> None:
+        """Stop the search for good."""
+        self._timer.stop()
+        self._runner.abandon()
+
+    def _look(self) -> None:
+        if self._runner.state.is_active:  # it was cancelled, and ends soon
+            self._timer.start()
+            return
+        asked, sources, in_turn = self._asked, self._sources, self._in_turn
+
+        def work(context: JobContext) -> Any:
+            return asked, why_shared(sources, in_turn=in_turn, cancel=context.cancel)
+
+        self._runner.start(work, "Look for shared pixels")
+
+    def _conclude(self, outcome: Outcome) -> Outcome:
+        if outcome.error is None and outcome.value[0] == self._asked:
+            self.why_not = outcome.value[1]
+            if self.why_not is not None:
+                self.found.emit(self.why_not)
+        # what cannot be read is said by the training
+        return Outcome() if outcome.error is not None else outcome
+
+
+def why_shared(
+    sources: tuple[PairSource, ...], *, in_turn: bool, cancel: CancelToken | None = None
+) -> str | None:
+    """Return which regions show the same pixels on both sides, None where none do.
+
+    Parameters
+    ----------
+    sources : tuple of PairSource
+        With regions.
+    in_turn : bool
+        Whether each region judges in turn; otherwise the marked or the last one judges.
+    cancel : CancelToken, optional
+        Looked at before each plane.
+    """
+    from ...data import find_overlaps
+
+    marked = any(region.held_out for source in sources for region in source.regions)
+    images: list[np.ndarray] = []
+    places: list[tuple[object, str]] = []
+    count = sum(len(source.regions) for source in sources)
+    number = 0
+    for source in sources:
+        for region in source.regions:
+            number += 1
+            side = number if in_turn else region.held_out if marked else number == count
+            for index in np.ndindex(*source.fluorescence.shape[:-2]):
+                if cancel is not None:
+                    cancel.raise_if_cancelled()
+                if region.frame is None or region.frame == _frame_at(source, index):
+                    y0, x0, y1, x1 = region.box
+                    images.append(plane_at(source.fluorescence, index)[y0:y1, x0:x1])
+                    places.append((side, _place(source, region, index)))
+    crossing = [
+        overlap
+        for overlap in find_overlaps(images, cancel=cancel)
+        if places[overlap.first][0] != places[overlap.second][0]
+    ]
+    if not crossing:
+        return None
+    worst = max(crossing, key=lambda overlap: overlap.share)
+    first, second = places[worst.first][1], places[worst.second][1]
+    return (
+        f"{second[0].upper()}{second[1:]} shows {worst.share:.0%} of the pixels of {first}: the "
+        f"model would be judged on pixels that trained it. Draw the regions apart, hold out "
+        f"another cell, or tick {ALLOW_SHARED}."
+    )
+
+
+def _pixels_of(sources: tuple[PairSource, ...]) -> int:
+    return sum(
+        source.planes * region.size[0] * region.size[1]
+        for source in sources
+        for region in source.regions
+    )
+
+
+def _frame_at(source: PairSource, index: tuple[int, ...]) -> int:
+    """Return the bright-field frame that a fluorescence plane belongs to."""
+    time = index[source.axes.index("t")] if "t" in source.axes else 0
+    return time if source.frames is None else source.frames[time]
+
+
+def _place(source: PairSource, region: DrawnRegion, index: tuple[int, ...]) -> str:
+    where = f"region {region.number} of {source.name!r}"
+    return f"{where} in frame {_frame_at(source, index)}" if "t" in source.axes else where

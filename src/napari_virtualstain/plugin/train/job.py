@@ -133,7 +133,8 @@ def held_out_text(sources: tuple[PairSource, ...], settings: TrainSettings) -> s
         return f"{what} in turn"
     if settings.by == "time":
         count = max((_late_frames(source) for source in sources), default=0)
-        return f"the last {count} frames" + " of each pair" * (len(sources) > 1)
+        what = "the last frame" if count == 1 else f"the last {count} frames"
+        return what + " of each pair" * (len(sources) > 1)
     if settings.by == "pair":
         return f"pair {sources[-1].name!r}" if sources else ""
     several = len(sources) > 1

@@ -79,9 +79,7 @@ def keep_and_train(
         Another dock trains a model of this name.
     """
     if is_in_training(request.output):
-        raise InputError(
-            f"{request.output.stem!r} is being trained in another dock. Choose another name."
-        )
+        raise InputError(f"{request.output.stem!r} is being trained now. Choose another name.")
     _in_training.add(request.output)
     try:
         keep(request.output, pairs, request.settings, context.cancel.raise_if_cancelled)

@@ -154,7 +154,7 @@ def why_no_name(name: str) -> str | None:
         return reason
     path = user_model_folder() / f"{name}.safetensors"
     if is_in_training(path):
-        return f"{name!r} is being trained in another dock. Choose another name."
+        return f"{name!r} is being trained now. Choose another name."
     if path.exists() or (shipped_folder() / path.name).exists():
         return f"There is a model {name!r} already. Choose another name."
     return None

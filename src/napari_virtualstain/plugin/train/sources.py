@@ -12,10 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from ...axes import are_unlike_sizes
 from ...errors import InputError
 from ...progress import counted
 from ..layers.description import axes_of, provenance_of
 from .drawn_regions import DrawnRegion, problem_of, shared
+
+_SAME_SIZE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,30 @@ def _why_made(layer: Any) -> str | None:
     if provenance_of(layer).get("step") in ("stain", "preview", "train"):
         return f"{layer.name!r} was made by a model. Choose layers that the microscope recorded."
     return None
+
+
+def pixel_size_text(given_um: float, stated_um: float | None, card: Any) -> str:
+    """Return where the pixel sizes of field, layer and starting model disagree, or nothing.
+
+    Parameters
+    ----------
+    given_um : float
+        In the form, micrometres.
+    stated_um : float or None
+        That the layer states.
+    card : ModelCard or None
+        Of the model to start from.
+    """
+    if stated_um and not np.isclose(given_um, stated_um, rtol=_SAME_SIZE):
+        return f"Pixel size says {given_um:.4g} µm, but the layer states {stated_um:.4g} µm."
+    model_um = None if card is None else card.pixel_size_um
+    if model_um and are_unlike_sizes(given_um, model_um):
+        return (
+            f"{card.name!r} was trained at {model_um:.4g} µm per pixel, the movie has "
+            f"{given_um:.4g} µm: structures look {model_um / given_um:.2f} times as large to it, "
+            "and it has more to learn."
+        )
+    return ""
 
 
 def pairing_text(

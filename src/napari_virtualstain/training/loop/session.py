@@ -313,9 +313,10 @@ class Session:
         if self._best.weights is not None:
             self.trainer.averaged.load_state_dict(self._best.weights)
             if self._best.step == 0:
+                start = Path(self.config.init or "").stem
                 yield self._warn(
                     f"Fine-tuning made nothing better on the held-out images: the weights are "
-                    f"those of {self.config.init!r}. More pairs or fewer trainable parts may help."
+                    f"those of {start!r}. More pairs or fewer trainable parts may help."
                 )
         table, scores, held = None, {}, None
         worst: tuple[Preview, ...] = ()
