@@ -69,7 +69,7 @@ def test_z_stacks_train_on_from_a_model_of_one_plane(
 
 
 @pytest.mark.parametrize(
-    ("share", "is_said"), [(0.76, False), (0.74, True), (1.32, False), (1.34, True), (None, True)]
+    ("share", "is_said"), [(0.92, False), (0.9, True), (1.09, False), (1.11, True), (None, True)]
 )
 def test_pixels_of_another_size_than_the_start_are_said(share: float | None, is_said: bool) -> None:
     size_um = None if share is None else share * 0.08
