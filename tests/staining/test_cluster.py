@@ -39,6 +39,26 @@ def test_an_impossible_address_makes_no_client(address, monkeypatch, tmp_path) -
     assert not made
 
 
+class _Client:
+    """A client whose cache was refreshed, every few seconds, by an answer without workers."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+
+    def nthreads(self) -> dict[str, int]:
+        return {f"tcp://10.0.0.{i}:4000": 2 for i in range(self._workers)}
+
+    def scheduler_info(self) -> dict[str, dict[str, int]]:
+        return {"workers": {}}
+
+
+def test_workers_are_asked_of_the_scheduler() -> None:
+    with cluster_client(_Client(3)) as client:
+        assert isinstance(client, _Client)
+    with pytest.raises(DeviceError, match="no workers"), cluster_client(_Client(0)):
+        pass
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # distributed warns while it restarts the worker
 def test_a_worker_killed_in_mid_run_changes_nothing(make_model, tmp_path) -> None:
@@ -57,7 +77,7 @@ def test_a_worker_killed_in_mid_run_changes_nothing(make_model, tmp_path) -> Non
 
         def kill_one(progress) -> None:
             if progress.done == 5 and not killed:
-                worker = sorted(client.scheduler_info()["workers"])[0]
+                worker = min(client.nthreads())
                 killed.append(client.run(os.getpid, workers=[worker])[worker])
                 os.kill(killed[0], signal.SIGKILL)
 

@@ -59,7 +59,7 @@ def stain_on_cluster(
     ...     for index, plane in stain_on_cluster(source, stainer, fitted, [0, 1], client):
     ...         writer.write(index, plane.fluorescence)
     """
-    at_once = _PLANES_AHEAD * len(client.scheduler_info()["workers"])
+    at_once = _PLANES_AHEAD * max(1, _workers(client))
     return _run(client, source, stainer, fitted, indices, at_once)
 
 
@@ -88,11 +88,20 @@ def cluster_client(scheduler: Any) -> Iterator[Any]:
         client = scheduler
         if isinstance(scheduler, str):
             client = opened.enter_context(_connected(scheduler))
-        if not client.scheduler_info()["workers"]:
+        if not _workers(client):
             raise DeviceError(
                 "The scheduler has no workers. Start some with 'dask worker ADDRESS' and try again."
             )
         yield client
+
+
+def _workers(client: Any) -> int:
+    """Return the number of workers, asked of the scheduler.
+
+    Not of ``client.scheduler_info()``: a client replaces what that returns every few seconds by an
+    answer without workers.
+    """
+    return len(client.nthreads())
 
 
 def _run(
