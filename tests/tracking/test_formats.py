@@ -14,6 +14,7 @@ import tifffile
 
 import napari_virtualstain as vs
 from napari_virtualstain.errors import AxesError, InputError, VirtualStainError
+from napari_virtualstain.tracking.mask_detections import check_objects
 
 
 def _trackmate(
@@ -403,6 +404,19 @@ def test_a_mask_is_said_and_a_grey_image_refused() -> None:
     deep = np.random.default_rng(0).integers(1, 60000, (3, 64, 64)).astype(np.uint16)
     with pytest.raises(InputError, match="looks like a grey image"):
         vs.track(deep)
+
+
+@pytest.mark.parametrize(("empty", "is_grey"), [(8, True), (12, False)])
+def test_objects_of_two_pixels_that_fill_nine_tenths_are_grey_values(
+    empty: int, is_grey: bool
+) -> None:
+    plane = np.repeat(np.arange(1, 51), 2)
+    plane[100 - empty :] = 0
+    if is_grey:
+        with pytest.raises(InputError, match="looks like a grey image"):
+            check_objects(plane.reshape(10, 10))
+    else:
+        assert check_objects(plane.reshape(10, 10)) is None
 
 
 def test_one_object_in_two_parts_is_no_mask_where_the_movie_has_another() -> None:
