@@ -6,6 +6,7 @@ import json
 import warnings
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -454,3 +455,14 @@ def test_numbers_beyond_any_movie_are_refused() -> None:
         with pytest.raises(InputError):
             vs.simulate(**{"frames": 1, "size": 32, "count": 1, **wrong})  # type: ignore[arg-type]
     assert vs.simulate(frames=1, size=32.0, count=1).labels.shape == (1, 32, 32)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("area_um2", "radius_um"), [(4 * np.pi, 2.0), (np.nan, 0.5)])
+def test_trackmate_draws_spots_of_the_area_of_the_object(
+    tmp_path: Path, area_um2: float, radius_um: float
+) -> None:
+    rows = pd.DataFrame({"track_id": 1, "frame": [0, 1], "y_um": 1.0, "x_um": 1.0})
+    tracks = vs.Tracks.from_table(rows.assign(area_um2=area_um2))
+    root = ElementTree.parse(tracks.to_trackmate(tmp_path / "tracks.xml")).getroot()
+    radii = [float(spot.get("RADIUS", "nan")) for spot in root.iter("Spot")]
+    assert radii == pytest.approx([radius_um] * 2)
