@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from qtpy.QtWidgets import QPushButton
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QPushButton
 
 from napari_virtualstain.plugin.inspect.dock import InspectorWidget
 from napari_virtualstain.plugin.track.job import TrackRequest, TrackResult, track_features
@@ -50,6 +52,51 @@ def inspect(viewer: Any, qtbot: Any, wait_for: Any) -> InspectorWidget:
     qtbot.addWidget(made)
     wait_for(made, "done")
     return made
+
+
+def docked(viewer: Any, qtbot: Any, wait_for: Any) -> InspectorWidget:
+    """Return the dock in a real window, once the canvas has its size."""
+    widget = InspectorWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Track inspector")
+    wait_for(widget, "done")
+    canvas, sizes = viewer.window._qt_viewer.canvas.native, []
+    for _ in range(30):  # Qt moves docks in steps
+        sizes.append((canvas.width(), canvas.height()))
+        if len(sizes) > 3 and len(set(sizes[-4:])) == 1:
+            break
+        qtbot.wait(50)
+    return widget
+
+
+def canvas_point(viewer: Any, world: tuple[float, float]) -> QPoint:
+    """Return where a place of the world is on the canvas."""
+    camera = viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
+    canvas = viewer.window._qt_viewer.canvas.native
+    middle = np.array([canvas.height(), canvas.width()]) / 2
+    row, column = middle + (np.array(world) - np.asarray(camera.center)[-2:]) * camera.zoom
+    return QPoint(round(column), round(row))
+
+
+def click(viewer: Any, qtbot: Any, world: tuple[float, float]) -> None:
+    """Click on the canvas."""
+    canvas = viewer.window._qt_viewer.canvas.native
+    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=canvas_point(viewer, world))
+    qtbot.wait(50)
+
+
+def click_on(qtbot: Any, widget: Any, name: str) -> None:
+    """Click with the mouse on a button by its name."""
+    made = widget.findChild(QPushButton, name)
+    assert made.isVisible(), name
+    assert made.isEnabled(), name
+    qtbot.mouseClick(made, Qt.MouseButton.LeftButton)
+
+
+def type_key(viewer: Any, key: Any, with_: Any = Qt.KeyboardModifier.NoModifier) -> None:
+    """Press a key where the focus of the window is."""
+    viewer.window._qt_window.activateWindow()
+    QTest.qWait(20)
+    QTest.keyClick(QApplication.focusWidget(), key, with_)
 
 
 def layer(widget: InspectorWidget) -> Any:

@@ -94,6 +94,60 @@ def test_what_a_format_cannot_hold_is_said(viewer: Any, tmp_path: Path) -> None:
     assert "holds no verdicts of single links" in notification_manager.records[-1].message
 
 
+def test_the_saved_table_gives_its_verdicts_to_the_same_tracks_again(
+    viewer: Any, tmp_path: Path, qtbot: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inspected.add_family(viewer)
+    first = inspected.inspect(viewer, qtbot, wait_for)
+    for track, verdict in {2: "wrong", 3: "ok"}.items():
+        inspected.choose(first, track)
+        inspected.press(first, verdict)
+    path = tmp_path / "table.csv"
+    first.keeping.save(path)
+    fresh = _fresh()
+    inspected.add_family(fresh)
+    again = inspected.inspect(fresh, qtbot, wait_for)
+    again.model.judge(2, "ok")
+    answer = (str(path), "")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_a, **_k: answer)
+    menu = again.findChild(QToolButton, "keep").menu()
+    next(one for one in menu.actions() if one.text() == "Open tracks…").trigger()
+    assert again.model.verdicts == {2: "wrong", 3: "ok"}
+    shown = again.table.frame.set_index("track_id")["verdict"]
+    assert shown[2] == "wrong"
+    assert "2 verdicts taken from table.csv." in again.status_label.text()
+    for _ in range(2):
+        inspected.press(again, "undo")
+    assert again.model.verdicts == {2: "ok"}
+    # by a spreadsheet, of a track that has gone, of another place, and a word that is no verdict
+    path.write_text("track_id;verdict;y_px;x_px\n3;ok;30;24,5\n9;ok;1;1\n4;ok;400;400\n")
+    again.keeping.open_tracks(path)
+    assert "1 verdict taken" in again.status_label.text()
+    assert "2 of other tracks or places were left out" in again.status_label.text()
+    path.write_text("track_id,verdict\n3,good\n")
+    again.keeping.open_tracks(path)
+    assert "'good': expected ok, wrong, unsure" in again.status_label.text()
+
+
+@pytest.mark.gui
+def test_a_table_of_verdicts_is_dropped_before_or_after_its_tracks(
+    make_napari_viewer: Any, qtbot: Any, wait_for: Any, tmp_path: Path
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    path = tmp_path / "table.csv"
+    path.write_text("track_id,verdict\n2,wrong\n")
+    viewer.open(str(path), plugin="napari-virtualstain")
+    widgets = viewer.window._qt_window.findChildren(InspectorWidget)
+    assert "Open their tracks" in widgets[0].status_label.text()
+    inspected.add_family(viewer)
+    wait_for(widgets[0], "done")
+    qtbot.waitUntil(lambda: widgets[0].model.verdicts == {2: "wrong"}, timeout=5000)
+    assert "1 verdict taken from table.csv." in widgets[0].status_label.text()
+    path.write_text("track_id,verdict\n3,ok\n")
+    viewer.open(str(path), plugin="napari-virtualstain")
+    assert widgets[0].model.verdicts == {2: "wrong", 3: "ok"}
+
+
 @pytest.fixture
 def napari_settings(monkeypatch: pytest.MonkeyPatch) -> Any:
     from napari.settings import get_settings
@@ -296,7 +350,8 @@ def test_a_session_is_saved_and_gone_on_with_on_another_day(
     viewer: Any, qtbot: Any, wait_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worked = _worked_on(viewer, qtbot, wait_for)
-    viewer.add_shapes([np.array([[0, 2, 2], [0, 2, 9], [0, 9, 9], [0, 9, 2]])], name="region")
+    corners = np.array([[0, 2, 2], [0, 2, 9], [0, 9, 9], [0, 9, 2]])
+    viewer.add_shapes([corners], name="region", face_color="transparent", edge_color="#56b4e9")
     viewer.layers["cell [fluorescence]"].contrast_limits = (5, 50)
     dim(viewer.layers["cell [fluorescence]"])  # as below a stain: no colormap of napari's
     dimmed = viewer.layers["cell [fluorescence]"].colormap
@@ -323,7 +378,10 @@ def test_a_session_is_saved_and_gone_on_with_on_another_day(
     np.testing.assert_array_equal(image.colormap.colors, dimmed.colors)
     brighten(image)
     assert image.colormap.name == "gray"
-    np.testing.assert_array_equal(again.layers["region"].data[0], viewer.layers["region"].data[0])
+    drawn, back = viewer.layers["region"], again.layers["region"]
+    np.testing.assert_array_equal(back.data[0], drawn.data[0])
+    np.testing.assert_allclose(back.face_color, drawn.face_color)  # filled, it would hide the cell
+    np.testing.assert_allclose(back.edge_color, drawn.edge_color)
     made = inspected.inspect(again, qtbot, wait_for)
     outlines = "tracked outlines · cell [tracked mitochondria]"
     assert again.layers[outlines].contour == viewer.layers[outlines].contour == 1

@@ -157,8 +157,10 @@ def test_a_typed_filter_lists_fewer_tracks_and_next_stays_within(widget: Inspect
     widget.table.filter.setText("frames >")
     assert "not understood" in widget.status_label.text()
     assert len(widget.table.frame) == 3
+    widget.table.filter.setText("track_id == 3")
     widget.table.filter.setText("")
     assert len(widget.table.frame) == 3
+    assert "lists" not in widget.status_label.text()
 
 
 def test_what_a_filter_may_not_do() -> None:

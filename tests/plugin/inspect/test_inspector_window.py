@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QTabWidget
 
 from napari_virtualstain.plugin.inspect.dock import InspectorWidget
@@ -31,34 +31,6 @@ def viewer(make_napari_viewer: Any) -> Any:
     return made
 
 
-def _docked(viewer: Any, qtbot: Any, wait_for: Any) -> InspectorWidget:
-    widget = InspectorWidget(viewer)
-    viewer.window.add_dock_widget(widget, name="Track inspector")
-    wait_for(widget, "done")
-    canvas, sizes = viewer.window._qt_viewer.canvas.native, []
-    for _ in range(30):  # Qt moves docks in steps
-        sizes.append((canvas.width(), canvas.height()))
-        if len(sizes) > 3 and len(set(sizes[-4:])) == 1:
-            break
-        qtbot.wait(50)
-    return widget
-
-
-def _canvas_point(viewer: Any, world: tuple[float, float]) -> QPoint:
-    """Return where a place of the world is on the canvas."""
-    camera = viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
-    canvas = viewer.window._qt_viewer.canvas.native
-    middle = np.array([canvas.height(), canvas.width()]) / 2
-    row, column = middle + (np.array(world) - np.asarray(camera.center)[-2:]) * camera.zoom
-    return QPoint(round(column), round(row))
-
-
-def _click(viewer: Any, qtbot: Any, world: tuple[float, float]) -> None:
-    canvas = viewer.window._qt_viewer.canvas.native
-    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=_canvas_point(viewer, world))
-    qtbot.wait(50)
-
-
 @pytest.mark.gui
 @pytest.mark.parametrize("background", ["black", "white", "gray"])
 def test_the_chosen_mitochondrion_is_seen_over_any_background(
@@ -71,7 +43,7 @@ def test_the_chosen_mitochondrion_is_seen_over_any_background(
     name = {"white": "gray", "black": "gray"}.get(background, background)
     viewer.add_image(grey, colormap=name, contrast_limits=(0, 1), **inspected.SCALE)
     viewer.add_tracks(rows, name="cell [tracks]", **inspected.SCALE)
-    widget = _docked(viewer, qtbot, wait_for)
+    widget = inspected.docked(viewer, qtbot, wait_for)
     viewer.dims.set_point(0, 10.0)
     before = viewer.screenshot(canvas_only=True, flash=False)
     inspected.choose(widget, 2)
@@ -91,20 +63,20 @@ def test_a_click_on_the_canvas_chooses_in_every_view(
 ) -> None:
     inspected.add_family(viewer)
     qtbot.wait(300)
-    widget = _docked(viewer, qtbot, wait_for)
+    widget = inspected.docked(viewer, qtbot, wait_for)
     names = {"tracks": "tracked · cell [tracks]", "stain": "cell [fluorescence]"}
     names["labels"] = "tracked outlines · cell [tracked mitochondria]"
     viewer.layers.selection.active = viewer.layers[names[active]]
     viewer.dims.set_point(0, 2.0 * 4)
-    _click(viewer, qtbot, (2.0, 2.2))
+    inspected.click(viewer, qtbot, (2.0, 2.2))
     assert widget.selection.track_id == 2
     assert widget.table.track_at(widget.table.row) == 2
     assert widget.workspace.film.strip.film.track_id == 2
     assert viewer.layers.selection.active is viewer.layers[names[active]]
-    _click(viewer, qtbot, (1.0, 2.2))
+    inspected.click(viewer, qtbot, (1.0, 2.2))
     assert widget.selection.track_id == 1
     assert set(viewer.layers["inspected mitochondrion"].data[:, 0]) == {1}
-    _click(viewer, qtbot, (5.0, 5.0))
+    inspected.click(viewer, qtbot, (5.0, 5.0))
     assert "no mitochondrion" in widget.status_label.text()
     assert widget.selection.track_id == 1
 
@@ -114,7 +86,7 @@ def test_the_camera_moves_only_where_the_target_is_out_of_view_or_on_double_clic
     viewer: Any, qtbot: Any, wait_for: Any
 ) -> None:
     inspected.add_family(viewer)
-    widget = _docked(viewer, qtbot, wait_for)
+    widget = inspected.docked(viewer, qtbot, wait_for)
     camera = viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
     centre = tuple(camera.center)
     inspected.choose(widget, 2)
@@ -134,7 +106,7 @@ def test_an_outline_of_fewer_points_follows_a_hidden_one(
     viewer: Any, qtbot: Any, wait_for: Any
 ) -> None:
     inspected.add_family(viewer)
-    widget = _docked(viewer, qtbot, wait_for)
+    widget = inspected.docked(viewer, qtbot, wait_for)
     pixels = inspected.labels(widget)
     pixels[:10, 30:50, 5:60] = 2  # much larger than its sister
     viewer.dims.set_point(0, 2.0 * 5)
@@ -154,7 +126,7 @@ def test_an_outline_of_fewer_points_follows_a_hidden_one(
 @pytest.mark.gui
 def test_the_others_fade_on_request_and_come_back(viewer: Any, qtbot: Any, wait_for: Any) -> None:
     inspected.add_family(viewer)
-    widget = _docked(viewer, qtbot, wait_for)
+    widget = inspected.docked(viewer, qtbot, wait_for)
     layer = inspected.layer(widget)
     inspected.choose(widget, 2)
     qtbot.wait(200)
@@ -175,7 +147,7 @@ def test_the_film_shows_all_frames_with_outlines_and_a_click_goes_there(
     import imageio.v3 as imageio
 
     inspected.add_family(viewer)
-    widget = _docked(viewer, qtbot, wait_for)
+    widget = inspected.docked(viewer, qtbot, wait_for)
     inspected.choose(widget, 2)
     strip = widget.workspace.film.strip
     strip.resize_pictures(0.2)  # all ten are in view
@@ -218,7 +190,7 @@ def test_plots_have_units_and_a_fit_and_are_exported(
     import imageio.v3 as imageio
 
     inspected.add_family(viewer)
-    widget = _docked(viewer, qtbot, wait_for)
+    widget = inspected.docked(viewer, qtbot, wait_for)
     inspected.choose(widget, 1)
     _turn_to(widget, "Plots")
     plots = widget.workspace.plots
@@ -265,12 +237,12 @@ def test_plots_have_units_and_a_fit_and_are_exported(
 @pytest.mark.gui
 def test_events_are_listed_rejected_and_undone(viewer: Any, qtbot: Any, wait_for: Any) -> None:
     inspected.add_family(viewer)
-    widget = _docked(viewer, qtbot, wait_for)
+    widget = inspected.docked(viewer, qtbot, wait_for)
     inspected.choose(widget, 2)
     _turn_to(widget, "Fission and fusion")
     panel = widget.workspace.lineage
     assert {life.track_id for life in panel.lives} == {2, 3, 4}
-    assert panel.table.frame[["kind", "frame", "parents"]].iloc[0].tolist() == ["fission", 10, "2"]
+    assert panel.table.frame.iloc[0, :3].tolist() == ["fission", 10, "2 → 3, 4"]
     panel.table.selectRow(0)
     assert widget.selection.track_id == 2
     inspected.press(panel, "accept")
@@ -299,7 +271,7 @@ def test_the_wide_dock_leaves_its_room_while_another_tab_is_in_front(
     viewer: Any, qtbot: Any, wait_for: Any
 ) -> None:
     inspected.add_family(viewer)
-    widget = _docked(viewer, qtbot, wait_for)
+    widget = inspected.docked(viewer, qtbot, wait_for)
     window, canvas = viewer.window._qt_window, viewer.window._qt_viewer.canvas.native
     own, wide = dock_of(widget), dock_of(widget.workspace)
     other = viewer.window.add_dock_widget(QLabel("other"), name="other")
@@ -330,7 +302,7 @@ def test_the_wide_dock_leaves_its_room_while_another_tab_is_in_front(
 @pytest.mark.gui
 def test_the_window_fits_a_small_screen(viewer: Any, qtbot: Any, wait_for: Any) -> None:
     inspected.add_family(viewer)
-    widget = _docked(viewer, qtbot, wait_for)
+    widget = inspected.docked(viewer, qtbot, wait_for)
     inspected.choose(widget, 2)
     for page in ("Film", "Plots", "Fission and fusion"):
         _turn_to(widget, page)
@@ -350,7 +322,7 @@ def test_three_rows_with_their_times_and_a_table_are_seen_on_a_small_screen(
     viewer.add_image(-glow, name="cell bright-field", **inspected.SCALE)
     stain = {"virtualstain": {"step": "stain", "source": "cell bright-field"}}
     viewer.add_image(0.5 * glow, name="stained · cell", metadata=stain, **inspected.SCALE)
-    widget = _docked(viewer, qtbot, wait_for)
+    widget = inspected.docked(viewer, qtbot, wait_for)
     inspected.choose(widget, 2)
     qtbot.wait(100)
     strip = widget.workspace.film.strip
@@ -390,7 +362,7 @@ def test_the_film_of_a_lazy_movie_is_read_in_the_background(
     movie = da.ones((15, 60, 64), chunks=(1, 60, 64)).map_blocks(plane, dtype=float)
     viewer.add_image(movie, name="slow bright-field", contrast_limits=(0, 1), **inspected.SCALE)
     inspected.add_family(viewer)
-    widget = _docked(viewer, qtbot, wait_for)
+    widget = inspected.docked(viewer, qtbot, wait_for)
     read.clear()
     inspected.choose(widget, 2)
     film = widget.workspace.film.strip.film

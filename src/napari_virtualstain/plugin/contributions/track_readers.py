@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import InputError
+from ..kit.dock_place import can_open_docks, open_dock
 from ..layers.description import provenance, provenance_of
 
 if TYPE_CHECKING:
@@ -59,9 +61,12 @@ def format_of(path: Path) -> str | None:
     except OSError:
         return None
     if path.suffix.lower() == ".csv":
-        names = {name.strip().strip('"') for name in head.partition("\n")[0].split(",")}
+        parts = re.split("[,;\t]", head.partition("\n")[0])
+        names = {name.strip().strip('"') for name in parts}
         if {"kind", "frame", "parents", "children"} <= names:
             return "events"
+        if {"track_id", "verdict"} <= names and "frame" not in names:
+            return "verdicts"
         return "csv" if {"track_id", "frame"} <= names else None
     return "trackmate" if path.suffix.lower() == ".xml" and "<TrackMate" in head else None
 
@@ -116,6 +121,8 @@ def _read(path: Path) -> list[LayerTuple]:
     kind = format_of(path)
     if kind == "events":
         return _tracks_of_events(path)
+    if kind == "verdicts":
+        return _verdicts(path)
     if kind == "ctc":
         tracks = Tracks.from_ctc(path)
         return [_labels(path), tracks_layer(tracks, f"{path.name} [tracks]", str(path))]
@@ -140,6 +147,20 @@ def _tracks_of_events(path: Path) -> list[Any]:
     if any(provenance_of(layer).get("source") == str(tracks) for layer in layers):
         return [(None,)]
     return _read(tracks)
+
+
+def _verdicts(path: Path) -> list[Any]:
+    """Give the tracks that the inspector lists the verdicts of a table; there is no layer."""
+    import napari
+
+    viewer = napari.current_viewer()
+    if viewer is None or not can_open_docks(viewer):
+        raise InputError(
+            f"{path.name} holds verdicts and no tracks. Open their tracks, then this table with "
+            "Save… > Open tracks… of the Track inspector."
+        )
+    open_dock(viewer, "Track inspector").keeping.when_listed(path)
+    return [(None,)]
 
 
 def _labels(path: Path) -> LayerTuple:

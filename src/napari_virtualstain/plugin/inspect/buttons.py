@@ -1,4 +1,4 @@
-"""Buttons and keys of the track inspector."""
+"""Buttons of the track inspector, and what its keys do."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QMenu, QPushButton, QToolButton, QWidget
 
 from ...progress import counted
@@ -43,7 +41,7 @@ class Desk(Host, Protocol):
 
 
 class InspectorButtons:
-    """Going through, judging, mending, undoing; each with its key.
+    """Going through, judging, mending, undoing.
 
     Parameters
     ----------
@@ -54,7 +52,7 @@ class InspectorButtons:
     keeping : Keeping
         Saves and opens.
     parent : QWidget
-        The keys work while it, or a widget inside, has the focus.
+        Owner of the menu.
 
     Attributes
     ----------
@@ -105,7 +103,6 @@ class InspectorButtons:
         for made in (one for row in self.rows for one in row.findChildren(QPushButton)):
             made.setMinimumWidth(min(made.sizeHint().width(), _NARROW))
         mending.placing_ended.connect(self.end_placing)
-        self._add_keys()
 
     def render(self, *, is_chosen: bool) -> None:
         """Enable what can be done, with and without a chosen track; else say why not."""
@@ -237,12 +234,14 @@ class InspectorButtons:
 
     def stop_placing(self) -> None:
         """Wait for no click any more."""
-        self.end_placing()
-        self._mending.begin_placing(None)
+        if self._mending.placing is not None:
+            self.end_placing()
+            self._mending.begin_placing(None)
 
-    def _add_keys(self) -> None:
+    def keys(self) -> dict[str, Callable[[], Any]]:
+        """Return what each key does."""
         dock, mending, selection = self._dock, self._mending, self._dock.model.selection
-        keys: dict[str, Callable[[], Any]] = {
+        return {
             "N": lambda: dock.step(1),
             "P": lambda: dock.step(-1),
             "C": mending.cut,
@@ -255,10 +254,6 @@ class InspectorButtons:
             "Alt+Right": selection.forward,
             "Ctrl+Z": dock.undo,
             "Ctrl+Shift+Z": dock.redo,
+            "Esc": self.stop_placing,
             **{key: partial(dock.judge, v) for key, v in zip("123", VERDICTS, strict=True)},
         }
-        for key, slot in keys.items():
-            # only while the dock has the focus: napari's own keys stay as they are
-            shortcut = QShortcut(QKeySequence(key), self._parent)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(slot)

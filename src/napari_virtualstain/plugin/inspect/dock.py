@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 
 from ...tracking import next_risky
 from ..kit.controls import NumberBox, add_row, check_box, new_form
 from ..kit.jobs import JobContext, Outcome, Work
 from ..kit.layer_choice import LayerChoice
 from ..kit.step import StepWidget
-from ..layers.description import has_layer, provenance_of, sampling_of, source_of, unwrap
+from ..layers.description import has_layer, provenance_of, source_of, unwrap
 from .buttons import InspectorButtons
 from .canvas import CanvasClicks
 from .film.rows import film_layers
@@ -22,15 +22,16 @@ from .keeping.colours import CONTOUR
 from .keeping.files import Keeping
 from .keeping.found_log import FoundLog, LogNotice
 from .keeping.session import SETTINGS
+from .keys import InspectorKeys
 from .layer_sync import LayerSync
-from .loading import Loaded, load, why_not_whole
+from .loading import Loaded, load, scale_of, why_not_whole
 from .mask_book import find_masks
 from .mending.mending import Mending
 from .model import InspectorModel
 from .overlay import SelectionOverlay, is_overlay
 from .region_columns import RegionColumns
 from .sampling.panel import SamplePanel
-from .summary import JUDGED, Scale, judge
+from .summary import JUDGED, described, judge
 from .track_table import TrackTable, quoted
 from .wide_dock import WideDock
 from .workspace import TITLE, Workspace
@@ -76,6 +77,9 @@ class InspectorWidget(StepWidget):
         self.workspace = Workspace(self.model, napari_viewer, self.mending.try_edit, self.frame)
         self.wide_dock = WideDock(napari_viewer, self.workspace, self, TITLE)
         self.cleanup.add(self.wide_dock.close)
+        self.keys = InspectorKeys(self.buttons.keys(), self)
+        self.keys.add_to(self.workspace)
+        self.cleanup.add(self.keys.stop)
         self._connect_views()
         self._on_source()
 
@@ -124,6 +128,7 @@ class InspectorWidget(StepWidget):
             self._take_settings(layer)
             self.sample.take()
             self.clicks.layer = layer
+            self.keys.follow(layer)
             self.workspace.film.tracks_layer = layer
             self.wide_dock.open()
             self.workspace.draw()
@@ -185,6 +190,7 @@ class InspectorWidget(StepWidget):
             )
             return
         self.go_to_worst(listed[found])
+        self._say_why(listed[found])
 
     def judge(self, verdict: str) -> None:
         """Give the chosen track a verdict; it can be undone."""
@@ -263,13 +269,6 @@ class InspectorWidget(StepWidget):
             labels = [one for one in self.viewer.layers if type(one).__name__ == "Labels"]
             self.overlay.dim([self._layer, *labels])
 
-    def keyPressEvent(self, event: Any) -> None:
-        """End the placing of a detection with Esc."""
-        if event.key() == Qt.Key.Key_Escape and self.mending.placing is not None:
-            self.buttons.stop_placing()
-        else:
-            super().keyPressEvent(event)
-
     def tear_down(self) -> None:
         """Also take the wide dock and the highlight away."""
         if not self._closed:
@@ -313,7 +312,7 @@ class InspectorWidget(StepWidget):
 
     def _connect_views(self) -> None:
         model, workspace = self.model, self.workspace
-        self.table.track_chosen.connect(lambda track: self.go_to(track))
+        self.table.track_chosen.connect(self._on_row)
         self.table.track_entered.connect(lambda track: self.go_to_worst(track, centre=True))
         self.table.said.connect(lambda text: self.say(text or self._counts()))
         workspace.film.said.connect(self.say)
@@ -391,6 +390,7 @@ class InspectorWidget(StepWidget):
             self.sync.flush()
             self._notes = ()
             self._layer = self.clicks.layer = self.workspace.film.tracks_layer = None
+            self.keys.stop()
             self.overlay.drop()
             self.model.clear()
         self.runner.reset()
@@ -430,6 +430,14 @@ class InspectorWidget(StepWidget):
         self.sample.follow()
         self.keeping.save_again()
 
+    def _on_row(self, track_id: int) -> None:
+        self.go_to(track_id)
+        self._say_why(track_id)
+
+    def _say_why(self, track_id: int) -> None:
+        if (row := self.model.row_of(track_id)) is not None:
+            self.say(described(self.model.table.iloc[row]))
+
     def _say_judged(self, track_id: int, verdict: str) -> None:
         given = int((self.model.table["verdict"] != "").sum())
         self.say(f"Track {track_id}: {verdict}. {given} of {len(self.model.table)} judged.")
@@ -454,6 +462,7 @@ class InspectorWidget(StepWidget):
     def _on_time(self, _event: Any = None) -> None:
         """Follow the viewer's time: outline, film and plot."""
         if self.model.selection.track_id is not None and has_layer(self.viewer, self._layer):
+            self.model.selection.frame = self.frame()  # what is looked at, also after an edit
             self._draw_outline()
             self.workspace.go(self.frame())
 
@@ -481,7 +490,7 @@ class InspectorWidget(StepWidget):
             self.say("There is no mitochondrion of these tracks under the click.")
             return
         self.model.choose(found, frame)
-        self.say(f"Track {found}.")
+        self._say_why(found)
 
     def _on_removed(self, _event: Any = None) -> None:
         self.regions.forget_removed()
@@ -489,9 +498,3 @@ class InspectorWidget(StepWidget):
         if masks is not None and not has_layer(self.viewer, masks.layer):
             self.model.masks = None
             self._on_selection(self.model.selection.track_id, self.model.selection.frame)
-
-
-def scale_of(layer: Any) -> Scale:
-    """Return the sampling that a layer states, None for what it does not."""
-    stated = sampling_of(layer)
-    return Scale(stated.pixel_size_um, stated.frame_interval_s)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...tracking import EditableTracks, editing, track_rows
+from ..layers.description import sampling_of
 from .summary import Scale, summarise
 
 POSITION = ["y_px", "x_px"]
@@ -90,6 +91,12 @@ def load(
     else:
         identity = {"shape": None, "sha256": None}
     return Loaded(tracks, table, rows, scale, identity, notes)
+
+
+def scale_of(layer: Any) -> Scale:
+    """Return the sampling that a layer states, None for what it does not."""
+    stated = sampling_of(layer)
+    return Scale(stated.pixel_size_um, stated.frame_interval_s)
 
 
 def _notes(data: np.ndarray, rows: pd.DataFrame) -> tuple[str, ...]:

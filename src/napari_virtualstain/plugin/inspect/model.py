@@ -186,12 +186,19 @@ class InspectorModel:
 
     def judge(self, track_id: int, verdict: str) -> None:
         """Give a track a verdict; empty takes it back."""
-        before = self.verdicts.get(track_id, "")
-        text = f"{verdict or 'no verdict'} for track {track_id}"
-        places = {str(track_id): editing.anchor(self.tracks, track_id)}
-        record = {"do": "verdict", "track_id": track_id, "verdict": verdict, "anchors": places}
+        done, record = self._verdict(track_id, verdict)
         self._put_verdict(track_id, verdict)
-        self._push(_Done(text, verdict=(track_id, before, verdict)), record)
+        self._push(done, record)
+
+    def judge_several(self, verdicts: dict[int, str]) -> None:
+        """Give tracks verdicts; they are undone one by one."""
+        for track_id, verdict in verdicts.items():
+            if self.verdicts.get(track_id, "") != verdict:
+                done, record = self._verdict(track_id, verdict)
+                self.verdicts[track_id] = verdict
+                self._push(done, record)
+        self.table = self._with_verdicts(self.table)
+        self.loaded.emit()
 
     def judge_link(self, link: Link, verdict: str) -> None:
         """Give the link of a track into a frame a verdict; empty takes it back."""
@@ -392,6 +399,14 @@ class InspectorModel:
             given = [self.verdicts.get(int(t), "") for t in table["track_id"]]
             put_column(table, "verdict", np.array(given, object))
         return table
+
+    def _verdict(self, track_id: int, verdict: str) -> tuple[_Done, dict[str, Any]]:
+        """Return a verdict as it can be undone, and as the log holds it."""
+        before = self.verdicts.get(track_id, "")
+        text = f"{verdict or 'no verdict'} for track {track_id}"
+        places = {str(track_id): editing.anchor(self.tracks, track_id)}
+        record = {"do": "verdict", "track_id": track_id, "verdict": verdict, "anchors": places}
+        return _Done(text, verdict=(track_id, before, verdict)), record
 
     def _put_verdict(self, track_id: int, verdict: str) -> None:
         if verdict:

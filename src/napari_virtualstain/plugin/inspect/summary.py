@@ -174,6 +174,19 @@ def summarise(
     return table if judged is None else with_judged(table, judged)
 
 
+def described(line: pd.Series) -> str:
+    """Return what a line of the table says about the correctness of its track.
+
+    Examples
+    --------
+    >>> described(pd.Series({"track_id": 3, "why": "jump, gap", "error_probability": 0.418}))
+    'Track 3: jump, gap. Error probability 0.42.'
+    """
+    text, chance = f"Track {int(line['track_id'])}", float(line["error_probability"])
+    text += f": {line['why']}." if line["why"] else "."
+    return text if np.isnan(chance) else f"{text} Error probability {chance:.2g}."
+
+
 def put_column(table: pd.DataFrame, name: str, values: np.ndarray) -> None:
     """Set a column; one of Python's objects stays so, for Arrow's strings are slow to change."""
     table[name] = pd.Series(values, index=table.index, dtype=values.dtype)

@@ -133,6 +133,7 @@ class TrackTable(QWidget):
         self.filter.setToolTip(f"{EXAMPLES}those of the table")
         self.filter.textChanged.connect(lambda _text: self._on_filter())
         self.view = FrameTable()
+        self.view.elastic = "why"
         self.view.setAccessibleName("Tracks")
         self.view.setToolTip(
             "One row per mitochondrion; choose to highlight, Enter or double-click to go there"
@@ -295,10 +296,10 @@ class TrackTable(QWidget):
     def _on_filter(self) -> None:
         self.said.emit("")
         self.show_tracks()
-        if self.filter.text() and not self.filter.text().isspace():
-            count = len(self.model.table)
-            if len(self._rows) < count:
-                self.said.emit(f"{len(self._rows)} of {count} tracks are listed.")
+        if not self.filter.text().strip():
+            self.said.emit("")  # the counts are those of all tracks again
+        elif len(self._rows) < (count := len(self.model.table)):
+            self.said.emit(f"{len(self._rows)} of {count} tracks are listed.")
 
     def _on_selection(self) -> None:
         if self._syncing:

@@ -35,6 +35,11 @@ _WRITTEN = {
     "kl": "KL",
     "nrmse": "NRMSE",
     "mask_iou": "mask IoU",
+    "error_probability": "P(error)",
+}
+_EXPLAINED = {
+    "error_probability": "Error probability: that a link of the track is wrong",
+    "P": "Probability that it happened",
 }
 
 
@@ -88,10 +93,12 @@ class FrameModel(QAbstractTableModel):
         return len(self._columns)
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return the text or the alignment of a cell."""
+        """Return the text or the alignment of a cell; its tooltip holds a text that is cut."""
         if not index.isValid():
             return None
         value = self._columns[index.column()][self._order[index.row()]]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return value if isinstance(value, str) and value else None
         if role == Qt.ItemDataRole.DisplayRole:
             return cell_text(value)
         if role == Qt.ItemDataRole.TextAlignmentRole and not isinstance(value, str):
@@ -102,6 +109,9 @@ class FrameModel(QAbstractTableModel):
         self, section: int, orientation: Any, role: int = Qt.ItemDataRole.DisplayRole
     ) -> Any:
         """Return a column's name, or a row's number."""
+        if role == Qt.ItemDataRole.ToolTipRole and orientation == Qt.Orientation.Horizontal:
+            name = str(self._frame.columns[section])
+            return _EXPLAINED.get(name, heading(name))
         if role != Qt.ItemDataRole.DisplayRole:
             return None
         if orientation == Qt.Orientation.Horizontal:
@@ -135,13 +145,21 @@ class FrameModel(QAbstractTableModel):
 
 
 class FrameTable(QTableView):
-    """A sortable table of a DataFrame that announces which of its rows was chosen."""
+    """A sortable table of a DataFrame that announces which of its rows was chosen.
+
+    Attributes
+    ----------
+    elastic : str
+        Column of long texts that ends where the table does, its texts then cut by an ellipsis.
+    """
 
     row_chosen = Signal(int)
     row_entered = Signal(int)
 
     def __init__(self) -> None:
         super().__init__()
+        self.elastic = ""
+        self._wanted_px: dict[str, int] = {}
         self._model = FrameModel(self)
         self.setModel(self._model)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -196,6 +214,23 @@ class FrameTable(QTableView):
             widest = max((measure(one) + _CELL_MARGIN for one in texts), default=0)
             wanted = max(measure(text) + _MARGIN, min(widest, _WIDEST))
             header.resizeSection(column, max(_NARROWEST, wanted))
+            self._wanted_px[str(self.frame.columns[column])] = max(_NARROWEST, wanted)
+        self.fit_elastic()
+
+    def fit_elastic(self) -> None:
+        """Let the column of long texts end where the table does."""
+        columns = list(self.frame.columns)
+        if self.elastic not in columns:
+            return
+        header, place = self.horizontalHeader(), columns.index(self.elastic)
+        room = self.viewport().width() - header.sectionPosition(place)
+        wanted = self._wanted_px.get(self.elastic, _NARROWEST)
+        header.resizeSection(place, min(wanted, max(room, _NARROWEST)))
+
+    def resizeEvent(self, event: Any) -> None:
+        """Fit the column of long texts."""
+        super().resizeEvent(event)
+        self.fit_elastic()
 
     def choose(self, row: int) -> None:
         """Select row number `row` of the DataFrame without announcing it."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
 from ....errors import InputError, VirtualStainError
+from ....progress import counted
 from ...contributions.track_readers import format_of, read_tracks
 from ...kit.jobs import error_text
 from ...layers.description import unwrap
 from ..host import Host
+from ..summary import PENDING
 from .session import ENDING, read_session, save_session
+from .verdict_table import read_verdicts
 
 
 class Keeping:
@@ -29,6 +34,8 @@ class Keeping:
     def __init__(self, host: Host, flush: Callable[[], None]) -> None:
         self._host, self._flush = host, flush
         self._file: Path | None = None
+        self._waiting: Path | None = None
+        host.model.loaded.connect(self._on_loaded)
 
     def save_again(self) -> None:
         """Bring the table that was saved up to date."""
@@ -85,7 +92,13 @@ class Keeping:
             self.open_tracks(Path(path))
 
     def open_tracks(self, path: Path) -> None:
-        """Add the tracks of a CSV, TrackMate XML, GEFF or Cell Tracking Challenge folder."""
+        """Add the tracks of a CSV, TrackMate XML, GEFF or Cell Tracking Challenge folder.
+
+        A table with verdicts, as :meth:`save` writes it, gives them to the tracks on show.
+        """
+        if format_of(path) == "verdicts":
+            self.take_verdicts(path)
+            return
         inside = path.name in ("zarr.json", ".zattrs", "res_track.txt", "man_track.txt")
         path = path.parent if inside else path
         try:
@@ -103,6 +116,41 @@ class Keeping:
         for data, looks, kind in layers:
             added = getattr(self._host.viewer, f"add_{kind}")(data, **looks)
         self._host.take(unwrap(added))
+
+    def when_listed(self, path: Path) -> None:
+        """Give the tracks the verdicts of a table, now or once they are listed."""
+        if self._is_listed():
+            self.take_verdicts(path)
+        else:
+            self._waiting = path
+            self._host.say(f"{path.name} holds verdicts. Open their tracks: they are given then.")
+
+    def take_verdicts(self, path: Path) -> None:
+        """Give the tracks on show the verdicts of a table."""
+        host = self._host
+        if not len(host.model.tracks):
+            self.when_listed(path)
+            return
+        try:
+            verdicts, strangers = read_verdicts(path, host.model.tracks)
+        except (VirtualStainError, OSError) as error:
+            host.say(error_text(error))
+            return
+        host.model.judge_several(verdicts)
+        text = f"{counted(len(verdicts), 'verdict')} taken from {path.name}."
+        if strangers:
+            text += f" {strangers} of other tracks or places were left out."
+        host.say(text)
+
+    def _is_listed(self) -> bool:
+        """Whether tracks are listed and judged: their log is open then."""
+        table = self._host.model.table
+        return len(table) > 0 and not (table["motion"] == PENDING).any()
+
+    def _on_loaded(self) -> None:
+        if self._waiting is not None and self._is_listed():
+            path, self._waiting = self._waiting, None
+            QTimer.singleShot(0, partial(self.take_verdicts, path))  # after the counts are said
 
     def save_session(self, path: Path) -> None:
         """Write layers, edits and verdicts to a folder that opens again on another day."""

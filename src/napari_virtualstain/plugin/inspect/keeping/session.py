@@ -38,9 +38,10 @@ _OF_KIND: dict[str, tuple[str, ...]] = {
     "image": ("contrast_limits", "gamma", "rgb"),
     "labels": (),
     "tracks": ("tail_width", "tail_length", "head_length", "color_by", "colormap"),
-    "points": ("size", "symbol"),
-    "shapes": ("shape_type", "edge_width"),
+    "points": ("size", "symbol", "border_color", "face_color"),
+    "shapes": ("shape_type", "edge_width", "edge_color", "face_color"),
 }
+_COLOURS = ("border_color", "edge_color", "face_color")
 SETTINGS = "inspector"
 _KEPT = ("verdicts", "edit_log", "sample", SETTINGS)
 _LINKS = "link_verdicts"
@@ -168,6 +169,9 @@ def _read(record: dict[str, Any], folder: Path) -> LayerTuple:
     older = {"colormap": looks.get("colormap", "gray")} if kind == "image" else {}
     colours = record.get("colours", older)
     looks |= looks_from(colours, kind)
+    for one in _COLOURS:  # of each point or shape
+        if one in looks:
+            looks[one] = np.array(looks[one], float).reshape(-1, 4)
     if CONTOUR in colours:
         metadata[CONTOUR] = int(colours[CONTOUR])
     if "verdicts" in metadata:

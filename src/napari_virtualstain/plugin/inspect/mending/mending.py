@@ -102,11 +102,19 @@ class Mending:
 
     def place(self, frame: int, y: float, x: float) -> None:
         """Add or move a detection, with a mask grown from the stain or a disc."""
-        kind, self.placing = self.placing, None
-        self.placing_ended.emit()
-        host, tracks = self._host, self._host.model.tracks
+        host, tracks, masks = self._host, self._host.model.tracks, self._host.model.masks
         chosen = host.model.selection.track_id
-        patch = self._mask_at(frame, y, x)
+        kind = self.placing
+        owner = masks.track_at(tracks, frame, y, x) if masks is not None else None
+        if owner is not None and (kind, owner) != ("move", chosen):
+            host.say(
+                f"Track {owner} is here in this frame already. Click beside it, or press Esc and "
+                "split its mask (M) or join the tracks (J)."
+            )
+            return
+        self.placing = None
+        self.placing_ended.emit()
+        patch = self._mask_at(frame, y, x, chosen if kind == "move" else None)
         values: dict[str, Any] = _middle(patch)
         if kind == "move":
             values |= self._measures(patch)
@@ -162,18 +170,29 @@ class Mending:
             if done:
                 host.say(f"Split track {track} in frame {frame}; the other part is {number}.")
 
-    def _mask_at(self, frame: int, y: float, x: float) -> Patch:
+    def _mask_at(self, frame: int, y: float, x: float, own: int | None) -> Patch:
+        """Return the mask of a click that leaves out all masks but that of track `own`."""
         from .grow_mask import grown  # scipy's filters take a while to import
 
+        model = self._host.model
         images = [s for s in self._sources() if s.name != "bright-field"]
-        return grown(images[0] if images else None, frame, y, x, self._usual_radius())
+        taken = model.masks.plane(frame) if model.masks is not None else None
+        row = model.tracks.row_at(own, frame) if own is not None else None
+        if taken is not None and model.masks is not None and row is not None:
+            taken = np.where(taken == model.masks.value(model.tracks, row), 0, taken)
+        radius, largest = self._usual_sizes()
+        source = images[0] if images else None
+        return grown(source, frame, y, x, radius, taken=taken, largest_px=largest)
 
-    def _usual_radius(self) -> float:
+    def _usual_sizes(self) -> tuple[float, float]:
+        """Return the radius of a usual mask, and how many pixels the largest may have."""
         tracks, scale = self._host.model.tracks, self._host.model.scale
-        if "area_um2" not in tracks.columns:
-            return 4.0
-        area = float(np.nanmedian(tracks["area_um2"])) / scale.per_pixel**2
-        return max(2.0, (area / np.pi) ** 0.5) if np.isfinite(area) and area > 0 else 4.0
+        areas = tracks["area_um2"] if "area_um2" in tracks.columns else np.zeros(0)
+        areas = areas[np.isfinite(areas) & (areas > 0)] / scale.per_pixel**2
+        if not len(areas):
+            return 4.0, np.inf
+        middle, large = np.percentile(areas, [50, 95])
+        return max(2.0, float(middle / np.pi) ** 0.5), max(2.0 * float(large), 60.0)
 
     def _measures(self, patch: Patch, *, is_new: bool = False) -> dict[str, Any]:
         """Return the columns that a mask decides, of those that the tracks have."""

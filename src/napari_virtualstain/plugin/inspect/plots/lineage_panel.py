@@ -18,7 +18,8 @@ from ..theme import ThemeColours, dress
 from .lineage import Life, family
 from .panel import COLOURS
 
-_COLUMNS = ("kind", "frame", "probability", "parents", "children", "status")
+_COLUMNS = ("kind", "frame", "tracks", "P", "status")
+_WIDTHS = (230, 310)  # the events have room for who became whom on a small screen
 
 
 class LineagePanel(QWidget):
@@ -96,6 +97,7 @@ class LineagePanel(QWidget):
         for place, side in enumerate((self.plot, right)):
             sides.addWidget(side)
             sides.setStretchFactor(place, 1)
+        sides.setSizes(list(_WIDTHS))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 2)
         layout.addWidget(sides)
@@ -129,9 +131,14 @@ class LineagePanel(QWidget):
 
     def _draw_events(self) -> None:
         events = self.model.tracks.events_frame()
-        columns = {name: events.get(name, "") for name in _COLUMNS}
-        table = pd.DataFrame(columns, index=events.index).fillna({"status": ""})
-        table = table.reset_index(drop=True) if len(events) else pd.DataFrame()
+        if len(events):
+            sides = (events[name].fillna("") for name in ("parents", "children"))
+            whom = [became(*pair) for pair in zip(*sides, strict=True)]
+            status = events.get("status", pd.Series("", events.index)).fillna("")
+            table = events.assign(tracks=whom, P=events["probability"], status=status)
+            table = table[list(_COLUMNS)].reset_index(drop=True)
+        else:
+            table = pd.DataFrame()
         if not table.equals(self.table.frame):  # the chosen event stays chosen
             row, count = self.table.row, len(self.table.frame)
             self.table.show_frame(table)
@@ -190,3 +197,14 @@ class LineagePanel(QWidget):
 
         near = min(self.lives, key=away)
         self.track_chosen.emit(near.track_id, round(min(max(frame, near.first), near.last)))
+
+
+def became(parents: str, children: str) -> str:
+    """Return which tracks became which, as a person reads it.
+
+    Examples
+    --------
+    >>> became("16", "48;97")
+    '16 → 48, 97'
+    """
+    return " → ".join(text.replace(";", ", ") or "?" for text in (parents, children))
