@@ -290,3 +290,12 @@ def test_movies_are_told_apart_by_their_pixels() -> None:
     assert editing.movie_identity(movie) == editing.movie_identity(movie.astype(np.float32))
     assert editing.movie_identity(movie) != editing.movie_identity(other)
     assert editing.movie_identity(movie) != editing.movie_identity(movie[:2])
+
+
+def test_a_detection_needs_a_place_in_every_axis() -> None:
+    rows = pd.DataFrame({"track_id": 1, "frame": [0, 1], "z_px": 2.0, "y_px": 3.0, "x_px": 4.0})
+    tracks = EditableTracks(rows, {})
+    with pytest.raises(InputError, match="without z_px"):
+        editing.perform(tracks, "add_detection", track_id=2, frame=0, y_px=1.0, x_px=1.0)
+    editing.perform(tracks, "add_detection", track_id=2, frame=0, z_px=1.0, y_px=1.0, x_px=1.0)
+    assert tracks.to_frame()[["z_px", "y_px", "x_px"]].notna().all().all()

@@ -185,3 +185,21 @@ def test_who_became_whom_is_read_on_a_small_screen(
     right = view.columnViewportPosition(place + 1) + view.columnWidth(place + 1)
     assert right <= view.viewport().width()
     assert view.fontMetrics().horizontalAdvance("2 → 3, 4") < view.columnWidth(place)
+
+
+@pytest.mark.gui
+def test_a_click_in_a_z_stack_adds_a_position_in_the_plane_on_show(
+    viewer: Any, qtbot: Any, wait_for: Any
+) -> None:
+    rows = [(k, t, 2.0, 10.0 * k, 5.0 + t) for k in (1, 2, 3) for t in range(6)]
+    scale = (2.0, 0.3, 0.1, 0.1)
+    viewer.add_image(np.zeros((6, 5, 50, 50), np.float32), name="stack", scale=scale)
+    tracks = viewer.add_tracks(np.array(rows), name="cell [tracks]", scale=scale)
+    made = inspected.docked(viewer, qtbot, wait_for)
+    viewer.dims.set_point((0, 1), (2.0 * 4, 0.3 * 3))
+    inspected.click_on(qtbot, made, "add_by_click")
+    inspected.click(viewer, qtbot, (4.0, 4.0))
+    added = tracks.data[tracks.data[:, 0] == 4]
+    np.testing.assert_allclose(added, [[4, 4, 3, 40, 40]], atol=0.6)
+    inspected.click_on(qtbot, made, "undo")
+    np.testing.assert_array_equal(tracks.data, rows)

@@ -335,6 +335,18 @@ def test_removing_the_layer_empties_the_dock(widget: InspectorWidget) -> None:
     assert not widget.run_button.isEnabled()
 
 
+@pytest.mark.timeout(60)
+def test_all_layers_can_be_removed_while_a_track_is_chosen(
+    qtbot: Any, viewer_model: Any, wait_for: Any
+) -> None:
+    data, features = inspected.three_tracks()
+    viewer_model.add_tracks(data, features=features, name="cell [tracks]", **SCALE)
+    made = inspected.inspect(viewer_model, qtbot, wait_for)
+    inspected.choose(made, 3)
+    viewer_model.layers.clear()  # the outline must not come back for each layer that goes
+    assert not len(viewer_model.layers)
+
+
 def test_tracks_that_somebody_else_changes_are_listed_again(
     widget: InspectorWidget, qtbot: Any
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
 
 from ...tracking import next_risky
 from ..kit.controls import NumberBox, add_row, check_box, new_form
@@ -31,7 +31,7 @@ from .model import InspectorModel
 from .overlay import SelectionOverlay, is_overlay
 from .region_columns import RegionColumns
 from .sampling.panel import SamplePanel
-from .summary import JUDGED, described, judge
+from .summary import JUDGED, counts_text, described, judge
 from .track_table import TrackTable, quoted
 from .wide_dock import WideDock
 from .workspace import TITLE, Workspace
@@ -269,6 +269,13 @@ class InspectorWidget(StepWidget):
             labels = [one for one in self.viewer.layers if type(one).__name__ == "Labels"]
             self.overlay.dim([self._layer, *labels])
 
+    def keyPressEvent(self, event: Any) -> None:
+        """End the placing of a detection with Esc."""
+        if event.key() == Qt.Key.Key_Escape and self.mending.placing is not None:
+            self.buttons.stop_placing()
+        else:
+            super().keyPressEvent(event)
+
     def tear_down(self) -> None:
         """Also take the wide dock and the highlight away."""
         if not self._closed:
@@ -290,7 +297,7 @@ class InspectorWidget(StepWidget):
         self.form.addLayout(form)
         self.form.addWidget(self.notice)
         self.form.addWidget(self.table, 1)
-        self.regions = RegionColumns(viewer, self._on_region)
+        self.regions = RegionColumns(viewer, self.table.refilter)
         self.cleanup.add(self.regions.stop)
         self.table.region_names = lambda: [str(one.name) for one in self.regions.layers]
         self.table.more_columns = lambda text, ids: self.regions.columns(
@@ -369,20 +376,11 @@ class InspectorWidget(StepWidget):
         self._notes = (text,)
         self.run()
 
-    def _on_region(self) -> None:
-        self.table.refilter()
-
     def _counts(self) -> str:
-        table = self.model.table
+        table, least = self.model.table, self.threshold.value()
         if not len(table):
             return "There are no tracks."
-        chance = table["error_probability"]
-        doubtful, unknown = int((chance >= self.threshold.value()).sum()), int(chance.isna().sum())
-        text = f"{len(table)} tracks, {doubtful} worth a look. Next: N."
-        if unknown:
-            text += f" {unknown} not judged: too few links."
-        listed = len(self.table.frame)
-        return text if listed == len(table) else f"{text} The filter lists {listed}."
+        return counts_text(table["error_probability"], least, len(self.table.frame))
 
     def _on_source(self) -> None:
         if self.source.value is not unwrap(self._layer):
@@ -463,7 +461,8 @@ class InspectorWidget(StepWidget):
         """Follow the viewer's time: outline, film and plot."""
         if self.model.selection.track_id is not None and has_layer(self.viewer, self._layer):
             self.model.selection.frame = self.frame()  # what is looked at, also after an edit
-            self._draw_outline()
+            if "outline" in self.overlay.layers:  # not while all layers are being removed
+                self._draw_outline()
             self.workspace.go(self.frame())
 
     def _draw_outline(self) -> None:
@@ -482,7 +481,7 @@ class InspectorWidget(StepWidget):
         """Choose the mitochondrion under a click, or place a detection there."""
         frame, y, x = round(place[0]), place[-2], place[-1]
         if self.mending.placing is not None:
-            self.mending.place(frame, y, x)
+            self.mending.place(frame, y, x, place[1] if len(place) == 4 else None)
             return
         tail = int(getattr(self._layer, "tail_length", 0))
         found = self.model.track_under(frame, y, x, reach, tail)

@@ -33,6 +33,8 @@ class InspectorKeys:
     def add_to(self, widget: QWidget) -> None:
         """Let the keys work while a widget, or one inside it, has the focus."""
         for key, slot in self._slots.items():
+            if key == "Esc" and widget is self._dock:
+                continue  # it cancels a job there too, which the dock decides
             shortcut = QShortcut(QKeySequence(key), widget)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(slot)

@@ -11,6 +11,7 @@ from ...tracking import EditableTracks, summarise_tracks
 
 _NEIGHBOURHOOD_PX = 40
 _SAMPLE = 60
+_MANY = 20  # of a few tracks, most may be doubtful by chance
 PENDING = "being judged"
 JUDGED = ("error_probability", "doubtful_frame", "exponent", "motion")
 KINSHIP = ("parents", "children", "begins", "ends")
@@ -172,6 +173,23 @@ def summarise(
     ordered = [name for name in _FIRST if name in table]
     table = table[ordered + [name for name in table.columns if name not in ordered]]
     return table if judged is None else with_judged(table, judged)
+
+
+def counts_text(chance: pd.Series, least: float, listed: int) -> str:
+    """Return how many tracks there are, are worth a look, are not judged, and are listed.
+
+    Examples
+    --------
+    >>> counts_text(pd.Series([0.9, 0.1, 0.0]), least=0.2, listed=3)
+    '3 tracks, 1 worth a look. Next: N.'
+    """
+    doubtful, unknown = int((chance >= least).sum()), int(chance.isna().sum())
+    text = f"{len(chance)} tracks, {doubtful} worth a look. Next: N."
+    if doubtful > max(_MANY, len(chance) // 2):
+        text += " That is most of them: judge a Sample to learn how many are right."
+    if unknown:
+        text += f" {unknown} not judged: too few links."
+    return text if listed == len(chance) else f"{text} The filter lists {listed}."
 
 
 def described(line: pd.Series) -> str:

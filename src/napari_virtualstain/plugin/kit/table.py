@@ -13,6 +13,7 @@ _NARROWEST = 60
 _MARGIN = 26  # for the arrow that tells the order
 _CELL_MARGIN = 12
 _WIDEST = 200
+_ELASTIC = 110  # at least, of a column of long texts where there is room
 _ROWS_MEASURED = 50
 _UNITS = {
     "_um_per_s": "µm/s",
@@ -224,7 +225,7 @@ class FrameTable(QTableView):
             return
         header, place = self.horizontalHeader(), columns.index(self.elastic)
         room = self.viewport().width() - header.sectionPosition(place)
-        wanted = self._wanted_px.get(self.elastic, _NARROWEST)
+        wanted = max(self._wanted_px.get(self.elastic, 0), _ELASTIC)
         header.resizeSection(place, min(wanted, max(room, _NARROWEST)))
 
     def resizeEvent(self, event: Any) -> None:

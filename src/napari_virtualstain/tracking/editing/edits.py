@@ -166,8 +166,11 @@ def add_detection(tracks: EditableTracks, track_id: int, frame: int, **values: A
     Raises
     ------
     InputError
-        The track is in this frame already.
+        The track is in this frame already, or the place is incomplete.
     """
+    lacking = [n for n in ("z_px", "y_px", "x_px") if n in tracks.columns and n not in values]
+    if lacking:
+        raise InputError(f"A detection without {', '.join(lacking)} has no place. Say where it is.")
     if track_id in tracks and (row := tracks.row_at(track_id, frame)) is not None:
         if "interpolated" not in tracks.columns or not tracks["interpolated"][row]:
             raise InputError(

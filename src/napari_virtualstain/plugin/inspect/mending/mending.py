@@ -100,8 +100,18 @@ class Mending:
         elif kind == "move":
             self._host.say("Click where the chosen mitochondrion is in this frame. Esc ends this.")
 
-    def place(self, frame: int, y: float, x: float) -> None:
-        """Add or move a detection, with a mask grown from the stain or a disc."""
+    def place(self, frame: int, y: float, x: float, plane: float | None = None) -> None:
+        """Add or move a detection, with a mask grown from the stain or a disc.
+
+        Parameters
+        ----------
+        frame : int
+            Frame that was clicked in.
+        y, x : float
+            Place, pixels.
+        plane : float or None
+            Plane on show, for tracks of a z-stack.
+        """
         host, tracks, masks = self._host, self._host.model.tracks, self._host.model.masks
         chosen = host.model.selection.track_id
         kind = self.placing
@@ -116,6 +126,8 @@ class Mending:
         self.placing_ended.emit()
         patch = self._mask_at(frame, y, x, chosen if kind == "move" else None)
         values: dict[str, Any] = _middle(patch)
+        if "z_px" in tracks.columns and plane is not None:
+            values["z_px"] = plane
         if kind == "move":
             values |= self._measures(patch)
             if (track := host.chosen()) is None:
