@@ -1,6 +1,7 @@
 """Give a generator that states no uncertainty a second output: how far off it may be.
 
     python -m recipes.error_head MODEL OUT --data h9c2_pairs
+    python -m recipes.error_head mito-start.safetensors OUT --simulated simulated/
 
 The network stays as it is. One 1x1 convolution on its last features learns the logarithm of
 the scale of a Laplace error on the training cells; held-out cells set the factor that
@@ -22,6 +23,7 @@ from napari_virtualstain.data import CorrelativePairs
 from napari_virtualstain.models import Model, build_network, load_model, save_model
 from napari_virtualstain.staining import calibrate
 from recipes.h9c2 import h9c2_pairs
+from recipes.train_shipped_models import simulated_pairs
 
 
 def with_second_output(model: Model) -> tuple[nn.Module, dict[str, Any]]:
@@ -111,12 +113,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--data", type=Path, required=True, help="folder h9c2_pairs")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, help="folder h9c2_pairs")
+    source.add_argument("--simulated", type=Path, help="folder of train_shipped_models")
+    parser.add_argument("--number", type=int, default=400, help="of simulated pairs")
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--pretraining", help="how the start was trained, for the card")
     arguments = parser.parse_args()
     model = load_model(arguments.model)
-    pairs = h9c2_pairs(arguments.data)
+    pairs = (
+        h9c2_pairs(arguments.data)
+        if arguments.data
+        else simulated_pairs(arguments.simulated, arguments.number)
+    )
     network, architecture, factors = grown(model, pairs, arguments.steps)
     folds = arguments.model.with_suffix(".training") / "folds"
     for path in sorted(folds.glob("fold-*/model.safetensors")):
