@@ -235,3 +235,12 @@ def test_a_single_held_out_frame_is_the_last_frame(qtbot: Any, viewer_model: Any
         viewer_model.add_image(data, name=name, scale=(2.0, 0.08, 0.08), **SCALE)
     widget = _dock(qtbot, viewer_model)
     assert widget.pairs.summary.text().endswith("the last frame held out")
+
+
+def test_planes_of_stacks_over_time_are_counted_as_planes(qtbot: Any, viewer_model: Any) -> None:
+    geometry = {"scale": (2.0, 0.3, 0.08, 0.08), "axis_labels": ("t", "z", "y", "x")}
+    for name, data in zip(("one", "one GFP"), _movies(12), strict=True):
+        viewer_model.add_image(data.reshape(4, 3, 64, 96), name=name, **geometry)
+    text = _dock(qtbot, viewer_model).pairs.summary.text()
+    assert text.startswith("12 planes = 12 pairs")
+    assert text.endswith("the last frame held out")

@@ -61,6 +61,7 @@ def test_a_training_is_drawn_judged_and_listed(widget: TrainWidget, wait_for: An
     wait_for(widget, timeout_s=120)
     assert widget.state == "done", widget.status_label.text()
     assert any(text.startswith("checking 16 pairs") for text in said), said
+    assert said[-1] == "judging the held-out images, writing the model"
     display = widget.display
     steps, losses = display.curve._loss.getData()
     assert steps[-1] == 6
@@ -192,7 +193,12 @@ def test_a_job_folder_is_trained_elsewhere_and_its_model_comes_back(
     assert "virtualstain train --job" in widget.status_label.text()
     answer = CliRunner().invoke(app, ["train", "--job", str(tmp_path / "job")])
     assert answer.exit_code == 0, answer.output
+    widget.resize(400, 640)
+    widget.show()
+    widget.area.verticalScrollBar().setValue(0)
     widget.watch(tmp_path / "job")
+    shown = widget.display.curve.scores_plot.viewport()
+    qtbot.wait_until(lambda: not shown.visibleRegion().isEmpty(), timeout=5000)
     assert (models / "my-model.safetensors").exists()
     assert widget.start_from.combo.findText("my-model") >= 0
     assert widget.display.curve.losses

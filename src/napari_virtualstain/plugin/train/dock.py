@@ -377,7 +377,7 @@ class TrainWidget(TrainForm):
             text = pairing_text(
                 self._sources,
                 "" if problem else held_out_text(self._sources, settings),
-                unit="frame" if "t" in self._sources[0].axes else "plane",
+                unit="plane" if "z" in self._sources[0].axes else "frame",
                 crop_size=settings.crop_size,
             )
             text = f"{text}\n{self._pixel_size_text()}".strip()

@@ -330,6 +330,9 @@ def train_job(request: TrainRequest, context: JobContext) -> Generator[Any, None
     result = None
     for event in _events(request, config, pairs, context.cancel):
         steps.follow(event)
+        if isinstance(event, StepFinished) and event.step == event.steps:
+            text = "judging the held-out images, writing the model"
+            context.progress(Progress(0, None, "image", text))
         if isinstance(event, StepFinished) and event.step % _EVERY and event.step != event.steps:
             continue
         if isinstance(event, TrainingFinished):
