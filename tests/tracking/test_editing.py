@@ -12,6 +12,7 @@ import pytest
 
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.tracking import EditableTracks, EditLog, editing
+from napari_virtualstain.tracking.editing.edit_log import _resolve
 
 MOVIE = {"shape": [9, 64, 64], "sha256": "ab"}
 
@@ -299,3 +300,18 @@ def test_a_detection_needs_a_place_in_every_axis() -> None:
         editing.perform(tracks, "add_detection", track_id=2, frame=0, y_px=1.0, x_px=1.0)
     editing.perform(tracks, "add_detection", track_id=2, frame=0, z_px=1.0, y_px=1.0, x_px=1.0)
     assert tracks.to_frame()[["z_px", "y_px", "x_px"]].notna().all().all()
+
+
+@pytest.mark.parametrize(("off_px", "found"), [(1.9, True), (2.1, False)])
+@pytest.mark.parametrize("number", [1, 7])
+def test_a_logged_track_is_that_within_two_pixels_of_its_place(
+    off_px: float, found: bool, number: int
+) -> None:
+    rows = pd.DataFrame({"track_id": 1, "frame": [0, 1], "y_px": 5.0, "x_px": [5.0, 9.0]})
+    tracks = EditableTracks(rows, {})
+    place = [1, 5.0, 9.0 + off_px]
+    if found:
+        assert _resolve(tracks, number, place) == 1
+    else:
+        with pytest.raises(InputError, match="no track is within 2 px"):
+            _resolve(tracks, number, place)
