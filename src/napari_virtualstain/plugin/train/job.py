@@ -333,7 +333,15 @@ def train_job(request: TrainRequest, context: JobContext) -> Generator[Any, None
         if isinstance(event, StepFinished) and event.step == event.steps:
             text = "judging the held-out images, writing the model"
             context.progress(Progress(0, None, "image", text))
-        if isinstance(event, StepFinished) and event.step % _EVERY and event.step != event.steps:
+        if (
+            isinstance(event, StepFinished)
+            and event.step % _EVERY
+            and event.step
+            not in (
+                1,
+                event.steps,
+            )
+        ):
             continue
         if isinstance(event, TrainingFinished):
             result = event.result
