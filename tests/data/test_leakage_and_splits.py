@@ -18,6 +18,7 @@ from napari_virtualstain.data import (
     split_pairs,
 )
 from napari_virtualstain.data.leakage import _anchors
+from napari_virtualstain.data.splits import _chosen_groups
 from napari_virtualstain.errors import InputError
 
 
@@ -196,3 +197,9 @@ def test_a_group_larger_than_twice_the_wanted_share_is_not_held_out_first(seed: 
     images = [_frame(100 + i, (16, 16)) for i in range(len(names))]
     pairs = CorrelativePairs.from_arrays(images, images, groups=names)
     assert "a" not in split_pairs(pairs, seed=seed).validation_groups
+
+
+@pytest.mark.parametrize(("fraction", "held"), [(0.29, 1), (0.3, 1), (0.31, 2)])
+def test_another_group_is_held_out_only_where_that_is_nearer(fraction: float, held: int) -> None:
+    # five groups of two: 0.3 of them is as near to one group as to two
+    assert len(_chosen_groups(list("aabbccddee"), fraction, seed=0)) == held
