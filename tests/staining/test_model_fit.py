@@ -8,9 +8,9 @@ import pytest
 from scipy import ndimage
 
 from napari_virtualstain.data import image_statistics, summarise_statistics
-from napari_virtualstain.models import ModelCard
+from napari_virtualstain.models import ModelCard, read_card
 from napari_virtualstain.staining import FrameFit, assess_fit, describe_fits, stain_to_file
-from napari_virtualstain.staining.model_fit import _verdict, assess_frame
+from napari_virtualstain.staining.model_fit import _verdict, assess_frame, combine
 
 
 @pytest.fixture(scope="module")
@@ -193,3 +193,10 @@ def test_a_hundredth_of_the_pixels_may_be_saturated(share, level) -> None:
 def test_red_begins_at_twice_the_limit_of_amber(group: str, factor: float, level: int) -> None:
     limit = {"histogram": 2.4, "texture": 2.2, "noise": 3.3, "focus": 2.4}[group]
     assert _verdict({group: factor * limit}, {group: 1.0}, 1)[0] == level
+
+
+@pytest.mark.parametrize(("levels", "movie"), [("ggr", "green"), ("grr", "red"), ("gar", "amber")])
+def test_a_movie_is_as_its_middle_frame_is(levels: str, movie: str) -> None:
+    names = {"g": "green", "a": "amber", "r": "red"}
+    frames = [FrameFit(i, names[letter], ("Odd.",)) for i, letter in enumerate(levels)]
+    assert combine(frames, read_card("mito-h9c2"), 0.08).level == movie
