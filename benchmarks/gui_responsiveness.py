@@ -56,9 +56,9 @@ def table(viewer: Any, arguments: argparse.Namespace) -> None:
     """Print how soon 20,000 segmented objects are in the table, and how it goes on from there."""
     import numpy as np
 
-    spacing, count = 10, 142
+    spacing, count = 14, 142
     y, x = np.mgrid[:spacing, :spacing] - spacing / 2
-    dot = 1000 * np.exp(-(y**2 + x**2) / 4)
+    dot = 1000 * np.exp(-(y**2 + x**2) / 8)
     image = np.tile(dot, (2, count, count)).astype(np.float32)
     dock = segmented(viewer, image)
     watch = Watch(stacks=arguments.stacks)
