@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from qtpy.QtCore import QObject
 
+from ..kit.background import collecting_later
 from ..kit.cleanup import Cleanup
 from ..kit.jobs import JobContext, JobRunner, Outcome, error_text
 from ..kit.layer_region import LayerRegion, visible_index
@@ -102,7 +103,8 @@ class VisibleMeasures(QObject):
 
         def work(_context: JobContext) -> tuple[Any, tuple[int, ...], pd.DataFrame]:
             images = (read() for read in planes)
-            return layer, index, measured(plane, *images, pixel_size_um=size)
+            with collecting_later():  # 20,000 rows would have all objects of the session looked at
+                return layer, index, measured(plane, *images, pixel_size_um=size)
 
         self.runner.start(work, "Measure mitochondria")
 
