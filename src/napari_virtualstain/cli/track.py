@@ -185,6 +185,7 @@ def _write_tracks(
     job: Job,
 ) -> None:
     from ..pipeline import as_movie
+    from ..tracking import doubt_about
 
     if form is TrackFormat.ctc:
         masks = None if labels is None else as_movie(labels)
@@ -197,4 +198,6 @@ def _write_tracks(
         tracks.to_csv(path, overwrite=overwrite)
     events = tracks.events
     kinds = {kind: int((events["kind"] == kind).sum()) for kind in ("fission", "fusion")}
+    if doubt := doubt_about(tracks):
+        job.note(f"Warning: {doubt}")
     job.say(f"{path}: {len(tracks)} tracks, {kinds['fission']} fissions, {kinds['fusion']} fusions")

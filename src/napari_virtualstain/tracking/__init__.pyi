@@ -16,6 +16,7 @@ from .motion_analysis import analyse_motion as analyse_motion
 from .motion_analysis import event_rates as event_rates
 from .motion_analysis import mean_squared_displacement as mean_squared_displacement
 from .motion_summary import summarise_motion as summarise_motion
+from .plausibility import doubt_about as doubt_about
 from .summary import VERDICTS as VERDICTS
 from .summary import next_risky as next_risky
 from .summary import summarise_tracks as summarise_tracks

@@ -165,3 +165,27 @@ def test_labels_without_time_are_refused_with_the_reason(qtbot: Any, viewer_mode
     dock = TrackWidget(viewer_model)
     qtbot.addWidget(dock)
     assert "'stack' cannot be tracked: no time axis" in dock.status_label.text()
+
+
+def test_frames_of_unlike_places_are_called_doubtful(
+    qtbot: Any, viewer_model: Any, wait_for: Any
+) -> None:
+    """Squares of 6 px that move 12 px a frame beside the same movie as it is, 3 px a frame."""
+    movie = np.zeros((6, 90, 80), np.int32)
+    for frame in range(6):
+        for place in range(3):
+            x = 4 + 12 * frame
+            movie[frame, 5 + 25 * place : 11 + 25 * place, x : x + 6] = place + 1
+    viewer_model.add_labels(movie, name="far [mitochondria]", **SCALE)
+    near = viewer_model.add_labels(_labels(), name="near [mitochondria]", **SCALE)
+    dock = TrackWidget(viewer_model)
+    qtbot.addWidget(dock)
+    said = {}
+    for layer in list(viewer_model.layers)[:2]:
+        dock.source.value = layer
+        dock.run_button.click()
+        wait_for(dock)
+        said[layer.name] = dock.status_label.text()
+    assert "Doubtful: from frame to frame most objects jump 1.8 times" in said["far [mitochondria]"]
+    assert "track" in said[near.name]
+    assert "Doubtful" not in said[near.name]

@@ -31,7 +31,7 @@ from ..stain.job import Started as StainStarted
 from ..stain.layer import add_stain_layer
 from ..stain.warm_up import WarmUp
 from ..track.job import Relabelled, TrackResult, geometry_in_stack
-from ..track.layer import add_relabelled_layer, add_tracks_layer, track_sentence
+from ..track.layer import add_relabelled_layer, add_tracks_layer, doubt_said, track_sentence
 from .job import RunAllRequest, StepItem, run_all_job
 from .pipeline_form import PipelineForm, read_settings_said
 from .record import recorded_settings
@@ -133,7 +133,7 @@ class RunAllWidget(SettingsFileStep):
         """Report the end."""
         if self._tracks is None:
             return "Stained and segmented; no track was found. Lower the threshold."
-        return f"{track_sentence(self._tracks)} in {self.took_text()}."
+        return f"{track_sentence(self._tracks)} in {self.took_text()}.{doubt_said(self._tracks)}"
 
     def result_layer(self) -> Any:
         """Return the tracks."""

@@ -25,7 +25,7 @@ from ..layers.description import (
     uncertainty_of,
 )
 from .job import Relabelled, TrackRequest, TrackResult, geometry_in_stack, track_job
-from .layer import COLOUR_BY, add_relabelled_layer, add_tracks_layer, track_sentence
+from .layer import COLOUR_BY, add_relabelled_layer, add_tracks_layer, doubt_said, track_sentence
 
 
 def is_label_movie(layer: Any) -> bool:
@@ -192,7 +192,7 @@ class TrackWidget(StepWidget):
             self.colour.value,
             keep_former=self.keep_former.isChecked(),
         ).layer
-        return f"{track_sentence(value.tracks)} in {self.took_text()}."
+        return f"{track_sentence(value.tracks)} in {self.took_text()}.{doubt_said(value.tracks)}"
 
     def result_layer(self) -> Any:
         """Return the tracks."""

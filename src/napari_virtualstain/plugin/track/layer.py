@@ -98,6 +98,14 @@ def track_sentence(tracks: Any) -> str:
     return ", ".join(counted(number, kind) for kind, number in numbers)
 
 
+def doubt_said(tracks: Any) -> str:
+    """Return what makes the tracks doubtful, to stand after a sentence; empty if nothing does."""
+    from ...tracking import doubt_about
+
+    doubt = doubt_about(tracks)
+    return f" {doubt}" if doubt else ""
+
+
 def _settings(request: TrackRequest) -> dict[str, Any]:
     return {
         "config": request.settings.model_dump(),
