@@ -26,6 +26,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from .window.start import sample, start_up
+
 os.environ.setdefault("QT_API", "pyqt6")
 os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")
 os.environ.setdefault("VIRTUALSTAIN_MODELS", tempfile.mkdtemp())
@@ -48,7 +50,7 @@ PEERS = [
     ("careamics-napari", "Noise2Void (N2V)"),
     ("careamics-napari", "CARE"),
 ]
-PARTS = ("creation", "table", "staining", "cut", "cancel", "inspector")
+PARTS = ("startup", "creation", "table", "staining", "cut", "cancel", "inspector")
 GEOMETRY = {"scale": (2, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 
 
@@ -472,6 +474,9 @@ def main() -> None:
     parser.add_argument("--stacks", action="store_true")
     parser.add_argument("--all-docks", action="store_true", help="open all for the staining part")
     arguments = parser.parse_args()
+    if "startup" in arguments.only:
+        start_up()
+        sample()
     import napari
 
     viewer = napari.Viewer()

@@ -1,21 +1,10 @@
-"""What a start of napari costs with the plugin and without it, and how soon the sample is there.
-
-Run with a display::
-
-    xvfb-run -a -s "-screen 0 1280x720x24" python -m benchmarks.napari_start
-"""
+"""What a start of napari costs with the plugin and without it, and how soon the sample is there."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
-
-os.environ.setdefault("QT_API", "pyqt6")
-os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")
 
 # a package is hidden in both, so that hiding it costs the same: this one, or one that is not there
 _START_UP = """
@@ -78,8 +67,3 @@ def sample() -> None:
         print(f"sample: {took:.2f} s, of the processor {worked:.2f} ({time_of})")
         viewer.layers.clear()
     viewer.close()
-
-
-if __name__ == "__main__":
-    start_up()
-    sample()
