@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,12 +11,23 @@ import numpy as np
 import pytest
 import torch
 
-from napari_virtualstain.data import stack_pairs
+from napari_virtualstain.data import CorrelativePairs, stack_pairs
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.models import Model, load_model
-from napari_virtualstain.training import USUAL_START, TrainingConfig, preset, train, with_start
+from napari_virtualstain.training import (
+    USUAL_START,
+    TrainingConfig,
+    networks,
+    preset,
+    train,
+    with_start,
+)
 from napari_virtualstain.training.loop.trainer import _optimizer
-from napari_virtualstain.training.networks import pixel_size_notes, reading_planes
+from napari_virtualstain.training.networks import (
+    at_size_of_start,
+    pixel_size_notes,
+    reading_planes,
+)
 
 from .conftest import make_pairs
 
@@ -77,6 +89,68 @@ def test_pixels_of_another_size_than_the_start_are_said(share: float | None, is_
         SimpleNamespace(pixel_size_um=size_um), TrainingConfig(init="mito-h9c2")
     )
     assert bool(notes) == is_said
+
+
+@pytest.mark.parametrize(
+    ("share", "interpolated"),
+    [(1.09, False), (1.12, True), (0.9, True), (0.92, False), (3.99, True), (4.01, False)],
+)
+def test_pairs_of_another_pixel_size_are_brought_to_that_of_the_start(
+    share: float, interpolated: bool
+) -> None:
+    pairs = replace(make_pairs(2), pixel_size_um=share * 0.08)
+    config = TrainingConfig(init="mito-h9c2")
+    found, settings, notes = at_size_of_start(pairs, config)
+    side = pairs.fluorescence[0].shape[0]
+    wanted = round(side * share) if interpolated else side
+    assert found.fluorescence[0].shape == (wanted, wanted)
+    assert found.bright_field[0].shape == (1, wanted, wanted)
+    assert found.fluorescence[0].dtype == pairs.fluorescence[0].dtype
+    assert found.pixel_size_um == (0.08 if interpolated else share * 0.08)
+    assert settings.pixel_size_um is None
+    assert bool(notes) == interpolated
+
+
+def test_interpolated_pairs_show_the_same_field() -> None:
+    y, x = np.mgrid[:40, :50] * 0.2
+    field = (1000 + 500 * np.sin(y) * np.cos(x)).astype(np.uint16)
+    pairs = CorrelativePairs.from_arrays([field], [field], pixel_size_um=0.2)
+    pairs = replace(pairs, masks=(x > 5.0,))
+    config = TrainingConfig(init="mito-h9c2", pixel_size_um=0.2)
+    found, settings, _ = at_size_of_start(pairs, config)
+    y, x = (np.mgrid[:100, :125] + 0.5) * 0.08 - 0.1  # areas of pixels are aligned, not centres
+    expected = 1000 + 500 * np.sin(y) * np.cos(x)
+    inner = (slice(8, -8), slice(8, -8))
+    assert np.abs(found.fluorescence[0][inner] - expected[inner]).max() < 3
+    assert np.array_equal(found.masks[0][:, 70:], x[:, 70:] > 5.0)
+    assert not found.masks[0][:, :60].any()
+    assert settings.pixel_size_um == 0.08
+
+
+def test_saturation_stays_visible_and_large_sets_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    light = np.zeros((32, 32), np.uint8)
+    light[8:24, 8:24] = 255
+    pairs = CorrelativePairs.from_arrays([light], [light], pixel_size_um=0.16)
+    config = TrainingConfig(init="mito-h9c2")
+    found = at_size_of_start(pairs, config)[0].fluorescence[0]
+    assert found.dtype == np.uint8
+    assert found[24:40, 24:40].min() == 255
+    assert found[:8].max() == 0
+    bytes_needed = 4 * 2 * 64 * 64  # float32, two images of twice the size
+    for free, size in ((2 * bytes_needed, 64), (2 * bytes_needed - 1, 32)):
+        monkeypatch.setattr(networks, "free_memory", lambda _device, free=free: free)
+        assert at_size_of_start(pairs, config)[0].fluorescence[0].shape == (size, size)
+
+
+def test_a_fine_tuning_of_coarse_pixels_says_so_and_makes_a_model_of_the_start(
+    make_model: Callable[..., Model], config: TrainingConfig, output: Path
+) -> None:
+    start = make_model("unet", arguments={"widths": [4, 6]})
+    pairs = replace(make_pairs(4), pixel_size_um=0.16)
+    settings = config.updated(init=str(start.path), steps=1, allow_leakage=True)
+    result = train(pairs, settings, output=output)
+    assert any("interpolated to 0.08 µm" in text for text in result.card.training["warnings"])
+    assert load_model(output).card.pixel_size_um == 0.08
 
 
 def test_weight_decay_shrinks_filters_and_neither_biases_nor_scales() -> None:

@@ -17,6 +17,7 @@ from .loop.session import Session
 from .loop.trainer import Trainer
 from .networks import (
     acquaintance_notes,
+    at_size_of_start,
     discriminator_for,
     generator_for,
     match_units,
@@ -221,6 +222,7 @@ def _session(
     check_batch(config.batch_size, group)
     compute = compute_for(config)
     generator, architecture = generator_for(config)
+    pairs, config, notes = at_size_of_start(pairs, config)
     prepared = prepare(
         pairs,
         config,
@@ -228,7 +230,7 @@ def _session(
         stain=partial(image_of, generator) if config.init else None,
         cancel=cancel,
     )
-    notes = (*pixel_size_notes(prepared, config), *acquaintance_notes(prepared, config))
+    notes = (*notes, *pixel_size_notes(prepared, config), *acquaintance_notes(prepared, config))
     prepared = replace(prepared, warnings=(*prepared.warnings, *notes))
     match_units(generator, prepared, config)
     pixels = sum(pair.fluorescence.size for pair in prepared.train)

@@ -192,8 +192,7 @@ def pixel_size_text(given_um: float, stated_um: float | None, card: Any) -> str:
     if model_um and are_unlike_sizes(given_um, model_um):
         return (
             f"{card.name!r} was trained at {model_um:.4g} µm per pixel, the movie has "
-            f"{given_um:.4g} µm: structures look {model_um / given_um:.2f} times as large to it, "
-            "and it has more to learn."
+            f"{given_um:.4g} µm: it is interpolated for the training. Check the size."
         )
     return ""
 
