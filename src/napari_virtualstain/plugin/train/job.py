@@ -359,8 +359,8 @@ def write_job_folder(request: TrainRequest, folder: Path, context: JobContext) -
 
     config, pairs = configured(request, context.cancel, context.progress)
     if not request.settings.folds and not request.settings.simulate:
-        held = held_out_groups(request.sources, request.settings)
-        config = config.updated(validation_groups=held)
+        groups = held_out_groups(request.sources, request.settings)
+        config = config.updated(validation_groups=groups)
     return write_job(folder, pairs, config, folds=request.settings.folds)
 
 
@@ -452,8 +452,8 @@ def _events(
         how["overwrite"] = not request.resume
         return cross_validation_events(pairs, config, folds=folds, **how)
     if not request.settings.simulate:  # there, scenes of their own judge
-        held = held_out_groups(request.sources, request.settings)
-        config = config.updated(validation_groups=held)
+        groups = held_out_groups(request.sources, request.settings)
+        config = config.updated(validation_groups=groups)
     return train_events(pairs, config, **how, stop=request.stop)
 
 
@@ -474,8 +474,7 @@ class _StepCounter:
             self.text, self.number, self.trainings = event.text, event.number, event.folds + 1
         elif isinstance(event, StepFinished):
             done = (self.number - 1) * event.steps + event.step
-            # folds that were finished on another day took no time today
-            seconds = event.seconds / event.step * done
+            seconds = event.seconds / event.step * done  # folds of another day took none today
             self.tell(Progress(done, self.trainings * event.steps, "step", self.text, seconds))
 
 
