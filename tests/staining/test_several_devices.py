@@ -164,7 +164,7 @@ def test_all_gpus_are_meant_by_one_word(monkeypatch) -> None:
 @pytest.mark.parametrize("device", ["cpu,", "cpu,cuda:99", "cpu;cpu", ","])
 def test_a_list_with_an_unknown_device_is_refused(model, movie, device: str) -> None:
     with pytest.raises(
-        DeviceError, match=r"(No device is called|no graphics card).* It has: .*cpu"
+        DeviceError, match=r"(No device is called|graphics card).* This machine has: .*cpu"
     ):
         vs.stain(movie, model, device=device, **CHOSEN)
 

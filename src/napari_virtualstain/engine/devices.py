@@ -155,12 +155,12 @@ def _absent(name: str) -> str:
         said = f"No device is called {name!r}."
     elif kind in ("cuda", "gpu"):
         said = (
-            f"This machine has no {device_words(name)} that can be used: there is none, or its "
-            "driver or a PyTorch built for it is not installed."
+            f"A {device_words(name)} is not available: there is none, or its driver or a PyTorch "
+            "built for it is not installed."
         )
     else:
-        said = f"This machine has no {device_words(name)}."
-    return f"{said} It has: {there}. Choose one of these, or automatic (auto)."
+        said = f"{device_words(name).capitalize()} is not available."
+    return f"{said} This machine has: {there}. Choose one of these, or automatic (auto)."
 
 
 def check_precision(precision: str) -> Precision:

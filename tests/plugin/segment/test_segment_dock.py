@@ -93,7 +93,7 @@ def test_a_run_that_fails_at_once_leaves_no_empty_layer(
     widget.run_button.click()
     wait_for(widget)
     said = widget.status_label.text()
-    assert said.startswith("This machine has no Apple graphics (mps). It has: ")
+    assert said.startswith("Apple graphics (mps) is not available. This machine has: ")
     assert said.endswith("processor (cpu). Choose one of these, or automatic (auto).")
     assert [layer.name for layer in widget.viewer.layers] == ["cell [fluorescence]"]
     widget.device.value = "cpu"
