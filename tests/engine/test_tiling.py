@@ -295,7 +295,7 @@ def test_no_memory_at_all_is_a_clear_error() -> None:
 
 def test_another_failure_of_torch_is_not_a_runtime_error() -> None:
     engine = TiledNetwork(NETWORKS["compact"], device="cpu")
-    with pytest.raises(DeviceError, match="failed on cpu"):
+    with pytest.raises(DeviceError, match=r"failed on the processor \(cpu\)"):
         engine.predict(_frame(64, 64, channels=2))
 
 

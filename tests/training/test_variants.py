@@ -122,9 +122,10 @@ def test_an_unknown_or_another_pixel_size_is_said(
     base = tmp_path / "b" / "m.safetensors"
     train(replace(pairs, pixel_size_um=0.08), config, output=base)
     tuned = tmp_path / "c" / "m.safetensors"
-    coarse = replace(pairs, pixel_size_um=0.3)
+    coarse = replace(pairs, pixel_size_um=0.4)
     result = train(coarse, config.updated(init=str(base)), output=tuned)
-    assert any("0.3 µm: it knows its structures" in text for text in result.warnings)
+    assert any("these images have 0.4 µm" in text for text in result.warnings)
+    assert result.card.pixel_size_um == 0.4
 
 
 def test_fine_tuning_is_never_worse_than_its_start_on_what_is_held_out(

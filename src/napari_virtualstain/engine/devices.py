@@ -152,7 +152,7 @@ def _absent(name: str) -> str:
     there = ", ".join(device_words(one) for one in available_devices())
     kind = name.partition(":")[0]
     if kind not in _WORDS:
-        said = f"No device is called {name!r}."
+        said = f"Device {name!r} is not available."
     elif kind in ("cuda", "gpu"):
         said = (
             f"A {device_words(name)} is not available: there is none, or its driver or a PyTorch "

@@ -122,6 +122,16 @@ def remove_leftovers(path: Path) -> None:
 
     Those are hidden files of processes that are no longer there, and the journal of an image that
     was complete. What a run of this machine is still writing stays.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> whole = Path(tempfile.mkdtemp()) / "a.tif"
+    >>> for path in (whole, journal := whole.with_name("a.tif.partial.journal")):
+    ...     path.touch()
+    >>> remove_leftovers(whole)
+    >>> whole.exists(), journal.exists()
+    (True, False)
     """
     if not path.name:
         return
@@ -323,7 +333,13 @@ def move_into_place(temporary: Path, path: Path, *, overwrite: bool) -> None:
 
 
 def has_begun(path: Path) -> bool:
-    """Return whether an interrupted run left an unfinished image that can be resumed."""
+    """Return whether an interrupted run left an unfinished image that can be resumed.
+
+    Examples
+    --------
+    >>> has_begun(Path("an-image-that-is-not-there.ome.tif"))
+    False
+    """
     partial = path.with_name(path.name + PARTIAL_SUFFIX)
     return partial.exists() and partial.with_name(partial.name + JOURNAL_SUFFIX).exists()
 
@@ -335,6 +351,11 @@ def unwritten_outputs(
 
     Both are renamed when all planes are there, the one beside it first. A run that was killed
     between the two left only the image to be resumed.
+
+    Examples
+    --------
+    >>> [p.name for p in unwritten_outputs("a.tif", "b.tif", resume=False, overwrite=False)]
+    ['a.tif', 'b.tif']
     """
     if beside is None:
         return [Path(image)]
