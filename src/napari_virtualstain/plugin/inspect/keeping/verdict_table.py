@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +67,7 @@ def _is_of(row: pd.Series, tracks: EditableTracks) -> bool:
     if {"y_px", "x_px"} <= set(row.index):
         rows = tracks.rows_of(track_id)
         away = [float(row[name]) - float(tracks[name][rows].mean()) for name in ("y_px", "x_px")]
-        return bool(np.hypot(*away) <= _NEAR_PX)
+        return math.hypot(*away) <= _NEAR_PX
     if {"first", "last"} <= set(row.index):
         return (int(row["first"]), int(row["last"])) == tracks.extent(track_id)
     return True
