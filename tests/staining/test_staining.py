@@ -348,7 +348,7 @@ def test_a_stainer_travels_to_another_process(model, movie) -> None:
 
 def test_unknown_devices_are_named_with_those_there_are() -> None:
     for name in ("cuda:99", "nonsense", "gpu" if not torch.cuda.is_available() else "cuda:98"):
-        with pytest.raises(DeviceError, match=r"It has: .*processor \(cpu\)"):
+        with pytest.raises(DeviceError, match=r"This machine has: .*processor \(cpu\)"):
             resolve_device(name)
 
 

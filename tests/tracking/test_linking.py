@@ -127,9 +127,7 @@ def test_impossible_settings_are_named(setting: dict[str, object]) -> None:
         vs.link(walkers(2, 2), **setting)
 
 
-def test_three_dimensional_labels_are_named() -> None:
-    with pytest.raises(AxesError, match="the maximum over z"):
-        vs.track(np.zeros((2, 3, 8, 8), int))
+def test_labels_without_time_or_with_fractions_are_refused() -> None:
     with pytest.raises(AxesError, match="leading time axis"):
         vs.track(np.zeros((8, 8), int))
     with pytest.raises(InputError, match="whole numbers"):

@@ -31,13 +31,11 @@ from napari_virtualstain.training import (
     TrainingPrepared,
     TrainingWarning,
     Validated,
-    is_unfinished,
     train,
     train_events,
-    training_folder,
 )
 from napari_virtualstain.training import checkpoint as checkpoint_module
-from napari_virtualstain.training.checkpoint import leave_checkpoint, save_checkpoint, settle
+from napari_virtualstain.training.checkpoint import save_checkpoint
 from napari_virtualstain.training.loop import session as session_module
 from napari_virtualstain.training.loop import trainer as trainer_module
 from napari_virtualstain.training.preparation import prepare
@@ -481,28 +479,3 @@ def test_preparing_looks_at_the_token_at_each_image(config: TrainingConfig) -> N
     for stop in range(1, looks, len(pairs)):
         with pytest.raises(CancelledError):
             prepare(pairs, config, stride=2, cancel=Patience(stop))
-
-
-def test_a_training_can_go_on_while_its_checkpoint_is_still_being_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A dock that looked too early began again instead."""
-    go_on = threading.Event()
-
-    def slow(path: Path, state: dict[str, Any]) -> None:
-        go_on.wait(30)
-        save_checkpoint(path, state)
-
-    monkeypatch.setattr(checkpoint_module, "save_checkpoint", slow)
-    model = tmp_path / "cells.safetensors"
-    path = training_folder(model) / "checkpoint.pt"
-    path.parent.mkdir()
-    assert not is_unfinished(model)
-    leave_checkpoint(path, {"step": 3})
-    assert not path.exists()
-    assert is_unfinished(model)
-    go_on.set()
-    settle(path)
-    assert is_unfinished(model)
-    path.unlink()
-    assert not is_unfinished(model)
