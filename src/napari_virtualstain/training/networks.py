@@ -193,17 +193,14 @@ def at_size_of_start(
     if max(factor, 1 / factor) > _LARGEST_RESAMPLING or 4 * pixels > free / 2:
         return pairs, config, ()
     shapes = [resampled_shape(_size(dark), given, wanted) for _, dark in _images(pairs)]
-    masks = pairs.masks or (None,) * len(pairs)
     resampled = replace(
         pairs,
         bright_field=tuple(map(_resampled, pairs.bright_field, shapes)),
         fluorescence=tuple(map(_resampled, pairs.fluorescence, shapes)),
         masks=tuple(
             None if mask is None else _resampled(mask, shape)
-            for mask, shape in zip(masks, shapes, strict=True)
-        )
-        if pairs.masks
-        else (),
+            for mask, shape in zip(pairs.masks, shapes, strict=False)  # there may be no masks
+        ),
         pixel_size_um=wanted,
     )
     note = (
