@@ -14,7 +14,7 @@ from ..kit.controls import Choice, IntegerBox, add_row, check_box, note
 from ..kit.jobs import JobContext, JobRunner, Outcome
 from .drawn_regions import DrawnRegion
 from .settings import ALLOW_SHARED, HeldOutBy, TrainSettings
-from .sources import PairSource, plane_at
+from .sources import PairSource, held_out_regions, plane_at
 
 _IN_TURN = " in turn"
 _PAUSE_MS = 400  # regions are looked at when the hand rests
@@ -224,15 +224,12 @@ def why_shared(
     """
     from ...data import find_overlaps
 
-    marked = any(region.held_out for source in sources for region in source.regions)
+    held_out = {id(region) for _, region in held_out_regions(sources)}
     images: list[np.ndarray] = []
     places: list[tuple[object, str]] = []
-    count = sum(len(source.regions) for source in sources)
-    number = 0
     for source in sources:
         for region in source.regions:
-            number += 1
-            side = number if in_turn else region.held_out if marked else number == count
+            side = id(region) if in_turn else id(region) in held_out
             for index in np.ndindex(*source.fluorescence.shape[:-2]):
                 if cancel is not None:
                     cancel.raise_if_cancelled()

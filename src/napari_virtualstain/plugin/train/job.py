@@ -18,7 +18,7 @@ from ..kit.preferences import Preferences
 from ..stain.job import StainRequest, open_stainer
 from .drawn_regions import DrawnRegion, shared
 from .settings import ALLOW_SHARED, TrainSettings
-from .sources import PairSource, plane_at
+from .sources import PairSource, held_out_regions, plane_at
 
 if TYPE_CHECKING:
     from ...data import CorrelativePairs, Region
@@ -122,7 +122,7 @@ def held_out_groups(sources: tuple[PairSource, ...], settings: TrainSettings) ->
         return (sources[-1].name,)
     return tuple(
         _region_name(source, region, several=several)
-        for source, region in _held_out_regions(sources)
+        for source, region in held_out_regions(sources)
     )
 
 
@@ -140,7 +140,7 @@ def held_out_text(sources: tuple[PairSource, ...], settings: TrainSettings) -> s
     several = len(sources) > 1
     names = [
         f"{region.number} of {source.name}" if several else str(region.number)
-        for source, region in _held_out_regions(sources)
+        for source, region in held_out_regions(sources)
     ]
     return f"region{'s' * (len(names) != 1)} {', '.join(names)}" if names else ""
 
@@ -166,7 +166,7 @@ def why_not_split(sources: tuple[PairSource, ...], settings: TrainSettings) -> s
         )
     if reason := why_not_held_out("region", regions, 0):
         return reason
-    held = _held_out_regions(sources)
+    held = held_out_regions(sources)
     if not settings.folds and len(held) == regions:
         return "All regions are held out: leave at least one to train on."
     return _why_shared(sources, settings)
@@ -199,7 +199,7 @@ def _why_shared(sources: tuple[PairSource, ...], settings: TrainSettings) -> str
     """Return why regions cannot judge each other, None when they can."""
     if settings.allow_leakage:
         return None
-    held = {id(region) for _, region in _held_out_regions(sources)}
+    held = {id(region) for _, region in held_out_regions(sources)}
     for source in sources:
         for one, other in shared(source.regions):
             if settings.folds or (id(one) in held) != (id(other) in held):
@@ -208,12 +208,6 @@ def _why_shared(sources: tuple[PairSource, ...], settings: TrainSettings) -> str
                     f"on pixels that trained it. Draw them apart, or tick {ALLOW_SHARED}."
                 )
     return None
-
-
-def _held_out_regions(sources: tuple[PairSource, ...]) -> list[tuple[PairSource, DrawnRegion]]:
-    """Return the regions that are marked, or the last one where none is."""
-    drawn = [(source, region) for source in sources for region in source.regions]
-    return [(s, region) for s, region in drawn if region.held_out] or drawn[-1:]
 
 
 def _region_name(source: PairSource, region: DrawnRegion, *, several: bool) -> str:
@@ -330,19 +324,12 @@ def train_job(request: TrainRequest, context: JobContext) -> Generator[Any, None
     result = None
     for event in _events(request, config, pairs, context.cancel):
         steps.follow(event)
-        if isinstance(event, StepFinished) and event.step == event.steps:
-            text = "judging the held-out images, writing the model"
-            context.progress(Progress(0, None, "image", text))
-        if (
-            isinstance(event, StepFinished)
-            and event.step % _EVERY
-            and event.step
-            not in (
-                1,
-                event.steps,
-            )
-        ):
-            continue
+        if isinstance(event, StepFinished):
+            if event.step == event.steps:
+                text = "judging the held-out images, writing the model"
+                context.progress(Progress(0, None, "image", text))
+            elif event.step != 1 and event.step % _EVERY:
+                continue
         if isinstance(event, TrainingFinished):
             result = event.result
         yield event
@@ -358,10 +345,14 @@ def write_job_folder(request: TrainRequest, folder: Path, context: JobContext) -
     from ...training import write_job
 
     config, pairs = configured(request, context.cancel, context.progress)
-    if not request.settings.folds and not request.settings.simulate:
-        groups = held_out_groups(request.sources, request.settings)
-        config = config.updated(validation_groups=groups)
-    return write_job(folder, pairs, config, folds=request.settings.folds)
+    return write_job(folder, pairs, _holding_out(config, request), folds=request.settings.folds)
+
+
+def _holding_out(config: TrainingConfig, request: TrainRequest) -> TrainingConfig:
+    """Return the settings with what is held out; folds and simulated scenes hold out their own."""
+    if request.settings.folds or request.settings.simulate:
+        return config
+    return config.updated(validation_groups=held_out_groups(request.sources, request.settings))
 
 
 def measure_job(request: TrainRequest, context: JobContext) -> Any:
@@ -451,10 +442,7 @@ def _events(
         # there is no model of this name, but there may be folds that were given up
         how["overwrite"] = not request.resume
         return cross_validation_events(pairs, config, folds=folds, **how)
-    if not request.settings.simulate:  # there, scenes of their own judge
-        groups = held_out_groups(request.sources, request.settings)
-        config = config.updated(validation_groups=groups)
-    return train_events(pairs, config, **how, stop=request.stop)
+    return train_events(pairs, _holding_out(config, request), **how, stop=request.stop)
 
 
 @dataclass(slots=True)
@@ -474,7 +462,8 @@ class _StepCounter:
             self.text, self.number, self.trainings = event.text, event.number, event.folds + 1
         elif isinstance(event, StepFinished):
             done = (self.number - 1) * event.steps + event.step
-            seconds = event.seconds / event.step * done  # folds of another day took none today
+            # folds that were finished on another day took no time today
+            seconds = event.seconds / event.step * done
             self.tell(Progress(done, self.trainings * event.steps, "step", self.text, seconds))
 
 

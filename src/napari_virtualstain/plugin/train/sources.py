@@ -174,6 +174,12 @@ def _why_made(layer: Any) -> str | None:
     return None
 
 
+def held_out_regions(sources: Sequence[PairSource]) -> list[tuple[PairSource, DrawnRegion]]:
+    """Return the regions that are marked, or the last one where none is."""
+    drawn = [(source, region) for source in sources for region in source.regions]
+    return [(s, region) for s, region in drawn if region.held_out] or drawn[-1:]
+
+
 def pixel_size_text(given_um: float, stated_um: float | None, card: Any) -> str:
     """Return where the pixel sizes of field, layer and starting model disagree, or nothing.
 
@@ -192,7 +198,7 @@ def pixel_size_text(given_um: float, stated_um: float | None, card: Any) -> str:
     if model_um and are_unlike_sizes(given_um, model_um):
         return (
             f"{card.name!r} was trained at {model_um:.4g} µm per pixel, the movie has "
-            f"{given_um:.4g} µm: it is interpolated for the training. Check the size."
+            f"{given_um:.4g} µm. Check the size; pairs are interpolated up to four times."
         )
     return ""
 
