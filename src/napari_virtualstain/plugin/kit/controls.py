@@ -115,7 +115,8 @@ class Choice(QComboBox):
         self.initStyleOption(option)
         combo, arrow = QStyle.ComplexControl.CC_ComboBox, QStyle.SubControl.SC_ComboBoxArrow
         room = self.style().subControlRect(combo, option, arrow, self).left() - _PADDING
-        option.currentText = self.fontMetrics().elidedText(option.currentText, _MIDDLE, room)
+        text = option.currentText or self.placeholderText()  # Qt draws it only in its own event
+        option.currentText = self.fontMetrics().elidedText(text, _MIDDLE, room)
         painter = QStylePainter(self)
         painter.drawComplexControl(combo, option)
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
