@@ -366,7 +366,10 @@ def cancel(viewer: Any, arguments: argparse.Namespace) -> None:
     watched(3.0, "segmenting", stacks=arguments.stacks)
     cancelled(dock, "segmentation in the network")
     clear(viewer)
-    viewer.add_labels(np.tile(made.labels, (75, 3, 3)), name="cell [mitochondria]", **GEOMETRY)
+    tiles = np.arange(9).reshape(3, 3).repeat(256, axis=0).repeat(256, axis=1)
+    masks = np.tile(made.labels, (75, 3, 3))
+    masks += np.where(masks > 0, tiles * masks.max(), 0)  # an object has a number of its own
+    viewer.add_labels(masks, name="cell [mitochondria]", **GEOMETRY)
     dock = open_dock(viewer, "Track mitochondria")
     rest(1.0)
     dock.run_button.click()
