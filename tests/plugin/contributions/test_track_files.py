@@ -48,7 +48,7 @@ def test_what_is_saved_in_napari_opens_again_and_nothing_is_lost(
         pytest.importorskip("geff")
     inspected.add_family(viewer)
     layer = viewer.layers["tracked · cell [tracks]"]
-    layer.metadata["verdicts"] = {3: "wrong"}
+    layer.metadata.update(verdicts={3: "wrong"}, link_verdicts={(3, 12): "ok", (1, 4): "unsure"})
     layer.metadata["tracks"].events["status"] = "accepted"
     path = tmp_path / f"mine{ending}"
     assert layer.save(str(path)) == [str(path)]
@@ -64,6 +64,7 @@ def test_what_is_saved_in_napari_opens_again_and_nothing_is_lost(
     assert {"quality", "label", "area_um2", "reason"} <= set(common)
     pd.testing.assert_frame_equal(core.table[common], own.table[common], check_dtype=False)
     assert back.metadata["verdicts"] == {3: "wrong"}
+    assert back.metadata["link_verdicts"] == {(3, 12): "ok", (1, 4): "unsure"}
 
 
 def test_a_folder_of_the_cell_tracking_challenge_opens_with_its_labels(
@@ -90,8 +91,6 @@ def test_what_a_format_cannot_hold_is_said(viewer: Any, tmp_path: Path) -> None:
     layer.metadata.update(verdicts={3: "wrong"}, link_verdicts={(3, 12): "ok"})
     layer.save(str(tmp_path / "mine.ctc"))
     assert "holds no verdicts, link verdicts" in notification_manager.records[-1].message
-    layer.save(str(tmp_path / "mine.csv"))
-    assert "holds no verdicts of single links" in notification_manager.records[-1].message
 
 
 def test_the_saved_table_gives_its_verdicts_to_the_same_tracks_again(
@@ -104,6 +103,7 @@ def test_the_saved_table_gives_its_verdicts_to_the_same_tracks_again(
         inspected.press(first, verdict)
     path = tmp_path / "table.csv"
     first.keeping.save(path)
+    first.model.judge_link((3, 12), "ok")  # the table is kept up to date
     fresh = _fresh()
     inspected.add_family(fresh)
     again = inspected.inspect(fresh, qtbot, wait_for)
@@ -115,10 +115,11 @@ def test_the_saved_table_gives_its_verdicts_to_the_same_tracks_again(
     assert again.model.verdicts == {2: "wrong", 3: "ok"}
     shown = again.table.frame.set_index("track_id")["verdict"]
     assert shown[2] == "wrong"
-    assert "2 verdicts taken from table.csv." in again.status_label.text()
-    for _ in range(2):
+    assert again.model.link_verdicts == {(3, 12): "ok"}
+    assert "3 verdicts taken from table.csv." in again.status_label.text()
+    for _ in range(3):
         inspected.press(again, "undo")
-    assert again.model.verdicts == {2: "ok"}
+    assert (again.model.verdicts, again.model.link_verdicts) == ({2: "ok"}, {})
     # by a spreadsheet, of a track that has gone, of another place, and a word that is no verdict
     path.write_text("track_id;verdict;y_px;x_px\n3;ok;30;24,5\n9;ok;1;1\n4;ok;400;400\n")
     again.keeping.open_tracks(path)
@@ -127,6 +128,9 @@ def test_the_saved_table_gives_its_verdicts_to_the_same_tracks_again(
     path.write_text("track_id,verdict\n3,good\n")
     again.keeping.open_tracks(path)
     assert "'good': expected ok, wrong, unsure" in again.status_label.text()
+    path.write_text("track_id,verdict,link_verdicts\n3,ok,first:ok\n")
+    again.keeping.open_tracks(path)
+    assert "'first:ok' among the verdicts of links" in again.status_label.text()
 
 
 @pytest.mark.gui

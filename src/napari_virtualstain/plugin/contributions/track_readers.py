@@ -112,6 +112,12 @@ def tracks_layer(tracks: Tracks, name: str, source: str) -> LayerTuple:
         settings["metadata"]["verdicts"] = {
             int(track): str(verdict) for track, verdict in said.itertuples(index=False)
         }
+    if "link_verdict" in tracks.table:
+        said = tracks.table[["track_id", "frame", "link_verdict"]].dropna()
+        settings["metadata"]["link_verdicts"] = {
+            (int(track), int(frame)): str(verdict)
+            for track, frame, verdict in said[said["link_verdict"] != ""].itertuples(index=False)
+        }
     return data, settings, "tracks"
 
 

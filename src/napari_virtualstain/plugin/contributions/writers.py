@@ -56,13 +56,15 @@ def write_ctc(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
 
 
 def _judged_tracks(data: Any, attributes: dict[str, Any]) -> Tracks:
-    """Return the tracks with the verdict of each track in its rows."""
+    """Return the tracks with the verdict of each track, and of the link to each row."""
     tracks = tracks_of(data, attributes)
     if verdicts := _kept(attributes, _VERDICTS):
         given = tracks.table["track_id"].map({int(k): str(v) for k, v in verdicts.items()})
         tracks.table["verdict"] = given.fillna("").astype(object)
-    if _kept(attributes, _LINKS):
-        _say_lost("table of tracks", ["verdicts of single links"])
+    if links := _kept(attributes, _LINKS):
+        places = zip(tracks.table["track_id"], tracks.table["frame"], strict=True)
+        said = [links.get((int(track), int(frame)), "") for track, frame in places]
+        tracks.table["link_verdict"] = np.array(said, object)
     return tracks
 
 

@@ -190,13 +190,16 @@ class InspectorModel:
         self._put_verdict(track_id, verdict)
         self._push(done, record)
 
-    def judge_several(self, verdicts: dict[int, str]) -> None:
-        """Give tracks verdicts; they are undone one by one."""
+    def judge_several(self, verdicts: dict[int, str], links: dict[Link, str]) -> None:
+        """Give tracks and links verdicts; they are undone one by one."""
         for track_id, verdict in verdicts.items():
             if self.verdicts.get(track_id, "") != verdict:
                 done, record = self._verdict(track_id, verdict)
                 self.verdicts[track_id] = verdict
                 self._push(done, record)
+        for link, verdict in links.items():
+            if self.link_verdicts.get(link, "") != verdict and link[0] in self.tracks:
+                self.judge_link(link, verdict)
         self.table = self._with_verdicts(self.table)
         self.loaded.emit()
 

@@ -17,7 +17,7 @@ from ..tables import COLUMNS, TrackTables, event_columns
 
 _EXTRA = "napari_virtualstain"
 # GEFF has no strings among its node properties
-_TEXTS = ("reason", "pieces", "verdict")
+_TEXTS = ("reason", "pieces", "verdict", "link_verdict")
 
 
 def write_geff(tracks: TrackTables, path: str | Path, *, overwrite: bool = False) -> Path:

@@ -27,7 +27,8 @@ from ..tables import TrackTables, event_columns
 
 _OURS = {"track_id": "VS_TRACK_ID", "label": "VS_LABEL", "interpolated": "VS_INTERPOLATED"}
 _FLOATS = {"y_px": "VS_Y_PX", "x_px": "VS_X_PX", "area_um2": "AREA", "quality": "VS_QUALITY"}
-_TEXTS = {"reason": "VS_REASON", "pieces": "VS_PIECES", "verdict": "VS_VERDICT"}
+_VERDICTS = {"verdict": "VS_VERDICT", "link_verdict": "VS_LINK_VERDICT"}
+_TEXTS = {"reason": "VS_REASON", "pieces": "VS_PIECES", **_VERDICTS}
 _EVENTS = "VirtualStainEvents"
 
 
@@ -106,8 +107,8 @@ def read_trackmate(path: str | Path) -> TrackTables:
         in_tracks = {spot for edge in edges for spot in edge}
         rows = [r for r in rows if r.pop("is_visible") and r["spot"] not in filtered_out]
         table = pd.DataFrame(rows)
-        if len(table) and not (table["verdict"] != "").any():
-            table = table.drop(columns="verdict")
+        unsaid = [name for name in _VERDICTS if len(table) and (table[name] == "").all()]
+        table = table.drop(columns=unsaid)
         if not len(table):
             table = pd.DataFrame(columns=["spot", "track_id", "frame", "y_um", "x_um"], dtype=float)
         edges = _forward(table, edges, str(path))

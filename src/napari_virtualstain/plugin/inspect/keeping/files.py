@@ -17,7 +17,7 @@ from ...layers.description import unwrap
 from ..host import Host
 from ..summary import PENDING
 from .session import ENDING, read_session, save_session
-from .verdict_table import read_verdicts
+from .verdict_table import read_verdicts, with_link_verdicts
 
 
 class Keeping:
@@ -47,7 +47,8 @@ class Keeping:
         from ....io import write_table
 
         try:
-            write_table(path, self._host.model.table, overwrite=True)
+            model = self._host.model
+            write_table(path, with_link_verdicts(model.table, model.link_verdicts), overwrite=True)
         except (VirtualStainError, OSError) as error:
             self._file = None
             self._host.say(error_text(error))
@@ -132,14 +133,15 @@ class Keeping:
             self.when_listed(path)
             return
         try:
-            verdicts, strangers = read_verdicts(path, host.model.tracks)
+            given = read_verdicts(path, host.model.tracks)
         except (VirtualStainError, OSError) as error:
             host.say(error_text(error))
             return
-        host.model.judge_several(verdicts)
-        text = f"{counted(len(verdicts), 'verdict')} taken from {path.name}."
-        if strangers:
-            text += f" {strangers} of other tracks or places were left out."
+        host.model.judge_several(given.tracks, given.links)
+        count = len(given.tracks) + len(given.links)
+        text = f"{counted(count, 'verdict')} taken from {path.name}."
+        if given.strangers:
+            text += f" {given.strangers} of other tracks or places were left out."
         host.say(text)
 
     def _is_listed(self) -> bool:
