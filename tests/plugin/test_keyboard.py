@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QWidget,
+)
 
 from napari_virtualstain.plugin.kit.mnemonics import MENUS, with_mnemonic
 
@@ -79,6 +86,13 @@ def _controls(dock: Any) -> set[QWidget]:
     }
 
 
+def _is_framed(widget: QWidget) -> bool:
+    """Whether the blue frame of the focus is around a control."""
+    image = widget.grab().toImage()
+    colours = {image.pixelColor(image.width() // 2, y).name() for y in range(image.height())}
+    return "#3d8eea" in colours
+
+
 @pytest.mark.gui
 def test_tab_goes_down_the_form_and_ends_at_run(dock: Any) -> None:
     first = min(_controls(dock), key=lambda w: w.mapTo(dock, w.rect().topLeft()).y())
@@ -86,8 +100,11 @@ def test_tab_goes_down_the_form_and_ends_at_run(dock: Any) -> None:
     seen: list[QWidget] = []
     while (focus := QApplication.focusWidget()) is not None and focus not in seen:
         seen.append(focus)
+        if isinstance(focus, QComboBox | QAbstractSpinBox):
+            assert _is_framed(focus), focus.objectName()
         QTest.keyClick(focus, Qt.Key.Key_Tab)
     assert _controls(dock) <= set(seen)
+    assert not any(_is_framed(w) for w in seen if isinstance(w, QComboBox) and not w.hasFocus())
     heights = [w.mapTo(dock, w.rect().center()).y() for w in seen]
     assert all(later >= sooner - 12 for sooner, later in pairwise(heights))
     assert seen[-1] is dock.run_button or not dock.run_button.isEnabled()

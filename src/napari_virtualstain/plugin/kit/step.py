@@ -15,9 +15,16 @@ from typing import Any, ClassVar
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QCheckBox,
+    QComboBox,
     QHBoxLayout,
+    QLineEdit,
     QProgressBar,
     QPushButton,
+    QSlider,
+    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -32,14 +39,11 @@ from .mnemonics import give_mnemonics
 
 _TAB = Qt.FocusPolicy.TabFocus
 # napari's themes show the focus in text fields only; this blue stands out from both
-_FOCUS_VISIBLE = ", ".join(
-    f"{kind}:focus"
-    for kind in ("QComboBox", "QAbstractSpinBox", "QLineEdit", "QPushButton", "QTableView")
-)
-_FOCUS_STYLE = (
-    f"{_FOCUS_VISIBLE} {{ border: 1px solid #3d8eea; }} "
-    "QCheckBox:focus, QSlider:focus { background-color: rgba(61, 142, 234, 90); }"
-)
+_FRAMED = (QComboBox, QAbstractSpinBox, QLineEdit, QPushButton, QTableView)
+_FOCUS_RULES: dict[type[QWidget], str] = {
+    **dict.fromkeys(_FRAMED, "*:focus { border: 1px solid #3d8eea; }"),
+    **dict.fromkeys((QCheckBox, QSlider), "*:focus { background-color: rgba(61, 142, 234, 90); }"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +265,6 @@ class StepWidget(QWidget):
                 delete_soon(self)
 
     def _build(self) -> None:
-        self.setStyleSheet(_FOCUS_STYLE)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(6, 6, 6, 6)
         outer.setSpacing(6)
@@ -315,6 +318,21 @@ class StepWidget(QWidget):
         # The window's death leaves no time for slots of this widget: see Cleanup.
         self.cleanup.add(self.runner.canceller())
         self.destroyed.connect(self.cleanup.run)
+        QApplication.instance().focusChanged.connect(self._show_focus)
+
+    def _show_focus(self, _before: QWidget | None, focused: QWidget | None) -> None:
+        """Mark a control while it has the focus.
+
+        A style sheet of the whole dock would be looked at for each widget within, which takes a
+        quarter of the dock's creation.
+        """
+        if focused is None or not self.isAncestorOf(focused):
+            return
+        own = focused.styleSheet()
+        rule = next((rule for kind, rule in _FOCUS_RULES.items() if isinstance(focused, kind)), "")
+        if rule not in own:
+            own = f"* {{ {own} }}" if own and "{" not in own else own
+            focused.setStyleSheet(f"{own} {rule}")
 
     def _on_run(self, _checked: bool = False) -> None:
         self.run()
