@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import fft, ndimage
+from scipy import ndimage
 
 from ..progress import CancelToken, watched
 from .correlative_pairs import CorrelativePairs
@@ -316,6 +316,8 @@ def _band(image: _Image) -> _Image:
 
 def _correlation(reference: _Image, target: _Image, search_px: int) -> _Image:
     """Return the mean product over the common pixels at each shift."""
+    from scipy import fft  # takes 60 ms, which docks that ask for the skewness do not have
+
     shape = [fft.next_fast_len(n + 2 * search_px, real=True) for n in reference.shape]
     product = np.conj(fft.rfft2(reference, shape)) * fft.rfft2(target, shape)
     side = 2 * search_px + 1

@@ -49,6 +49,15 @@ class Settings(BaseModel):
         defer_build=True,  # no program needs the validators of all classes: 100 ms at import
     )
 
+    @classmethod
+    def model_rebuild(cls, **options: Any) -> bool | None:
+        """Build the validators, those of settings within first: else they are built twice."""
+        for info in cls.model_fields.values():
+            within = info.annotation
+            if isinstance(within, type) and issubclass(within, Settings):
+                within.model_rebuild()
+        return super().model_rebuild(**options)
+
 
 Chosen = TypeVar("Chosen", bound=Settings)
 
