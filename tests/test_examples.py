@@ -29,6 +29,7 @@ def test_the_examples_of_a_module_run(name: str, tmp_path, monkeypatch) -> None:
     if ".plugin" in name and importlib.util.find_spec("napari") is None:
         pytest.skip("the docks need napari")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path))  # not those of whoever runs the tests
     runner = doctest.DocTestRunner(verbose=False, optionflags=FLAGS)
     report: list[str] = []
     for example in doctest.DocTestFinder().find(importlib.import_module(name)):
