@@ -190,3 +190,30 @@ def test_without_a_network_the_message_says_what_to_do(
     monkeypatch.setattr(pooch, "retrieve", refuse)
     with pytest.raises(InputError, match=r"Connect to the internet.*needs no network"):
         fetch_h9c2_pairs(tmp_path)
+
+
+def test_the_sample_of_real_cells_opens_with_its_truth_and_says_its_honest_score(
+    real_data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The score is that of the fold without this cell, as the evidence has it."""
+    from napari.utils.notifications import notification_manager
+
+    from napari_virtualstain.plugin.contributions import download, samples
+
+    for name in ("bright_field", "fluorescence"):
+        (tmp_path / name).mkdir()
+        for file in real_data("h9c2_pairs", name).glob("*TL_012*.png"):
+            (tmp_path / name / file.name).write_bytes(file.read_bytes())
+    monkeypatch.setattr(download, "fetch_h9c2_pairs", lambda: tmp_path)
+    opened = samples.h9c2_pairs()
+    assert [looks["name"] for _, looks, _ in opened] == ["H9c2 bright-field", "H9c2 fluorescence"]
+    assert [data.shape for data, _, _ in opened] == [(17, 256, 256)] * 2
+    said = notification_manager.records[-1].message
+    evidence = Path(__file__).parents[3] / "docs" / "evidence" / "models.md"
+    rows = evidence.read_text(encoding="utf-8").splitlines()
+    row = next(line for line in rows if line.startswith("| without TL_012"))
+    cells = [cell.strip() for cell in row.split("|")]
+    pearson, band_pass = float(cells[3]), float(cells[4])
+    light, light_band = (float(value) for value in cells[8].split("/"))
+    expected = f"Pearson {pearson:.2f} ({light:.2f}), band-pass Pearson {band_pass:.2f} "
+    assert f"{expected}({light_band:.2f})" in said

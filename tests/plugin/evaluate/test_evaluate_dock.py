@@ -150,3 +150,24 @@ def test_the_stain_and_its_bright_field_are_never_proposed_as_the_truth(
     dock.reset_choices()
     assert dock.reference.value is truth
     assert dock.run_button.isEnabled()
+
+
+@pytest.mark.parametrize(("model", "is_said"), [("mito-h9c2", True), ("other", False)])
+def test_a_sample_that_trained_the_model_is_said_with_its_honest_score(
+    qtbot: Any, viewer_model: Any, wait_for: Any, model: str, is_said: bool
+) -> None:
+    truth = np.random.default_rng(0).random((2, 64, 64), np.float32)
+    known = provenance("sample", "public", also_trained={"mito-h9c2": "Pearson 0.61"})
+    viewer_model.add_image(truth, name="cell bright-field", metadata=known, **SCALE)
+    viewer_model.add_image(truth, name="cell mCherry", metadata=known, **SCALE)
+    stained = provenance("stain", "cell bright-field", model=model)
+    viewer_model.add_image(
+        truth**2, name="stained · cell bright-field [fluorescence]", metadata=stained, **SCALE
+    )
+    dock = EvaluateWidget(viewer_model)
+    qtbot.addWidget(dock)
+    dock.reference.value = viewer_model.layers["cell mCherry"]
+    dock.run_button.click()
+    wait_for(dock, "done")
+    text = "This cell also trained mito-h9c2. A model that had not seen it: Pearson 0.61."
+    assert (text in dock.summary.text()) == is_said

@@ -147,7 +147,11 @@ class EvaluateWidget(StepWidget):
         others = [name for name in table.columns if name not in first]
         self.table.show_frame(table[first + others])
         self.summary.setText(
-            value.sentence[0].upper() + value.sentence[1:] + "." + self._compared_text()
+            value.sentence[0].upper()
+            + value.sentence[1:]
+            + "."
+            + self._compared_text()
+            + self._trained_text()
         )
         self._show_control(table)
         self.save_button.setEnabled(True)
@@ -160,6 +164,15 @@ class EvaluateWidget(StepWidget):
         frames = self._common.frames
         shown = ", ".join(map(str, frames[:8])) + ", …" * (len(frames) > 8)
         return f" Compared where both lie{f', in frames {shown}' if frames else ''}."
+
+    def _trained_text(self) -> str:
+        """Return the honest score of a sample on which the model of the stain was trained."""
+        source = source_of(self.viewer, self._shown_layer)
+        known = provenance_of(source).get("also_trained", {}) if source is not None else {}
+        model = provenance_of(self._shown_layer).get("model")
+        if model not in known:
+            return ""
+        return f" This cell also trained {model}. A model that had not seen it: {known[model]}."
 
     def _show_control(self, table: pd.DataFrame) -> None:
         """Draw the scores over time."""
