@@ -36,6 +36,7 @@ def test_defaults_come_from_the_layer(widget: TrackWidget) -> None:
     assert widget.pixel_size.value() == pytest.approx(0.1)
     assert widget.interval.value() == pytest.approx(2.0)
     assert widget.settings.value.max_gap == 3
+    assert widget.plane_button.isHidden()  # of planes there is one
 
 
 def test_tracks_keep_geometry_identity_and_features(widget: TrackWidget, wait_for: Any) -> None:
@@ -140,8 +141,11 @@ def test_a_z_stack_is_tracked_on_its_maximum_or_on_one_plane(
     box = dock.settings["z_plane"].native
     assert not box.isHidden()
     assert box.text() == "maximum over z"
+    assert not dock.plane_button.isHidden()
     if kind != "max":
-        box.setValue(2)
+        viewer_model.dims.set_current_step(1, 2)
+        dock.plane_button.click()
+        assert box.text() == "2"
     dock.run_button.click()
     wait_for(dock)
     assert dock.state == "done", dock.status_label.text()

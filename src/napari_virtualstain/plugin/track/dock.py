@@ -8,9 +8,10 @@ from qtpy.QtWidgets import QFormLayout
 
 from ...hooks import add_on_key, trackers
 from ...settings import LINKERS, TrackSettings
-from ..kit.controls import Choice, add_row, check_box, keep_former_box, new_form
+from ..kit.controls import Choice, add_row, button, check_box, keep_former_box, new_form
 from ..kit.jobs import JobContext, Work
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
+from ..kit.layer_region import visible_index
 from ..kit.sampling_rows import SamplingRows
 from ..kit.section import Advanced
 from ..kit.settings_form import SettingsForm
@@ -71,10 +72,19 @@ class TrackWidget(StepWidget):
             choices={"linker": linkers()},
             in_sight=["z_plane"],
         )
+        self.plane_button = button(
+            "Take the visible plane",
+            "Set Plane of z-stacks to the plane that the viewer shows now",
+            self.take_visible_plane,
+            name="visible_plane",
+        )
+        place, _ = form.getWidgetPosition(self.settings["z_plane"].native)
+        form.insertRow(place + 1, "", self.plane_button)
         self.colour = Choice([(text, text) for text in COLOUR_BY])
         add_row(form, "Colour by", self.colour, "Meaning of the tracks' colour", name="colour")
         self._add_boxes(self.advanced.form)
         self.form.addLayout(form)
+        self.setTabOrder(self.settings["z_plane"].native, self.plane_button)
         self.form.addWidget(self.advanced)
         self.form.addStretch(1)
         self.source.chosen.connect(self._on_source)
@@ -202,10 +212,18 @@ class TrackWidget(StepWidget):
         """Choose the labels that were made, and the image that they outline."""
         choose_if_fitting(self.source, layer)
 
+    def take_visible_plane(self) -> None:
+        """Track on the plane of the z-stack that the viewer shows."""
+        layer = self.source.value
+        if layer is not None and "z" in axes_of(layer):
+            plane = visible_index(self.viewer, layer)[axes_of(layer).index("z")]
+            self.settings["z_plane"].value = plane
+
     def _on_source(self, *_: Any) -> None:
         self.intensity.refresh()
         is_stack = self.source.value is not None and "z" in axes_of(self.source.value)
         self.settings.show_row("z_plane", is_stack)
+        self.plane_button.setVisible(is_stack)
         self.sampling.follow(self.source.value)
         self._ready()
 
