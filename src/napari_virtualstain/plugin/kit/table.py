@@ -39,7 +39,10 @@ _WRITTEN = {
     "error_probability": "P(error)",
 }
 _EXPLAINED = {
-    "error_probability": "Error probability: that a link of the track is wrong",
+    "error_probability": (
+        "Error probability: that a link is wrong, of tracks that a program linked. Where positions "
+        "cannot say who is who, tracks drawn by hand are called doubtful too"
+    ),
     "P": "Probability that it happened",
 }
 
