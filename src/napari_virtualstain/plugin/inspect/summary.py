@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ...progress import counted
 from ...tracking import EditableTracks, summarise_tracks
 
 _NEIGHBOURHOOD_PX = 40
@@ -184,7 +185,7 @@ def counts_text(chance: pd.Series, least: float, listed: int) -> str:
     '3 tracks, 1 worth a look. Next: N.'
     """
     doubtful, unknown = int((chance >= least).sum()), int(chance.isna().sum())
-    text = f"{len(chance)} tracks, {doubtful} worth a look. Next: N."
+    text = f"{counted(len(chance), 'track')}, {doubtful} worth a look. Next: N."
     if doubtful > max(_MANY, len(chance) // 2):
         text += " That is most of them: judge a Sample to learn how many are right."
     if unknown:
