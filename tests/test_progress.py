@@ -26,11 +26,19 @@ def test_time_left_is_that_of_the_rest_at_the_mean_speed(
 
 
 @pytest.mark.parametrize(
+    ("limit_s", "left_s"), [(None, 16.0), (17.0, 16.0), (15.0, 15.0), (0.0, 0.0), (-3.0, 0.0)]
+)
+def test_time_left_is_never_more_than_the_limit(limit_s: float | None, left_s: float) -> None:
+    assert Progress(2, 10, elapsed_s=4.0, limit_s=limit_s).remaining_s == left_s
+
+
+@pytest.mark.parametrize(
     ("progress", "text"),
     [
         (Progress(0, None, "frame", "loading"), "loading"),
         (Progress(2, 10, "frame", "staining", 4.0), "staining: frame 2/10, 2 s/frame, 16 s left"),
         (Progress(3, None, "epoch"), "epoch 3"),
+        (Progress(1, 360, "step", "training"), "training: step 1/360"),
     ],
 )
 def test_progress_reads_as_a_sentence(progress: Progress, text: str) -> None:

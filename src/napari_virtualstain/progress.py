@@ -34,7 +34,9 @@ class Progress:
     step : str
         What is being done, as a verb form: ``"staining"``.
     elapsed_s : float
-        Seconds since the job began.
+        Seconds that the finished units took; 0 while their pace is not known.
+    limit_s : float or None
+        Seconds after which the job ends at the latest, None without a limit.
     """
 
     done: int
@@ -42,6 +44,7 @@ class Progress:
     unit: str = "frame"
     step: str = ""
     elapsed_s: float = 0.0
+    limit_s: float | None = None
 
     @property
     def fraction(self) -> float | None:
@@ -50,10 +53,11 @@ class Progress:
 
     @property
     def remaining_s(self) -> float | None:
-        """Seconds left at the mean speed so far, or None while that is not known."""
-        if not self.total or not self.done:
+        """Seconds left at the mean speed, the limit at most, or None while that is not known."""
+        if not self.total or not self.done or not self.elapsed_s > 0:
             return None
-        return self.elapsed_s / self.done * max(0, self.total - self.done)
+        left = self.elapsed_s / self.done * max(0, self.total - self.done)
+        return left if self.limit_s is None else min(left, max(0.0, self.limit_s))
 
     def __str__(self) -> str:
         """Return for instance ``frame 12/120, 3.1 s/frame, 5 min left``."""
@@ -139,6 +143,19 @@ def watched(items: Iterable[_Item], cancel: CancelToken | None) -> Iterator[_Ite
         yield item
 
 
+def check_progress(progress: object) -> None:
+    """Raise InputError unless `progress` is a function or None.
+
+    Examples
+    --------
+    >>> check_progress(None)
+    """
+    if progress is not None and not callable(progress):
+        raise InputError(
+            f"progress is a {type(progress).__name__}: expected a function that takes a Progress."
+        )
+
+
 def _check_token(cancel: object) -> None:
     check_kind(cancel, (CancelToken, NoneType), "cancel", "a CancelToken")
 
@@ -168,11 +185,7 @@ class Reporter:
     _start: float = field(default_factory=time.perf_counter)
 
     def __post_init__(self) -> None:
-        if self.progress is not None and not callable(self.progress):
-            raise InputError(
-                f"progress is a {type(self.progress).__name__}: expected a function that takes a "
-                "Progress."
-            )
+        check_progress(self.progress)
         _check_token(self.cancel)
 
     def check(self) -> None:

@@ -269,24 +269,23 @@ def train(
         if trainable:
             config = config.updated(trainable=trainable)
         how = {"output": out, "overwrite": overwrite, "resume": resume, "cancel": job.cancel}
-        _train(job, pairs, config, folds, **how)
+        _train(job, _events(pairs, config, folds, **how), config)
 
 
 def _run_job(folder: Path, device: str | None, *, resume: bool, overwrite: bool) -> None:
     """Run the training job in a folder; the model is written into it."""
-    from ..training import read_job
+    from ..training import kept_in_folder, read_job
 
     with running_job() as job:
         saved = read_job(folder)
         config = saved.config if device is None else saved.config.updated(device=device)
         how = {"output": saved.output, "overwrite": overwrite, "resume": resume}
-        _train(job, saved.pairs, config, saved.folds, **how, cancel=job.cancel)
+        events = _events(saved.pairs, config, saved.folds, **how, cancel=job.cancel)
+        _train(job, kept_in_folder(saved, events), config)
 
 
-def _train(
-    job: Job, pairs: CorrelativePairs, config: TrainingConfig, folds: int | None, **how: Any
-) -> None:
-    result = _result(job, _events(pairs, config, folds, **how))
+def _train(job: Job, events: Iterator[TrainingEvent], config: TrainingConfig) -> None:
+    result = _result(job, events, config.minutes)
     if result is None:
         job.note("This process helped; the first process judges and writes the model.")
     else:
@@ -378,38 +377,36 @@ def _events(
     return train_events(pairs, config, **how)
 
 
-def _result(job: Job, events: Iterator[TrainingEvent]) -> TrainingResult | None:
+def _result(
+    job: Job, events: Iterator[TrainingEvent], minutes: float | None
+) -> TrainingResult | None:
     """Train with a bar, and with warnings and held-out scores as lines.
 
     None in a process that only helps: an error there would make `torchrun` stop the first
     process, which still judges and writes the model.
     """
-    from ..progress import Reporter
     from ..training import (
         FoldFinished,
         FoldStarted,
-        StepFinished,
+        StepReporter,
         TrainingFinished,
         TrainingPrepared,
         TrainingWarning,
         Validated,
     )
 
-    reporter = Reporter(None, "step", "training", job.progress)
+    reporter = StepReporter(job.progress, minutes)
     for event in events:
+        reporter.follow(event)
         if isinstance(event, FoldStarted | FoldFinished):
             job.note(event.text)
         elif isinstance(event, TrainingPrepared):
-            reporter.total, reporter.done = event.steps, event.first_step
             job.note(
                 f"{event.train_pairs} pairs train, {event.validation_pairs} are held out; "
                 f"{event.parameters / 1e6:.2g} million weights on {event.device}"
             )
         elif isinstance(event, TrainingWarning):
             job.note(f"Warning: {event.message}")
-        elif isinstance(event, StepFinished):
-            reporter.total = event.steps
-            reporter.advance()
         elif isinstance(event, Validated):
             scores = ", ".join(f"{name} {value:.3g}" for name, value in event.scores.items())
             job.note(f"step {event.step}, held out: {scores}{' (best)' * event.is_best}")

@@ -4,6 +4,9 @@ from .job_folder import TrainingJob as TrainingJob
 from .job_folder import model_of_job as model_of_job
 from .job_folder import read_job as read_job
 from .job_folder import write_job as write_job
+from .job_outcome import baselines_of_job as baselines_of_job
+from .job_outcome import kept_in_folder as kept_in_folder
+from .job_outcome import outcome_of_job as outcome_of_job
 from .places import is_unfinished as is_unfinished
 from .places import training_folder as training_folder
 from .plane_reading import PlaneReading as PlaneReading
@@ -22,6 +25,7 @@ from .presets import with_start as with_start
 from .simulated import SIMULATED_PROMISE as SIMULATED_PROMISE
 from .simulated import SimulatedTraining as SimulatedTraining
 from .simulated import simulated_training as simulated_training
+from .step_reporter import StepReporter as StepReporter
 from .training import measure_registration as measure_registration
 from .training import train as train
 from .training import train_events as train_events

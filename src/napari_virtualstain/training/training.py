@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..data import Alignment, CorrelativePairs
 from ..errors import DeviceError, TrainingError, check_kind
-from ..progress import CancelToken, ProgressCallback, Reporter
+from ..progress import CancelToken, ProgressCallback
 from .checkpoint import settle
 from .device import compute_for
 from .loop.parallel import check_batch, processes
@@ -27,13 +27,11 @@ from .networks import (
 from .places import Places, places_for
 from .preparation import alignments_of, prepare
 from .presets import preset
+from .step_reporter import StepReporter
 from .training_config import TrainingConfig
 from .training_events import (
-    FoldStarted,
-    StepFinished,
     TrainingEvent,
     TrainingFinished,
-    TrainingPrepared,
     TrainingResult,
 )
 from .validation import image_of
@@ -99,7 +97,7 @@ def train(
     events = train_events(
         pairs, config, output=output, overwrite=overwrite, resume=resume, cancel=cancel
     )
-    return result_of(events, progress)
+    return result_of(events, progress, None if config is None else config.minutes)
 
 
 def train_events(
@@ -160,7 +158,9 @@ def train_events(
 
 
 def result_of(
-    events: Iterator[TrainingEvent], progress: ProgressCallback | None = None
+    events: Iterator[TrainingEvent],
+    progress: ProgressCallback | None = None,
+    minutes: float | None = None,
 ) -> TrainingResult:
     """Return the result at the end of a training's events, after telling its steps.
 
@@ -169,18 +169,11 @@ def result_of(
     TrainingError
         This was a helping process.
     """
-    reporter: Reporter | None = None
-    text = "training"
+    reporter = StepReporter(progress, minutes)
     result: TrainingResult | None = None
     for event in events:
-        if isinstance(event, FoldStarted):
-            text = event.text
-        elif isinstance(event, TrainingPrepared):
-            reporter = Reporter(event.steps, "step", text, progress, done=event.first_step)
-        elif isinstance(event, StepFinished) and reporter is not None:
-            reporter.total = event.steps
-            reporter.advance()
-        elif isinstance(event, TrainingFinished):
+        reporter.follow(event)
+        if isinstance(event, TrainingFinished):
             result = event.result
     if result is None:
         raise TrainingError("This process helped; the model is written by the first process.")

@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QLabel, QToolButton
 from scipy.ndimage import gaussian_filter
-from typer.testing import CliRunner
 
-from napari_virtualstain.cli.app import app
 from napari_virtualstain.models import read_card
 from napari_virtualstain.plugin.train.dock import TrainWidget
 from napari_virtualstain.plugin.train.optics_panel import KINDS
@@ -181,30 +179,6 @@ def test_after_a_kill_layers_regions_and_settings_come_back(
     assert next(e for e in first if hasattr(e, "first_step")).first_step > 0
     other.cancel()
     wait_for(other, "idle", timeout_s=60)
-
-
-@pytest.mark.slow
-def test_a_job_folder_is_trained_elsewhere_and_its_model_comes_back(
-    widget: TrainWidget, qtbot: Any, tmp_path: Path, models: Path
-) -> None:
-    _draw(widget)
-    widget.write_job(tmp_path / "job")
-    qtbot.waitUntil(lambda: not widget.working.is_active, timeout=60_000)
-    assert "virtualstain train --job" in widget.status_label.text()
-    answer = CliRunner().invoke(app, ["train", "--job", str(tmp_path / "job")])
-    assert answer.exit_code == 0, answer.output
-    widget.resize(400, 640)
-    widget.show()
-    widget.area.verticalScrollBar().setValue(0)
-    widget.watch(tmp_path / "job")
-    shown = widget.display.curve.scores_plot.viewport()
-    qtbot.wait_until(lambda: not shown.visibleRegion().isEmpty(), timeout=5000)
-    assert (models / "my-model.safetensors").exists()
-    assert widget.start_from.combo.findText("my-model") >= 0
-    assert widget.display.curve.losses
-    assert "was trained elsewhere" in widget.status_label.text()
-    widget.watch(tmp_path)
-    assert "is no job folder" in widget.status_label.text()
 
 
 def test_the_kernel_and_six_weight_maps_are_shown(widget: TrainWidget) -> None:

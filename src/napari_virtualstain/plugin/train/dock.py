@@ -151,12 +151,16 @@ class TrainWidget(TrainForm):
         from ...training import training_folder
 
         forget(training_folder(value.path))
-        self.display.outcome.show_result(value)
-        self.area.show_filled(self.display.outcome)
-        told = scores_text(value.card.scores) or "no honest score can be given"
+        told = self._show_outcome(value)
         if self._request is not None and self._request.settings.simulate:
             told += ", on simulated scenes: judge it on a pair of your own before you measure"
         return f"{value.card.name} is in the model list after {self.took_text()}; {told}."
+
+    def _show_outcome(self, result: Any) -> str:
+        """Show table, sentence and worst images; return the held-out score in words."""
+        self.display.outcome.show_result(result)
+        self.area.show_filled(self.display.outcome)
+        return scores_text(result.card.scores) or "no honest score can be given"
 
     def on_end(self, outcome: Outcome) -> None:
         """See whether the name is still free, or the training can go on."""
@@ -477,8 +481,14 @@ class TrainWidget(TrainForm):
             )
         return outcome
 
-    def _on_job_done(self, path: Any) -> None:
+    def _on_job_done(self, outcome: Any) -> None:
         self.start_from.refresh()
         self.own_models.refresh()
         self._propose_name()
-        self.say(f"{Path(path).stem} was trained elsewhere and is in the model list.")
+        if isinstance(outcome, Path):
+            self.say(f"{outcome.stem} was trained elsewhere and is in the model list.")
+            return
+        for warning in outcome.warnings:
+            self.display.remark(in_dock_terms(warning, self.controls))
+        name, told = outcome.path.stem, self._show_outcome(outcome)
+        self.say(f"{name} was trained elsewhere and is in the model list; {told}.")

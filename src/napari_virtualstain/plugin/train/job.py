@@ -313,14 +313,14 @@ def train_job(request: TrainRequest, context: JobContext) -> Generator[Any, None
     """Yield the training's events; return its result."""
     import_torch()
     from ...engine import use_threads
-    from ...training import StepFinished, TrainingFinished
+    from ...training import StepFinished, StepReporter, TrainingFinished
 
     use_threads(request.preferences.threads)
     context.progress(Progress(0, None, "pair", "reading the pairs"))
     config, pairs = configured(request, context.cancel, context.progress)
     text = f"checking {counted(len(pairs), 'pair')}: shared pixels, registration, weight maps"
     context.progress(Progress(0, None, "pair", text))
-    steps = _StepCounter(context.progress)
+    steps = StepReporter(context.progress, config.minutes)
     result = None
     for event in _events(request, config, pairs, context.cancel):
         steps.follow(event)
@@ -443,28 +443,6 @@ def _events(
         how["overwrite"] = not request.resume
         return cross_validation_events(pairs, config, folds=folds, **how)
     return train_events(pairs, _holding_out(config, request), **how, stop=request.stop)
-
-
-@dataclass(slots=True)
-class _StepCounter:
-    """Reports how far a training is, or all trainings of a cross-validation together."""
-
-    tell: Callable[[Progress], None]
-    text: str = "training"
-    number: int = 1
-    trainings: int = 1
-
-    def follow(self, event: TrainingEvent) -> None:
-        """Report a step; notice which fold begins."""
-        from ...training import FoldStarted, StepFinished
-
-        if isinstance(event, FoldStarted):
-            self.text, self.number, self.trainings = event.text, event.number, event.folds + 1
-        elif isinstance(event, StepFinished):
-            done = (self.number - 1) * event.steps + event.step
-            # folds that were finished on another day took no time today
-            seconds = event.seconds / event.step * done
-            self.tell(Progress(done, self.trainings * event.steps, "step", self.text, seconds))
 
 
 def _compared(request: TrainRequest, context: JobContext) -> Iterator[Compared]:

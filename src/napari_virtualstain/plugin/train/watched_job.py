@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ...errors import InputError
 
+if TYPE_CHECKING:
+    from ...training import TrainingResult
+
 _EVERY_MS = 2000
+_LOOKS_FOR_OUTCOME = 10  # after the model, which is written just before it
 
 
 class JobWatcher(QObject):
@@ -20,13 +25,14 @@ class JobWatcher(QObject):
 
     Signals
     -------
-    finished : str
-        The model, copied to the user's models.
+    finished : TrainingResult or Path
+        The outcome, of the model copied to the user's models; its path alone where the job left
+        no outcome, as that of an older version.
     said : str
         What a person should know.
     """
 
-    finished = Signal(str)
+    finished = Signal(object)
     said = Signal(str)
 
     def __init__(self, parent: QObject) -> None:
@@ -34,6 +40,7 @@ class JobWatcher(QObject):
         self._folder: Path | None = None
         self._display: Any = None
         self._steps: set[int] = set()
+        self._looks = 0
         self._timer = QTimer(self)
         self._timer.setInterval(_EVERY_MS)
         self._timer.timeout.connect(self.look)
@@ -54,7 +61,7 @@ class JobWatcher(QObject):
                 f"{str(folder)!r} is no job folder: expected job.json in it, as Write job folder "
                 "writes it."
             ) from error
-        self._folder, self._display, self._steps = folder, display, set()
+        self._folder, self._display, self._steps, self._looks = folder, display, set(), 0
         display.clear()
         display.setVisible(True)
         display.curve.begin(f"{self._name}, trained elsewhere")
@@ -69,20 +76,33 @@ class JobWatcher(QObject):
 
     def look(self) -> None:
         """Read what is new, and take the model when it is there."""
+        from ...training import outcome_of_job
+
         folder = self._folder
         if folder is None:
             return
-        self._draw(folder / "history.csv")
+        self._draw(folder)
         model = folder / f"{self._name}.safetensors"
-        if model.exists():
-            self.stop()
-            self._take(model)
-
-    def _draw(self, path: Path) -> None:
+        if not model.exists():
+            return
         try:
-            table = pd.read_csv(path)
+            outcome = outcome_of_job(model)
+        except InputError as error:
+            self.said.emit(str(error))
+            outcome, self._looks = None, _LOOKS_FOR_OUTCOME
+        self._looks += 1
+        if outcome is not None or self._looks > _LOOKS_FOR_OUTCOME:
+            self.stop()
+            self._take(model, outcome)
+
+    def _draw(self, folder: Path) -> None:
+        from ...training import baselines_of_job
+
+        try:
+            table = pd.read_csv(folder / "history.csv")
         except (OSError, ValueError):  # not there yet, or just being written
             return
+        self._display.curve.set_baselines(baselines_of_job(folder))
         for row in table.to_dict("records"):
             step = int(row["step"])
             if step in self._steps:
@@ -98,7 +118,7 @@ class JobWatcher(QObject):
             if scores:
                 self._display.curve.add_scores(step, scores)
 
-    def _take(self, model: Path) -> None:
+    def _take(self, model: Path, outcome: TrainingResult | None) -> None:
         from ...io import free_path
         from ...models import read_card, user_model_folder
 
@@ -112,4 +132,4 @@ class JobWatcher(QObject):
         except Exception as error:  # a model that cannot be read is said, and left where it is
             self.said.emit(f"The model of the job cannot be taken ({error}).")
             return
-        self.finished.emit(str(target))
+        self.finished.emit(target if outcome is None else replace(outcome, path=target))
