@@ -10,16 +10,17 @@ stain, is up to 2.5 px off because granules lie beside the mitochondria.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from ..normalisation import spread_evenly
 from ..progress import CancelToken, watched
 from .correlative_pairs import CorrelativePairs
 from .foreground import middle
-from .registration import band, local_variance, sampled
+from .registration import band, enough_pairs, local_variance
 
 Reference = Callable[[NDArray[np.generic]], NDArray[np.floating]]
 _Image = NDArray[np.float64]
@@ -140,7 +141,7 @@ def measure_alignments(
     *,
     stain: Reference | None = None,
     search_px: int = 16,
-    most_pairs: int = 12,
+    most_pairs: int = 32,
     cancel: CancelToken | None = None,
 ) -> dict[str, Alignment]:
     """Return the alignment of each group of pairs.
@@ -157,7 +158,8 @@ def measure_alignments(
     search_px : int
         Largest shift looked for along each axis.
     most_pairs : int
-        Pairs of a group that are looked at.
+        Pairs of a group that are looked at, fewer of large images: the shift is that of a whole
+        recording, and its error falls with the number of frames.
     cancel : CancelToken, optional
         Looked at before each pair.
 
@@ -171,7 +173,7 @@ def measure_alignments(
     found: dict[str, Alignment] = {}
     for groups in _recorded_together(pairs):
         members = pairs.of_groups(groups)
-        members = sampled(replace(members, groups=("",) * len(members)), "", most_pairs)
+        members = members.subset(spread_evenly(enough_pairs(members, most_pairs), len(members)))
         centre = members.planes // 2
         references, targets, lights = [], [], []
         for light, target in watched(
@@ -260,7 +262,7 @@ def measure_alignment(
         for reference, target in watched(usable, cancel)
     ]
     few = usable[:: max(1, len(usable) // _FEW)][:_FEW]
-    plain = _peak_of(each, search_px, has_stain, _by_parts(few, search_px))
+    plain = _peak_of(each, search_px, has_stain, _by_parts(usable, search_px))
     if _is_mirrored(few, search_px, plain):
         return Alignment(problem="mirrored", has_stain=has_stain, pairs=count)
     angle, scale = _deformation(few, search_px, cancel) if has_stain else (0.0, 1.0)
@@ -271,8 +273,7 @@ def measure_alignment(
         for reference, target in watched(usable, cancel)
     ]
     each = [_correlation(reference, _band(target), search_px) for reference, target in turned]
-    few = turned[:: max(1, len(turned) // _FEW)][:_FEW]
-    straight = _peak_of(each, search_px, has_stain, _by_parts(few, search_px))
+    straight = _peak_of(each, search_px, has_stain, _by_parts(turned, search_px))
     return Alignment(
         straight.dy,
         straight.dx,

@@ -229,9 +229,21 @@ def shift_map(
 def sampled(pairs: CorrelativePairs, group: str, most: int) -> CorrelativePairs:
     """Return at most `most` pairs of a group, evenly spread, and fewer of large images."""
     members = pairs.of_groups([group])
-    area = max(image.size for image in members.fluorescence)
-    most = min(most, max(_FEWEST_PAIRS, _ENOUGH_PIXELS // area))
+    most = enough_pairs(members, most)
     return members.subset(range(0, len(members), -(-len(members) // most)))
+
+
+def enough_pairs(pairs: CorrelativePairs, most: int) -> int:
+    """Return how many pairs suffice: `most`, and fewer of large images.
+
+    Examples
+    --------
+    >>> images = np.zeros((2, 1024, 1024))
+    >>> enough_pairs(CorrelativePairs.from_arrays(images, images), 24)
+    6
+    """
+    area = max(image.size for image in pairs.fluorescence)
+    return min(most, max(_FEWEST_PAIRS, _ENOUGH_PIXELS // area))
 
 
 def _correlation(inputs: _FloatImage, target: _FloatImage, search_px: int) -> _FloatImage | None:
