@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 
 from napari_virtualstain.cli.app import app
 from napari_virtualstain.data import CorrelativePairs, Region
-from napari_virtualstain.errors import InputError, OutputExistsError
+from napari_virtualstain.errors import InputError, OutputError, OutputExistsError
 from napari_virtualstain.models import ModelCard, build_network, read_card, save_model
 from napari_virtualstain.training import preset, read_job, write_job
 
@@ -47,6 +48,23 @@ def test_a_job_runs_elsewhere_with_all_that_it_was_written_with(tmp_path: Path) 
     assert card.split["validation_groups"] == ["b"]
     assert card.training["settings"]["init"] == "start.safetensors"
     assert (elsewhere / "history.csv").exists()
+
+
+def test_a_full_disk_leaves_the_folder_empty_for_another_try(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, **arrays: np.ndarray) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    planes = np.random.default_rng(0).normal(size=(2, 32, 32))
+    pairs = CorrelativePairs.from_arrays(planes, planes)
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(OutputError, match=r"\(No space left on device\)\. Free some space"):
+        write_job(tmp_path / "job", pairs, preset("A"))
+    assert list((tmp_path / "job").iterdir()) == []
+    monkeypatch.undo()
+    assert len(write_job(tmp_path / "job", pairs, preset("A")).pairs) == 2
 
 
 def test_what_is_no_job_is_refused_in_words(tmp_path: Path) -> None:

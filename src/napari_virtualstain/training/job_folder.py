@@ -131,8 +131,11 @@ def write_job(
         )
         (folder / _JOB).write_text(saved.model_dump_json(indent=1), encoding="utf-8")
     except OSError as error:
+        for name in (_START, _PAIRS, _JOB):  # the folder was empty, and can be chosen again
+            (folder / name).unlink(missing_ok=True)
         raise OutputError(
-            f"The job cannot be written to {str(folder)!r} ({error}). Choose another folder."
+            f"The job cannot be written to {str(folder)!r} ({error.strerror or error}). Free some "
+            "space, or choose another folder."
         ) from error
     return read_job(folder)
 

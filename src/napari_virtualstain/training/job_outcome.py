@@ -34,6 +34,17 @@ def kept_in_folder(job: TrainingJob, events: Iterator[TrainingEvent]) -> Iterato
     """Yield the events of a job; keep its baselines and its outcome in the folder.
 
     The outcome is written last, after the model: where it is, the job is done.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from napari_virtualstain.data import CorrelativePairs
+    >>> from napari_virtualstain.training import TrainingWarning, preset, write_job
+    >>> planes = np.random.default_rng(0).normal(size=(2, 32, 32))
+    >>> pairs = CorrelativePairs.from_arrays(planes, planes)
+    >>> job = write_job(Path(tempfile.mkdtemp()) / "job", pairs, preset("A"))
+    >>> [event.message for event in kept_in_folder(job, iter([TrainingWarning("few pairs")]))]
+    ['few pairs']
     """
     (job.folder / _OUTCOME).unlink(missing_ok=True)
     for event in events:

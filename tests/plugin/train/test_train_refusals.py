@@ -101,6 +101,25 @@ def test_a_start_model_that_vanishes(widget: TrainWidget, models: Path, wait_for
     assert not (models / "my-model.safetensors").exists()
 
 
+def test_the_list_that_notices_a_vanished_start_says_what_took_its_place(
+    widget: TrainWidget, models: Path, qtbot: Any
+) -> None:
+    assert widget.start_from.replaced == ""
+    (models / "tiny.safetensors").unlink()
+    widget.start_from.refresh()
+    chosen = widget.start_from.combo.currentText()
+    said = f"The model 'tiny' is gone; {chosen!r} is chosen in its place."
+    assert chosen != "tiny"
+    assert widget.status_label.text() == f"{said} Ready to train."
+    assert widget.start_from.card_note.text().startswith(said)
+    widget.start_from.refresh()
+    assert widget.start_from.card_note.text().startswith(said)
+    widget.start_from.value = "mito-simulated"
+    assert "is gone" not in widget.start_from.card_note.text()
+    widget.steps.setValue(5)
+    assert widget.status_label.text() == "Ready to train."
+
+
 def test_constant_targets(widget: TrainWidget, wait_for: Any) -> None:
     flat = np.full((8, 64, 96), 7, np.float32)
     widget.fluorescence.value = widget.viewer.add_image(flat, name="flat GFP", **SCALE)
@@ -137,6 +156,7 @@ def test_a_region_outside_the_image(widget: TrainWidget) -> None:
     widget.pairs.new_regions.click()
     widget.shapes.value.add_rectangles([[300, 300], [340, 340]])
     assert "Region 1 lies outside the image 'bf'" in widget.status_label.text()
+    assert "smallest region" not in widget.pairs.summary.text()
     assert not widget.run_button.isEnabled()
     widget.shapes.value.data = []
     assert widget.run_button.isEnabled()

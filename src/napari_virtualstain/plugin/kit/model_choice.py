@@ -44,6 +44,7 @@ class ModelChoice(QObject):
         self._opened: list[Path] = []
         self._picked = False
         self._announced: str | None = None
+        self.replaced = ""  # a sentence, once the chosen model has vanished
         self._cards: dict[str, Any] = {}
         self.combo = Choice()
         more = button(
@@ -78,7 +79,7 @@ class ModelChoice(QObject):
 
     @value.setter
     def value(self, name_or_path: str) -> None:
-        self._picked = True
+        self._picked, self.replaced = True, ""
         for index in range(self.combo.count()):
             data = self.combo.itemData(index)
             if data and name_or_path in (data, self.combo.itemText(index), Path(data).stem):
@@ -126,6 +127,11 @@ class ModelChoice(QObject):
         self.combo.setEnabled(bool(entries))
         self.combo.setCurrentIndex(wanted)
         self.combo.blockSignals(blocked)
+        if entries and before is not None and before not in self._cards:
+            self.replaced = (
+                f"The model {Path(before).stem!r} is gone; {self.combo.currentText()!r} is chosen "
+                "in its place."
+            )
         folder = user_model_folder()
         if folder.is_dir() and str(folder) not in self._watcher.directories():
             self._watcher.addPath(str(folder))
@@ -175,7 +181,8 @@ class ModelChoice(QObject):
         self.refresh()
 
     def _on_picked(self, _index: int) -> None:
-        self._picked = True
+        self._picked, self.replaced = True, ""
+        self._on_chosen()
 
     def _tell(self, text: str) -> None:
         self.card_note.setText(text)
@@ -200,7 +207,7 @@ class ModelChoice(QObject):
         self.card_note.setToolTip("" if card is None else plain_tooltip(full_text(card)))
         if add_on_name(self.value) is not None:
             text = "Added by another package."
-        self._tell(text)
+        self._tell(f"{self.replaced}\n{text}".strip())
         if self.value != self._announced:  # listing the folder again is no news
             self._announced = self.value
             self.changed.emit()

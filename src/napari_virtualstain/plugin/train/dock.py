@@ -344,7 +344,8 @@ class TrainWidget(TrainForm):
         self.runner.reset()
         self.render()
         if self.state.value == "idle" and self.why_not() is None:
-            self.say("Ready to train.")
+            replaced = self.start_from.replaced if self.fine_tune.isChecked() else ""
+            self.say(f"{replaced} Ready to train.".strip())
 
     def _on_shared(self, reason: str) -> None:
         """Say that held-out regions show what trains; a training that runs says it itself."""

@@ -236,7 +236,8 @@ def pairing_text(
         if cut := [f"{a.number} and {b.number}" for a, b in shared(source.regions)]:
             lines.append(f"Regions {'; '.join(cut)} overlap: their common pixels count twice.")
     lines[-1] += f", {held_out} held out" if held_out else ""
-    smallest = min((min(r.size) for s in sources for r in s.regions), default=crop_size)
+    usable = [source for source in sources if source.why_not() is None]
+    smallest = min((min(r.size) for s in usable for r in s.regions), default=crop_size)
     if smallest < crop_size:
         lines.append(f"The smallest region is {smallest} px: crops are no larger than that.")
     return "\n".join(lines)
