@@ -277,20 +277,15 @@ def _weight_maps(
     loss = config.loss
     if loss.weighted_l1 == 0 or loss.weight_map == "none":
         return [None] * len(images)
-    settings: dict[str, Any] = {"iterations": loss.weight_iterations}
-    if loss.weight_map.startswith("psf"):
-        settings["psf"] = config.psf(config.pixel_size_um or pixel_size_um or USUAL_PIXEL_SIZE_UM)
-    if loss.weight_background:
-        settings |= {
-            "background": "percentile",
-            "background_percentile": loss.weight_background,
-        }
+    settings = config.weight_map_settings(
+        config.pixel_size_um or pixel_size_um or USUAL_PIXEL_SIZE_UM
+    )
     cache = WeightMapCache()
     maps: list[NDArray[np.float16] | None] = []
     for image in images:
         if cancel is not None:
             cancel.raise_if_cancelled()
-        maps.append(cache.get(image, loss.weight_map, **settings).astype(np.float16))
+        maps.append(cache.get(image, **settings).astype(np.float16))
     return maps
 
 

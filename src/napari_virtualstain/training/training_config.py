@@ -323,6 +323,28 @@ class TrainingConfig(BaseModel):
             size=self.psf_size, pixel_size_um=pixel_size_um, depth_um=self.depth_um, optics=optics
         )
 
+    def weight_map_settings(self, pixel_size_um: float) -> dict[str, Any]:
+        """Return the keywords of :func:`optics.weight_map` for pixels of a size.
+
+        Raises
+        ------
+        InputError
+            The optics are not physical.
+
+        Examples
+        --------
+        >>> TrainingConfig(loss=LossConfig(weight_map="binary")).weight_map_settings(0.08)
+        {'kind': 'binary', 'iterations': 20}
+        """
+        loss = self.loss
+        settings: dict[str, Any] = {"kind": loss.weight_map, "iterations": loss.weight_iterations}
+        if loss.weight_map.startswith("psf"):
+            settings["psf"] = self.psf(pixel_size_um)
+        if loss.weight_background:
+            settings["background"] = "percentile"
+            settings["background_percentile"] = loss.weight_background
+        return settings
+
     def network_architecture(self) -> dict[str, Any]:
         """Return the architecture with the channels that inputs and loss ask for."""
         arguments = {

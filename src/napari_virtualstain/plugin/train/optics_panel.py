@@ -284,15 +284,10 @@ class OpticsPanel(QWidget):
         """Return the weight map of a plane, as training makes it."""
         from ...optics import weight_map
 
-        settings: dict[str, Any] = {}
-        if kind.startswith("psf"):
-            settings["psf"] = self.kernel()
-        if self.background.value():
-            settings |= {
-                "background": "percentile",
-                "background_percentile": self.background.value(),
-            }
-        return weight_map(plane, kind, **settings)  # type: ignore[arg-type]
+        config = self._config(None)
+        loss = {"weight_map": kind, "weight_background": self.background.value()}
+        config = config.updated(loss={**config.loss.model_dump(), **loss})
+        return weight_map(plane, **config.weight_map_settings(self._pixel_size_um()))
 
     def _config(self, size: int | None) -> Any:
         from ...training import TrainingConfig
