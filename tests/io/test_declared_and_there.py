@@ -370,3 +370,33 @@ def test_a_name_that_is_not_unicode_can_be_written(tmp_path: Path) -> None:
     table = pd.DataFrame({"name": ["caf\udce9"]}, dtype=object)
     text = write_table(tmp_path / "t.csv", table).read_text(encoding="utf-8")
     assert "\\udce9" in text
+
+
+@pytest.mark.parametrize("pages", [1, 2, 150])
+def test_pages_in_a_row_are_read(tmp_path: Path, pages: int) -> None:
+    _write_pages(tmp_path / "m.tif", pages)
+    assert np.asarray(open_stack(tmp_path / "m.tif").data).size == pages * 12
+
+
+def _write_pages(path: Path, pages: int) -> None:
+    with tifffile.TiffWriter(path) as writer:
+        for _ in range(pages):
+            writer.write(np.ones((3, 4), np.uint8), metadata=None, photometric="minisblack")
+
+
+def _with_pages_in_a_circle(path: Path, pages: int, back_to: int) -> None:
+    """Write a TIFF whose last page names an earlier one as the next."""
+    _write_pages(path, pages)
+    with tifffile.TiffFile(path) as file:
+        target, last = file.pages[back_to].offset, file.pages[pages - 1].offset
+    held = bytearray(path.read_bytes())
+    (tags,) = struct.unpack_from("<H", held, last)
+    struct.pack_into("<I", held, last + 2 + 12 * tags, target)
+    path.write_bytes(bytes(held))
+
+
+@pytest.mark.parametrize(("pages", "back_to"), [(1, 0), (2, 0), (2, 1), (150, 120)])
+def test_pages_in_a_circle_are_refused(tmp_path: Path, pages: int, back_to: int) -> None:
+    _with_pages_in_a_circle(tmp_path / "m.tif", pages, back_to)
+    with pytest.raises(ImageFileError, match=f"page {pages} leads back to an earlier one"):
+        open_stack(tmp_path / "m.tif")

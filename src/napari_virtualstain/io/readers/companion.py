@@ -13,6 +13,7 @@ import tifffile
 from ...axes import ORDER
 from ...errors import ImageFileError
 from .ome_xml import check_declared, files_of, images, missing_files, parsed
+from .page_chain import open_tiff
 from .positions import choose_position
 from .source import Facts, Source, kept_dtype
 from .tiff_metadata import facts_of_ome
@@ -67,7 +68,7 @@ class _File:
         self.path = path
         if not path.is_file():
             raise ImageFileError(f"{path} is missing. Copy it into the folder of its metadata.")
-        with tifffile.TiffFile(path) as file:
+        with open_tiff(path) as file:
             page = file.pages[0]
             assert isinstance(page, tifffile.TiffPage)
             self.page = page

@@ -29,6 +29,7 @@ import tifffile
 from ...errors import ImageFileError
 from ..stated_optics import StatedOptics, optics_in_words
 from .file_names import Value, natural_value
+from .page_chain import open_tiff
 from .plane_grid import PlaneGrid, complete_shape, gap_notes, sort_key
 from .positions import choose_position
 from .source import Facts, Source
@@ -251,7 +252,7 @@ def _stack_planes(path: Path, file: tifffile.TiffFile, summary: dict[str, Any]) 
         if not name.lower().endswith((".tif", ".tiff")):
             continue
         other = path.parent / name
-        with tifffile.TiffFile(other) as part:
+        with open_tiff(other) as part:
             found = _indexed_planes(other, part, summary)
         is_conflicting = any(_place_key(plane) in planes for plane in found)
         if is_conflicting and not name.startswith(stem):

@@ -21,6 +21,7 @@ from ...errors import ImageFileError, VirtualStainError
 from .companion import read_companion
 from .micromanager import read_micromanager
 from .ome_xml import check_ome, metadata_file
+from .page_chain import open_tiff
 from .positions import choose_position
 from .sniff import file_kind
 from .source import Facts, RawReader, Source, grey_plane, kept_dtype
@@ -48,7 +49,7 @@ def read_tiff(path: Path, position: int | str | None = None) -> Source:
     """
     with _tifffile_log() as messages:
         try:
-            with tifffile.TiffFile(path) as file:
+            with open_tiff(path) as file:
                 source = read_micromanager(path, file, position)
                 return source or _read_series(path, file, messages, position)
         except (VirtualStainError, MemoryError):
