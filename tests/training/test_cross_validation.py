@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from napari_virtualstain.training import (
 )
 
 from .conftest import make_pairs
+
+OUTPUT = "cells.safetensors"
 
 
 def test_each_group_is_judged_by_a_model_that_has_not_seen_it(
@@ -95,6 +98,61 @@ def test_a_stopped_cross_validation_goes_on_where_it_was(
     assert not is_unfinished(output)
     assert prepared == [1, 0]  # the first fold not again, the second from where it stopped
     assert load_model(output).card.scores["images"] == len(pairs)
+
+
+class _KilledError(BaseException):
+    """Ends a run where a kill would."""
+
+
+def _dies_at(step: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let the run end before its `step`-th rename or deletion, and return what came before."""
+    done: list[str] = []
+
+    def counted(name: str, original: Callable[..., None]) -> Callable[..., None]:
+        def call(path: Path, *others: object, **options: object) -> None:
+            if len(done) == step:
+                raise _KilledError
+            done.append(f"{name} {Path(str(others[0] if others else path)).name}")
+            original(path, *others, **options)
+
+        return call
+
+    monkeypatch.setattr(os, "replace", counted("rename", os.replace))
+    monkeypatch.setattr(os, "unlink", counted("delete", os.unlink))
+    return done
+
+
+@pytest.mark.slow
+def test_folds_killed_while_finishing_have_everything_after_resuming(
+    pairs: CorrelativePairs, config: TrainingConfig, tmp_path: Path
+) -> None:
+    short = config.updated(steps=1, validate_every=1, report=True)
+
+    def promised(folder: Path) -> set[str]:
+        files = (path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+        return {name for name in files if not name.endswith(".png")}
+
+    (tmp_path / "whole").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        steps = _dies_at(-1, patch)
+        whole = cross_validate(pairs, short, output=tmp_path / "whole" / OUTPUT, folds=2)
+    weights = load_model(whole.path).network.state_dict()
+    names = ("rename scores.csv", "rename cells.safetensors", "delete model.safetensors")
+    for step in (len(steps) - 1 - steps[::-1].index(name) for name in names):
+        folder = tmp_path / str(step)
+        folder.mkdir()
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(_KilledError):
+            _dies_at(step, patch)
+            cross_validate(pairs, short, output=folder / OUTPUT, folds=2)
+        if not (folder / OUTPUT).exists():
+            result = cross_validate(pairs, short, output=folder / OUTPUT, folds=2, resume=True)
+            assert result.scores is not None
+        missing = promised(tmp_path / "whole") - promised(folder)
+        assert not missing, (step, steps[step])
+        model = load_model(folder / OUTPUT)
+        assert sorted(model.card.scores["judged_on"]) == list(pairs.group_names)
+        for name, value in model.network.state_dict().items():
+            np.testing.assert_array_equal(value.numpy(), weights[name].numpy())
 
 
 def test_a_fold_of_other_settings_is_not_taken(
