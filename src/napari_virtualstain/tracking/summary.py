@@ -71,15 +71,7 @@ def summarise_tracks(
     >>> summarise_tracks(rows, pixel_size_um=0.08, frame_interval_s=5).loc[0, "why"]
     'doubtful link'
     """
-    rows = rows.sort_values(["track_id", "frame"]).reset_index(drop=True)
-    groups = rows.groupby("track_id")
-    steps = groups[["frame", "y_px", "x_px"]].diff()
-    distance_um = np.hypot(steps["y_px"], steps["x_px"]) * pixel_size_um
-    rows["_step_um"] = distance_um / steps["frame"]
-    rows["_speed"] = rows["_step_um"] / frame_interval_s
-    rows["_area_ratio"] = (
-        _ratio(groups["area_um2"].shift(), rows["area_um2"]) if ("area_um2" in rows) else 1.0
-    )
+    rows = _with_steps(rows, pixel_size_um, frame_interval_s)
     by = rows.groupby("track_id")
     table = pd.DataFrame(
         {
@@ -100,7 +92,25 @@ def summarise_tracks(
         "area jump": by["_area_ratio"].max().fillna(1) > _AREA_RATIO,
         "gap": table["gaps"] > 0,
     }
-    flagged = pd.DataFrame(reasons)
+    return _riskiest_first(table, pd.DataFrame(reasons))
+
+
+def _with_steps(rows: pd.DataFrame, pixel_size_um: float, frame_interval_s: float) -> pd.DataFrame:
+    """Return the rows in order, with step, speed and change of area since the one before."""
+    rows = rows.sort_values(["track_id", "frame"]).reset_index(drop=True)
+    groups = rows.groupby("track_id")
+    steps = groups[["frame", "y_px", "x_px"]].diff()
+    distance_um = np.hypot(steps["y_px"], steps["x_px"]) * pixel_size_um
+    rows["_step_um"] = distance_um / steps["frame"]
+    rows["_speed"] = rows["_step_um"] / frame_interval_s
+    rows["_area_ratio"] = (
+        _ratio(groups["area_um2"].shift(), rows["area_um2"]) if ("area_um2" in rows) else 1.0
+    )
+    return rows
+
+
+def _riskiest_first(table: pd.DataFrame, flagged: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with risk, reasons and an empty verdict, in the order of the risk."""
     table["why"] = _joined(flagged)
     others = flagged.drop(columns="doubtful link").sum(axis=1)
     unsure = 1 - table["quality"].clip(0, 1)

@@ -110,16 +110,10 @@ def read_micromanager(
     return replace(source, **facts.as_fields())
 
 
-def _assembled(
-    path: Path, planes: Sequence[_Plane], position: int | str | None, facts: Facts
-) -> Source:
-    """Return the source of one stage position, its planes in the order t, c, z.
-
-    Raises
-    ------
-    ImageFileError
-        The position holds no whole plane, or planes of several sizes or pixel types.
-    """
+def _of_position(
+    path: Path, planes: Sequence[_Plane], position: int | str | None
+) -> tuple[list[_Plane], Sequence[str]]:
+    """Return the planes of the asked stage position, else of that which `path` is of, and notes."""
     groups: dict[tuple[tuple[int, Fraction | str], ...], list[_Plane]] = {}
     for plane in planes:
         groups.setdefault(sort_key(plane.at.get("p", ())), []).append(plane)
@@ -133,7 +127,20 @@ def _assembled(
         notes = [notes[0].replace("the first is opened", f"{names[chosen]} is opened")]
     else:
         chosen, notes = choose_position(names, position, str(path))
-    of_position = groups[keys[chosen]]
+    return groups[keys[chosen]], notes
+
+
+def _assembled(
+    path: Path, planes: Sequence[_Plane], position: int | str | None, facts: Facts
+) -> Source:
+    """Return the source of one stage position, its planes in the order t, c, z.
+
+    Raises
+    ------
+    ImageFileError
+        The position holds no whole plane, or planes of several sizes or pixel types.
+    """
+    of_position, notes = _of_position(path, planes, position)
     present = [plane for plane in of_position if plane.is_there]
     if not present:
         raise ImageFileError(f"{path} holds no complete plane. Copy it again from its source.")
