@@ -72,6 +72,7 @@ class Walk:
 
         self.out, self.cells = out, cells
         self.viewer = napari.Viewer()
+        self.viewer.theme = "light"  # whatever theme was last used here
         self.viewer.window._qt_window.resize(1280, 720)
         self.add_cell(next(iter(cells)), visible=True)
         self.dock = self.viewer.window.add_plugin_dock_widget(

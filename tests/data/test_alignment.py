@@ -156,6 +156,20 @@ def test_regions_of_one_movie_are_measured_together_and_moved_alike() -> None:
     ]
 
 
+def test_a_long_recording_is_measured_from_32_pairs_spread_over_it() -> None:
+    scenes = _scenes(40, 100)
+    seen: list[float] = []
+
+    def stain(planes: np.ndarray) -> np.ndarray:
+        seen.append(float(planes.mean()))
+        return planes[0]
+
+    pairs = CorrelativePairs.from_arrays(_cut(scenes), _cut(scenes, 3, 2))
+    assert measure_alignments(pairs, stain=stain)["all"].pairs == 32
+    every = [float(one.mean()) for one in _cut(scenes)]
+    assert seen == [every[round(i)] for i in np.linspace(0, 39, 32)]
+
+
 def test_one_small_scene_states_an_error_that_covers_the_truth() -> None:
     """Frames of one cell repeat its structures: parts of the field tell the error, not frames."""
     rng = np.random.default_rng(3)

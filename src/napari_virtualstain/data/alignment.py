@@ -30,8 +30,8 @@ _BAND_PX = (1.0, 4.0)
 _PEAK_PX, _FIT_PX = 6, 2
 _LARGEST = 512
 # A shift is known from this height of the peak, and below this standard error. Of six real and
-# six simulated cells, 1 to 8 frames of 100 or 200 px, all of 29 fields with a standard error up
-# to 0.3 px are found within 0.3 px, and 54 % of 242 up to 1.2 px. Twice the standard error holds
+# six simulated cells, 1 to 8 frames of 100 or 200 px, all of 31 fields with a standard error up
+# to 0.3 px are found within 0.3 px, and 53 % of 246 up to 1.2 px. Twice the standard error holds
 # in 98 % (docs/registration_table.py)
 _KNOWN, _SPREAD_PX = 8.0, 1.2
 _FINE_PX = 0.3  # standard error above which the text says "about"
