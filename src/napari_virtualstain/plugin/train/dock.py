@@ -227,8 +227,12 @@ class TrainWidget(TrainForm):
             self.say(error_text(outcome.error, self.controls))
         else:
             self.registration.show_found(outcome.value)
-            known = any(one.is_certain or one.problem for one in outcome.value.values())
-            self.say(f"The shift between the channels is {'measured' if known else 'unknown'}.")
+            found = outcome.value.values()
+            known = "measured" if any(one.is_certain for one in found) else "unknown"
+            faults = [one.text for one in found if one.problem]
+            self.say(
+                (faults or [f"the shift between the channels is {known}"])[0].capitalize() + "."
+            )
             if self.registration.isVisible():
                 self.area.show_filled(self.registration.text)
         return outcome
