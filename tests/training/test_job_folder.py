@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import shutil
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from napari_virtualstain.cli.app import app
 from napari_virtualstain.data import CorrelativePairs, Region
 from napari_virtualstain.errors import InputError, OutputError, OutputExistsError
 from napari_virtualstain.models import ModelCard, build_network, read_card, save_model
-from napari_virtualstain.training import preset, read_job, write_job
+from napari_virtualstain.training import outcome_of_job, preset, read_job, write_job
 
 
 def _pairs() -> CorrelativePairs:
@@ -78,3 +79,18 @@ def test_what_is_no_job_is_refused_in_words(tmp_path: Path) -> None:
         read_job(job.folder)
     answer = CliRunner().invoke(app, ["train", "--job", str(tmp_path / "nothing")])
     assert answer.exit_code == 2
+
+
+def torn_outcome() -> bytes:
+    whole = io.BytesIO()
+    np.savez(whole, text=np.array("{}"))
+    return whole.getvalue()[:100]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"torn", torn_outcome()], ids=["empty", "text", "part of an archive"]
+)
+def test_an_outcome_that_is_no_archive_is_said(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "outcome.npz").write_bytes(content)
+    with pytest.raises(InputError, match="outcome of the job"):
+        outcome_of_job(tmp_path / "mine.safetensors")
