@@ -240,3 +240,12 @@ def test_frame_intervals_beyond_eleven_days_are_another_unit(
     else:
         with pytest.raises(InputError, match=r"expected between 1e-06 and 1e\+06 s"):
             open_stack(path, frame_interval_s=interval_s)
+
+
+def test_a_comma_in_quotes_is_a_decimal_point(tmp_path: Path) -> None:
+    path = tmp_path / "spots.csv"
+    path.write_text('frame,y_um,x_um\n0,"1,5","-2,25"\n1,"1,6","3,0"\n')
+    table = read_table(path, "frame, y_um, x_um")
+    assert table.to_numpy().tolist() == [[0, 1.5, -2.25], [1, 1.6, 3.0]]
+    path.write_text('frame,y_um,x_um,pieces\n0,1.5,2.5,"3,4"\n')  # a point is there: text
+    assert read_table(path, "frame, y_um, x_um").iloc[0].tolist() == [0, 1.5, 2.5, "3,4"]

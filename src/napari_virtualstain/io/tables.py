@@ -119,6 +119,7 @@ _MAX_TABLE_BYTES = 2**30
 _MAX_COLUMNS = 2000
 
 
+_QUOTED_DECIMAL = re.compile(r'"[-+]?\d+,\d+"')
 _STATED_SEPARATOR = re.compile(r'"?sep=([,;\t])"?\s*', re.IGNORECASE)
 
 
@@ -131,8 +132,8 @@ def read_table(path: str | Path, expected: str, *, texts: tuple[str, ...] = ()) 
     r"""Return a table of comma-, semicolon- or tab-separated values, numbers exactly as written.
 
     Blanks around the names of columns are dropped, and names of `expected` may be in capitals.
-    With semicolons, or with tabs and no point, a comma is taken as the decimal point, as
-    spreadsheets write it in many countries. Rows without any value, UTF-16 and a first line
+    With semicolons, with tabs and no point, or in quotes, a comma is taken as the decimal point,
+    as spreadsheets write it in many countries. Rows without any value, UTF-16 and a first line
     ``sep=;`` are theirs too.
 
     Parameters
@@ -195,8 +196,10 @@ def read_table(path: str | Path, expected: str, *, texts: tuple[str, ...] = ()) 
         if twice or len(names) > _MAX_COLUMNS:
             what = f"the column {twice[0]!r} twice" if twice else f"{len(names)} columns"
             raise InputError(f"{source} has {what}: expected the columns {expected}, each once.")
-        is_comma_decimal = separator == ";" or (
-            separator == "\t" and "," in first and "." not in first
+        is_comma_decimal = (
+            separator == ";"
+            or (separator == "\t" and "," in first and "." not in first)
+            or _QUOTED_DECIMAL.search(first) is not None
         )
         # pandas 3.1 reads floats exactly by itself and warns when asked to
         options: dict[str, Any] = {}
