@@ -466,3 +466,17 @@ def test_trackmate_draws_spots_of_the_area_of_the_object(
     root = ElementTree.parse(tracks.to_trackmate(tmp_path / "tracks.xml")).getroot()
     radii = [float(spot.get("RADIUS", "nan")) for spot in root.iter("Spot")]
     assert radii == pytest.approx([radius_um] * 2)
+
+
+def test_splits_and_merges_of_trackmate_are_events(tmp_path: Path) -> None:
+    spots = [(1, 0, 1.0, 1.0), (2, 1, 1.0, 1.2), (3, 2, 0.5, 1.4), (4, 2, 1.5, 1.4)]
+    spots.append((5, 3, 1.0, 1.6))
+    edges = [(1, 2), (2, 3), (4, 2), (3, 5), (5, 4)]  # in either direction, as TrackMate has them
+    events = vs.Tracks.from_trackmate(_trackmate(tmp_path / "m.xml", spots, {0: edges})).events
+    assert events[["kind", "frame", "time_s", "y_um", "x_um"]].to_numpy().tolist() == [
+        ["fission", 2, 4.0, 0.5, 1.4],
+        ["fusion", 3, 6.0, 1.0, 1.6],
+    ]
+    assert events.children[0] == events.parents[1] == "2;3"
+    line = vs.Tracks.from_trackmate(_trackmate(tmp_path / "l.xml", LINE, {0: [(1, 2), (2, 3)]}))
+    assert len(line.events) == 0

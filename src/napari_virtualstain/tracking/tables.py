@@ -122,6 +122,47 @@ def empty_events() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in EVENT_COLUMNS.items()})
 
 
+def events_of_graph(
+    table: pd.DataFrame, graph: Mapping[int, list[int]], frame_interval_s: float
+) -> pd.DataFrame:
+    """Return a fission for each parent of several children, a fusion for each child of several.
+
+    For graphs of other programs, which say nothing else of events; the probability is 1. Frame
+    and place are those of the first child.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"track_id": [1, 2, 3], "frame": [0, 1, 1], "y_um": 0.0, "x_um": 0.0})
+    >>> events_of_graph(table, {2: [1], 3: [1]}, 2.0)[["kind", "frame", "children"]].values.tolist()
+    [['fission', 1, '2;3']]
+    """
+    first = table.sort_values("frame", kind="stable").drop_duplicates("track_id")
+    begins = first.set_index("track_id")[["frame", "y_um", "x_um"]]
+    children: dict[int, list[int]] = {}
+    for child, parents in graph.items():
+        for parent in parents:
+            children.setdefault(parent, []).append(child)
+    found = [("fission", [one], some) for one, some in children.items() if len(some) > 1]
+    found += [("fusion", some, [one]) for one, some in graph.items() if len(some) > 1]
+    rows = []
+    for kind, before, after in found:
+        place = begins.loc[after].sort_values("frame", kind="stable").iloc[0]
+        rows.append(
+            {
+                "kind": kind,
+                "frame": int(place.frame),
+                "time_s": int(place.frame) * frame_interval_s,
+                "y_um": float(place.y_um),
+                "x_um": float(place.x_um),
+                "probability": 1.0,
+                "parents": ";".join(map(str, sorted(before))),
+                "children": ";".join(map(str, sorted(after))),
+            }
+        )
+    rows.sort(key=lambda row: row["frame"])
+    return pd.DataFrame(rows, columns=list(EVENT_COLUMNS)) if rows else empty_events()
+
+
 def _complete(table: pd.DataFrame, pixel_size_um: float) -> pd.DataFrame:
     missing = [name for name in ("track_id", "frame", "y_um", "x_um") if name not in table]
     if missing:

@@ -23,7 +23,7 @@ import pandas as pd
 from ...errors import ImageFileError, InputError, as_path, reading
 from ...io import check_is_file, micrometres, seconds, write_text_atomically
 from ..detections import check_scale
-from ..tables import TrackTables, event_columns
+from ..tables import TrackTables, event_columns, events_of_graph
 
 _OURS = {"track_id": "VS_TRACK_ID", "label": "VS_LABEL", "interpolated": "VS_INTERPOLATED"}
 _FLOATS = {"y_px": "VS_Y_PX", "x_px": "VS_X_PX", "area_um2": "AREA", "quality": "VS_QUALITY"}
@@ -68,7 +68,8 @@ def read_trackmate(path: str | Path) -> TrackTables:
 
     What TrackMate hides is left out: spots that are not visible, and tracks that a filter removed.
     Lengths and times of any unit are brought into micrometres and seconds. Edges have no direction
-    in TrackMate; they run from the earlier to the later spot.
+    in TrackMate; they run from the earlier to the later spot. Splits and merges are fissions and
+    fusions of the events.
 
     Raises
     ------
@@ -112,14 +113,18 @@ def read_trackmate(path: str | Path) -> TrackTables:
         if not len(table):
             table = pd.DataFrame(columns=["spot", "track_id", "frame", "y_um", "x_um"], dtype=float)
         edges = _forward(table, edges, str(path))
-        if "track_id" not in table:
+        is_ours = "track_id" in table
+        if not is_ours:
             table = _cut_into_branches(_in_tracks(table, in_tracks, str(path)), edges)
+        graph = _parents(table, edges)
+        interval_s = scale.frame_interval_s
+        events = _read_events(root) if is_ours else events_of_graph(table, graph, interval_s)
         return TrackTables.from_table(
             table.drop(columns="spot"),
-            _parents(table, edges),
-            _read_events(root),
+            graph,
+            events,
             pixel_size_um=scale.pixel_size_um,
-            frame_interval_s=scale.frame_interval_s,
+            frame_interval_s=interval_s,
         )
 
 
