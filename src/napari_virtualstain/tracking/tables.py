@@ -144,7 +144,7 @@ def events_of_graph(
             children.setdefault(parent, []).append(child)
     found = [("fission", [one], some) for one, some in children.items() if len(some) > 1]
     found += [("fusion", some, [one]) for one, some in graph.items() if len(some) > 1]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for kind, before, after in found:
         place = begins.loc[after].sort_values("frame", kind="stable").iloc[0]
         rows.append(
