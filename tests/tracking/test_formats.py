@@ -480,3 +480,11 @@ def test_splits_and_merges_of_trackmate_are_events(tmp_path: Path) -> None:
     assert events.children[0] == events.parents[1] == "2;3"
     line = vs.Tracks.from_trackmate(_trackmate(tmp_path / "l.xml", LINE, {0: [(1, 2), (2, 3)]}))
     assert len(line.events) == 0
+
+
+def test_a_mask_of_an_absurd_frame_is_refused(tmp_path: Path) -> None:
+    folder = _ctc(tmp_path / "c", "1 0 2 0\n", range(3))
+    mask = next(path for path in folder.iterdir() if path.name.endswith("002.tif"))
+    mask.rename(folder / mask.name.replace("002", "99999999999"))
+    with pytest.raises(InputError, match="is frame 99999999999 by its name"):
+        vs.Tracks.from_ctc(folder)

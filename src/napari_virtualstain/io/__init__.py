@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .limits import check_extent
+from .limits import MAX_PLANES, check_extent
 from .opening import open_stack, plain_name
 from .output import (
     atomic_path,
@@ -27,6 +27,7 @@ from .writers.plane_store import image_format
 from .writers.plane_writer import PlaneWriter, open_plane_writer, open_writer_like
 
 __all__ = [
+    "MAX_PLANES",
     "PlaneWriter",
     "Stack",
     "atomic_path",

@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...errors import AxesError, ImageFileError, InputError, as_path, reading
-from ...io import atomic_path, check_output, open_stack
+from ...io import MAX_PLANES, atomic_path, check_output, open_stack
 from ..detections import no_rows
 from ..mask_detections import measure_plane, whole_labels
 from ..motion_models.smoothing import fill_gaps
@@ -156,6 +156,11 @@ def _files(folder: Path) -> tuple[Path, list[tuple[int, Path]]]:
 
 
 def _once(planes: list[tuple[int, Path]], folder: Path) -> list[tuple[int, Path]]:
+    if planes and planes[-1][0] > MAX_PLANES:
+        raise InputError(
+            f"{planes[-1][1]} is frame {planes[-1][0]} by its name: expected at most "
+            f"{MAX_PLANES:,}. Correct the name."
+        )
     frames = [frame for frame, _ in planes]
     twice = next((a for a, b in pairwise(frames) if a == b), None)
     if twice is not None:
