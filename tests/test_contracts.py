@@ -20,6 +20,7 @@ from napari_virtualstain.errors import InputError
 from napari_virtualstain.optics import gibson_lanni_psf, richardson_lucy, weight_map
 from napari_virtualstain.segmentation import segment_to_file, split_instances
 from napari_virtualstain.staining import stain_to_file
+from napari_virtualstain.training import cross_validate
 
 COMMANDS = {
     "demo": "--view",
@@ -175,6 +176,7 @@ DETECTIONS = pd.DataFrame({"frame": [0, 1], "y_um": [1.0, 1.1], "x_um": [1.0, 1.
         (lambda wrong: vs.simulate(frames=1, size=48, count=1, config=wrong), "config"),
         (lambda wrong: vs.train(wrong), "pairs"),
         (lambda wrong: vs.train(_pairs(), wrong), "config"),
+        (lambda wrong: cross_validate(_pairs(), wrong), "config"),
         (lambda wrong: vs.evaluate(IMAGE, IMAGE, data_range=wrong if wrong != 5 else []), "range"),
         (lambda wrong: vs.evaluate(IMAGE, IMAGE, names=wrong), "names"),
         (lambda wrong: vs.stain(IMAGE, axes=wrong, **STAIN), "xes"),

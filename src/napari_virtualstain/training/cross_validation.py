@@ -105,7 +105,7 @@ def cross_validate(
         resume=resume,
         cancel=cancel,
     )
-    return result_of(events, progress, None if config is None else config.minutes)
+    return result_of(events, progress, config)
 
 
 def cross_validation_events(

@@ -97,7 +97,7 @@ def train(
     events = train_events(
         pairs, config, output=output, overwrite=overwrite, resume=resume, cancel=cancel
     )
-    return result_of(events, progress, None if config is None else config.minutes)
+    return result_of(events, progress, config)
 
 
 def train_events(
@@ -160,7 +160,7 @@ def train_events(
 def result_of(
     events: Iterator[TrainingEvent],
     progress: ProgressCallback | None = None,
-    minutes: float | None = None,
+    config: TrainingConfig | None = None,
 ) -> TrainingResult:
     """Return the result at the end of a training's events, after telling its steps.
 
@@ -169,6 +169,8 @@ def result_of(
     TrainingError
         This was a helping process.
     """
+    # a config of another kind is refused by the first event
+    minutes = config.minutes if isinstance(config, TrainingConfig) else None
     reporter = StepReporter(progress, minutes)
     result: TrainingResult | None = None
     for event in events:
