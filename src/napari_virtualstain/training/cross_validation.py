@@ -22,10 +22,8 @@ from ..models import load_model, read_card, save_model
 from ..progress import CancelToken, ProgressCallback
 from .finishing import listed_names, shared_settings, summarised
 from .loop.parallel import processes
-from .networks import with_settings_of
 from .places import FOLDS, places_for
-from .presets import preset
-from .training import result_of, train_events
+from .training import checked_settings, result_of, train_events
 from .training_config import TrainingConfig
 from .training_events import (
     FoldFinished,
@@ -148,7 +146,7 @@ def cross_validation_events(
     Traceback (most recent call last):
     napari_virtualstain.errors.InputError: Cross-validation needs two groups ...
     """
-    settings = with_settings_of(preset() if config is None else config)
+    settings = checked_settings(pairs, config)
     parts = _folds(pairs, folds)
     places = places_for(settings, output, overwrite=overwrite, resume=resume)
     folder = places.checkpoint.parent / FOLDS

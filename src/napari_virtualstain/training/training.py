@@ -144,10 +144,7 @@ def train_events(
     Traceback (most recent call last):
     napari_virtualstain.errors.InputError: 1 of 1 pairs cannot train ...
     """
-    config = preset() if config is None else config
-    check_kind(pairs, CorrelativePairs, "pairs", "CorrelativePairs, as match_pairs returns them")
-    check_kind(config, TrainingConfig, "config", "a TrainingConfig, as preset() returns it")
-    settings = with_settings_of(config)
+    settings = checked_settings(pairs, config)
     places = places_for(settings, output, overwrite=overwrite, resume=resume)
     settle(places.checkpoint)
     try:
@@ -155,6 +152,27 @@ def train_events(
     except RuntimeError as error:
         # torch raises RuntimeError for memory and shapes alike, and a napari worker loses it
         raise _translated(error) from error
+
+
+def checked_settings(pairs: CorrelativePairs, config: TrainingConfig | None) -> TrainingConfig:
+    """Return the settings of a training, completed from its preset and starting model.
+
+    Raises
+    ------
+    InputError
+        One of the two is something else.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one = CorrelativePairs.from_arrays(np.zeros((1, 32, 32)), np.zeros((1, 32, 32)))
+    >>> checked_settings(one, None).preset
+    'recommended'
+    """
+    config = preset() if config is None else config
+    check_kind(pairs, CorrelativePairs, "pairs", "CorrelativePairs, as match_pairs returns them")
+    check_kind(config, TrainingConfig, "config", "a TrainingConfig, as preset() returns it")
+    return with_settings_of(config)
 
 
 def result_of(
