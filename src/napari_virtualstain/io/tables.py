@@ -119,7 +119,8 @@ _MAX_TABLE_BYTES = 2**30
 _MAX_COLUMNS = 2000
 
 
-_QUOTED_DECIMAL = re.compile(r'"[-+]?\d+,\d+"')
+# "1,234" may also be a thousand
+_QUOTED_DECIMAL = re.compile(r'"[-+]?(?![1-9]\d{0,2},\d{3}")\d+,\d+"')
 _STATED_SEPARATOR = re.compile(r'"?sep=([,;\t])"?\s*', re.IGNORECASE)
 
 
