@@ -118,9 +118,10 @@ class FoundLog:
         edits = len(done) - verdicts - done.count(editing.SAMPLE)
         when = str(records[-1].get("time", ""))[:10]
         self._notice.text.setText(
-            f"{counted(edits, 'edit')} and {counted(verdicts, 'verdict')} of this movie are in "
-            f"{latest.name}, the last of {when}."
+            f"{counted(edits, 'edit')} and {counted(verdicts, 'verdict')} of this movie were kept, "
+            f"the last on {when}."
         )
+        self._notice.text.setToolTip(str(latest))
         self._notice.show()
         # edits made before the user has decided must not mix with the old ones
         self._use(following)
