@@ -19,6 +19,7 @@ from pathlib import Path
 
 _NICER_BY = 5
 _LIBRARIES = ("libtorch_cpu.so", "libtorch_python.so")
+_MESA, _MAPS = "libLLVM", Path("/proc/self/maps")
 
 
 def run_behind(function: Callable[[], object]) -> None:
@@ -35,6 +36,7 @@ def run_behind(function: Callable[[], object]) -> None:
 
     def run() -> None:
         give_way()
+        keep_triton_out()
         function()
 
     thread = threading.Thread(target=run, name="virtualstain", daemon=True)
@@ -48,6 +50,17 @@ def give_way() -> None:
         thread = threading.get_native_id()
         nicer = min(19, os.getpriority(os.PRIO_PROCESS, thread) + _NICER_BY)
         os.setpriority(os.PRIO_PROCESS, thread, nicer)
+
+
+def keep_triton_out() -> None:
+    """Make Triton count as not installed where Mesa's copy of LLVM is loaded.
+
+    Torch's builds for CUDA import Triton as soon as an optimiser is made; its own LLVM and that
+    of the canvas's OpenGL then end the process (seen with torch 2.14 and Mesa 22.3). Nothing
+    of this package uses Triton.
+    """
+    if sys.platform == "linux" and "triton" not in sys.modules and _MESA in _MAPS.read_text():
+        sys.modules["triton"] = None  # type: ignore[assignment]
 
 
 def import_torch() -> None:
