@@ -10,21 +10,15 @@ import pytest
 from napari_virtualstain.data import Alignment
 from napari_virtualstain.plugin.train.dock import TrainWidget
 
-from .conftest import smooth_pair
+from .conftest import SCALE, add_pair, open_dock, smooth_pair
 
-SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 KNOWN = Alignment(6.0, -5.0, significance=9.0, spread_px=0.5, pairs=8)
 
 
 @pytest.fixture
 def widget(qtbot: Any, viewer_model: Any) -> TrainWidget:
-    bright, glow = smooth_pair()
-    viewer_model.add_image(bright, name="bf", **SCALE)
-    viewer_model.add_image(glow, name="GFP", **SCALE)
-    made = TrainWidget(viewer_model)
-    qtbot.addWidget(made)
-    made.start_from.value = "tiny"
-    return made
+    add_pair(viewer_model, smooth_pair())
+    return open_dock(qtbot, viewer_model)
 
 
 def test_a_point_a_ring_and_a_sentence_for_each_shift(widget: TrainWidget) -> None:

@@ -16,21 +16,15 @@ from napari_virtualstain.plugin.train.dock import TrainWidget
 from napari_virtualstain.plugin.train.outcome_view import outcome_sentence
 from napari_virtualstain.training import preset_names
 
-from .conftest import smooth_pair
+from .conftest import SCALE, add_pair, open_dock, smooth_pair
 
 AXES = {"units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
-SCALE = {"scale": (2.0, 0.08, 0.08), **AXES}
 
 
 @pytest.fixture
 def widget(qtbot: Any, viewer_model: Any) -> TrainWidget:
-    bright, glow = smooth_pair(48, 64)
-    viewer_model.add_image(bright, name="bf", **SCALE)
-    viewer_model.add_image(glow, name="GFP", **SCALE)
-    made = TrainWidget(viewer_model)
-    qtbot.addWidget(made)
-    made.start_from.value = "tiny"
-    return made
+    add_pair(viewer_model, smooth_pair(48, 64))
+    return open_dock(qtbot, viewer_model)
 
 
 def test_every_option_gives_settings_that_a_training_takes(widget: TrainWidget) -> None:

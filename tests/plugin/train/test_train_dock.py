@@ -25,7 +25,7 @@ from napari_virtualstain.plugin.train.sources import PairSource
 from napari_virtualstain.staining import stain
 from napari_virtualstain.training import FoldStarted, PlaneReading
 
-from .conftest import smooth_pair
+from .conftest import SCALE, open_dock, smooth_pair
 
 OME = """<?xml version="1.0" encoding="UTF-8"?>
 <OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">
@@ -39,7 +39,6 @@ OME = """<?xml version="1.0" encoding="UTF-8"?>
    <TiffData/>
   </Pixels></Image>
 </OME>"""
-SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 
 
 @pytest.fixture
@@ -47,9 +46,7 @@ def widget(qtbot: Any, viewer_model: Any) -> TrainWidget:
     bright, glow = smooth_pair()
     viewer_model.add_image(bright, name="cell bright-field", **SCALE)
     viewer_model.add_image(glow, name="cell fluorescence", **SCALE)
-    made = TrainWidget(viewer_model)
-    qtbot.addWidget(made)
-    made.start_from.value = "tiny"
+    made = open_dock(qtbot, viewer_model)
     made.steps.setValue(6)
     made.crop.setValue(32)
     made.batch.setValue(2)

@@ -13,19 +13,13 @@ from napari_virtualstain.io import output
 from napari_virtualstain.plugin.train import kept_training
 from napari_virtualstain.plugin.train.dock import TrainWidget
 
-from .conftest import smooth_pair
-
-SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
+from .conftest import SCALE, add_pair, open_dock, smooth_pair
 
 
 @pytest.fixture
 def widget(qtbot: Any, viewer_model: Any) -> TrainWidget:
-    bright, glow = smooth_pair()
-    viewer_model.add_image(bright, name="bf", **SCALE)
-    viewer_model.add_image(glow, name="GFP", **SCALE)
-    made = TrainWidget(viewer_model)
-    qtbot.addWidget(made)
-    made.start_from.value = "tiny"
+    add_pair(viewer_model, smooth_pair())
+    made = open_dock(qtbot, viewer_model)
     made.steps.setValue(4)
     made.crop.setValue(32)
     made.batch.setValue(2)

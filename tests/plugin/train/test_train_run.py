@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtWidgets import QLabel, QToolButton
-from scipy.ndimage import gaussian_filter
 
 from napari_virtualstain.models import read_card
 from napari_virtualstain.plugin.train.dock import TrainWidget
@@ -20,39 +19,18 @@ from napari_virtualstain.training import (
     training_folder,
 )
 
-SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
-
-
-def _dock(qtbot: Any, viewer: Any) -> TrainWidget:
-    made = TrainWidget(viewer)
-    qtbot.addWidget(made)
-    made.start_from.value = "tiny"
-    made.compare_box.setChecked(False)
-    for box, value in ((made.steps, 6), (made.crop, 32), (made.batch, 2)):
-        box.setValue(value)
-    return made
+from .conftest import add_pair, draw_regions, open_quick_dock, spotted_pair
 
 
 @pytest.fixture
 def widget(qtbot: Any, viewer_model: Any) -> TrainWidget:
-    rng = np.random.default_rng(0)
-    glow = np.exp(gaussian_filter(rng.normal(size=(8, 64, 96)), (0, 2, 2)) * 12).astype("f4")
-    viewer_model.add_image(rng.normal(100, 5, glow.shape).astype("f4"), name="bf", **SCALE)
-    viewer_model.add_image(glow, name="GFP", **SCALE)
-    return _dock(qtbot, viewer_model)
-
-
-def _draw(widget: TrainWidget) -> Any:
-    widget.pairs.new_regions.click()
-    layer = widget.shapes.value
-    layer.add_rectangles([[2, 2], [60, 44]])
-    layer.add_polygons([[2, 50], [60, 50], [60, 94], [30, 94]])
-    return layer
+    add_pair(viewer_model, spotted_pair())
+    return open_quick_dock(qtbot, viewer_model)
 
 
 @pytest.mark.slow
 def test_a_training_is_drawn_judged_and_listed(widget: TrainWidget, wait_for: Any) -> None:
-    _draw(widget)
+    draw_regions(widget)
     said: list[str] = []
     widget.runner.progressed.connect(lambda progress: said.append(str(progress)))
     widget.run_button.click()
@@ -140,7 +118,7 @@ def test_after_a_kill_layers_regions_and_settings_come_back(
 ) -> None:
     from napari.components import ViewerModel
 
-    _draw(widget)
+    draw_regions(widget)
     widget.shapes.value.selected_data = {0}
     widget.pairs.hold_button.click()
     widget.optics.na.setValue(1.2)

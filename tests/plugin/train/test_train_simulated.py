@@ -15,7 +15,7 @@ from napari_virtualstain.plugin.train.settings import TrainSettings
 from napari_virtualstain.simulation import simulate_frames
 from napari_virtualstain.training import simulated
 
-SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
+from .conftest import SCALE
 
 
 @pytest.fixture(autouse=True)

@@ -8,31 +8,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.ndimage import gaussian_filter
 from typer.testing import CliRunner
 
 from napari_virtualstain.cli.app import app
 from napari_virtualstain.plugin.train.dock import TrainWidget
 from napari_virtualstain.training import baselines_of_job, outcome_of_job
 
-SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
+from .conftest import add_pair, draw_regions, open_quick_dock, spotted_pair
 
 
 @pytest.fixture
 def widget(qtbot: Any, viewer_model: Any) -> TrainWidget:
-    rng = np.random.default_rng(0)
-    glow = np.exp(gaussian_filter(rng.normal(size=(8, 64, 96)), (0, 2, 2)) * 12).astype("f4")
-    viewer_model.add_image(rng.normal(100, 5, glow.shape).astype("f4"), name="bf", **SCALE)
-    viewer_model.add_image(glow, name="GFP", **SCALE)
-    made = TrainWidget(viewer_model)
-    qtbot.addWidget(made)
-    made.start_from.value = "tiny"
-    made.compare_box.setChecked(False)
-    for box, value in ((made.steps, 6), (made.crop, 32), (made.batch, 2)):
-        box.setValue(value)
-    made.pairs.new_regions.click()
-    made.shapes.value.add_rectangles([[2, 2], [60, 44]])
-    made.shapes.value.add_polygons([[2, 50], [60, 50], [60, 94], [30, 94]])
+    add_pair(viewer_model, spotted_pair())
+    made = open_quick_dock(qtbot, viewer_model)
+    draw_regions(made)
     return made
 
 
