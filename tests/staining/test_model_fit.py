@@ -43,6 +43,33 @@ def test_a_cell_that_was_held_out_stays_green(pairs, judge) -> None:
     assert "red" not in levels
 
 
+def test_a_slight_loss_of_focus_is_seen_and_no_cell_is_falsely_alarmed(real_data) -> None:
+    io = pytest.importorskip("skimage.io")
+    # 80 nm of blur under the camera's noise, each cell judged by the others
+    rng = np.random.default_rng(0)
+
+    def blurred(image: np.ndarray) -> np.ndarray:
+        return ndimage.gaussian_filter(image, 1.0) + rng.normal(0, 3.9, image.shape)
+
+    crops: dict[str, list[np.ndarray]] = {}
+    for path in sorted((real_data("h9c2_pairs") / "bright_field").glob("*.png")):
+        cell = re.search(r"TL_\d+|v_\d+", path.name).group()
+        crops.setdefault(cell, []).append(io.imread(path).astype(float))
+    known = {cell: [image_statistics(image) for image in images] for cell, images in crops.items()}
+    seen, movies = [], []
+    for cell, images in crops.items():
+        others = [
+            each for other, statistics in known.items() if other != cell for each in statistics
+        ]
+        card = ModelCard(name="others", statistics=summarise_statistics(others))
+        assert {assess_frame(image, card, None).level for image in images} == {"green"}
+        frames = [assess_frame(blurred(image), card, None) for image in images]
+        seen += [frame.level != "green" for frame in frames]
+        movies.append(combine(frames, card, None).level)
+    assert np.mean(seen) > 0.45
+    assert movies.count("green") <= 1
+
+
 def _phase_contrast(image):
     detail = ndimage.gaussian_filter(image, 1.0) - ndimage.gaussian_filter(image, 12.0)
     return 100 - 2 * detail + 2 * ndimage.gaussian_filter(abs(detail), 3.0)
@@ -191,7 +218,7 @@ def test_a_hundredth_of_the_pixels_may_be_saturated(share, level) -> None:
 @pytest.mark.parametrize("group", ["histogram", "texture", "noise", "focus"])
 @pytest.mark.parametrize(("factor", "level"), [(0.99, 0), (1.01, 1), (1.99, 1), (2.01, 2)])
 def test_red_begins_at_twice_the_limit_of_amber(group: str, factor: float, level: int) -> None:
-    limit = {"histogram": 2.4, "texture": 2.2, "noise": 3.3, "focus": 2.4}[group]
+    limit = {"histogram": 2.4, "texture": 2.2, "noise": 3.3, "focus": 2.17}[group]
     assert _verdict({group: factor * limit}, {group: 1.0}, 1)[0] == level
 
 

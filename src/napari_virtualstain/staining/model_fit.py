@@ -34,7 +34,7 @@ from .stainer import as_generator
 Level: TypeAlias = Literal["green", "amber", "red"]
 
 _LEVELS: tuple[Level, ...] = ("green", "amber", "red")
-_AMBER = {"histogram": 2.4, "texture": 2.2, "noise": 3.3, "focus": 2.4}
+_AMBER = {"histogram": 2.4, "texture": 2.2, "noise": 3.3, "focus": 2.17}
 _RED = 2.0  # times the limit of amber
 _SEVERAL = 0.8  # times the limits, where several squares are averaged
 _SQUARE = 256
