@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,16 +118,10 @@ def _unguarded(value: Any) -> Any:
 
 _MAX_TABLE_BYTES = 2**30
 _MAX_COLUMNS = 2000
-
-
+_LONGEST_LINE = 1_000_000
 # "1,234" may also be a thousand
 _QUOTED_DECIMAL = re.compile(r'"[-+]?(?![1-9]\d{0,2},\d{3}")\d+,\d+"')
 _STATED_SEPARATOR = re.compile(r'"?sep=([,;\t])"?\s*', re.IGNORECASE)
-
-
-def _encoding(path: Path) -> str:
-    with path.open("rb") as file:
-        return "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 
 
 def read_table(path: str | Path, expected: str, *, texts: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -161,67 +156,113 @@ def read_table(path: str | Path, expected: str, *, texts: tuple[str, ...] = ()) 
     >>> read_table(file, "frame, y_um").y_um.tolist()
     [1.5]
     """
-    import pandas as pd
-
     source = Path(path)
     with reading(source, f"a table with the columns {expected}", error_class=InputError):
-        try:
-            is_there, is_folder = source.exists(), source.is_dir()
-        except (OSError, ValueError) as error:
-            raise ImageFileError(f"{shown(source)} is no usable path: {error}.") from error
-        if not is_there:
-            raise missing_file_error(source)
-        if is_folder:
-            raise ImageFileError(f"There is no file {source}: it is a folder. Give a CSV.")
-        check_is_file(source)
-        if source.stat().st_size > _MAX_TABLE_BYTES:
-            raise InputError(f"{source} has more than 1 GB: expected a table of tracks.")
-        encoding = _encoding(source)
-        with source.open(encoding=encoding, newline="") as file:
-            head = file.readline(1_000_000)
-            stated = _STATED_SEPARATOR.fullmatch(head)
-            head = file.readline(1_000_000) if stated else head
-            first = file.readline(1_000_000)
-        if not head.strip():
-            raise InputError(f"{source} is no table, it is empty: expected the columns {expected}.")
-        separator = stated[1] if stated else max(",;\t", key=head.count)
-        written = (name.strip().strip('"').strip() for name in head.rstrip("\r\n").split(separator))
-        wanted = {name.casefold(): name for name in expected.split(", ")}
-        names = [wanted.get(name.casefold(), name) for name in written]
-        if {"POSITION_X", "POSITION_Y"} <= set(names):
-            raise InputError(
-                f"{source} is a table that TrackMate exported: expected the columns {expected}. "
-                "Save the session in TrackMate (Save) and give that XML file."
-            )
-        twice = [name for name, count in Counter(names).items() if count > 1 and name]
-        if twice or len(names) > _MAX_COLUMNS:
-            what = f"the column {twice[0]!r} twice" if twice else f"{len(names)} columns"
-            raise InputError(f"{source} has {what}: expected the columns {expected}, each once.")
-        is_comma_decimal = (
-            separator == ";"
-            or (separator == "\t" and "," in first and "." not in first)
-            or _QUOTED_DECIMAL.search(first) is not None
+        _check_is_table_file(source)
+        dialect = _dialect(source, expected)
+        return _without_guards(_parsed(source, dialect, texts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Dialect:
+    """How a file of separated values is written."""
+
+    encoding: str
+    separator: str
+    decimal: str
+    names: list[str]
+    lines_before_names: int
+
+
+def _check_is_table_file(source: Path) -> None:
+    try:
+        is_there, is_folder = source.exists(), source.is_dir()
+    except (OSError, ValueError) as error:
+        raise ImageFileError(f"{shown(source)} is no usable path: {error}.") from error
+    if not is_there:
+        raise missing_file_error(source)
+    if is_folder:
+        raise ImageFileError(f"There is no file {source}: it is a folder. Give a CSV.")
+    check_is_file(source)
+    if source.stat().st_size > _MAX_TABLE_BYTES:
+        raise InputError(f"{source} has more than 1 GB: expected a table of tracks.")
+
+
+def _dialect(source: Path, expected: str) -> _Dialect:
+    """Return how a file is written, from its first lines; `expected` names columns."""
+    encoding = _encoding(source)
+    with source.open(encoding=encoding, newline="") as file:
+        head = file.readline(_LONGEST_LINE)
+        stated = _STATED_SEPARATOR.fullmatch(head)
+        head = file.readline(_LONGEST_LINE) if stated else head
+        first = file.readline(_LONGEST_LINE)
+    if not head.strip():
+        raise InputError(f"{source} is no table, it is empty: expected the columns {expected}.")
+    separator = stated[1] if stated else max(",;\t", key=head.count)
+    names = _column_names(head, separator, expected)
+    _check_columns(source, names, expected)
+    decimal = "," if _has_decimal_commas(first, separator) else "."
+    return _Dialect(encoding, separator, decimal, names, 1 if stated else 0)
+
+
+def _encoding(source: Path) -> str:
+    with source.open("rb") as file:
+        return "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
+def _column_names(head: str, separator: str, expected: str) -> list[str]:
+    written = (name.strip().strip('"').strip() for name in head.rstrip("\r\n").split(separator))
+    wanted = {name.casefold(): name for name in expected.split(", ")}
+    return [wanted.get(name.casefold(), name) for name in written]
+
+
+def _check_columns(source: Path, names: list[str], expected: str) -> None:
+    if {"POSITION_X", "POSITION_Y"} <= set(names):
+        raise InputError(
+            f"{source} is a table that TrackMate exported: expected the columns {expected}. "
+            "Save the session in TrackMate (Save) and give that XML file."
         )
-        # pandas 3.1 reads floats exactly by itself and warns when asked to
-        options: dict[str, Any] = {}
-        if pd.__version__ < "3.1":
-            options["float_precision"] = "round_trip"
-        if is_comma_decimal and "." not in first.replace(",", ""):
-            options["decimal"] = ","
-        table: pd.DataFrame = pd.read_csv(
-            source,
-            sep=separator,
-            dtype=dict.fromkeys(texts, str),
-            encoding=encoding,
-            header=0,
-            skiprows=1 if stated else 0,
-            names=names if len(set(names)) == len(names) else None,
-            skipinitialspace=True,
-            index_col=False,
-            **options,
-        ).dropna(how="all", ignore_index=True)
-        for place, is_number in enumerate(_are_numbers(table)):
-            column = table.iloc[:, place]
-            if not is_number and any(_unguarded(value) is not value for value in column):
-                table.isetitem(place, [_unguarded(value) for value in column])
-        return table
+    twice = [name for name, count in Counter(names).items() if count > 1 and name]
+    if twice or len(names) > _MAX_COLUMNS:
+        what = f"the column {twice[0]!r} twice" if twice else f"{len(names)} columns"
+        raise InputError(f"{source} has {what}: expected the columns {expected}, each once.")
+
+
+def _has_decimal_commas(row: str, separator: str) -> bool:
+    may_have = (
+        separator == ";"
+        or (separator == "\t" and "," in row)
+        or _QUOTED_DECIMAL.search(row) is not None
+    )
+    return may_have and "." not in row
+
+
+def _parsed(source: Path, dialect: _Dialect, texts: tuple[str, ...]) -> pd.DataFrame:
+    import pandas as pd
+
+    # pandas 3.1 reads floats exactly by itself and warns when asked to
+    exact: dict[str, Any] = {} if pd.__version__ >= "3.1" else {"float_precision": "round_trip"}
+    names = dialect.names
+    table: pd.DataFrame = pd.read_csv(
+        source,
+        sep=dialect.separator,
+        decimal=dialect.decimal,
+        dtype=dict.fromkeys(texts, str),
+        encoding=dialect.encoding,
+        header=0,
+        skiprows=dialect.lines_before_names,
+        names=names if len(set(names)) == len(names) else None,
+        skipinitialspace=True,
+        index_col=False,
+        **exact,
+    )
+    return table.dropna(how="all", ignore_index=True)
+
+
+def _without_guards(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table without the apostrophes of :func:`write_table`; changed in place."""
+    for place, is_number in enumerate(_are_numbers(table)):
+        column = table.iloc[:, place]
+        if not is_number and any(_unguarded(value) is not value for value in column):
+            table.isetitem(place, [_unguarded(value) for value in column])
+    return table
