@@ -73,28 +73,51 @@ def track(
     >>> track(movie).table.track_id.tolist()
     [1, 1]
     """
+    pixel_size_um, frame_interval_s = _scale(labels, pixel_size_um, frame_interval_s)
+    settings = TrackingConfig() if config is None else config
+    check_kind(settings, TrackingConfig, "config", "a TrackingConfig")
+    labels, intensity = _planes_over_time(_movie(labels), _movie(intensity), settings)
+    if (added := added_name(settings.linker, "tracker", LINKERS)) is not None:
+        scale = {"pixel_size_um": pixel_size_um, "frame_interval_s": frame_interval_s}
+        return tracks_of_add_on(added, labels, intensity, **scale)
+    report = Reporter((1 + rounds(settings)) * len(labels), "step", "tracking", progress, cancel)
+    table, pixels = _measured(labels, intensity, pixel_size_um, report)
+    masks = _mask_pixels(read_detections(table), pixels, labels.shape[1:], pixel_size_um)
+    linked, owner = link_fragments(table, masks, settings, report)
+    tracks = assemble(linked, settings, pixel_size_um, frame_interval_s)
+    report.finish()
+    return with_fragments(tracks, table, owner)
+
+
+def _scale(
+    labels: Any, pixel_size_um: float | None, frame_interval_s: float | None
+) -> tuple[float, float]:
+    """Return micrometres a pixel and seconds a frame: as given, of the stack, or 1."""
     if isinstance(labels, Stack):
-        if pixel_size_um is None:
-            pixel_size_um = labels.pixel_size_um
-        if frame_interval_s is None:
-            frame_interval_s = labels.frame_interval_s
+        pixel_size_um = labels.pixel_size_um if pixel_size_um is None else pixel_size_um
+        frame_interval_s = labels.frame_interval_s if frame_interval_s is None else frame_interval_s
     pixel_size_um = 1.0 if pixel_size_um is None else pixel_size_um
     frame_interval_s = 1.0 if frame_interval_s is None else frame_interval_s
     check_scale(pixel_size_um, frame_interval_s)
-    labels, intensity = _movie(labels), _movie(intensity)
+    return pixel_size_um, frame_interval_s
+
+
+def _planes_over_time(labels: Any, intensity: Any, settings: TrackingConfig) -> tuple[Any, Any]:
+    """Return labels and intensity, (T, Y, X); of z-stacks the plane that is tracked."""
     if not (intensity is None or hasattr(intensity, "shape")):
         check_kind(intensity, np.ndarray, "intensity", "an array of the shape of the labels")
-    settings = TrackingConfig() if config is None else config
-    check_kind(settings, TrackingConfig, "config", "a TrackingConfig")
     if getattr(labels, "ndim", 0) == 4:
         _check_shapes(labels, intensity)
         labels = project_labels(labels, settings.z_plane, settings.tuning.same_object_share)
         intensity = None if intensity is None else project_image(intensity, settings.z_plane)
     check_labels(labels, intensity)
-    if (added := added_name(settings.linker, "tracker", LINKERS)) is not None:
-        scale = {"pixel_size_um": pixel_size_um, "frame_interval_s": frame_interval_s}
-        return tracks_of_add_on(added, labels, intensity, **scale)
-    report = Reporter((1 + rounds(settings)) * len(labels), "step", "tracking", progress, cancel)
+    return labels, intensity
+
+
+def _measured(
+    labels: Any, intensity: Any, pixel_size_um: float, report: Reporter
+) -> tuple[pd.DataFrame, list[NDArray[np.int32]]]:
+    """Return one row an object, and the pixels of each frame's; warn if the labels look wrong."""
     measured: list[pd.DataFrame] = [no_rows()]
     pixels: list[NDArray[np.int32]] = []
     first: NDArray[Any] | None = None
@@ -104,7 +127,7 @@ def track(
         if first is None and plane.any():
             first = plane
             if doubt := check_objects(plane):
-                warnings.warn(doubt, stacklevel=2)
+                warnings.warn(doubt, stacklevel=3)
         table, inside = measure_plane(plane, image, frame, pixel_size_um)
         measured.append(table)
         pixels.append(inside)
@@ -117,12 +140,8 @@ def track(
     tables = [table for table in measured if len(table)] or measured[:1]
     table = pd.concat(tables, ignore_index=True)
     if first is not None and (doubt := doubt_of_mask(first, set(table["label"].tolist()))):
-        warnings.warn(doubt, stacklevel=2)
-    masks = _mask_pixels(read_detections(table), pixels, labels.shape[1:], pixel_size_um)
-    linked, owner = link_fragments(table, masks, settings, report)
-    tracks = assemble(linked, settings, pixel_size_um, frame_interval_s)
-    report.finish()
-    return with_fragments(tracks, table, owner)
+        warnings.warn(doubt, stacklevel=3)
+    return table, pixels
 
 
 def _movie(image: Any) -> Any:
