@@ -165,7 +165,7 @@ def read_table(path: str | Path, expected: str, *, texts: tuple[str, ...] = ()) 
 
 @dataclass(frozen=True, slots=True)
 class _Dialect:
-    """How a file of separated values is written."""
+    """Dialect of a file of separated values."""
 
     encoding: str
     separator: str
@@ -189,7 +189,7 @@ def _check_is_table_file(source: Path) -> None:
 
 
 def _dialect(source: Path, expected: str) -> _Dialect:
-    """Return how a file is written, from its first lines; `expected` names columns."""
+    """Return the dialect of a file from its first lines; `expected` names columns."""
     encoding = _encoding(source)
     with source.open(encoding=encoding, newline="") as file:
         head = file.readline(_LONGEST_LINE)
