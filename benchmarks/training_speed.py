@@ -2,6 +2,7 @@
 
     OMP_NUM_THREADS=1 python -m benchmarks.training_speed --threads 1
     CAREAMICS_PYTHON=/path/to/venv/bin/python python -m benchmarks.training_speed --only compact
+    OMP_NUM_THREADS=1 python -m benchmarks.training_speed --threads 1 --set-gb 2 20 --steps 20
 
 One crop of 256 x 256 a step. "Cancelled" is the time from the request, in the middle of a
 step, to the return, after which a thread may still write a large checkpoint; "resumed" the
@@ -13,13 +14,21 @@ however busy the machine is; the wall clock is in brackets.
 anything else. CAREamics trains its own CARE network, a smaller one, on the same images and crops;
 it needs its own environment (``pip install careamics``) in ``CAREAMICS_PYTHON``, without which it
 is left out.
+
+``--set-gb`` measures sets of so many gigabytes instead: movies of 60 frames of 2048 x 2048,
+16 bit, written to ``--folder`` and deleted again. Each is trained on by a process of its own, once
+as files of that size are read and once with all images held in memory if they need less than a
+third of it. Weight maps are made when a frame is first drawn, so the cache of them begins empty.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
+import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -27,9 +36,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import tifffile
 import torch
 
-from napari_virtualstain.data import CorrelativePairs
+from napari_virtualstain.data import CorrelativePairs, match_pairs, stored_image
 from napari_virtualstain.errors import CancelledError
 from napari_virtualstain.models import build_network
 from napari_virtualstain.progress import CancelToken
@@ -42,6 +52,7 @@ from napari_virtualstain.training import (
 )
 from napari_virtualstain.training.checkpoint import settle
 
+FRAMES = 60
 NETWORKS = {
     "paper (method A with its discriminator)": preset("A"),
     "compact": TrainingConfig(architecture={"name": "compact"}),
@@ -187,6 +198,65 @@ def cancelled_and_resumed(
     return stopped, resumed
 
 
+def write_movies(folder: Path, gigabytes: float) -> None:
+    """Write movies of both channels that need so much on disk; no two frames are alike."""
+    still = simulate(frames=1, size=512, seed=0)
+    rng = np.random.default_rng(0)
+    for channel, image in (("light", still.bright_field[0]), ("glow", still.fluorescence[0])):
+        (folder / channel).mkdir(parents=True)
+        counts = 20000 * (image - image.min()) / np.ptp(image) + 2000
+        field = np.tile(counts.astype(np.uint16), (4, 4))
+        for movie in range(max(2, round(gigabytes * 1e9 / (2 * FRAMES * field.nbytes)))):
+            frames = (
+                np.roll(field, (7 * movie, 5 * frame), (0, 1))
+                + rng.integers(0, 400, field.shape, dtype=np.uint16)
+                for frame in range(FRAMES)
+            )
+            tifffile.imwrite(
+                folder / channel / f"cell_{movie:02d}.tif", frames, metadata={"axes": "TYX"},
+                shape=(FRAMES, *field.shape), dtype=field.dtype, photometric="minisblack",
+            )  # fmt: skip
+
+
+def train_on_files(folder: Path, steps: int, share: float) -> None:
+    """Train on written movies, and print how it went; for a process of its own."""
+    stored_image.SHARE_OF_FREE = share
+    config = preset("recommended").updated(
+        batch_size=1, crop_size=256, steps=10**4, epochs=None, report=False, keep_best=False,
+        validate_every=10**6, min_foreground=0.14, validation_images=4,
+    )  # fmt: skip
+    clock = Clock()
+    pairs = match_pairs(folder / "light", folder / "glow", planes=1, pixel_size_um=0.08)
+    stored = sum(isinstance(image, stored_image.StoredImage) for image in pairs.fluorescence)
+    opened, clock = clock.passed(), Clock()
+    for event in train_events(pairs, config, output=folder / "model.safetensors"):
+        if isinstance(event, StepFinished) and event.step == 1:
+            first, clock = clock.passed(), Clock()
+        elif isinstance(event, StepFinished) and event.step == steps + 1:
+            break
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    held = f"{len(pairs) - stored} of {len(pairs)}"
+    print(f"| {held} | {opened} | {first} | {clock.passed(steps)} | {peak:.2f} GiB |", flush=True)
+
+
+def sets_of_files(given: argparse.Namespace) -> None:
+    """Print a table of sets on disk."""
+    print("| GB on disk | pairs in memory | opened, s | first step after, s | a step, s | peak |")
+    print("|---|---|---|---|---|---|", flush=True)
+    for gigabytes in given.set_gb:
+        folder = Path(tempfile.mkdtemp(dir=given.folder))
+        try:
+            write_movies(folder, gigabytes)
+            for share in given.shares:
+                cache = {"XDG_CACHE_HOME": str(folder / f"cache_{share}")}
+                call = [sys.executable, "-m", "benchmarks.training_speed", "--on-files", folder]
+                call += ["--steps", given.steps, "--threads", given.threads, "--shares", share]
+                print(f"| {gigabytes:g} ", end="", flush=True)
+                subprocess.run(list(map(str, call)), check=True, env=os.environ | cache)
+        finally:
+            shutil.rmtree(folder)
+
+
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -194,9 +264,22 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--only", nargs="+", default=[], help="parts of network names")
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
+    parser.add_argument("--set-gb", nargs="+", type=float, help="sets on disk instead")
+    parser.add_argument("--folder", type=Path, help="for these sets")
+    parser.add_argument(
+        "--shares", nargs="+", type=float, default=[0, stored_image.SHARE_OF_FREE],
+        help="of the free memory that images may take",
+    )  # fmt: skip
+    parser.add_argument("--on-files", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.threads:
         torch.set_num_threads(given.threads)
+    if given.on_files:
+        train_on_files(given.on_files, given.steps, *given.shares)
+        return
+    if given.set_gb:
+        sets_of_files(given)
+        return
     pairs = simulated_pairs()
     print("| network | precision | a step, s | cancelled after, s | resumed after, s |")
     print("|---|---|---|---|---|")

@@ -6,6 +6,7 @@ from .alignment import straightened as straightened
 from .augmentation import Augmentation as Augmentation
 from .correlative_pairs import CorrelativePairs as CorrelativePairs
 from .correlative_pairs import Region as Region
+from .correlative_pairs import cut as cut
 from .correlative_pairs import inside_only as inside_only
 from .correlative_pairs import joined as joined
 from .dataset import CropBatches as CropBatches
@@ -50,3 +51,9 @@ from .statistics import feature_shifts as feature_shifts
 from .statistics import fit_features as fit_features
 from .statistics import image_statistics as image_statistics
 from .statistics import summarise_statistics as summarise_statistics
+from .stored_image import MemoryRoom as MemoryRoom
+from .stored_image import StoredImage as StoredImage
+from .stored_image import changed as changed
+from .stored_image import later as later
+from .stored_image import plane_at as plane_at
+from .stored_image import stored_plane as stored_plane

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
+from .stored_image import changed
 
 Image = NDArray[np.generic]
 _Number = TypeVar("_Number", bound=np.generic)
@@ -37,6 +39,16 @@ class Region:
     pair: int | None = None
     vertices: tuple[tuple[float, float], ...] = ()
 
+    @property
+    def rows(self) -> slice:
+        """Its rows."""
+        return slice(self.y0, self.y1)
+
+    @property
+    def columns(self) -> slice:
+        """Its columns."""
+        return slice(self.x0, self.x1)
+
     def mask(self) -> NDArray[np.bool_] | None:
         """Return which pixels of the rectangle count, or None where all do.
 
@@ -59,7 +71,8 @@ class Region:
 class CorrelativePairs:
     """Pairs of images, with the group (cell, movie) that each belongs to.
 
-    Splits into training and validation are made by group, never by image.
+    Splits into training and validation are made by group, never by image. Images of files that
+    need more than a third of the free memory are :class:`StoredImage`: read at each use.
 
     Attributes
     ----------
@@ -128,8 +141,12 @@ class CorrelativePairs:
     def without_neighbours(self) -> CorrelativePairs:
         """Return the same pairs with the middle bright-field plane alone."""
         middle = self.planes // 2
+        one = itemgetter(slice(middle, middle + 1))
         return replace(
-            self, bright_field=tuple(image[middle : middle + 1] for image in self.bright_field)
+            self,
+            bright_field=tuple(
+                changed(image, one, (1, *image.shape[1:])) for image in self.bright_field
+            ),
         )
 
     def with_notes(self, *notes: str) -> CorrelativePairs:
@@ -159,11 +176,11 @@ class CorrelativePairs:
         return replace(
             cropped,
             bright_field=tuple(
-                image[:, r.y0 : r.y1, r.x0 : r.x1]
+                cut(image, r.rows, r.columns)
                 for image, r in zip(cropped.bright_field, regions_used, strict=True)
             ),
             fluorescence=tuple(
-                image[r.y0 : r.y1, r.x0 : r.x1]
+                cut(image, r.rows, r.columns)
                 for image, r in zip(cropped.fluorescence, regions_used, strict=True)
             ),
             names=tuple(
@@ -266,6 +283,21 @@ def joined(parts: Sequence[CorrelativePairs]) -> CorrelativePairs:
     return whole
 
 
+def cut(image: Image, rows: slice, columns: slice) -> Image:
+    """Return a part of an image (..., Y, X), a stored one as a stored image.
+
+    Examples
+    --------
+    >>> cut(np.eye(4), slice(1, 3), slice(0, 3)).shape
+    (2, 3)
+    """
+    lengths = (
+        len(range(n)[part]) for n, part in zip(image.shape[-2:], (rows, columns), strict=True)
+    )
+    shape = (*image.shape[:-2], *lengths)
+    return changed(image, itemgetter((..., rows, columns)), shape)
+
+
 def inside_only(image: NDArray[_Number], mask: NDArray[np.bool_] | None) -> NDArray[_Number]:
     """Return an image whose pixels outside `mask` have the mean of those inside.
 
@@ -326,7 +358,7 @@ def _masks(
     for index, region in enumerate(regions):
         drawn, before = region.mask(), pairs.mask_of(index)
         if before is not None:
-            before = before[region.y0 : region.y1, region.x0 : region.x1]
+            before = before[region.rows, region.columns]
             drawn = before if drawn is None else drawn & before
         masks.append(drawn)
     return tuple(masks) if any(mask is not None for mask in masks) else ()

@@ -6,6 +6,8 @@ pixels above the frame's mean plus one standard deviation and asks for 14 %.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
@@ -25,7 +27,19 @@ def foreground_mask(fluorescence: ArrayLike) -> NDArray[np.bool_]:
     np.int64(1)
     """
     image = np.asarray(fluorescence, dtype=np.float64)
-    return image > np.nanmean(image) + np.nanstd(image)
+    return image > foreground_threshold(image)
+
+
+def foreground_threshold(fluorescence: ArrayLike) -> float:
+    """Return the frame's mean plus one standard deviation.
+
+    Examples
+    --------
+    >>> foreground_threshold([[0.0, 2.0]])
+    2.0
+    """
+    image = np.asarray(fluorescence, dtype=np.float64)
+    return float(np.nanmean(image) + np.nanstd(image))
 
 
 def window_fractions(mask: NDArray[np.bool_], size: int) -> NDArray[np.float32]:
@@ -53,6 +67,54 @@ def window_fractions(mask: NDArray[np.bool_], size: int) -> NDArray[np.float32]:
         total[size:, size:] - total[:-size, size:] - total[size:, :-size] + total[:-size, :-size]
     )
     return (counts / size**2).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class ForegroundWindows:
+    """Windows of a frame that have enough foreground, counted row by row.
+
+    Attributes
+    ----------
+    size : int
+        Side of a window, pixels.
+    least : float
+        Smallest foreground fraction.
+    threshold : float
+        Foreground is brighter.
+    counts : ndarray of shape (Y - size + 1,), int64
+        Windows whose corner lies in this row or above.
+
+    Examples
+    --------
+    >>> windows = ForegroundWindows.of(np.eye(3), 2, 0.5)
+    >>> len(windows), windows.corner(np.eye(3), 1)
+    (2, (1, 1))
+    """
+
+    size: int
+    least: float
+    threshold: float
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, fluorescence: NDArray[np.generic], size: int, least: float) -> ForegroundWindows:
+        """Return the windows of a whole frame (Y, X)."""
+        image = np.asarray(fluorescence, dtype=np.float64)
+        threshold = foreground_threshold(image)
+        fractions = window_fractions(image > threshold, size)
+        return cls(size, least, threshold, (fractions >= least).sum(1).cumsum())
+
+    def __len__(self) -> int:
+        return int(self.counts[-1])
+
+    def corner(self, fluorescence: NDArray[np.generic], number: int) -> tuple[int, int]:
+        """Return row and column of a window; they are numbered row by row from 0."""
+        row = int(np.searchsorted(self.counts, number, side="right"))
+        before = int(self.counts[row - 1]) if row else 0
+        rows = np.asarray(fluorescence[row : row + self.size], dtype=np.float64)
+        fractions = window_fractions(rows > self.threshold, self.size)[0]
+        passing = np.flatnonzero(fractions >= self.least)
+        return row, int(passing[number - before])
 
 
 def middle(image: NDArray[np.generic], size: int = 512) -> NDArray[np.generic]:

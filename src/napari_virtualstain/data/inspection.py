@@ -182,7 +182,9 @@ def _saturation_warnings(pairs: CorrelativePairs, cancel: CancelToken | None) ->
         ("fluorescence", pairs.fluorescence),
     ):
         affected = [
-            s for s in map(_saturated_share, watched(images, cancel)) if s > _SATURATED_WARNING
+            s
+            for image in watched(images, cancel)
+            if (s := _saturated_share(np.asarray(image))) > _SATURATED_WARNING
         ]
         if affected:
             warnings.append(

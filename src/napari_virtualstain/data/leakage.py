@@ -165,6 +165,7 @@ def _levels(image: NDArray[np.generic]) -> NDArray[np.int64] | None:
     """Return grey levels from 0 on that no gain and offset changes; None of a constant image."""
     if image.size < _SMALLEST_OVERLAP:
         return None
+    image = np.asarray(image)
     low, high = float(image.min()), float(image.max())
     if not np.isfinite([low, high]).all() or low == high:
         return None
@@ -200,7 +201,7 @@ def _anchors(image: NDArray[np.generic], one_in: int) -> list[tuple[int, int, in
     """Return (hash, y, x) of the windows that the content itself selects."""
     if min(image.shape) < _WINDOW:
         return []
-    hashes = _window_hashes(image)
+    hashes = _window_hashes(np.asarray(image))
     y, x = np.nonzero(hashes % np.uint64(one_in) == 0)
     found = hashes[y, x]
     # empty windows all have one hash, and that of zeros is chosen: a padded stack has millions

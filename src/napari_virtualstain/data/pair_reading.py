@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from ..errors import InputError
 from .correlative_pairs import CorrelativePairs
 from .name_matching import stem
 from .stack_pairs import stack_pairs, usual_planes
+from .stored_image import MemoryRoom, changed
 
 if TYPE_CHECKING:
     from ..io import Stack
@@ -41,6 +42,7 @@ class PairReader:
     """Reads one pair of files into pairs of planes.
 
     With `planes` None each bright-field stack is read with as many as is usual for its depth.
+    Files for which there is no more `room` are read plane by plane when a plane is needed.
     """
 
     axes: str | None
@@ -50,19 +52,21 @@ class PairReader:
     planes: int | None
     plane_axis: Literal["t", "z"]
     plane_step: int
+    room: MemoryRoom = field(default_factory=MemoryRoom)
 
     def read(self, file: PairFiles) -> CorrelativePairs:
         """Return the pairs of two files, all of one group."""
         first, second = self._alike_named(*self._stacks(file))
-        inputs, axes = _planes_first(first)
-        targets, target_axes = _planes_first(second)
+        in_memory = self.room.holds(first.data.nbytes + second.data.nbytes)
+        inputs, axes = _planes_first(first, in_memory)
+        targets, target_axes = _planes_first(second, in_memory)
         is_one_of_stack = (
             axes == f"{target_axes}z"
             and inputs.shape[-2:] == targets.shape[-2:]
             and inputs.shape[:-3] == targets.shape[:-2]
         )
         if is_one_of_stack:
-            targets, target_axes = np.broadcast_to(targets[..., None, :, :], inputs.shape), axes
+            targets, target_axes = _repeated(targets, inputs.shape), axes
         if inputs.shape != targets.shape or axes != target_axes:
             raise InputError(
                 f"The bright-field image {file.bright_field.name} has {_described(inputs, axes)}, "
@@ -134,9 +138,18 @@ def _one_channel(stack: Stack, channel: Channel) -> Stack:
     return stack
 
 
-def _planes_first(stack: Stack) -> tuple[NDArray[np.generic], str]:
-    """Return the images of a stack in memory, and its axes in front of y and x."""
-    return np.asarray(stack.data), stack.axes[:-2]
+def _planes_first(stack: Stack, in_memory: bool) -> tuple[Any, str]:
+    """Return the images of a stack, lazy if not in memory, and its axes in front of y and x."""
+    return np.asarray(stack.data) if in_memory else stack.data, stack.axes[:-2]
+
+
+def _repeated(targets: Any, shape: tuple[int, ...]) -> Any:
+    """Return one image (..., Y, X) for each plane of stacks of that shape."""
+    if isinstance(targets, np.ndarray):
+        return np.broadcast_to(targets[..., None, :, :], shape)
+    import dask.array as da
+
+    return da.broadcast_to(targets[..., None, :, :], shape)
 
 
 def _described(images: NDArray[np.generic], axes: str) -> str:
@@ -150,4 +163,6 @@ def _middle_ones(pairs: CorrelativePairs, leading: tuple[int, ...]) -> Correlati
     chosen = pairs.subset(
         number for number, index in enumerate(np.ndindex(leading)) if index[-1] == middle
     )
-    return replace(chosen, bright_field=tuple(image.copy() for image in chosen.bright_field))
+    return replace(
+        chosen, bright_field=tuple(changed(image, np.copy) for image in chosen.bright_field)
+    )

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..normalisation import FittedNormalisation, Normalisation
+from ..normalisation import FittedNormalisation, Normalisation, spread_evenly
 from ..progress import CancelToken, watched
 from .correlative_pairs import CorrelativePairs
 from .foreground import (
-    foreground_mask,
+    ForegroundWindows,
     in_focus,
     middle,
     sampling_weights,
     sharpness,
-    window_fractions,
 )
+from .stored_image import changed
 
 FloatImage = NDArray[np.float32]
+_MOST_FITTED = 256
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedPair:
-    """One pair with what is computed once a frame.
+    """One pair with what is computed once a frame; images may be :class:`StoredImage`.
 
     Attributes
     ----------
@@ -62,6 +65,15 @@ class PreparedPair:
         planes = zip(self.input_maps, self.bright_field[:, y, x], strict=True)
         return np.stack([one.apply(plane) for one, plane in planes]), target, weight
 
+    def in_memory(self) -> PreparedPair:
+        """Return the same pair with its images read."""
+        return replace(
+            self,
+            bright_field=np.asarray(self.bright_field),
+            fluorescence=np.asarray(self.fluorescence),
+            weight=None if self.weight is None else np.asarray(self.weight),
+        )
+
 
 def fit_maps(
     images: Sequence[NDArray[np.generic]],
@@ -72,7 +84,7 @@ def fit_maps(
 ) -> list[FittedNormalisation]:
     """Return the normalisation of each image's movie, or of the image by the rule's scope.
 
-    `cancel` is looked at before each fit.
+    Of a long movie 256 frames are looked at. `cancel` is looked at before each fit.
 
     Examples
     --------
@@ -85,7 +97,10 @@ def fit_maps(
     members: dict[str, list[NDArray[np.generic]]] = {}
     for key, image in zip(keys, images, strict=True):
         members.setdefault(key, []).append(image)
-    fitted = {key: rule.fit(frames) for key, frames in watched(members.items(), cancel)}
+    fitted = {
+        key: rule.fit(frames[i] for i in spread_evenly(_MOST_FITTED, len(frames)))
+        for key, frames in watched(members.items(), cancel)
+    }
     return [fitted[key] for key in keys]
 
 
@@ -154,16 +169,19 @@ class CropSampler:
         self.crop_size = crop_size
         self._prepared = [_enlarged(pair, crop_size) for pair in prepared]
         self._has_masks = any(pair.mask is not None for pair in prepared)
-        self._places = [
-            _places(pair.fluorescence, crop_size, min_foreground) for pair in self._prepared
-        ]
-        passing = np.array([places is None or len(places) > 0 for places in self._places])
+        self._windows: list[ForegroundWindows | None] = []
+        scores = []
+        for pair, enlarged in zip(prepared, self._prepared, strict=True):
+            glow = np.asarray(pair.fluorescence)
+            scores.append(sharpness(middle(glow)))
+            given = glow if enlarged is pair else np.asarray(enlarged.fluorescence)
+            self._windows.append(_windows(given, crop_size, min_foreground))
+        passing = np.array([windows is None or len(windows) > 0 for windows in self._windows])
         if not passing.any():
             raise InputError(
                 f"No crop of {crop_size} px has {min_foreground:.0%} foreground. Lower the "
                 "threshold, or give frames with labelled structures."
             )
-        scores = [sharpness(middle(pair.fluorescence)) for pair in prepared]
         self.in_focus = in_focus(scores, list(pairs.groups))
         weights = sampling_weights(self.in_focus, out_of_focus_share) * passing
         groups = np.asarray(pairs.groups)
@@ -189,13 +207,12 @@ class CropSampler:
     def _crop(
         self, index: int, rng: np.random.Generator
     ) -> tuple[FloatImage, FloatImage, FloatImage, FloatImage]:
-        pair, places = self._prepared[index], self._places[index]
+        pair, windows = self._prepared[index].in_memory(), self._windows[index]
         rows, columns = (n - self.crop_size + 1 for n in pair.fluorescence.shape)
-        if places is None:
-            place = int(rng.integers(rows * columns))
+        if windows is None:
+            y, x = divmod(int(rng.integers(rows * columns)), columns)
         else:
-            place = int(places[rng.integers(len(places))])
-        y, x = divmod(place, columns)
+            y, x = windows.corner(pair.fluorescence, int(rng.integers(len(windows))))
         part = slice(y, y + self.crop_size), slice(x, x + self.crop_size)
         inputs, target, weight = pair.normalised(*part)
         counts = np.ones_like(target) if pair.mask is None else pair.mask[part].astype(np.float32)
@@ -209,8 +226,8 @@ class CropSampler:
             for p in self._prepared
         ]
         kept = [
-            n if places is None else len(places)
-            for n, places in zip(positions, self._places, strict=True)
+            n if windows is None else len(windows)
+            for n, windows in zip(positions, self._windows, strict=True)
         ]
         drawn = np.diff(self._cumulative, prepend=0.0)
         return {
@@ -220,12 +237,11 @@ class CropSampler:
         }
 
 
-def _places(fluorescence: NDArray[np.generic], size: int, least: float) -> NDArray[np.int32] | None:
-    """Return the corners, as flat indices, of the crops with enough foreground; None is all."""
-    if least <= 0:
-        return None
-    fractions = window_fractions(foreground_mask(fluorescence), size)
-    return np.flatnonzero(fractions >= least).astype(np.int32)
+def _windows(
+    fluorescence: NDArray[np.generic], size: int, least: float
+) -> ForegroundWindows | None:
+    """Return the crops with enough foreground; None is all."""
+    return ForegroundWindows.of(fluorescence, size, least) if least > 0 else None
 
 
 def _enlarged(pair: PreparedPair, size: int) -> PreparedPair:
@@ -234,11 +250,17 @@ def _enlarged(pair: PreparedPair, size: int) -> PreparedPair:
     if not any(missing):
         return pair
     margins = [(m // 2, m - m // 2) for m in missing]
-    return PreparedPair(
-        bright_field=np.pad(pair.bright_field, [(0, 0), *margins], mode="symmetric"),
-        fluorescence=np.pad(pair.fluorescence, margins, mode="symmetric"),
-        weight=None if pair.weight is None else np.pad(pair.weight, margins, mode="symmetric"),
-        input_maps=pair.input_maps,
-        target_map=pair.target_map,
-        mask=None if pair.mask is None else np.pad(pair.mask, margins, mode="symmetric"),
+
+    def padded(image: NDArray[Any]) -> NDArray[Any]:
+        leading = image.ndim - 2
+        shape = (*image.shape[:leading], *(max(n, size) for n in image.shape[leading:]))
+        pad = partial(np.pad, pad_width=[(0, 0)] * leading + margins, mode="symmetric")
+        return changed(image, pad, shape)
+
+    return replace(
+        pair,
+        bright_field=padded(pair.bright_field),
+        fluorescence=padded(pair.fluorescence),
+        weight=None if pair.weight is None else padded(pair.weight),
+        mask=None if pair.mask is None else padded(pair.mask),
     )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from .alignment import Alignment, straightened
-from .correlative_pairs import CorrelativePairs
+from .correlative_pairs import CorrelativePairs, cut
 from .registration import NO_SHIFT, Shift
+from .stored_image import changed
 
 
 def correct_shifts(
@@ -52,9 +55,9 @@ def correct_shifts(
             targets.append(target)
             masks.append(mask)
             continue
-        moved, valid = _moved_back(target, shift)
-        inputs.append(image[:, valid[0], valid[1]])
-        targets.append(moved[valid])
+        valid = _recorded(target.shape, shift)
+        inputs.append(cut(image, *valid))
+        targets.append(cut(changed(target, partial(_moved_back, shift=shift)), *valid))
         masks.append(None if mask is None else mask[valid])
         done.setdefault(group, []).append(shift)
     moved_pairs = replace(pairs, bright_field=tuple(inputs), fluorescence=tuple(targets))
@@ -99,17 +102,14 @@ def _straightened(pairs: CorrelativePairs, alignments: Mapping[str, Alignment]) 
     ):
         mask, found = pairs.mask_of(index), alignments.get(group)
         if found is not None:
-            straight = straightened(target, found.angle_deg, found.scale)
-            if target.dtype.kind in "iu":
-                limits = np.iinfo(target.dtype.str)
-                straight = np.clip(np.round(straight), limits.min, limits.max)
+            straight = changed(target, partial(_turned_back, found=found))
             far = abs(np.deg2rad(found.angle_deg)) + abs(found.scale - 1)
             rim = int(np.ceil(far * max(target.shape) / 2))
-            inside = tuple(
+            rows, columns = (
                 slice(rim, n - rim) if n > 4 * rim else slice(0, n) for n in target.shape
             )
-            image, target = image[:, inside[0], inside[1]], straight.astype(target.dtype)[inside]
-            mask = None if mask is None else mask[inside]
+            image, target = cut(image, rows, columns), cut(straight, rows, columns)
+            mask = None if mask is None else mask[rows, columns]
         inputs.append(image)
         targets.append(target)
         masks.append(mask)
@@ -134,18 +134,29 @@ def _moved_note(group: str, shifts: Sequence[Shift]) -> str:
     return text + (f", {others} of them by shifts of their own." if others else ".")
 
 
-def _moved_back(
-    target: NDArray[np.generic], shift: Shift
-) -> tuple[NDArray[np.generic], tuple[slice, slice]]:
-    """Return the target moved by minus the shift, and the part that is not invented."""
+def _turned_back(target: NDArray[np.generic], found: Alignment) -> NDArray[np.generic]:
+    return _in_type(straightened(target, found.angle_deg, found.scale), target.dtype)
+
+
+def _moved_back(target: NDArray[np.generic], shift: Shift) -> NDArray[np.generic]:
+    """Return the target moved by minus the shift."""
     moved = ndimage.shift(
         np.asarray(target, np.float64), (-shift.dy, -shift.dx), order=3, mode="nearest"
     )
-    if target.dtype.kind in "iu":
-        limits = np.iinfo(target.dtype.str)
-        moved = np.clip(np.round(moved), limits.min, limits.max)
-    valid = tuple(
+    return _in_type(moved, target.dtype)
+
+
+def _recorded(shape: tuple[int, ...], shift: Shift) -> tuple[slice, slice]:
+    """Return rows and columns of a moved image that are not invented."""
+    rows, columns = (
         slice(int(np.ceil(max(0.0, -d))), n - int(np.ceil(max(0.0, d))))
-        for d, n in zip((shift.dy, shift.dx), target.shape, strict=True)
+        for d, n in zip((shift.dy, shift.dx), shape, strict=True)
     )
-    return moved.astype(target.dtype), (valid[0], valid[1])
+    return rows, columns
+
+
+def _in_type(image: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[np.generic]:
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype.str)
+        image = np.clip(np.round(image), limits.min, limits.max)
+    return image.astype(dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .correlative_pairs import CorrelativePairs
+from .stored_image import later, plane_at, stored_plane
 
 # Contrast of bright-field turns over in focus; the planes around tell on which side one is
 USUAL_PLANES = 3
@@ -50,7 +52,7 @@ def stack_pairs(
     Parameters
     ----------
     bright_field, fluorescence : ndarray of shape (..., Y, X)
-        Of equal shape, but for the frames.
+        Of equal shape, but for the frames. Pairs of a lazy array are read at each use.
     axes : str
         One letter of ``tz`` for each leading axis.
     planes, plane_axis, plane_step : int, {"t", "z"}, int
@@ -90,12 +92,9 @@ def stack_pairs(
     along = axes.find(plane_axis)
     return CorrelativePairs(
         bright_field=tuple(
-            bright_field[index][None]
-            if planes == 1
-            else _neighbours(bright_field, index, along, planes, plane_step)
-            for index in indices
+            _with_neighbours(bright_field, index, along, planes, plane_step) for index in indices
         ),
-        fluorescence=tuple(fluorescence[index] for index in taken),
+        fluorescence=tuple(stored_plane(fluorescence, index) for index in taken),
         names=tuple(_plane_name(name, axes, index) for index in indices),
         groups=("",) * len(indices),
         movies=(movie,) * len(indices),
@@ -108,10 +107,15 @@ def _at_frame(index: tuple[int, ...], along: int, frames: Sequence[int]) -> tupl
     return (*index[:along], int(frames[index[along]]), *index[along + 1 :])
 
 
-def _neighbours(
+def _with_neighbours(
     images: NDArray[np.generic], index: tuple[int, ...], along: int, planes: int, step: int
 ) -> NDArray[np.generic]:
     """Return the planes around `index` along one axis, (P, Y, X); the ends are repeated."""
+    if not isinstance(images, np.ndarray):
+        read = partial(_stacked, images, index, along, planes, step)
+        return later(read, (planes, *images.shape[-2:]), images.dtype)
+    if planes == 1:
+        return np.asarray(images[index][None])
     last = images.shape[along] - 1
     half = planes // 2
     far = half * step
@@ -121,10 +125,19 @@ def _neighbours(
         place: list[int | slice] = list(index)
         place[along] = slice(reach.start, reach.stop, step)
         return images[tuple(place)]
+    return _stacked(images, index, along, planes, step)
+
+
+def _stacked(
+    images: NDArray[np.generic], index: tuple[int, ...], along: int, planes: int, step: int
+) -> NDArray[np.generic]:
+    half = planes // 2
     chosen = []
     for offset in range(-half, half + 1):
-        at = min(max(index[along] + offset * step, 0), last)
-        chosen.append(images[(*index[:along], at, *index[along + 1 :])])
+        place = list(index)
+        if planes > 1:
+            place[along] = min(max(index[along] + offset * step, 0), images.shape[along] - 1)
+        chosen.append(plane_at(images, place))
     return np.stack(chosen)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import get_args
 
-import psutil
 import torch
 
 from ..errors import DeviceError, check_choice
+from ..io import free_memory as free_memory_of_machine
 from ..settings import Precision as Precision
 
 _WORDS = {
@@ -187,21 +186,4 @@ def free_memory(device: torch.device) -> int:
         free, _ = torch.cuda.mem_get_info(device)
         held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(free + held)
-    free_of_machine = int(psutil.virtual_memory().available)
-    free_of_group = _free_of_group()
-    return free_of_machine if free_of_group is None else max(0, min(free_of_machine, free_of_group))
-
-
-def _free_of_group(folder: Path = Path("/sys/fs/cgroup")) -> int | None:
-    """Return what a container or a batch job may still take (cgroup 2), None if all."""
-    try:
-        limit = (folder / "memory.max").read_text(encoding="ascii").strip()
-        used = int((folder / "memory.current").read_text(encoding="ascii"))
-        statistics = (folder / "memory.stat").read_text(encoding="ascii").splitlines()
-    except (OSError, ValueError):
-        return None
-    if not limit.isdigit():
-        return None
-    # file cache counts as used but is given up when memory is asked for
-    cache = sum(int(s.split()[1]) for s in statistics if s.startswith("inactive_file "))
-    return int(limit) - used + cache
+    return free_memory_of_machine()

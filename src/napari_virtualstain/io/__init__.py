@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .limits import MAX_PLANES, check_extent
+from .memory import free_memory
 from .opening import open_stack, plain_name
 from .output import (
     atomic_path,
@@ -35,6 +36,7 @@ __all__ = [
     "check_extent",
     "check_is_file",
     "check_output",
+    "free_memory",
     "free_path",
     "has_begun",
     "image_format",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..axes import USUAL_PIXEL_SIZE_UM, are_unlike_sizes
-from ..data import CorrelativePairs
+from ..data import CorrelativePairs, changed, later
 from ..engine import free_memory, resample, resampled_shape
 from ..errors import InputError, ModelError
 from ..models import (
@@ -175,8 +176,9 @@ def at_size_of_start(
     Returns
     -------
     pairs, config, notes
-        As given where sizes agree or one is unknown, without a model to start from, where pixels
-        differ more than four times, and where the result would not fit into half the free memory.
+        As given where sizes agree or one is unknown, without a model to start from, and where
+        pixels differ more than four times. Pairs that would not fit into half the free memory are
+        interpolated at each use.
 
     Notes
     -----
@@ -188,15 +190,16 @@ def at_size_of_start(
     if not given or not wanted or not are_unlike_sizes(given, wanted):
         return pairs, config, ()
     factor = given / wanted
-    pixels = sum(light.size + dark.size for light, dark in _images(pairs)) * factor**2
-    free = free_memory(torch.device("cpu"))
-    if max(factor, 1 / factor) > _LARGEST_RESAMPLING or 4 * pixels > free / 2:
+    if max(factor, 1 / factor) > _LARGEST_RESAMPLING:
         return pairs, config, ()
+    pixels = sum(light.size + dark.size for light, dark in _images(pairs)) * factor**2
+    at_once = 4 * pixels <= free_memory(torch.device("cpu")) / 2
     shapes = [resampled_shape(_size(dark), given, wanted) for _, dark in _images(pairs)]
+    interpolated = partial(_interpolated, at_once=at_once)
     resampled = replace(
         pairs,
-        bright_field=tuple(map(_resampled, pairs.bright_field, shapes)),
-        fluorescence=tuple(map(_resampled, pairs.fluorescence, shapes)),
+        bright_field=tuple(map(interpolated, pairs.bright_field, shapes)),
+        fluorescence=tuple(map(interpolated, pairs.fluorescence, shapes)),
         masks=tuple(
             None if mask is None else _resampled(mask, shape)
             for mask, shape in zip(pairs.masks, shapes, strict=False)  # there may be no masks
@@ -220,9 +223,16 @@ def _size(image: NDArray[Any]) -> tuple[int, int]:
     return int(height), int(width)
 
 
+def _interpolated(image: NDArray[Any], shape: tuple[int, int], *, at_once: bool) -> NDArray[Any]:
+    whole = (*image.shape[:-2], *shape)
+    if at_once:
+        return changed(image, partial(_resampled, shape=shape), whole)
+    return later(partial(_resampled, image, shape), whole, image.dtype)
+
+
 def _resampled(image: NDArray[_Number], shape: tuple[int, int]) -> NDArray[_Number]:
     """Return an image interpolated to `shape`, in its own type: saturation stays visible."""
-    values = resample(image.astype(np.float32), shape)
+    values = resample(np.asarray(image, np.float32), shape)
     if image.dtype == bool:
         return np.asarray(values > 0.5, dtype=image.dtype)
     if np.issubdtype(image.dtype, np.integer):
@@ -251,8 +261,8 @@ def pixel_size_notes(prepared: PreparedTraining, config: TrainingConfig) -> tupl
         return ()
     return (
         f"The model to start from was trained at {wanted:g} µm/px, these images have {given:g} µm "
-        "and were not interpolated (more than four times, or too large for the memory): it has "
-        "more to learn. Resampled images, or training without it, may do better.",
+        "and were not interpolated (more than four times): it has more to learn. Resampled "
+        "images, or training without it, may do better.",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..data import (
     PreparedPair,
     Split,
     alignment_notes,
+    changed,
     correct_alignments,
     fit_maps,
     image_statistics,
@@ -29,7 +31,7 @@ from ..data import (
 from ..errors import InputError
 from ..normalisation import FittedNormalisation
 from ..optics import WeightMapCache
-from ..progress import CancelToken
+from ..progress import CancelToken, watched
 from .augment import MARGIN
 from .training_config import TrainingConfig
 
@@ -201,6 +203,7 @@ def alignments_of(
         return measure_alignments(pairs, cancel=cancel)
 
     def stained(light: NDArray[np.generic]) -> FloatImage:
+        light = np.asarray(light)
         maps = config.input_normalisation.fit([light[len(light) // 2]])
         return stain(np.stack([maps.apply(plane) for plane in light]))
 
@@ -245,7 +248,7 @@ def _prepared_pairs(
             light,
             dark,
             weight,
-            tuple(map(of_light.for_plane, light)),
+            tuple(map(of_light.for_plane, np.asarray(light))),
             of_dark.for_plane(dark),
             mask,
         )
@@ -273,20 +276,22 @@ def _weight_maps(
     pixel_size_um: float | None,
     cancel: CancelToken | None,
 ) -> list[NDArray[np.float16] | None]:
-    """Return the weight map of each whole frame, from the cache on disk where it is there."""
+    """Return the weight map of each whole frame, from the cache on disk where it is there.
+
+    Maps of stored images are made when a crop of theirs is drawn.
+    """
     loss = config.loss
     if loss.weighted_l1 == 0 or loss.weight_map == "none":
         return [None] * len(images)
     settings = config.weight_map_settings(
         config.pixel_size_um or pixel_size_um or USUAL_PIXEL_SIZE_UM
     )
-    cache = WeightMapCache()
-    maps: list[NDArray[np.float16] | None] = []
-    for image in images:
-        if cancel is not None:
-            cancel.raise_if_cancelled()
-        maps.append(cache.get(image, **settings).astype(np.float16))
-    return maps
+    make = partial(_weight_map, settings=settings)
+    return [changed(image, make, dtype=np.dtype("float16")) for image in watched(images, cancel)]
+
+
+def _weight_map(image: NDArray[np.generic], settings: dict[str, Any]) -> NDArray[np.float16]:
+    return WeightMapCache().get(image, **settings).astype(np.float16)
 
 
 def _median(maps: Sequence[FittedNormalisation]) -> FittedNormalisation:

@@ -14,7 +14,7 @@ from ..kit.controls import Choice, IntegerBox, add_row, check_box, note
 from ..kit.jobs import JobContext, JobRunner, Outcome
 from .drawn_regions import DrawnRegion
 from .settings import ALLOW_SHARED, HeldOutBy, TrainSettings
-from .sources import PairSource, held_out_regions, plane_at
+from .sources import PairSource, held_out_regions
 
 _IN_TURN = " in turn"
 _PAUSE_MS = 400  # regions are looked at when the hand rests
@@ -222,7 +222,7 @@ def why_shared(
     cancel : CancelToken, optional
         Looked at before each plane.
     """
-    from ...data import find_overlaps
+    from ...data import cut, find_overlaps, stored_plane
 
     held_out = {id(region) for _, region in held_out_regions(sources)}
     images: list[np.ndarray] = []
@@ -235,7 +235,8 @@ def why_shared(
                     cancel.raise_if_cancelled()
                 if region.frame is None or region.frame == _frame_at(source, index):
                     y0, x0, y1, x1 = region.box
-                    images.append(plane_at(source.fluorescence, index)[y0:y1, x0:x1])
+                    whole = stored_plane(source.fluorescence, index)
+                    images.append(cut(whole, slice(y0, y1), slice(x0, x1)))
                     places.append((side, _place(source, region, index)))
     crossing = [
         overlap

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...data import plane_at
 from ...errors import InputError
 from ...progress import CancelToken, Progress, ProgressCallback, counted
 from ..kit.background import import_torch
@@ -18,10 +20,10 @@ from ..kit.preferences import Preferences
 from ..stain.job import StainRequest, open_stainer
 from .drawn_regions import DrawnRegion, shared
 from .settings import ALLOW_SHARED, TrainSettings
-from .sources import PairSource, held_out_regions, plane_at
+from .sources import PairSource, held_out_regions
 
 if TYPE_CHECKING:
-    from ...data import CorrelativePairs, Region
+    from ...data import CorrelativePairs, MemoryRoom, Region
     from ...training import PlaneReading, TrainingConfig, TrainingEvent
 
 _HELD_OUT_BY_TIME = 0.25
@@ -101,13 +103,14 @@ def collect_pairs(
         There is nothing that could be held out, regions overlap, or there are no neighbours
         where they are wanted.
     """
-    from ...data import joined
+    from ...data import MemoryRoom, joined
 
     if reason := why_not_split(request.sources, request.settings):
         raise InputError(reason)
     several = len(request.sources) > 1
+    room = MemoryRoom()
     parts = [
-        _pairs_of(source, request.settings, reading, check, several=several)
+        _pairs_of(source, request.settings, reading, room, check, several=several)
         for source in request.sources
     ]
     return joined(parts)
@@ -218,12 +221,12 @@ def _pairs_of(
     source: PairSource,
     settings: TrainSettings,
     reading: PlaneReading,
+    room: MemoryRoom,
     check: Callable[[], None],
     *,
     several: bool,
 ) -> CorrelativePairs:
     from ...data import stack_pairs, usual_planes
-    from ...engine import Planes
 
     leading = source.axes[:-2]
     depth = dict(zip(source.axes, source.bright_field.shape, strict=True))
@@ -233,8 +236,8 @@ def _pairs_of(
         along = (slice(None),) * leading.index("t")
         light, frames = light[(*along, list(frames))], None
     pairs = stack_pairs(
-        Planes(light, source.axes, check=check).in_memory(),
-        Planes(source.fluorescence, source.axes, check=check).in_memory(),
+        _read(light, source.axes, room, check),
+        _read(source.fluorescence, source.axes, room, check),
         leading,
         planes=planes,
         plane_axis=reading.plane_axis,
@@ -261,6 +264,16 @@ def _pairs_of(
         _group(source, settings, times[pair], drawn, several=several) for pair, drawn in chosen
     )
     return replace(cut, groups=groups)
+
+
+def _read(images: Any, axes: str, room: MemoryRoom, check: Callable[[], None]) -> Any:
+    """Return the images of a layer in memory, or as they are where there is no room for them."""
+    from ...engine import Planes, as_image, is_lazy
+
+    size = math.prod(images.shape) * images.dtype.itemsize
+    if isinstance(images, np.ndarray) or room.holds(size):
+        return Planes(images, axes, check=check).in_memory()
+    return as_image(images) if is_lazy(images) else images
 
 
 def _used_regions(source: PairSource, times: list[int]) -> list[tuple[DrawnRegion, Region]]:

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...data import plane_at
 from ...errors import InputError, OutputError
 from ..kit.jobs import JobContext
 from ..layers.description import find_layer, geometry_of
 from .drawn_regions import COLOURS, ROLE, roles_of
 from .job import TrainRequest, train_job
 from .settings import TrainSettings, remember_settings
-from .sources import plane_at
 
 _FILE, _FOLDER = "layers.json", "layers"
 _in_training: set[Path] = set()  # model files that docks of this window write now

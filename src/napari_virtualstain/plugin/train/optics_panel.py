@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from ...data import plane_at
 from ...errors import InputError
 from ..kit.controls import Choice, NumberBox, add_row, button, in_row, new_form, note
 from ..kit.layer_region import visible_index
@@ -23,7 +24,6 @@ from ..layers.description import (
 )
 from ..layers.insertion import insert
 from .settings import OpticsSettings
-from .sources import plane_at
 
 KINDS = (
     ("as the method", None),

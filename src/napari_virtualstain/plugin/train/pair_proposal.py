@@ -8,10 +8,10 @@ from itertools import takewhile
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from ...data import plane_at
 from ..kit.layer_choice import rank
 from ..kit.suitable_layers import is_movie
 from ..layers.description import provenance_of, unwrap
-from .sources import plane_at
 
 _GLOWING = (
     "green",

@@ -9,11 +9,11 @@ import numpy as np
 from napari.layers import Image
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from ...data import plane_at
 from ..kit.controls import button, in_row, note
 from ..kit.layer_region import visible_index
 from ..layers.description import flat_geometry, geometry_of, layer_name, provenance
 from ..layers.insertion import insert
-from .sources import plane_at
 
 if TYPE_CHECKING:
     from ...data import Alignment

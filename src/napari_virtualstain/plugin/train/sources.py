@@ -88,15 +88,6 @@ class PairSource:
         return None
 
 
-def plane_at(data: Any, index: Sequence[int]) -> np.ndarray:
-    """Return one plane of an array (..., Y, X), read in the calling thread."""
-    part = data[tuple(index)]
-    if hasattr(part, "compute"):
-        # the default scheduler would start threads that fight with the network's
-        part = part.compute(scheduler="synchronous")
-    return np.asarray(part)
-
-
 def paired_frames(bright_field: Any, fluorescence: Any) -> tuple[int, ...] | None:
     """Return the bright-field frame of each fluorescence frame; None: one to one.
 
