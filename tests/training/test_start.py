@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_virtualstain.data import CorrelativePairs, stack_pairs
+from napari_virtualstain.data import CorrelativePairs, StoredImage, stack_pairs
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.models import Model, load_model
 from napari_virtualstain.training import (
@@ -127,19 +127,21 @@ def test_interpolated_pairs_show_the_same_field() -> None:
     assert settings.pixel_size_um == 0.08
 
 
-def test_saturation_stays_visible_and_large_sets_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_saturation_stays_visible_also_of_sets_that_are_interpolated_at_each_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     light = np.zeros((32, 32), np.uint8)
     light[8:24, 8:24] = 255
     pairs = CorrelativePairs.from_arrays([light], [light], pixel_size_um=0.16)
     config = TrainingConfig(init="mito-h9c2")
-    found = at_size_of_start(pairs, config)[0].fluorescence[0]
-    assert found.dtype == np.uint8
-    assert found[24:40, 24:40].min() == 255
-    assert found[:8].max() == 0
     bytes_needed = 4 * 2 * 64 * 64  # float32, two images of twice the size
-    for free, size in ((2 * bytes_needed, 64), (2 * bytes_needed - 1, 32)):
+    for free, is_stored in ((2 * bytes_needed, False), (2 * bytes_needed - 1, True)):
         monkeypatch.setattr(networks, "free_memory", lambda _device, free=free: free)
-        assert at_size_of_start(pairs, config)[0].fluorescence[0].shape == (size, size)
+        found = at_size_of_start(pairs, config)[0].fluorescence[0]
+        assert isinstance(found, StoredImage) == is_stored
+        assert (found.shape, found.dtype) == ((64, 64), np.uint8)
+        assert found[24:40, 24:40].min() == 255
+        assert found[:8].max() == 0
 
 
 def test_a_fine_tuning_of_coarse_pixels_says_so_and_makes_a_model_of_the_start(

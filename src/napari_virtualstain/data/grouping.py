@@ -97,7 +97,10 @@ def groups_of_stacks(
 
 def _appearance(stack: Sequence[NDArray[np.generic]]) -> NDArray[np.float64]:
     """Return the mean image without its coarse part, mean 0 and standard deviation 1."""
-    mean = np.mean([np.nan_to_num(np.asarray(plane, np.float64)) for plane in stack], axis=0)
+    total = np.zeros(stack[0].shape)
+    for plane in stack:
+        total += np.nan_to_num(np.asarray(plane, np.float64))
+    mean = total / len(stack)
     fine = ndimage.gaussian_filter(mean, 2) - ndimage.gaussian_filter(mean, min(mean.shape) / 8)
     fine -= fine.mean()
     return np.asarray(fine / (fine.std() or 1.0), np.float64)

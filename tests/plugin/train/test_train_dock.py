@@ -3,11 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 import tifffile
 from qtpy.QtWidgets import QLabel
 
+from napari_virtualstain.data import StoredImage, stored_image
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.io import open_stack
 from napari_virtualstain.models import Inputs, read_card
@@ -110,6 +112,26 @@ def test_each_region_is_a_group_of_its_own() -> None:
     assert pairs.group_names == ("region 1", "region 2")
     assert len(pairs) == 16
     assert pairs.fluorescence[1].shape == (15, 20)
+
+
+def test_layers_without_room_in_memory_are_read_at_each_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    movie = np.random.default_rng(0).normal(size=(8, 20, 30))
+    lazy = da.from_array(movie, chunks=(1, 20, 30))
+    regions = {"by": "region", "rectangles": ((0, 0, 10, 10), (5, 10, 20, 30))}
+    expected = collect_pairs(_request(movie, **regions), PlaneReading(3, "t"))
+    held = collect_pairs(_request(lazy, **regions), PlaneReading(3, "t"))
+    assert all(isinstance(image, np.ndarray) for image in held.fluorescence)
+    monkeypatch.setattr(stored_image, "SHARE_OF_FREE", 0)
+    stored = collect_pairs(_request(lazy, **regions), PlaneReading(3, "t"))
+    assert all(isinstance(image, StoredImage) for image in stored.fluorescence)
+    for images, same in (
+        (stored.bright_field, expected.bright_field),
+        (stored.fluorescence, expected.fluorescence),
+    ):
+        for image, wanted in zip(images, same, strict=True):
+            np.testing.assert_array_equal(image, wanted)
 
 
 def test_what_cannot_be_held_out_is_refused() -> None:
