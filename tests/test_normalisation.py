@@ -253,3 +253,25 @@ def test_a_spread_below_the_rounding_of_32_bits_is_none(
 ) -> None:
     frame = 1e4 + deviation * (-1.0) ** np.add.outer(np.arange(16), np.arange(16))
     assert Normalisation(kind="mean_sd").fit(frame[None]).constant == is_constant
+
+
+@pytest.mark.parametrize(("deviation", "is_constant"), [(1.2e-7, False), (0.8e-7, True)])
+def test_a_spread_around_nought_is_none_below_the_rounding_of_one(
+    deviation: float, is_constant: bool
+) -> None:
+    frame = 0.01 + deviation * (-1.0) ** np.add.outer(np.arange(16), np.arange(16))
+    assert Normalisation(kind="mean_sd").fit(frame[None]).constant == is_constant
+
+
+@pytest.mark.parametrize(
+    ("kind", "level"), [("mean_sd", np.mean), ("median_mad", np.median), ("percentile", None)]
+)
+def test_the_level_of_a_plane_is_its_mean_median_or_low_percentile(kind: str, level) -> None:
+    frames = np.random.default_rng(0).gamma(1.0, 20.0, (4, 64, 64))
+    fitted = Normalisation(kind=kind, low=10.0, high=99.0).fit(frames)
+    other = np.random.default_rng(1).gamma(0.5, 30.0, (64, 64))
+    moved = (fitted.for_plane(other + 7).offset - fitted.for_plane(other).offset) / 7
+    assert moved == pytest.approx(1, rel=1e-3)
+    levels = [float(level(f) if level else np.percentile(f, 10)) for f in (other, *frames)]
+    expected = fitted.offset + levels[0] - np.median(levels[1:])
+    assert fitted.for_plane(other).offset == pytest.approx(expected, rel=0.02)

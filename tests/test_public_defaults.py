@@ -61,15 +61,31 @@ def defaults_of(kind: Any) -> dict[str, Any]:
     return {}
 
 
+def limits_of(kind: Any) -> dict[str, dict[str, Any]]:
+    """Return the limits of the numbers of a settings class: what may be set at all."""
+    if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+        return {}
+    limits = ("ge", "gt", "le", "lt", "min_length", "max_length")
+    return {
+        name: {
+            limit: getattr(rule, limit)
+            for rule in field.metadata
+            for limit in limits
+            if getattr(rule, limit, None) is not None
+        }
+        for name, field in kind.model_fields.items()
+    }
+
+
 def public_defaults() -> dict[str, Any]:
-    """Return each default by room, function or class, and argument."""
+    """Return each default, and limit, by room, function or class, and argument."""
     found: dict[str, Any] = {}
     for module in modules():
         for name, kind in vars(module).items():
             if name.startswith("_") or getattr(kind, "__module__", "") != module.__name__:
                 continue
             room = module.__name__.split(".")[1]
-            for argument, value in defaults_of(kind).items():
+            for argument, value in (*defaults_of(kind).items(), *limits_of(kind).items()):
                 found |= flat(f"{room}.{name}.{argument}", value)
     return dict(sorted(found.items()))
 

@@ -15,6 +15,7 @@ from napari_virtualstain.data import (
     measure_alignment,
     measure_alignments,
 )
+from napari_virtualstain.data.alignment import _is_same
 
 SHIFTS = [(0, 0), (3, 2), (6, -5), (-8, 4), (12, 0), (0, -12)]
 RIM = 20
@@ -200,3 +201,11 @@ def test_a_rough_shift_is_said_to_be_about_and_a_poor_one_unknown() -> None:
     assert "unknown" in replace(known, spread_px=1.21).text
     assert known.is_certain
     assert not replace(known, significance=7.9).is_certain
+
+
+def test_a_constant_image_is_like_no_other() -> None:
+    image, flat = np.random.default_rng(0).normal(size=(16, 16)), np.ones((16, 16))
+    assert _is_same(image, 3 * image + 1)
+    assert _is_same(image, -image)
+    for first, second in ((image, flat), (flat, image), (flat, flat), (image, image[:8])):
+        assert not _is_same(first, second)

@@ -34,3 +34,9 @@ def test_a_precision_agrees_within_one_per_cent_and_two_at_the_worst(
     outputs = {"float32": exact, "bfloat16": other}
     monkeypatch.setattr(prepared, "_run", lambda _, precision: outputs[precision])
     assert prepared.agrees("bfloat16") == agrees
+
+
+def test_a_pass_takes_three_times_the_largest_layer() -> None:
+    # four bytes a number; the layer reads 2 and writes 7 for each pixel
+    prepared = PreparedNetwork(nn.Conv2d(2, 7, 1), torch.device("cpu"), "float32")
+    assert prepared.bytes_per_pixel == 3 * 4 * (2 + 7)

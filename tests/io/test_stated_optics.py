@@ -12,7 +12,7 @@ import tifffile
 import zarr
 
 from napari_virtualstain.io import open_stack
-from napari_virtualstain.io.stated_optics import optics_in_words, stated
+from napari_virtualstain.io.stated_optics import _LENSES, optics_in_words, stated
 
 XML = """<?xml version="1.0" encoding="UTF-8"?>
 <OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">
@@ -160,3 +160,47 @@ def test_names_of_objectives(label: str, na: float | None, index: float | None) 
 def test_bounds_of_a_wavelength() -> None:
     assert stated(wavelengths_um=[0.3, 1.2]).wavelengths_um == (0.3, 1.2)
     assert stated(wavelengths_um=[0.29, 1.21]).wavelengths_um == ()
+
+
+@pytest.mark.parametrize(
+    ("medium", "index"),
+    [
+        # at 20 to 25 °C and 589 nm: CRC Handbook; oil and silicone as the makers state them
+        ("Oil", 1.515),
+        ("Glycerol", 1.473),
+        ("glycerin", 1.473),
+        ("Silicone", 1.406),
+        ("Water", 1.333),
+        ("Water dipping", 1.333),
+        ("Air", 1.0),
+        ("dry", 1.0),
+    ],
+)
+def test_media_have_the_index_of_the_handbook(medium: str, index: float) -> None:
+    assert stated(0.8, medium).immersion_index == pytest.approx(index, abs=0.004)
+
+
+def test_lenses_of_40x_and_above_collect_widely_but_not_beyond_their_medium() -> None:
+    for aperture, medium in _LENSES:
+        found = stated(aperture, medium)
+        assert found.immersion_index is not None, (aperture, medium)
+        assert 0.49 * found.immersion_index < aperture < found.immersion_index
+    numbers = [number for lenses in _LENSES.values() for number in lenses]
+    assert len(numbers) == len(set(numbers))
+
+
+@pytest.mark.parametrize(
+    ("aperture", "index", "light", "kept"),
+    [
+        (0.02, 1.0, 0.3, (0.02, 1.0, 0.3)),
+        (0.019, 0.99, 0.29, (None, None, None)),
+        (1.69, 1.8, 1.2, (1.69, 1.8, 1.2)),
+        (1.71, 1.81, 1.21, (None, None, None)),
+    ],
+)
+def test_only_possible_optics_are_believed(
+    aperture: float, index: float, light: float, kept: tuple[float | None, ...]
+) -> None:
+    found = stated(aperture, index, [light])
+    believed = (found.numerical_aperture, found.immersion_index, *found.wavelengths_um)
+    assert believed in (kept, kept[:2])

@@ -247,3 +247,11 @@ def test_least_squares_is_content_with_a_logit_of_one() -> None:
     assert float(generator_adversarial_loss(logits, "least_squares")) == 0
     assert float(generator_adversarial_loss(logits - 1, "least_squares")) == 0.5
     assert float(discriminator_loss(logits, logits - 1, "least_squares")) == 0
+
+
+def test_what_has_no_weight_is_left_out() -> None:
+    image, target = _images()
+    _, terms = generator_loss(image, target, image, LossConfig(), taught=target)
+    assert set(terms) == {"l1"}
+    _, terms = generator_loss(image, target, image, LossConfig(distillation=0.1), taught=target)
+    assert set(terms) == {"l1", "distillation"}

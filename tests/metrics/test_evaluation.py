@@ -275,3 +275,23 @@ def test_a_large_group_counts_for_more_in_each_draw() -> None:
     # of two groups, half of all draws hold each once: a quarter of the values is 1
     interval = bootstrap_interval([0.0, 0.0, 0.0, 1.0], ["a", "a", "a", "b"], level=0.4)
     assert (interval.low, interval.mean, interval.high) == (0.25, 0.25, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("level", "repeats", "fits"),
+    [(0.01, 1, True), (0.99, 1, True), (0.0, 1, False), (1.0, 1, False), (0.5, 0, False)],
+)
+def test_an_interval_has_a_level_within_0_and_1_and_a_repeat(
+    level: float, repeats: int, fits: bool
+) -> None:
+    scores = [0.0, 1.0, 2.0]
+    if fits:
+        assert 0 <= bootstrap_interval(scores, level=level, repeats=repeats).low <= 2
+    else:
+        with pytest.raises(InputError, match="a level between 0 and 1"):
+            bootstrap_interval(scores, level=level, repeats=repeats)
+
+
+def test_a_movie_without_frames_is_named() -> None:
+    with pytest.raises(InputError, match=r"no frames.*1 frame of 8 x 9 pixels"):
+        evaluate([], [np.zeros((8, 9))])

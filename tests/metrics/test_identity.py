@@ -147,3 +147,28 @@ def test_bad_events_get_a_plain_message() -> None:
         event_scores(events, events, search_radius_um=0)
     with pytest.raises(InputError, match="tolerance is -1"):
         event_scores(events, events, frame_tolerance=-1)
+
+
+def test_as_many_events_as_possible_are_matched() -> None:
+    # the first lies nearest to the second true one, but both can be matched
+    truth = pd.DataFrame({"kind": "fission", "frame": 5, "y_um": 0.0, "x_um": [0.0, 1.8]})
+    found = truth.assign(x_um=[0.95, -0.95])
+    scores = event_scores(found, truth, search_radius_um=1.0)
+    assert scores["fission_recall"] == 1
+
+
+@pytest.mark.parametrize(("late", "apart", "counts"), [(2, 1.0, 1), (3, 1.0, 0), (2, 1.01, 0)])
+def test_an_event_counts_up_to_the_radius_and_the_tolerance(
+    late: int, apart: float, counts: int
+) -> None:
+    truth = pd.DataFrame({"kind": ["fusion"], "frame": [5], "y_um": [0.0], "x_um": [0.0]})
+    found = truth.assign(frame=5 + late, y_um=apart)
+    scores = event_scores(found, truth, search_radius_um=1.0, frame_tolerance=2)
+    assert scores["fusion_recall"] == counts
+
+
+@pytest.mark.parametrize(("apart", "counts"), [(0.49, 1), (0.51, 0)])
+def test_a_position_counts_up_to_half_a_micrometre(apart: float, counts: int) -> None:
+    truth = _walkers(3, 4)
+    found = truth.assign(y_um=truth.y_um + apart)
+    assert (identity_scores(found, truth[truth.track_id < 9])["detection_recall"] > 0.9) == counts

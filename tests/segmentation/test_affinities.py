@@ -103,3 +103,11 @@ def test_the_depth_is_the_distance_to_the_background(size: int) -> None:
     mask[8, 10] = False
     expected = ndimage.distance_transform_edt(mask)[mask]
     np.testing.assert_array_equal(affinities._depth(mask), expected)
+
+
+def test_pairs_are_those_of_the_mask_the_first_pixel_too() -> None:
+    mask = np.array([[1, 1, 0], [1, 0, 1]], bool)
+    partners = list(affinities._partners(mask, [(0, 1), (1, 0), (0, -1), (1, 1)]))
+    found = [list(zip(*(side.tolist() for side in pair), strict=True)) for pair in partners]
+    # pixels in reading order: 0 1 / 2 . 3
+    assert found == [[(0, 1)], [(0, 2)], [(1, 0)], [(1, 3)]]

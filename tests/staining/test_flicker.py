@@ -50,3 +50,13 @@ def test_frames_agree_within_two_deviations_of_their_smoothed_difference() -> No
     measured = ndimage.gaussian_filter(other - one, 1.0).std()
     assert agreeing_difference(3.0) == pytest.approx(2 * measured, rel=0.02)
     assert agreeing_difference(3.0, 1.0) == pytest.approx(measured, rel=0.02)
+
+
+@pytest.mark.parametrize(("radius", "strength"), [(1, 0.01), (0, 1.0), (1, 0.0), (-1, 1.0)])
+def test_radius_and_strength_are_positive(radius: int, strength: float) -> None:
+    movie = np.random.default_rng(0).normal(size=(4, 8, 8))
+    if radius > 0 and strength > 0:
+        assert np.isfinite(reduce_flicker(movie, radius=radius, strength=strength)).all()
+    else:
+        with pytest.raises(InputError, match="must be positive"):
+            reduce_flicker(movie, radius=radius, strength=strength)
