@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..layers.channels import SPLIT
 from ..layers.description import axes_of, provenance_of
 
 LOAD_FIRST = "Load a bright-field movie first (dock Load time-lapse, or drop a file)."
@@ -37,7 +38,7 @@ def why_no_movie(layer: Any) -> str | None:
     if layer.multiscale:
         return "a pyramid; open its finest level with the dock Load time-lapse"
     if "c" in axes_of(layer):
-        return "has channels; right-click the layer and choose Split Stack"
+        return f"has channels; choose {SPLIT}"
     return None
 
 
