@@ -174,6 +174,18 @@ def _docked(viewer: Any) -> SlowWidget:
 
 
 @pytest.mark.gui
+def test_a_layer_that_is_added_in_mid_run_does_not_change_the_choice(
+    widget: SlowWidget, wait_for: Any
+) -> None:
+    widget.run_button.click()
+    widget.viewer.add_image(np.zeros((3, 8, 8)), name="another bright-field")
+    assert widget.source.currentText() == "movie"
+    widget.cancel_button.click()
+    wait_for(widget, "idle")
+    widget.viewer.add_image(np.zeros((3, 8, 8)), name="third bright-field")
+    assert widget.source.currentText() != "movie"  # newer layers are proposed again
+
+
 def test_layers_reach_the_drop_down_of_a_docked_widget(make_napari_viewer: Any) -> None:
     viewer = make_napari_viewer()
     widget = _docked(viewer)

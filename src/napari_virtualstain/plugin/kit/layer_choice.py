@@ -145,8 +145,11 @@ class LayerChoice(Choice):
             return
         raise ValueError(f"layer {getattr(layer, 'name', layer)!r} cannot be chosen here")
 
-    def refresh(self) -> None:
-        """Follow the viewer: new, removed, renamed and reordered layers."""
+    def refresh(self, *, keep: bool = False) -> None:
+        """Follow the viewer: new, removed, renamed and reordered layers.
+
+        With `keep` the chosen layer stays chosen while it is there, picked by hand or not.
+        """
         before = self.value if self._layers else None
         layers = [unwrap(layer) for layer in self._viewer.layers]
         self._layers = [layer for layer in layers if self._accepts(layer)]
@@ -156,9 +159,9 @@ class LayerChoice(Choice):
             if not self._accepts(layer) and (reason := self._why_unfit(layer)) is not None
         }
         none = self._optional and before is None
-        keep = self._picked_by_hand and (none or has_layer(self._viewer, before))
-        if not keep:
-            self._picked_by_hand = False
+        is_there = none or has_layer(self._viewer, before)
+        self._picked_by_hand = self._picked_by_hand and is_there
+        keep = is_there and (keep or self._picked_by_hand)
         target = before if keep and any(before is layer for layer in self._layers) else None
         if target is None and not (keep and none):
             target = self._propose([layer for layer in self._layers if self._proposes(layer)])

@@ -30,6 +30,7 @@ from qtpy.QtWidgets import (
 )
 
 from ...progress import Progress, duration_text
+from ..layers.renaming import Renames
 from .cleanup import Cleanup, delete_soon
 from .controls import FormArea, button, note, plain_tooltip
 from .dock_place import can_open_docks, open_dock, share_place
@@ -203,7 +204,8 @@ class StepWidget(QWidget):
         if self._closed:
             return
         for choice in self._choices:
-            choice.refresh()
+            # a layer that is added during a run is not what the run works on
+            choice.refresh(keep=self.state.is_active)
         self.render()
 
     def render(self) -> None:
@@ -311,9 +313,13 @@ class StepWidget(QWidget):
         self.runner.produced.connect(self.on_items)
         self.runner.conclude = self._conclude
         events = self.viewer.layers.events
+        renames = Renames(self.viewer)
+        for emitter in (events.inserted, events.removed):
+            self.cleanup.connect(emitter, renames.note)
         for emitter in (events.inserted, events.removed, events.reordered):
             self.cleanup.connect(emitter, self.reset_choices)
         if hasattr(events, "renamed"):  # napari 0.7 and newer
+            self.cleanup.connect(events.renamed, renames.follow)
             self.cleanup.connect(events.renamed, self.reset_choices)
         # The window's death leaves no time for slots of this widget: see Cleanup.
         self.cleanup.add(self.runner.canceller())
