@@ -1,14 +1,18 @@
-"""Worker threads: Triton is kept out only where it would end the process."""
+"""Worker threads: Triton is kept out where it would end the process, torch comes once."""
 
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from napari_virtualstain.errors import CancelledError
 from napari_virtualstain.plugin.kit import background
+from napari_virtualstain.progress import CancelToken
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Mesa is Linux's")
 PLAIN = "7f00-7f01 r-xp 0 fe:00 1 /usr/lib/libGL.so.1\n"
@@ -39,3 +43,39 @@ def test_elsewhere_triton_stays_as_it_is(maps: Path, monkeypatch: pytest.MonkeyP
     maps.write_text(MESA)
     background.run_behind(lambda: None)
     assert sys.modules["triton"] is imported
+
+
+def test_a_job_that_waits_for_torch_can_be_cancelled_and_the_import_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate, begun = threading.Event(), []
+
+    def slowly() -> None:
+        begun.append(1)
+        gate.wait(20)
+
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(background, "_torch", background._TorchImport())
+    monkeypatch.setattr(background, "_load_libraries", slowly)
+    token = CancelToken()
+    threading.Timer(0.1, token.cancel).start()
+    began = time.monotonic()
+    with pytest.raises(CancelledError):
+        background.import_torch(token)
+    assert time.monotonic() - began < 1
+    threading.Timer(0.1, gate.set).start()
+    background.import_torch()  # the next job waits for the same import
+    assert gate.is_set()
+    assert begun == [1]
+
+
+def test_an_import_that_fails_is_told_to_each_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> None:
+        raise ImportError("no torch here")
+
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(background, "_torch", background._TorchImport())
+    monkeypatch.setattr(background, "_load_libraries", fails)
+    for _ in range(2):
+        with pytest.raises(ImportError, match="no torch here"):
+            background.import_torch()

@@ -8,6 +8,7 @@ from typing import Any
 import dask.array
 import numpy as np
 import pytest
+from napari.layers import Image
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication
@@ -204,7 +205,7 @@ def test_a_missing_pixel_size_is_asked_for_in_words(qtbot: Any, viewer_model: An
     ("shape", "keywords", "advice"),
     [
         ((4, 32, 32, 3), {"rgb": True}, "Split RGB"),
-        ((4, 2, 32, 32), {"axis_labels": ("t", "c", "y", "x")}, "Split Stack"),
+        ((4, 2, 32, 32), {"axis_labels": ("t", "c", "y", "x")}, "Split channels"),
         ((4, 64, 64), {"multiscale": True}, "finest level"),
     ],
 )
@@ -366,8 +367,12 @@ def test_a_stain_whose_dock_is_removed_says_that_it_is_not_finished(
     dock.run_button.click()
     qtbot.waitUntil(lambda: len(viewer_model.layers) == 2, timeout=20000)
     layer = viewer_model.layers[1]
+    dock.runner._timer.stop()  # the window is busy: nobody takes the frames that come
+    qtbot.waitUntil(lambda: sum(bool(plane.any()) for plane in layer.data) >= 3)
     dock.tear_down()
-    assert " of 7 frames)" in layer.name
+    qtbot.wait(700)  # nothing is written any more
+    done = sum(bool(plane.any()) for plane in layer.data)
+    assert f"({done} of 7 frames)" in layer.name
 
 
 def test_uncertainty_becomes_a_layer_of_its_own(widget: StainWidget, wait_for: Any) -> None:
@@ -453,6 +458,19 @@ def test_the_preview_follows_the_slider_and_goes_away(
     widget.preview_box.setChecked(True)
     qtbot.waitUntil(lambda: layers[1].visible, timeout=20000)
     assert len(layers) == 2  # the same layer again
+
+
+def test_the_preview_hides_the_frame_of_a_training_that_would_add_up(
+    widget: StainWidget, qtbot: Any
+) -> None:
+    layers = widget.viewer.layers
+    made = {"virtualstain": {"step": "train", "source": "cell"}}
+    layers.append(Image(np.ones((1, 96, 112)), name="after · cell [after training]", metadata=made))
+    widget.preview_box.setChecked(True)
+    qtbot.waitUntil(lambda: len(layers) == 3 and layers[-1].visible, timeout=20000)
+    assert [one.name for one in layers if one.visible] == ["cell", "preview · cell [preview]"]
+    widget.preview_box.setChecked(False)
+    assert layers["after · cell [after training]"].visible
 
 
 def test_the_card_tells_scores_and_simulated_data_has_its_own_model(

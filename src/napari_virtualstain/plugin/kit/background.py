@@ -17,7 +17,10 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+from ...progress import CancelToken
+
 _NICER_BY = 5
+_LOOK_EVERY_S = 0.02
 _LIBRARIES = ("libtorch_cpu.so", "libtorch_python.so")
 _MESA, _MAPS = "libLLVM", Path("/proc/self/maps")
 
@@ -63,19 +66,62 @@ def keep_triton_out() -> None:
         sys.modules["triton"] = None  # type: ignore[assignment]
 
 
-def import_torch() -> None:
+def import_torch(cancel: CancelToken | None = None) -> None:
     """Import torch, and what of this package needs it, without stopping the window.
+
+    A job that is cancelled meanwhile ends at once; the import goes on for the next one.
 
     Three things would stop it for more than a tenth of a second: the loader of torch's
     libraries, which a C function called through ctypes does without Python's lock; the
     garbage collector, which sets in because so many objects are new; and the drawing, which
     gives the lock away with each call of OpenGL and gets it back 5 ms later.
     """
-    if "torch" in sys.modules:
-        return
-    with collecting_later(), _changing_over_quickly():
-        _load_libraries()
-        from ...staining import Stainer  # noqa: F401
+    if not _torch.is_ready():
+        _torch.wait(cancel or CancelToken())
+
+
+class _TorchImport:
+    """The import of torch, in one thread for all jobs that wait for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+
+    def is_ready(self) -> bool:
+        """Whether nothing is left to wait for."""
+        return "torch" in sys.modules and (self._thread is None or not self._thread.is_alive())
+
+    def wait(self, cancel: CancelToken) -> None:
+        """Begin the import unless it runs already, and wait for its end.
+
+        Raises
+        ------
+        CancelledError
+            The job was cancelled meanwhile.
+        """
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._error = None
+                self._thread = threading.Thread(target=self._run, name="torch", daemon=True)
+                self._thread.start()
+            thread = self._thread
+        while thread.is_alive():
+            cancel.raise_if_cancelled()
+            thread.join(_LOOK_EVERY_S)
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            with collecting_later(), _changing_over_quickly():
+                _load_libraries()
+                from ...staining import Stainer  # noqa: F401
+        except BaseException as error:  # raised again in the job that waits
+            self._error = error
+
+
+_torch = _TorchImport()
 
 
 def _load_libraries() -> None:

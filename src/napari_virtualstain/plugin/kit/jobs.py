@@ -335,6 +335,13 @@ class JobRunner(QObject):
 
         return cancel
 
+    def last_items(self) -> list[Any]:
+        """Stop the job, and return what it has handed over and nobody has seen yet."""
+        if self._worker is None:
+            return []
+        self._worker.context.cancel.cancel()
+        return self._worker.context.take()
+
     def abandon(self) -> None:
         """Stop the job and never speak of it again; for the end of a dock."""
         worker, self._worker = self._worker, None

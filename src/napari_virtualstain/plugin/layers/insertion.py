@@ -79,7 +79,13 @@ def place(viewer: Any, layer: Any, *, keep_former: bool = False) -> Placed:
     return Placed(former.layer, former)
 
 
-def hide_results(viewer: Any, source: str, step: str = "stain") -> list[Any]:
+def hide_stains(viewer: Any, source: str) -> list[Any]:
+    """Hide all that was stained of `source`: stain, preview, frames of a training; return it."""
+    steps = ("stain", "preview", "train")
+    return [layer for step in steps for layer in hide_results(viewer, source, step)]
+
+
+def hide_results(viewer: Any, source: str, step: str) -> list[Any]:
     """Hide the visible results of a step on `source`, and return them.
 
     They mix with what is shown next: stains would look twice as bright, labels lose colour.

@@ -154,6 +154,8 @@ class RunAllWidget(SettingsFileStep):
     def tear_down(self) -> None:
         """Also mark what was not finished."""
         if not self._closed and self.state.is_active:
+            last = self.runner.last_items()
+            self.on_items([one for one in last if isinstance(one.item, PlanesDone | tuple)])
             self._settle_unfinished()
         super().tear_down()
 

@@ -87,7 +87,7 @@ class RunManyRequest:
 def run_many_job(request: RunManyRequest, context: JobContext) -> Iterator[MovieOutcome]:
     """Yield the outcome of each movie; those that are done already come at once."""
     context.progress(Progress(0, None, "movie", "loading the models"))
-    import_torch()
+    import_torch(context.cancel)
     from ...engine import use_threads
     from ...pipeline import Movie, open_movie, process_movies, result_folders
 

@@ -241,6 +241,8 @@ class SegmentWidget(StepWidget):
         """Stop the threads beside the main one, too."""
         if not self._closed:
             if self.state.is_active:
+                last = self.runner.last_items()
+                self._frames_done += sum(isinstance(item, tuple) for item in last)
                 self._settle_unfinished()
             self._settle.cancel()
             self.measures.stop()

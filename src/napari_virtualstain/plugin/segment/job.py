@@ -55,7 +55,7 @@ class PlaneSegmenter:
     """Labels planes with a model or an add-on, and keeps maps within a memory limit."""
 
     def __init__(self, request: SegmentRequest, cancel: CancelToken) -> None:
-        import_torch()
+        import_torch(cancel)
         from ...engine import Planes, stop_inside, use_threads
         from ...models import load_model
         from ...segmentation import SegmentedPlanes, is_added_segmenter, open_segmenter
@@ -167,6 +167,8 @@ def cut_job(
         inside = tuple(i + o for i, o in zip(index, offset, strict=False))
         # its many small objects would set off full collections, half a second each with torch
         with collecting_later():
-            session.labels[index] = session.segmenter.labels(inside, cut)
+            labels = session.segmenter.labels(inside, cut)
+        reporter.check()  # what is written from here on would not be counted
+        session.labels[index] = labels
         yield index
         reporter.advance()

@@ -63,7 +63,7 @@ class Learnt:
 
 def learn_job(request: LearnRequest, context: JobContext) -> Learnt:
     """Return the result of the fine-tuning; the model is in the user's folder then."""
-    import_torch()
+    import_torch(context.cancel)
     from ...engine import use_threads
     from ...segmentation import SegmenterTraining, train_segmenter
 

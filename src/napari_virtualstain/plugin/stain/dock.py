@@ -247,6 +247,9 @@ class StainWidget(StepWidget):
         if not self._closed:
             self.compare.end()
             if self.state.is_active:
+                # no new layer while the dock goes: what was finished is only counted
+                last = self.runner.last_items()
+                self.on_items([item for item in last if isinstance(item, PlanesDone)])
                 self._settle_unfinished()
         super().tear_down()
 

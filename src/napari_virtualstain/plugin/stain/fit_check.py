@@ -77,8 +77,8 @@ class FitCheck(QObject):
         layer, _, axes, model, size_um = asked
         data = layer.data
 
-        def work(_context: JobContext) -> Any:
-            import_torch()
+        def work(context: JobContext) -> Any:
+            import_torch(context.cancel)
             from ...staining import assess_fit
 
             report = assess_fit(data, model, size_um, axes=axes, most_frames=4)

@@ -95,7 +95,7 @@ class PlaneStainer:
     """
 
     def __init__(self, request: StainRequest, cancel: CancelToken | None = None) -> None:
-        import_torch()
+        import_torch(cancel)
         from ...engine import Planes, stop_inside, use_threads
         from ...models import load_model
         from ...staining import is_add_on, open_stainer
@@ -214,6 +214,7 @@ def stain_job(
     stained = stainer.stained([_moved(index, offset) for index in order])
     for index, (_, planes) in zip(order, stained, strict=True):
         there = [plane for plane in planes if plane is not None]
+        context.cancel.raise_if_cancelled()  # what is written from here on would not be counted
         first = not results
         if first:
             kinds = ["fluorescence", "uncertainty"]

@@ -8,7 +8,7 @@ from napari.layers import Image
 
 from ..layers.colours import ERROR_COLORMAP, STAIN_COLORMAP, dim
 from ..layers.description import find_layer, layer_name, provenance
-from ..layers.insertion import Geometry, Placed, hide_results, place
+from ..layers.insertion import Geometry, Placed, hide_stains, place
 from .job import StainRequest, Started
 
 
@@ -50,7 +50,6 @@ def add_stain_layer(
         **geometry,
     )
     if started.kind == "fluorescence":
-        for step in ("stain", "preview", "train"):
-            hide_results(viewer, name, step)
+        hide_stains(viewer, name)
         dim(find_layer(viewer, name))
     return place(viewer, layer, keep_former=keep_former)

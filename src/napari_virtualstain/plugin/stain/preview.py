@@ -27,8 +27,9 @@ from ..layers.description import (
     layer_name,
     provenance,
     still_there,
+    unwrap,
 )
-from ..layers.insertion import hide_results, insert
+from ..layers.insertion import hide_stains, insert
 from .job import StainRequest, display_limits, open_stainer
 
 _SETTLE_MS = 60
@@ -190,4 +191,5 @@ class LivePreview(QObject):
     def _hide_results(self) -> None:
         """Hide the stain below the first plane of a preview: both would add up."""
         self._begins = False
-        self._hidden += hide_results(self._viewer, self._name)
+        stains = hide_stains(self._viewer, self._name)
+        self._hidden += [layer for layer in stains if unwrap(layer) is not unwrap(self._layer)]

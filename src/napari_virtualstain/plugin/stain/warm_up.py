@@ -47,8 +47,7 @@ class WarmUp(QObject):
 
 def warm_up(threads: int, context: JobContext) -> None:
     """Import torch and stain a blank patch, with which the arithmetic is chosen too."""
-    import_torch()
-    context.cancel.raise_if_cancelled()
+    import_torch(context.cancel)
     from ...engine import use_threads
     from ...staining import stain
 

@@ -24,7 +24,7 @@ from ..layers.description import (
     shifted,
     sizes_of,
 )
-from ..layers.insertion import hide_results, insert
+from ..layers.insertion import hide_stains, insert
 from ..stain.job import display_limits
 from .form import TrainForm
 from .hold_out import SharedPixelsCheck
@@ -288,7 +288,7 @@ class TrainWidget(TrainForm):
             **shifted(self._geometry, (*index, 0, 0)),
         )
         if compared.kind == "after":
-            hide_results(self.viewer, self._source)
+            hide_stains(self.viewer, self._source)
         insert(self.viewer, layer)
 
     def _connect_form(self) -> None:

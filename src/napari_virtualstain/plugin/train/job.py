@@ -324,7 +324,7 @@ def _part_of_time(time: int, frames: int, folds: int | None) -> str:
 
 def train_job(request: TrainRequest, context: JobContext) -> Generator[Any, None, Any]:
     """Yield the training's events; return its result."""
-    import_torch()
+    import_torch(context.cancel)
     from ...engine import use_threads
     from ...training import StepFinished, StepReporter, TrainingFinished
 
@@ -354,7 +354,7 @@ def train_job(request: TrainRequest, context: JobContext) -> Generator[Any, None
 
 def write_job_folder(request: TrainRequest, folder: Path, context: JobContext) -> Any:
     """Write the training as a folder that runs elsewhere, and return it."""
-    import_torch()
+    import_torch(context.cancel)
     from ...training import write_job
 
     config, pairs = configured(request, context.cancel, context.progress)
@@ -370,7 +370,7 @@ def _holding_out(config: TrainingConfig, request: TrainRequest) -> TrainingConfi
 
 def measure_job(request: TrainRequest, context: JobContext) -> Any:
     """Return how the channels of each group of pairs lie on each other."""
-    import_torch()
+    import_torch(context.cancel)
     from ...engine import use_threads
     from ...training import measure_registration
 
