@@ -75,9 +75,31 @@ def test_escape_on_the_canvas_ends_the_wait_for_a_click(
     _canvas(viewer).setFocus()
     inspected.type_key(viewer, Qt.Key.Key_Escape)
     assert not widget.findChild(QPushButton, "move_by_click").isChecked()
+    assert widget.status_label.text() == "Nothing was placed."
     inspected.click(viewer, qtbot, (1.0, 2.3))
     assert widget.selection.track_id == 1  # the click only looks
     assert not widget.model.undo_text
+
+
+@pytest.mark.gui
+def test_the_history_passes_over_a_track_that_was_deleted(
+    viewer: Any, qtbot: Any, widget: InspectorWidget
+) -> None:
+    for track in (1, 3, 4):
+        inspected.choose(widget, track)
+    inspected.choose(widget, 3)
+    inspected.click_on(qtbot, widget, "delete")
+    assert widget.selection.track_id is None
+    inspected.choose(widget, 2)
+    inspected.click_on(qtbot, widget, "back")
+    assert widget.selection.track_id == 4
+    inspected.click_on(qtbot, widget, "back")  # not to track 3, which is gone
+    assert widget.selection.track_id == 1
+    assert not widget.findChild(QPushButton, "back").isEnabled()
+    inspected.click_on(qtbot, widget, "undo")
+    assert widget.selection.track_id == 3  # there again
+    inspected.click_on(qtbot, widget, "back")
+    assert widget.selection.track_id == 1
 
 
 @pytest.mark.gui

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_virtualstain.plugin.inspect.dock import InspectorWidget
 from napari_virtualstain.plugin.track.dock import TrackWidget
 from napari_virtualstain.plugin.track.job import track_features
 
@@ -85,6 +86,29 @@ def test_only_the_newest_result_is_visible(widget: TrackWidget, wait_for: Any, q
         "tracked · cell [tracks]",
     ]
     assert not any(layers[name].visible for name in hidden)
+
+
+def test_tracks_that_were_only_looked_at_are_replaced_and_judged_ones_are_kept(
+    widget: TrackWidget, wait_for: Any, qtbot: Any
+) -> None:
+    widget.run_button.click()
+    wait_for(widget, "done")
+    inspector = InspectorWidget(widget.viewer)
+    qtbot.addWidget(inspector)
+    wait_for(inspector, "done")
+    names = [layer.name for layer in widget.viewer.layers if "[tracks]" in layer.name]
+    assert names == ["tracked · cell [tracks]"]
+    widget.run_button.click()
+    wait_for(widget, "done")
+    assert [layer.name for layer in widget.viewer.layers if "[tracks]" in layer.name] == names
+    wait_for(inspector, "done")
+    qtbot.waitUntil(lambda: len(inspector.table.frame) == 2)
+    inspector.go_to(int(inspector.table.frame["track_id"].iloc[0]))
+    inspector.judge("ok")
+    widget.run_button.click()
+    wait_for(widget, "done")
+    assert "tracked · cell [tracks] [1]" in widget.viewer.layers
+    assert "ok" in widget.viewer.layers[names[0]].metadata["verdicts"].values()
 
 
 def test_colour_by_changes_the_layer_at_once(widget: TrackWidget, wait_for: Any) -> None:

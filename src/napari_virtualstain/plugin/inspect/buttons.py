@@ -237,6 +237,7 @@ class InspectorButtons:
         if self._mending.placing is not None:
             self.end_placing()
             self._mending.begin_placing(None)
+            self._dock.say("Nothing was placed.")
 
     def keys(self) -> dict[str, Callable[[], Any]]:
         """Return what each key does."""

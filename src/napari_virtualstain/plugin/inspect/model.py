@@ -83,6 +83,7 @@ class InspectorModel:
     def __init__(self, say: Callable[[str], None] = lambda text: None) -> None:
         self._say = say
         self.selection = Selection()
+        self.selection.exists = lambda track_id: track_id in self.tracks
         self.masks: MaskBook | None = None
         self.log: EditLog | None = None
         self.clear()

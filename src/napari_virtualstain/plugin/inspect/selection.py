@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from psygnal import Signal
 
 _LONGEST = 500
@@ -11,6 +13,11 @@ class Selection:
     """The chosen track and frame, further selected tracks, and the history.
 
     Knows neither Qt nor napari.
+
+    Attributes
+    ----------
+    exists : callable
+        Says whether a track is there; the history passes over tracks that were removed.
 
     Examples
     --------
@@ -29,6 +36,7 @@ class Selection:
         self.track_id: int | None = None
         self.frame: int | None = None
         self.also: tuple[int, ...] = ()
+        self.exists: Callable[[int], bool] = lambda _track_id: True
         self._past: list[tuple[int, int | None]] = []
         self._future: list[tuple[int, int | None]] = []
 
@@ -60,12 +68,12 @@ class Selection:
     @property
     def can_go_back(self) -> bool:
         """Whether the history has an earlier track."""
-        return bool(self._past)
+        return any(self.exists(track) for track, _ in self._past)
 
     @property
     def can_go_forward(self) -> bool:
         """Whether the history has a later track."""
-        return bool(self._future)
+        return any(self.exists(track) for track, _ in self._future)
 
     def back(self) -> None:
         """Go to the previous track of the history."""
@@ -83,11 +91,15 @@ class Selection:
     def _travel(
         self, take: list[tuple[int, int | None]], give: list[tuple[int, int | None]]
     ) -> None:
-        if take:
-            there = take.pop()
-            if self.track_id is not None:
-                give.append((self.track_id, self.frame))
-            self._set(*there, ())
+        place = next((i for i in reversed(range(len(take))) if self.exists(take[i][0])), None)
+        if place is None:
+            return
+        passed, there = take[place + 1 :], take[place]
+        del take[place:]
+        if self.track_id is not None:
+            give.append((self.track_id, self.frame))
+        give.extend(reversed(passed))  # an undo may bring these back
+        self._set(*there, ())
 
     def _set(self, track_id: int | None, frame: int | None, also: tuple[int, ...]) -> None:
         self.track_id, self.frame, self.also = track_id, frame, also

@@ -17,6 +17,7 @@ from napari.layers import Image, Tracks
 from .description import PROVENANCE, base_name, provenance_of, still_there, unwrap
 
 _KEPT_BY = ("painted", "unfinished")
+_JUDGED_IN = ("verdicts", "link_verdicts", "sample")  # empty where tracks were only looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,5 @@ def _has_place_of(layer: Any, other: Any) -> bool:
 
 def _is_as_tracked(layer: Any) -> bool:
     """Whether nobody has edited or judged the tracks."""
-    return set(layer.metadata) <= {PROVENANCE, "tracks"} and provenance_of(layer).get(
-        "rows"
-    ) == fingerprint(layer.data)
+    is_judged = any(layer.metadata.get(name) for name in _JUDGED_IN)
+    return not is_judged and provenance_of(layer).get("rows") == fingerprint(layer.data)
