@@ -356,3 +356,11 @@ def test_nothing_warns_when_everything_is_said(model, movie) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         vs.stain(movie, model, **PIXEL)
+
+
+def test_one_pass_of_a_plain_model_states_no_deviation(model, movie) -> None:
+    stainer = Stainer(model, device="cpu", pixel_size_um=0.08)
+    assert not stainer.averages
+    fitted = stainer.card.normalisation.input.fit(movie[:1])
+    assert stainer.stain(movie[:1], fitted).uncertainty is None
+    assert stainer.with_uncertainty().stain(movie[:1], fitted).uncertainty is not None

@@ -6,8 +6,10 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from napari_virtualstain.data import CorrelativePairs
@@ -26,6 +28,7 @@ from napari_virtualstain.training import (
     is_unfinished,
     train,
 )
+from napari_virtualstain.training.cross_validation import _Fold
 
 from .conftest import make_pairs
 
@@ -234,3 +237,16 @@ def test_folds_are_of_about_equal_size(config: TrainingConfig, output: Path) -> 
 
 def _fold(output: Path, number: int) -> Path:
     return output.parent / "tiny.training" / "folds" / f"fold-{number}" / "model.safetensors"
+
+
+def test_a_fold_that_could_not_be_judged_stops_the_run(
+    tmp_path: Path, config: TrainingConfig
+) -> None:
+    fold = _Fold(tmp_path, config, ("cell1", "cell2"))
+    unjudged = SimpleNamespace(scores=None, warnings=("too few frames",))
+    with pytest.raises(TrainingError, match=r"cell1, cell2 could not be judged: too few frames"):
+        fold.keep(unjudged)
+    assert not list(tmp_path.iterdir())
+    table = pd.DataFrame({"pearson": [0.5]})
+    assert fold.keep(SimpleNamespace(scores=table, warnings=())) is table
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]
