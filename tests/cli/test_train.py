@@ -14,6 +14,8 @@ from PIL import Image
 
 import napari_virtualstain as vs
 from napari_virtualstain import training
+from napari_virtualstain.cli import train as cli_train
+from napari_virtualstain.errors import InputError
 from napari_virtualstain.models import read_card
 from napari_virtualstain.training import TrainingPrepared
 
@@ -216,3 +218,17 @@ def test_bad_input_of_a_training_without_fluorescence(
     tifffile.imwrite(tmp_path / "m.tif", noise)
     result = run("train", *arguments, "-o", "x.safetensors", code=2)
     assert message in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("start", "planes"), [((), None), (("--init", "none"), None), (("--init", "mito-h9c2"), 1)]
+)
+def test_a_start_that_was_asked_for_says_how_many_planes_are_read(
+    run: Run, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start, planes
+) -> None:
+    def stop(*_: Any, planes: dict[str, Any], **__: Any) -> None:
+        raise InputError(f"planes {planes['planes']}")
+
+    monkeypatch.setattr(cli_train, "_pairs", stop)
+    result = run(*_arguments(pairs), *start, "-o", tmp_path / "m.safetensors", code=2)
+    assert f"planes {planes}" in result.output
