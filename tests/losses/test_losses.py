@@ -25,6 +25,7 @@ from napari_virtualstain.losses import (
     spotlight_loss,
     weighted_l1,
 )
+from napari_virtualstain.losses.regression import _threshold_nodes, threshold_normalised_l1
 from napari_virtualstain.losses.spotlight import _tunable_sigmoid
 
 RNG = np.random.default_rng(0)
@@ -255,3 +256,16 @@ def test_what_has_no_weight_is_left_out() -> None:
     assert set(terms) == {"l1"}
     _, terms = generator_loss(image, target, image, LossConfig(distillation=0.1), taught=target)
     assert set(terms) == {"l1", "distillation"}
+
+
+def test_pieces_of_the_threshold_map_stay_a_thousandth_of_the_deviation_wide() -> None:
+    # half of the pixels are saturated: mean + 3 deviations lies beyond the maximum
+    target = torch.tensor([0.0, 1.0]).repeat(32).view(1, 1, 8, 8)
+    lowest, first, second, highest = (float(node) for node in _threshold_nodes(target))
+    assert (lowest, first) == (0.0, 1.0)
+    assert second - first == pytest.approx(0.5e-3, rel=1e-3)
+    assert highest - second == pytest.approx(0.5e-3, rel=1e-3)
+    for level in (0.0, 3.0, -200.0):
+        flat = torch.full((1, 1, 8, 8), level)
+        assert torch.isfinite(threshold_normalised_l1(flat + 1, flat))
+        assert threshold_normalised_l1(flat, flat) == 0

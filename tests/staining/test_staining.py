@@ -364,3 +364,10 @@ def test_one_pass_of_a_plain_model_states_no_deviation(model, movie) -> None:
     fitted = stainer.card.normalisation.input.fit(movie[:1])
     assert stainer.stain(movie[:1], fitted).uncertainty is None
     assert stainer.with_uncertainty().stain(movie[:1], fitted).uncertainty is not None
+
+
+def test_as_many_planes_as_the_model_reads(model, movie) -> None:
+    stainer = Stainer(model, device="cpu", pixel_size_um=0.08)
+    fitted = stainer.card.normalisation.input.fit(movie)
+    with pytest.raises(InputError, match="3 planes were given but model 'test' reads 1"):
+        stainer.stain(movie[:3], fitted)

@@ -165,10 +165,11 @@ def _threshold_nodes(target: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     lowest, highest = flat.amin(1), flat.amax(1)
     first = mean + deviation
     second = torch.minimum(mean + 3 * deviation, highest)
-    # keep the pieces from being empty in flat or saturated targets
-    second = torch.maximum(second, first + 1e-3 * deviation)
-    highest = torch.maximum(highest, second + 1e-3 * deviation)
-    lowest = torch.minimum(lowest, first - 1e-3 * deviation)
+    # keep the pieces from being empty in flat or saturated targets, at float32's resolution too
+    least = torch.maximum(1e-3 * deviation, 1e-6 * (1 + mean.abs()))
+    second = torch.maximum(second, first + least)
+    highest = torch.maximum(highest, second + least)
+    lowest = torch.minimum(lowest, first - least)
     one, two, three, four = (v.view(-1, 1, 1, 1) for v in (lowest, first, second, highest))
     return one, two, three, four
 
