@@ -8,6 +8,7 @@ import pytest
 
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.settings import (
+    PairSettings,
     PipelineSettings,
     ReadSettings,
     SegmentSettings,
@@ -15,6 +16,7 @@ from napari_virtualstain.settings import (
     StainSettings,
     TrackSettings,
     TrackTuning,
+    TrainSettings,
     checked_settings,
     fields_of,
     settings_beside,
@@ -22,6 +24,7 @@ from napari_virtualstain.settings import (
 
 TUNING = [type(info.default) for info in TrackTuning.model_fields.values() if info.description]
 CLASSES = [ReadSettings, StainSettings, SegmentSettings, TrackSettings, TrackTuning]
+CLASSES += [TrainSettings, PairSettings]
 CLASSES += [kind for kind in TUNING if issubclass(kind, Settings)]
 
 
@@ -66,6 +69,15 @@ def test_a_number_may_also_be_a_word() -> None:
     plane = fields_of(TrackSettings)["z_plane"]
     assert (plane.kind, plane.word, plane.value_of_none) == (int, "max", -1)
     assert plane.help.endswith("the maximum over all planes [max].")
+
+
+def test_a_form_may_show_a_number_in_another_unit() -> None:
+    emission = fields_of(TrainSettings)["wavelength_um"]
+    assert emission.help == "Emission wavelength of the fluorescence, in µm [0.608]."
+    shown = emission.widget
+    assert (shown["min"], shown["max"], shown["step"]) == (50, 5000, 10)
+    assert emission.display.unit == "nm"
+    assert fields_of(TrainSettings)["crop_size"].display.unit == "px"
 
 
 def test_magicgui_makes_a_form_of_each_class() -> None:

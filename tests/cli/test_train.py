@@ -17,6 +17,7 @@ from napari_virtualstain import training
 from napari_virtualstain.cli import train as cli_train
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.models import read_card
+from napari_virtualstain.settings import TrainSettings, fields_of
 from napari_virtualstain.training import TrainingPrepared
 
 Run = Callable[..., Any]
@@ -36,6 +37,30 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 Image.fromarray(movie[t]).save(folder / kind / image)
             Image.fromarray(scene.labels[t].astype(np.uint16)).save(folder / "lab" / image)
     return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [
+        ("numerical_aperture", "[1.42]. [0.05<=x<=1.7]"),
+        ("wavelength_um", "in µm [0.608]. [0.05<=x<=5.0]"),
+        ("crop_size", "in px [as the preset]. [16<=x<=2048]"),
+        ("min_foreground", "[as the preset]. [0.0<=x<=0.99]"),
+        ("minutes", "in min [no limit]. [x<=100000.0]"),
+    ],
+)
+def test_help_says_what_the_class_of_the_settings_says(run: Run, name: str, ending: str) -> None:
+    shown = " ".join(run("train", "--help").output.split())
+    text = fields_of(TrainSettings)[name].description.rstrip(".")
+    assert f"{text[1:]}{', ' if ending.startswith('in') else ' '}{ending}" in shown
+
+
+def test_a_number_out_of_its_range_is_refused_before_anything_is_read(run: Run) -> None:
+    for value, code in ((1.71, 2), (1.7, 2)):  # the second is in range: the movie is not there
+        given = run(
+            "train", "--simulate-like", "none.tif", "--na", value, "-o", "m.safetensors", code=code
+        )
+        assert ("less than or equal to 1.7" in given.stderr) == (value == 1.71)
 
 
 def _arguments(pairs: Path) -> list[object]:

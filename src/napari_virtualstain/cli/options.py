@@ -26,15 +26,38 @@ if TYPE_CHECKING:
     from ..staining import FitReport
 
 
-def setting_option(settings: type[Settings], name: str, *flags: str) -> Any:
-    """Return the option of a setting, described as the settings class describes it."""
+def setting_option(
+    settings: type[Settings],
+    name: str,
+    *flags: str,
+    only_with: str = "",
+    default: str | None = None,
+) -> Any:
+    """Return the option of a setting, described as the settings class describes it.
+
+    Parameters
+    ----------
+    settings : type
+        Class of the setting.
+    name : str
+        Name of the setting.
+    *flags : str
+        Names of the option; by default that of its parameter.
+    only_with : str
+        Other option, without which this one has no meaning.
+    default : str, optional
+        Text for the value without the option, where it is not the default of the class.
+    """
     field = fields_of(settings)[name]
     low = None if field.is_open else field.minimum
     limits: dict[str, Any] = {"min": low, "max": field.maximum}
     if field.kind is int:
         limits = {side: None if limit is None else int(limit) for side, limit in limits.items()}
     given: dict[str, Any] = {side: limit for side, limit in limits.items() if limit is not None}
-    return typer.Option(*flags, help=field.help, **given)
+    text = field.help if default is None else replace(field, default=default).help
+    if only_with:
+        text = f"With {only_with}: {text[0].lower()}{text[1:]}"
+    return typer.Option(*flags, help=text, show_default=False, **given)
 
 
 Axes = Annotated[

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError
+from ..settings import PairSettings, TrainSettings
 from .jobs import Job
-from .options import open_input
+from .options import open_input, setting_option
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,20 +21,19 @@ if TYPE_CHECKING:
 
 _MOST_FRAMES = 12
 _WORDS = {"na": "an aperture of", "n_immersion": "an immersion index of"}
+_LIKE = "--simulate-like"
 
 NumericalAperture = Annotated[
-    float | None, typer.Option("--na", help="With --simulate-like: NA of the objective [1.42].")
+    float | None, setting_option(TrainSettings, "numerical_aperture", "--na", only_with=_LIKE)
 ]
 ImmersionIndex = Annotated[
     float | None,
-    typer.Option(
-        help="With --simulate-like: immersion index (air 1, oil 1.515); by default from --na."
-    ),
+    setting_option(TrainSettings, "immersion_index", only_with=_LIKE, default="from --na"),
 ]
 Emission = Annotated[
-    float | None,
-    typer.Option("--emission-um", help="With --simulate-like: emission wavelength [0.608]."),
+    float | None, setting_option(TrainSettings, "wavelength_um", "--emission-um", only_with=_LIKE)
 ]
+SimulatedPairs = Annotated[int, setting_option(PairSettings, "simulated_pairs", only_with=_LIKE)]
 Illumination = Annotated[
     float | None,
     typer.Option("--illumination-um", help="With --simulate-like: bright-field wavelength [0.45]."),

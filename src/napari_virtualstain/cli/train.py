@@ -13,8 +13,9 @@ import typer
 
 from ..axes import check_positive
 from ..errors import InputError
+from ..settings import PairSettings, TrainSettings
 from .jobs import Job, running_job
-from .options import Axes, Device, Overwrite, PixelSize, Resume, is_terminal
+from .options import Axes, Device, Overwrite, PixelSize, Resume, is_terminal, setting_option
 from .simulated_training import (
     Condenser,
     Emission,
@@ -22,12 +23,15 @@ from .simulated_training import (
     Illumination,
     ImmersionIndex,
     NumericalAperture,
+    SimulatedPairs,
     simulated,
 )
 
 if TYPE_CHECKING:
     from ..data import CorrelativePairs, Region
     from ..training import TrainingConfig, TrainingEvent, TrainingResult
+
+_OF_PRESET = "as the preset"
 
 
 def train(
@@ -54,33 +58,15 @@ def train(
     illumination_um: Illumination = None,
     condenser_na: Condenser = None,
     focus_offset_um: FocusOffset = None,
-    simulated_pairs: Annotated[
-        int, typer.Option(help="With --simulate-like: number of pairs.", min=10)
-    ] = 200,
-    preset: Annotated[
-        str, typer.Option(help="recommended, or A to H of the paper's Table 1.")
-    ] = "recommended",
+    simulated_pairs: SimulatedPairs = 200,
+    preset: Annotated[str, setting_option(TrainSettings, "preset")] = "recommended",
     arch: Annotated[
         str | None,
         typer.Option(help="Network: compact, paper or unet; by default that of the preset."),
     ] = None,
-    epochs: Annotated[
-        float | None,
-        typer.Option(
-            help="Number of times that each pair is drawn, on average.",
-            min=0.0,
-        ),
-    ] = None,
-    steps: Annotated[
-        int | None,
-        typer.Option(
-            help="Number of steps, instead of epochs; by default it follows the amount of data."
-        ),
-    ] = None,
-    minutes: Annotated[
-        float | None,
-        typer.Option(help="Time limit of the training; the schedule is fitted to it."),
-    ] = None,
+    epochs: Annotated[float | None, setting_option(TrainSettings, "epochs")] = None,
+    steps: Annotated[int | None, setting_option(TrainSettings, "steps")] = None,
+    minutes: Annotated[float | None, setting_option(TrainSettings, "minutes")] = None,
     init: Annotated[
         str,
         typer.Option(
@@ -99,39 +85,21 @@ def train(
     validation_groups: Annotated[
         list[str] | None, typer.Option(help="Cells or movies to hold out, separated by commas.")
     ] = None,
-    folds: Annotated[
-        int | None,
-        typer.Option(
-            help="Number of cross-validation folds; the final model is trained on all pairs.",
-            min=2,
-        ),
-    ] = None,
-    planes: Annotated[
-        int | None,
-        typer.Option(
-            help="Bright-field planes that the model reads; by default 3 for z-stacks, else 1.",
-            min=1,
-        ),
-    ] = None,
-    plane_axis: Annotated[
-        str, typer.Option(help="Axis of these planes: z (above, below) or t (before, after).")
-    ] = "z",
+    folds: Annotated[int | None, setting_option(PairSettings, "folds")] = None,
+    planes: Annotated[int | None, setting_option(PairSettings, "planes")] = None,
+    plane_axis: Annotated[str, setting_option(PairSettings, "plane_axis")] = "z",
     roi: Annotated[
         list[str] | None,
         typer.Option(help="Region of all images to use, in pixels, Y0:Y1,X0:X1; may be repeated."),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Crops per step; by default that of the preset.")
+        int | None, setting_option(TrainSettings, "batch_size", default="as the preset")
     ] = None,
     min_foreground: Annotated[
-        float | None,
-        typer.Option(
-            help="Smallest share of bright pixels in a crop, 0 to 1; 0 accepts every crop; by "
-            "default that of the preset."
-        ),
+        float | None, setting_option(TrainSettings, "min_foreground", default="as the preset")
     ] = None,
     crop_size: Annotated[
-        int | None, typer.Option(help="Side of a crop in pixels; by default that of the preset.")
+        int | None, setting_option(TrainSettings, "crop_size", default="as the preset")
     ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="Peak learning rate; by default that of the preset.")
@@ -144,7 +112,7 @@ def train(
     ] = None,
     axes: Axes = None,
     pixel_size_um: PixelSize = None,
-    seed: Annotated[int | None, typer.Option(help="Random seed.")] = None,
+    seed: Annotated[int | None, setting_option(TrainSettings, "seed")] = None,
     device: Device = None,
     drop_bad_pairs: Annotated[
         bool,
@@ -154,16 +122,10 @@ def train(
         bool, typer.Option("--ignore-unmatched", help="Leave out files without a partner.")
     ] = False,
     correct_registration: Annotated[
-        bool,
-        typer.Option(
-            "--correct-registration", help="Undo shifts between the channels that are certain."
-        ),
+        bool, setting_option(TrainSettings, "correct_registration", "--correct-registration")
     ] = False,
     allow_leakage: Annotated[
-        bool,
-        typer.Option(
-            "--allow-leakage", help="Score even cells that also trained; the report says so."
-        ),
+        bool, setting_option(TrainSettings, "allow_leakage", "--allow-leakage")
     ] = False,
     job_folder: Annotated[
         Path | None,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from ..settings import Display, Settings, setting
 
 AdversarialKind: TypeAlias = Literal["minimax", "modified_minimax", "least_squares"]
 WeightMapKind: TypeAlias = Literal[
@@ -13,11 +15,11 @@ WeightMapKind: TypeAlias = Literal[
 
 
 def _weight(description: str, default: float = 0.0) -> float:
-    value: float = Field(default=default, ge=0, allow_inf_nan=False, description=description)
+    value: float = Field(default=default, ge=0, description=description)
     return value
 
 
-class LossConfig(BaseModel):
+class LossConfig(Settings):
     """Weight of each term of the generator's loss; 0 leaves a term out.
 
     Examples
@@ -25,8 +27,6 @@ class LossConfig(BaseModel):
     >>> LossConfig(l1=0, weighted_l1=50, adversarial=1).has_adversary
     True
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     l1: float = _weight("Mean absolute error.", 1.0)
     weighted_l1: float = _weight("Mean absolute error times the weight map: eq. 3 of the paper.")
@@ -45,14 +45,29 @@ class LossConfig(BaseModel):
     adversarial: float = _weight("The discriminator's judgement.")
     distillation: float = _weight("Mean absolute error to the mean of the teachers.")
 
-    weight_map: WeightMapKind = Field(
-        default="none", description="Weight map of weighted_l1, see Fig. 6 of the paper."
+    weight_map: WeightMapKind = setting(
+        "none",
+        "Weight map",
+        "Rule by which the weight of a pixel in weighted_l1 follows from the true fluorescence, "
+        "see Fig. 6 of the paper.",
+        choices={
+            "psf_deconvolution": "PSF deconvolution",
+            "psf_convolution": "PSF convolution",
+            "gaussian": "Gaussian",
+            "logit": "logit",
+            "binary": "binary",
+            "none": "none",
+        },
     )
-    weight_background: float = Field(
-        default=0.0,
+    weight_background: float = setting(
+        0.0,
+        "Background",
+        "Percentile of the frame that is subtracted before the weight map, which decides how much "
+        "mitochondria count beside their background; 0 is off.",
+        step=5,
+        display=Display("%", decimals=0, lowest="off"),
         ge=0,
         le=50,
-        description="Percentile of the frame subtracted before the weight map; 0 is off.",
     )
     weight_iterations: int = Field(
         default=20, ge=1, le=500, description="Richardson-Lucy iterations of the weight map."

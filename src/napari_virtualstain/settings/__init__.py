@@ -11,11 +11,13 @@ description. :func:`fields_of` reads them out for ``--help`` and for the docks' 
 
 from .event_tuning import DivisionTuning, EventTuning, PersistenceTuning
 from .fields import (
+    Display,
     SettingField,
     Settings,
     checked_settings,
     fields_of,
     reasons,
+    setting,
     settings_beside,
 )
 from .link_tuning import GapTuning, JoinTuning, LinkTuning, MotionTuning, PaperTuning
@@ -31,10 +33,12 @@ from .steps import (
     StainSettings,
     TrackSettings,
 )
+from .training_settings import OpticsSettings, PairSettings, TrainSettings
 from .tuning import MotionClassTuning, TrackTuning
 
 __all__ = [
     "LINKERS",
+    "Display",
     "DivisionTuning",
     "EventTuning",
     "GapTuning",
@@ -43,6 +47,8 @@ __all__ = [
     "Mode",
     "MotionClassTuning",
     "MotionTuning",
+    "OpticsSettings",
+    "PairSettings",
     "PaperTuning",
     "PersistenceTuning",
     "PipelineSettings",
@@ -55,9 +61,11 @@ __all__ = [
     "StainSettings",
     "TrackSettings",
     "TrackTuning",
+    "TrainSettings",
     "checked_settings",
     "fields_of",
     "reasons",
     "renamed_keywords",
+    "setting",
     "settings_beside",
 ]

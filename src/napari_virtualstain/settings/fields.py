@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 
@@ -12,6 +12,28 @@ from ..errors import InputError
 
 Place: TypeAlias = Literal["form", "advanced", ""]
 _LARGEST = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """Number of a setting as forms show it, where that is not its plain value.
+
+    Attributes
+    ----------
+    unit : str
+        Unit of the shown number, such as nm of a value in µm.
+    factor : float
+        Shown number of a value of 1.
+    decimals : int or None
+        Of the shown number; None: as the step of the arrows needs.
+    lowest : str
+        Text in place of the lowest number.
+    """
+
+    unit: str = ""
+    factor: float = 1.0
+    decimals: int | None = None
+    lowest: str = ""
 
 
 def setting(
@@ -24,6 +46,7 @@ def setting(
     choices: dict[str, str] | None = None,
     place: Place = "advanced",
     step: float = 1,
+    display: Display | None = None,
     **limits: Any,
 ) -> Any:
     """Return a field with what front ends show of it; see :class:`SettingField`."""
@@ -33,6 +56,7 @@ def setting(
         "choices": choices or {},
         "place": place,
         "step": step,
+        "display": asdict(display or Display(unit)),
     }
     return Field(
         default=default, title=title, description=description, json_schema_extra=shown, **limits
@@ -91,6 +115,8 @@ class SettingField:
         Where docks show it: at once, folded away, or nowhere, because they ask otherwise.
     step : float
         Of the arrows beside a number.
+    display : Display
+        How forms show a number.
     """
 
     name: str
@@ -107,6 +133,7 @@ class SettingField:
     choices: dict[str, str] = field(default_factory=dict)
     place: Place = "advanced"
     step: float = 1
+    display: Display = Display()
 
     @property
     def label(self) -> str:
@@ -140,14 +167,14 @@ class SettingField:
         if self.kind is str:
             return options | {"widget_type": "LineEdit"}
         is_slider = self.minimum is not None and self.maximum == 1
-        lowest = self.value_of_none
+        lowest, factor = self.value_of_none, self.display.factor
         if lowest is None:
             lowest = self.minimum or 0.0
         return options | {
             "widget_type": "FloatSlider" if is_slider else "FloatSpinBox",
-            "min": lowest,
-            "max": _LARGEST if self.maximum is None else self.maximum,
-            "step": self.step,
+            "min": factor * lowest,
+            "max": factor * (_LARGEST if self.maximum is None else self.maximum),
+            "step": factor * self.step,
         }
 
     @property
@@ -195,6 +222,7 @@ def _field(name: str, info: Any) -> SettingField:
         choices=choices,
         place=shown.get("place", ""),
         step=shown.get("step", 1),
+        display=Display(**shown.get("display", {})),
     )
 
 

@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..losses import LossConfig
 from ..models import Architecture, Inputs, unet_arguments
 from ..normalisation import Normalisation
+from ..settings import TrainSettings
 
 Monitor: TypeAlias = Literal["correlations", "bandpass_pearson", "pearson", "loss"]
 
@@ -60,7 +61,7 @@ class Optimisation(BaseModel):
     )
 
 
-class TrainingConfig(BaseModel):
+class TrainingConfig(TrainSettings):
     """Settings of one training; start from :func:`preset` and change what you need.
 
     Examples
@@ -68,8 +69,6 @@ class TrainingConfig(BaseModel):
     >>> TrainingConfig(steps=100).crop_size
     256
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(
         default="my-model",
@@ -80,7 +79,6 @@ class TrainingConfig(BaseModel):
     description: str = Field(default="", description="Description on the model card.")
     licence: str = Field(default="", description="Licence of the model, for the model card.")
     data_source: str = Field(default="", description="Source of the pairs, for the model card.")
-    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="Random seed.")
 
     architecture: Architecture = Field(
         default=Architecture(name="compact"), description="Network of the generator."
@@ -104,37 +102,12 @@ class TrainingConfig(BaseModel):
     )
     optimisation: Optimisation = Field(default=Optimisation(), description="See Optimisation.")
 
-    crop_size: int = Field(default=256, ge=16, le=2048, description="Side of a crop, pixels.")
-    batch_size: int = Field(default=8, ge=1, le=1024, description="Crops per step.")
-    steps: int | None = Field(
-        default=None,
-        ge=1,
-        le=10_000_000,
-        description="Steps in all; or give epochs. Without both as many as the data is worth.",
-    )
-    epochs: float | None = Field(
-        default=None,
-        gt=0,
-        le=1e6,
-        allow_inf_nan=False,
-        description="Number of times that each training pair is drawn, on average.",
-    )
-    minutes: float | None = Field(
-        default=None,
-        gt=0,
-        le=1e5,
-        allow_inf_nan=False,
-        description="Time limit; the number of steps and the schedule are fitted to it.",
-    )
     frozen_statistics: float | None = Field(
         default=None,
         ge=0,
         le=1,
         description="Share of the steps, the last ones, in which BatchNorm keeps its statistics; "
         "if empty, all of them when starting from a model, and none otherwise.",
-    )
-    min_foreground: float = Field(
-        default=0.0, ge=0, lt=1, description="Smallest share of foreground pixels in a crop."
     )
     out_of_focus_share: float | None = Field(
         default=None,
@@ -144,9 +117,6 @@ class TrainingConfig(BaseModel):
     )
     group_balance: float = Field(
         default=0.5, ge=0, le=1, description="0: frames equally often; 1: cells equally often."
-    )
-    correct_registration: bool = Field(
-        default=False, description="Whether certain shifts between the channels are undone."
     )
     bad_pairs: Literal["stop", "drop"] = Field(
         default="stop", description="What to do about constant, empty or saturated pairs."
@@ -160,10 +130,6 @@ class TrainingConfig(BaseModel):
         gt=0,
         lt=1,
         description="Share of pairs to hold out when groups are chosen automatically.",
-    )
-    allow_leakage: bool = Field(
-        default=False,
-        description="Whether a score is given although the judged cells also trained.",
     )
     validate_every: int | None = Field(
         default=None,
@@ -186,7 +152,6 @@ class TrainingConfig(BaseModel):
         description="What decides which weights are best; correlations is the mean of both.",
     )
 
-    init: str = Field(default="", description="Model to start from: its name or path.")
     trainable: Literal["all", "first_blocks", "decoder", "head"] = Field(
         default="all",
         description="What is trained when starting from a model: everything, the first two blocks "
@@ -220,20 +185,8 @@ class TrainingConfig(BaseModel):
     pixel_size_um: float | None = Field(
         default=None, gt=0, description="Pixel size in µm, if the images do not state it."
     )
-    wavelength_um: float = Field(
-        default=0.608, gt=0, description="Emission wavelength in µm, for the PSF."
-    )
-    numerical_aperture: float = Field(
-        default=1.42, gt=0, le=1.7, description="Numerical aperture of the objective, for the PSF."
-    )
-    immersion_index: float = Field(
-        default=1.515, ge=1, le=2, description="Refractive index of the immersion, for the PSF."
-    )
     sample_index: float = Field(
         default=1.33, ge=1, le=2, description="Refractive index of the sample, for the PSF."
-    )
-    depth_um: float = Field(
-        default=0.0, ge=0, le=200, description="Depth below the cover glass, for the PSF."
     )
     psf_size: int = Field(default=5, ge=1, le=65, description="Side of the PSF kernel, pixels.")
 

@@ -16,6 +16,7 @@ from napari_virtualstain.settings import (
     SegmentSettings,
     StainSettings,
     TrackSettings,
+    TrainSettings,
     fields_of,
 )
 
@@ -45,6 +46,8 @@ def _form(body: QWidget, settings: Any) -> SettingsForm:
         TrackSettings(search_radius_um=0.4, gate_probability=0.9, z_plane="max"),
         TrackSettings(z_plane=0),
         TrackSettings(z_plane=7),
+        TrainSettings(wavelength_um=0.52, min_foreground=0.14, minutes=2.5, steps=40),
+        TrainSettings(immersion_index=1.333, depth_um=3.5, correct_registration=True),
     ],
 )
 def test_what_is_shown_is_what_was_given(body: QWidget, changed: Any) -> None:

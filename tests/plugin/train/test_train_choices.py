@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from qtpy.QtWidgets import QComboBox, QLabel
 
 from napari_virtualstain import data
 from napari_virtualstain.models import read_card
-from napari_virtualstain.plugin.kit.controls import Choice
 from napari_virtualstain.plugin.train.dock import TrainWidget
 from napari_virtualstain.plugin.train.outcome_view import outcome_sentence
+from napari_virtualstain.settings import PairSettings, TrainSettings, fields_of
 from napari_virtualstain.training import preset_names
 
 from .conftest import SCALE, add_pair, open_dock, smooth_pair
@@ -30,7 +31,7 @@ def widget(qtbot: Any, viewer_model: Any) -> TrainWidget:
 def test_every_option_gives_settings_that_a_training_takes(widget: TrainWidget) -> None:
     widget.fine_tune.click()  # without a start, the planes can be chosen too
     tried = {}
-    for choice in widget.findChildren(Choice):
+    for choice in widget.findChildren(QComboBox):
         name = choice.objectName()
         if name in ("hold_out", "model") or name.startswith(("bright", "fluo", "shapes")):
             continue
@@ -48,10 +49,45 @@ def test_every_option_gives_settings_that_a_training_takes(widget: TrainWidget) 
     assert tried["preset"] == len(preset_names())
     assert tried["weight_map"] >= 6
     assert {"device", "planes"} <= set(tried)
-    for choice in widget.findChildren(Choice):
+    for choice in widget.findChildren(QComboBox):
         texts = [choice.itemText(index).lower() for index in range(choice.count())]
         assert len(set(texts)) == len(texts), texts
     assert sum("preferences" in widget.advanced.device.itemText(i).lower() for i in range(6)) == 1
+
+
+def test_plain_settings_are_shown_as_their_class_says(widget: TrainWidget) -> None:
+    optics, advanced = widget.optics, widget.advanced
+    shown = {
+        "numerical_aperture": (optics.na, "1.42"),
+        "immersion_index": (optics.immersion, "1.515"),
+        "wavelength_um": (optics.wavelength, "608 nm"),
+        "depth_um": (optics.depth, "0.0 µm"),
+        "minutes": (widget.effort.minutes, "10.0 min"),
+        "steps": (widget.steps, "automatic"),
+        "crop_size": (widget.crop, "128 px"),
+        "batch_size": (widget.batch, "8"),
+        "min_foreground": (advanced.foreground, "0 %"),
+        "simulated_pairs": (advanced.simulated_pairs, "200"),
+        "folds": (widget.hold_out.count, "5"),
+    }
+    fields = fields_of(TrainSettings) | fields_of(PairSettings)
+    labels = {label.buddy(): label.text() for label in widget.findChildren(QLabel)}
+    for name, (box, text) in shown.items():
+        assert box.text() == text
+        assert labels[box].replace("&", "") == fields[name].title
+        assert box.toolTip() == fields[name].description
+    for box, name in (
+        (widget.hold_out.shared, "allow_leakage"),
+        (widget.correct_registration, "correct_registration"),
+    ):
+        assert box.text().replace("&", "") == fields[name].title
+        assert box.toolTip() == fields[name].description
+    optics.wavelength.setValue(520)
+    advanced.foreground.setValue(14)
+    config = widget.settings.training_config("mine", "cpu")
+    assert (config.wavelength_um, config.min_foreground) == (0.52, 0.14)
+    optics.background.setValue(0)
+    assert optics.background.text() == "off"
 
 
 def test_every_way_to_hold_out_says_what_it_needs(widget: TrainWidget) -> None:
@@ -71,7 +107,7 @@ def test_every_way_to_hold_out_says_what_it_needs(widget: TrainWidget) -> None:
 @pytest.mark.parametrize("method", preset_names())
 def test_each_method_trains(widget: TrainWidget, wait_for: Any, models: Path, method: str) -> None:
     preset = widget.preset
-    preset.value = method
+    preset.setCurrentIndex(preset_names().index(method))
     preset.activated.emit(preset.currentIndex())
     widget.steps.setValue(2)
     widget.crop.setValue(32)

@@ -19,7 +19,7 @@ from napari_virtualstain.plugin.train.dock import TrainWidget
 from napari_virtualstain.plugin.train.drawn_regions import DrawnRegion
 from napari_virtualstain.plugin.train.job import TrainRequest, collect_pairs, why_not_split
 from napari_virtualstain.plugin.train.settings import (
-    TrainSettings,
+    DockSettings,
     recall_settings,
     remember_settings,
 )
@@ -93,7 +93,7 @@ def _request(
         movie = np.arange(8 * 20 * 30, dtype=float).reshape(8, 20, 30)
     return TrainRequest(
         sources=(_source(movie, rectangles),),
-        settings=TrainSettings(pixel_size_um=0.08, **settings),
+        settings=DockSettings(pixel_size_um=0.08, **settings),
         output=Path("model.safetensors"),
         preferences=preferences(),
     )
@@ -163,7 +163,7 @@ def test_regions_that_would_judge_each_other_must_not_overlap(
 ) -> None:
     """Rectangles drawn side by side share a row of pixels, which is no leak."""
     unread = np.broadcast_to(np.float32(0), (8, 20, 30))
-    settings = TrainSettings(by="region", folds=folds, pixel_size_um=0.08)
+    settings = DockSettings(by="region", folds=folds, pixel_size_um=0.08)
     sources = (_source(unread, rectangles),)
     assert (why_not_split(sources, settings) is not None) == refused
     if refused:
@@ -267,14 +267,15 @@ def test_overlapping_regions_are_refused_before_anything_is_read(widget: TrainWi
 
 def test_settings_come_back_as_they_were_kept(widget: TrainWidget) -> None:
     widget.fine_tune.setChecked(False)
-    kept = TrainSettings(
+    kept = DockSettings(
         by="time",
         folds=3,
         allow_leakage=True,
         correct_registration=True,
         pixel_size_um=0.11,
         preset="A",
-        planes=(5, "t"),
+        planes=5,
+        plane_axis="t",
         steps=77,
         crop_size=48,
         batch_size=3,
@@ -379,7 +380,7 @@ def test_optics_come_from_the_file_and_what_is_typed_in_stays(
     optics.na.setValue(1.1)
     made.start_from.value = "mito-h9c2"
     assert optics.na.value() == 1.1
-    assert optics.value.numerical_aperture == 1.1
+    assert made.settings.numerical_aperture == 1.1
     made.fluorescence.value = made.bright_field.value  # a file without an emission for this channel
     assert optics.na.value() == 1.2
     assert "emission" in optics.origin.text().partition("from mito-h9c2")[2]

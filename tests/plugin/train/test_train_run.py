@@ -11,7 +11,6 @@ from qtpy.QtWidgets import QLabel, QToolButton
 
 from napari_virtualstain.models import read_card
 from napari_virtualstain.plugin.train.dock import TrainWidget
-from napari_virtualstain.plugin.train.optics_panel import KINDS
 from napari_virtualstain.training import (
     StepFinished,
     TrainingPrepared,
@@ -20,6 +19,15 @@ from napari_virtualstain.training import (
 )
 
 from .conftest import add_pair, draw_regions, open_quick_dock, spotted_pair
+
+WEIGHT_MAPS = {
+    "PSF deconvolution": "psf_deconvolution",
+    "PSF convolution": "psf_convolution",
+    "Gaussian": "gaussian",
+    "logit": "logit",
+    "binary": "binary",
+    "none": "none",
+}
 
 
 @pytest.fixture
@@ -167,7 +175,7 @@ def test_the_kernel_and_six_weight_maps_are_shown(widget: TrainWidget) -> None:
     assert optics.kernel_note.text() != width
     assert not optics.kernel_picture.pixmap().isNull()
     ratios = {}
-    for text, kind in KINDS[1:]:
+    for text, kind in WEIGHT_MAPS.items():
         optics.kind.value = kind
         optics.show_button.click()
         layer = next(known for known in widget.viewer.layers if known.name.endswith(text))

@@ -11,7 +11,7 @@ import pytest
 
 from napari_virtualstain.models import read_card
 from napari_virtualstain.plugin.train.dock import TrainWidget
-from napari_virtualstain.plugin.train.settings import TrainSettings
+from napari_virtualstain.plugin.train.settings import DockSettings
 from napari_virtualstain.simulation import simulate_frames
 from napari_virtualstain.training import simulated
 
@@ -115,7 +115,7 @@ def test_a_movie_that_nothing_resembles_is_a_sentence_and_can_be_mended(
 
 def test_the_choice_is_kept_with_the_settings(widget: TrainWidget) -> None:
     widget.pairs.simulate_box.click()
-    kept = TrainSettings.model_validate_json(widget.settings.model_dump_json())
+    kept = DockSettings.model_validate_json(widget.settings.model_dump_json())
     assert kept.simulate
     assert kept.simulated_pairs == 10
     widget.pairs.simulate_box.click()
@@ -123,8 +123,19 @@ def test_the_choice_is_kept_with_the_settings(widget: TrainWidget) -> None:
     assert widget.pairs.are_simulated
 
 
-def test_the_former_name_of_the_correction_is_understood() -> None:
-    old = '{"pixel_size_um": 0.08, "correct_shifts": true}'
-    kept = TrainSettings.model_validate_json(old)
+def test_settings_of_earlier_versions_are_understood() -> None:
+    old = (
+        '{"pixel_size_um": 0.08, "correct_shifts": true, "start_from": "mito-h9c2", '
+        '"planes": [5, "t"], "optics": {"numerical_aperture": 1.2, "wavelength_um": 0.51, '
+        '"weight_map": "binary", "weight_background": 10.0}}'
+    )
+    kept = DockSettings.model_validate_json(old)
     assert kept.correct_registration
-    assert kept.correct_shifts
+    assert (kept.init, kept.planes, kept.plane_axis) == ("mito-h9c2", 5, "t")
+    config = kept.training_config("mine", "cpu")
+    assert (config.numerical_aperture, config.wavelength_um) == (1.2, 0.51)
+    assert (config.loss.weight_map, config.loss.weight_background) == ("binary", 10)
+    begun = DockSettings.model_validate_json(
+        '{"pixel_size_um": 0.08, "start_from": null, "planes": null, "steps": 7}'
+    )
+    assert (begun.init, begun.planes, begun.steps) == ("", None, 7)

@@ -38,34 +38,42 @@ class SettingsForm(QObject, Generic[Chosen]):
     settings : type
         A class of :mod:`napari_virtualstain.settings`.
     form, advanced : QFormLayout
-        Receive the rows that are always in sight, and those that are folded away.
+        Receive the rows that are always in sight, and those that are folded away; with
+        `form` alone all are in sight.
     choices : dict, optional
         Choices of settings that take more than the class knows, such as add-ons.
     in_sight : iterable of str
         Names of settings whose rows are not folded away here, wherever else they are.
+    names : iterable of str, optional
+        Settings to show, where a dock shows those of one class in several places.
+    start : dict, optional
+        Values shown at first that are not the defaults of the class.
     """
 
     def __init__(
         self,
         settings: type[Chosen],
         form: QFormLayout,
-        advanced: QFormLayout,
+        advanced: QFormLayout | None = None,
         *,
         choices: dict[str, list[tuple[str, Any]]] | None = None,
         in_sight: Iterable[str] = (),
+        names: Iterable[str] | None = None,
+        start: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self._class = settings
-        self._shown = settings()
+        self._kept: dict[str, Any] = {}
         self._fields = fields_of(settings)
         self._wheel = WheelGuard(self)
         self.widgets: dict[str, Any] = {}
         self._labels: dict[str, QLabel] = {}
-        for name, field in self._fields.items():
-            if field.place:
-                offered = (choices or {}).get(name)
-                is_folded = field.place == "advanced" and name not in set(in_sight)
-                self._add(field, advanced if is_folded else form, offered)
+        known = [name for name, field in self._fields.items() if field.place]
+        for name in known if names is None else names:
+            field, offered = self._fields[name], (choices or {}).get(name)
+            is_folded = field.place == "advanced" and name not in set(in_sight)
+            self._add(field, advanced if advanced and is_folded else form, offered)
+        self.show(start or {})
         # dies with the dock, in the GUI thread; the form itself may not be in a window yet
         self.setParent(next(iter(self.widgets.values())).native)
 
@@ -76,14 +84,22 @@ class SettingsForm(QObject, Generic[Chosen]):
     @property
     def value(self) -> Chosen:
         """Settings of the moment."""
-        given = {name: self._value(name) for name in self.widgets}
-        return checked_settings(self._class, **{**dict(self._shown), **given})
+        return checked_settings(self._class, **{**self._kept, **self.given})
 
     @value.setter
     def value(self, settings: Chosen) -> None:
-        self._shown = settings
-        for name, widget in self.widgets.items():
-            widget.value = self._shown_as(name, getattr(settings, name))
+        self._kept = dict(settings)
+        self.show({name: getattr(settings, name) for name in self.widgets})
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Values of the rows by the names of their settings."""
+        return {name: self._value(name) for name in self.widgets}
+
+    def show(self, values: dict[str, Any]) -> None:
+        """Show values of settings that have a row."""
+        for name, value in values.items():
+            self.widgets[name].value = self._shown_as(name, value)
 
     def on_change(self, slot: Callable[[], Any], *names: str) -> None:
         """Call `slot` when one of the named settings is changed, or any where none is named."""
@@ -106,18 +122,24 @@ class SettingsForm(QObject, Generic[Chosen]):
 
     def _value(self, name: str) -> Any:
         field, value = self._fields[name], self.widgets[name].value
-        if field.value_of_none is not None and value <= field.value_of_none:
+        factor = field.display.factor
+        if field.value_of_none is not None and value <= factor * field.value_of_none:
             return field.word
         if field.none and value == "":
             return None
-        return value if value is None or field.choices else field.kind(value)
+        if value is None or field.choices or field.kind not in (int, float):
+            return value
+        return field.kind(value / factor)
 
     def _shown_as(self, name: str, value: Any) -> Any:
         """Return what the widget of a setting holds for a value."""
         field = self._fields[name]
         if field.kind is str and not field.choices:
             return "" if value is None else str(value)
-        return field.value_of_none if value in (None, field.word) else value
+        if field.kind in (int, float) and not field.choices:
+            number: Any = field.value_of_none if value in (None, field.word) else value
+            return field.display.factor * number
+        return value
 
     def _add(
         self, field: SettingField, form: QFormLayout, choices: list[tuple[str, Any]] | None
@@ -126,10 +148,10 @@ class SettingsForm(QObject, Generic[Chosen]):
         if choices is not None:
             options |= {"widget_type": "ComboBox", "choices": choices}
         made = create_widget(annotation=Any, name=field.name, options=options)
-        made.value = self._shown_as(field.name, field.default)
         native = made.native
         native.setObjectName(field.name)
         self._dress(native, field)
+        made.value = self._shown_as(field.name, field.default)  # as many decimals as it has then
         if field.kind is bool and not field.none:
             native.setToolTip(plain_tooltip(field.description))
             form.addRow(native)
@@ -142,10 +164,12 @@ class SettingsForm(QObject, Generic[Chosen]):
     def _dress(self, native: QWidget, field: SettingField) -> None:
         """Show unit and meaning of None; leave the wheel to the form that scrolls."""
         if hasattr(native, "setDecimals") and isinstance(native, QAbstractSpinBox):
+            display = field.display
             decimals = max(2, 1 + math.ceil(-math.log10(field.step)))
+            decimals = decimals if display.decimals is None else display.decimals
             native.setDecimals(0 if field.kind is int else decimals)
-            native.setSuffix(f" {field.unit}" if field.unit else "")
-            native.setSpecialValueText(field.none)
+            native.setSuffix(f" {display.unit}" if display.unit else "")
+            native.setSpecialValueText(field.none or display.lowest)
             native.setMinimumWidth(_NARROWEST)  # its hint has room for the largest number
         if isinstance(native, QLineEdit):
             native.setPlaceholderText(field.none)

@@ -312,7 +312,7 @@ class TrainWidget(TrainForm):
     def _on_preset(self, _index: int) -> None:
         from ...training import preset
 
-        self.advanced.take_preset(preset(self.preset.value))
+        self.advanced.take_preset(preset(self.effort.method))
 
     def _on_fine_tune(self, checked: bool) -> None:
         self.start_from.set_wanted(checked)
@@ -368,7 +368,7 @@ class TrainWidget(TrainForm):
         regions = sum(len(source.regions) for source in self._sources)
         marked = self.pairs.marks_any
         if self.pairs.are_simulated:
-            number = self.advanced.simulated_pairs.value()
+            number = self.advanced.rows.given["simulated_pairs"]
             self.pairs.summary.setText(simulated_text(self._sources, number))
             self.pairs.summary.setVisible(True)
             return
@@ -408,8 +408,9 @@ class TrainWidget(TrainForm):
             "region": sum(len(source.regions) for source in self._sources),
             "pair": len(self._sources),
         }[self.hold_out.by]
-        steps, minutes = self.steps.value(), self.effort.minutes.value()
-        each = f"{steps} steps" if steps else f"at most {minutes:g} min"
+        steps, minutes = self.advanced.rows.given["steps"], self.effort.minutes.value()
+        limit = f"at most {minutes:g} min" if minutes else "as many steps as the data is worth"
+        each = f"{steps} steps" if steps else limit
         self.hold_out.follow(parts, each)
         self.resume.setVisible(self._is_unfinished())
 

@@ -7,11 +7,17 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from ..kit.controls import Choice, IntegerBox, NumberBox, add_row, new_form, note
+from ...settings import fields_of
+from ..kit.controls import Choice, add_row, new_form, note
 from ..kit.preferences import DEVICE_CHOICES
+from ..kit.settings_form import SettingsForm
+from .settings import DockSettings
 
 _AROUND = {"z": "above and below", "t": "before and after"}
 _COUNTS = (3, 5)
+_ADVANCED = ["steps", "crop_size", "batch_size", "min_foreground", "simulated_pairs"]
+_MINUTES = 10.0  # in a window somebody waits
+_CROP_PX = 128
 
 
 class EffortRows(QWidget):
@@ -23,30 +29,31 @@ class EffortRows(QWidget):
         super().__init__()
         from ...training import preset_names
 
-        self.preset = Choice([(_title(name), name) for name in preset_names()])
-        self.method_note = note(name="method_note")
-        self.minutes = NumberBox(
-            10, 0, 10_000, step=5, decimals=1, suffix=" min", special="no limit"
-        )
         form = new_form()
-        tooltip = "Method: ours, or one of Table 1 of the paper"
-        add_row(form, "Method", self.preset, tooltip, name="preset")
+        presets = [(_title(name), name) for name in preset_names()]
+        method = SettingsForm(DockSettings, form, names=["preset"], choices={"preset": presets})
+        self._method = method
+        self.preset = method["preset"].native
+        self.method_note = note(name="method_note")
         form.addRow(self.method_note)
-        tooltip = "Time limit of the training; the number of steps is fitted to it"
-        add_row(form, "Time", self.minutes, tooltip, name="minutes")
+        time = SettingsForm(DockSettings, form, names=["minutes"], start={"minutes": _MINUTES})
+        self.minutes = time["minutes"].native
+        self.forms = (method, time)
         form.setContentsMargins(0, 0, 0, 0)
         self.setLayout(form)
-        self.preset.currentIndexChanged.connect(self._on_preset)
-        self.minutes.valueChanged.connect(self._on_changed)
+        method.on_change(self._on_preset)
+        time.on_change(self.changed.emit)
         self._on_preset()
 
-    def _on_preset(self, _index: int = 0) -> None:
+    @property
+    def method(self) -> str:
+        """Name of the chosen preset."""
+        return str(self._method["preset"].value)
+
+    def _on_preset(self) -> None:
         from ...training import preset_sentence
 
-        self.method_note.setText(preset_sentence(self.preset.value))
-        self.changed.emit()
-
-    def _on_changed(self, _value: object) -> None:
+        self.method_note.setText(preset_sentence(self.method))
         self.changed.emit()
 
 
@@ -73,8 +80,14 @@ class PlanesChoice(Choice):
         """Where they lie: ``z`` or ``t``."""
         return "z" if self.value is None else str(self.value[1])
 
-    def load(self, planes: tuple[int, str] | None) -> None:
+    @property
+    def given(self) -> dict[str, Any]:
+        """Settings by name."""
+        return {"planes": self.asked, "plane_axis": self.axis}
+
+    def load(self, settings: DockSettings) -> None:
         """Choose what settings ask for, where the layer and the model have it."""
+        planes = None if settings.planes is None else (settings.planes, settings.plane_axis)
         if planes in map(self.itemData, range(self.count())):
             self.value = planes
 
@@ -124,41 +137,21 @@ class AdvancedRows(QWidget):
         form = new_form()
         form.setContentsMargins(0, 0, 0, 0)
         self.planes = PlanesChoice()
-        tooltip = (
-            "Bright-field planes that the model reads for each one: its contrast turns over in "
-            "focus, and the neighbours show on which side a structure lies"
-        )
-        add_row(form, "Planes", self.planes, tooltip, name="planes")
-        self.steps = IntegerBox(0, 0, 1_000_000, special="automatic")
-        tooltip = "Steps of training; automatic: as many as the data is worth, within the time"
-        add_row(form, "Steps", self.steps, tooltip, name="steps")
-        self.crop = IntegerBox(128, 16, 2048, suffix=" px")
-        add_row(form, "Crop", self.crop, "Side of the training crops in pixels", name="crop")
-        self.batch = IntegerBox(8, 1, 1024)
-        add_row(form, "Batch", self.batch, "Crops per step; fewer need less memory", name="batch")
-        self.foreground = NumberBox(0, 0, 90, step=1, decimals=0, suffix=" %")
-        tooltip = (
-            "Smallest share of bright pixels in a crop; 0 accepts every crop (the paper: 14 %)"
-        )
-        add_row(form, "Foreground", self.foreground, tooltip, name="min_foreground")
-        self.simulated_pairs = IntegerBox(200, 10, 10_000)
-        tooltip = "How many pairs are simulated where there is no fluorescence; a tenth judges"
-        add_row(form, "Simulated pairs", self.simulated_pairs, tooltip, name="simulated_pairs")
+        field = fields_of(DockSettings)["planes"]
+        add_row(form, field.title, self.planes, field.description, name=field.name)
+        self.rows = SettingsForm(DockSettings, form, names=_ADVANCED, start={"crop_size": _CROP_PX})
+        boxes = [self.rows[name].native for name in _ADVANCED]
+        self.steps, self.crop, self.batch, self.foreground, self.simulated_pairs = boxes
         self.device = Choice(DEVICE_CHOICES)
         add_row(form, "Device", self.device, "Where the network trains", name="device")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
-        for box in (self.steps, self.crop, self.batch, self.foreground, self.simulated_pairs):
-            box.valueChanged.connect(self._on_changed)
+        self.rows.on_change(self.changed.emit)
 
     def take_preset(self, config: Any) -> None:
         """Show crop and batch of a method."""
-        self.crop.setValue(config.crop_size)
-        self.batch.setValue(config.batch_size)
-
-    def _on_changed(self, _value: object) -> None:
-        self.changed.emit()
+        self.rows.show({"crop_size": config.crop_size, "batch_size": config.batch_size})
 
 
 def _title(name: str) -> str:

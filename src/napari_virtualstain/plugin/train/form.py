@@ -7,10 +7,12 @@ from typing import Any
 
 from qtpy.QtWidgets import QLineEdit
 
+from ...settings import TrainSettings
 from ..kit.controls import add_row, button, check_box, in_row, new_form, note
 from ..kit.model_choice import ModelChoice
 from ..kit.sampling_rows import pixel_size_row
 from ..kit.section import Section
+from ..kit.settings_form import SettingsForm
 from ..kit.step import StepWidget
 from ..layers.description import axes_of
 from .display import TrainingDisplay
@@ -20,7 +22,7 @@ from .optics_panel import OpticsPanel
 from .own_models import OwnModels
 from .pair_rows import PairRows
 from .registration_panel import RegistrationPanel
-from .settings import CORRECT_REGISTRATION, TrainSettings
+from .settings import DockSettings
 from .watched_job import JobWatcher
 
 
@@ -68,67 +70,60 @@ class TrainForm(StepWidget):
         return self.pairs.first.shapes
 
     @property
-    def settings(self) -> TrainSettings:
+    def settings(self) -> DockSettings:
         """What the form says, but for the layers and the name."""
-        advanced = self.advanced
-        return TrainSettings(
-            simulate=self.pairs.are_simulated,
-            simulated_pairs=advanced.simulated_pairs.value(),
+        start = self.start_from.value if self.fine_tune.isChecked() else None
+        simulates = self.pairs.are_simulated
+        shown = {name: value for rows in self._forms for name, value in rows.given.items()}
+        return DockSettings(
+            **shown,
+            **self.advanced.planes.given,
+            simulate=simulates,
             by=self.hold_out.by,
-            folds=None if self.pairs.are_simulated else self.hold_out.folds,
-            allow_leakage=self.hold_out.shared.isChecked(),
-            correct_registration=self.correct_registration.isChecked(),
+            folds=None if simulates else self.hold_out.folds,
             pixel_size_um=self.pixel_size.value(),
-            start_from=self.start_from.value if self.fine_tune.isChecked() else None,
-            preset=self.preset.value,
-            planes=advanced.planes.value,
-            minutes=self.effort.minutes.value() or None,
-            steps=advanced.steps.value() or None,
-            crop_size=advanced.crop.value(),
-            batch_size=advanced.batch.value(),
-            min_foreground=advanced.foreground.value() / 100,
-            device=advanced.device.value,
+            init=start or "",
+            device=self.advanced.device.value,
             each_frame=self.pairs.each_frame.isChecked(),
-            optics=self.optics.value,
             compare=self.compare_box.isChecked(),
         )
 
-    def load_settings(self, settings: TrainSettings) -> None:
+    def load_settings(self, settings: DockSettings) -> None:
         """Fill the form, as far as layers and models of the moment allow."""
-        advanced = self.advanced
         self.pairs.simulate_box.setChecked(settings.simulate)
-        advanced.simulated_pairs.setValue(settings.simulated_pairs)
         self.hold_out.load(settings)
-        self.correct_registration.setChecked(settings.correct_registration)
         self.pixel_size.setValue(settings.pixel_size_um)
-        self.fine_tune.setChecked(settings.start_from is not None)
-        if settings.start_from is not None:
-            self.start_from.value = settings.start_from
-        self.preset.value = settings.preset
-        advanced.planes.load(settings.planes)
-        self.effort.minutes.setValue(settings.minutes or 0)
-        advanced.steps.setValue(settings.steps or 0)
-        advanced.crop.setValue(settings.crop_size)
-        advanced.batch.setValue(settings.batch_size)
-        advanced.foreground.setValue(100 * settings.min_foreground)
-        advanced.device.value = settings.device
+        self.fine_tune.setChecked(bool(settings.init))
+        if settings.init:
+            self.start_from.value = settings.init
+        for rows in self._forms:
+            rows.show({name: getattr(settings, name) for name in rows.widgets})
+        self.advanced.planes.load(settings)
+        self.advanced.device.value = settings.device
         self.pairs.each_frame.setChecked(settings.each_frame)
-        self.optics.value = settings.optics
         self.compare_box.setChecked(settings.compare)
+
+    @property
+    def _forms(self) -> tuple[SettingsForm[Any], ...]:
+        """Forms of plain settings, wherever they are in the dock."""
+        return (
+            self.hold_out.rows,
+            *self.effort.forms,
+            *self.optics.forms,
+            self.registration_rows,
+            self.advanced.rows,
+        )
 
     def why_not_planes(self) -> str | None:
         """Return why the planes asked for cannot be read, None when they can."""
-        asked = self.advanced.planes.value
-        layer = self.bright_field.value
-        if self.pairs.are_simulated:
-            return (
-                "Simulated pairs have one plane each. Choose one under Planes."
-                if asked is not None and asked[0] > 1
-                else None
-            )
-        if asked is None or asked[0] == 1 or layer is None or asked[1] in axes_of(layer):
+        planes, layer = self.advanced.planes, self.bright_field.value
+        if planes.asked in (None, 1):
             return None
-        return f"Planes along {asked[1]} were asked for, which the layers do not have."
+        if self.pairs.are_simulated:
+            return "Simulated pairs have one plane each. Choose one under Planes."
+        if layer is None or planes.axis in axes_of(layer):
+            return None
+        return f"Planes along {planes.axis} were asked for, which the layers do not have."
 
     def why_not_start_from(self) -> str | None:
         """Return why the model to start from cannot be used, None when it can."""
@@ -216,12 +211,12 @@ class TrainForm(StepWidget):
             "Registration", "Shift between the channels", name="registration"
         )
         registration.room.addWidget(self.registration)
-        self.correct_registration = check_box(
-            CORRECT_REGISTRATION,
-            "Undo shift, turn and magnification between the channels where they are certain",
-            name="correct_registration",
+        correction = new_form()
+        self.registration_rows = SettingsForm(
+            TrainSettings, correction, names=["correct_registration"]
         )
-        registration.room.addWidget(self.correct_registration)
+        self.correct_registration = self.registration_rows["correct_registration"].native
+        registration.room.addLayout(correction)
         advanced = Section("Advanced", "Steps, crops, planes, device", name="advanced")
         self.advanced = AdvancedRows()
         self.steps, self.crop, self.batch = (

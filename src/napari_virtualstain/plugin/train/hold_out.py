@@ -10,10 +10,12 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QFormLayout
 
 from ...progress import CancelToken
-from ..kit.controls import Choice, IntegerBox, add_row, check_box, note
+from ...settings import fields_of
+from ..kit.controls import Choice, IntegerBox, add_row, note
 from ..kit.jobs import JobContext, JobRunner, Outcome
+from ..kit.settings_form import SettingsForm
 from .drawn_regions import DrawnRegion
-from .settings import ALLOW_SHARED, HeldOutBy, TrainSettings
+from .settings import ALLOW_SHARED, DockSettings, HeldOutBy
 from .sources import PairSource, held_out_regions
 
 _IN_TURN = " in turn"
@@ -58,20 +60,16 @@ class HoldOutChoice(QObject):
         self._rows = (label, self.kind)
         self._is_shown = True
         self.count = IntegerBox(5, 2, 99)
-        tooltip = (
-            "Into how many parts frames, regions or pairs are dealt, at most; one model is "
-            "trained without each, and one on all"
+        field = fields_of(DockSettings)["folds"]
+        self._count_label = add_row(
+            form, field.title, self.count, field.description, name=field.name
         )
-        self._count_label = add_row(form, "Folds", self.count, tooltip, name="folds")
         self._meaning = note(name="folds_meaning")
         form.addRow(self._meaning)
-        self.shared = check_box(
-            ALLOW_SHARED,
-            "Judge even where a held-out image shares pixels with those that train; the card then "
-            "says that the score says nothing about new cells",
-            name="allow_shared",
-        )
-        form.addRow("", self.shared)
+        self.rows = SettingsForm(DockSettings, form, names=["allow_leakage"])
+        self.shared = self.rows["allow_leakage"].native
+        form.takeRow(self.shared)
+        form.addRow("", self.shared)  # below the field that it belongs to
         self.kind.currentIndexChanged.connect(self._on_picked)
         self.kind.currentIndexChanged.connect(self._on_changed)
         self.count.valueChanged.connect(self._on_changed)
@@ -95,12 +93,11 @@ class HoldOutChoice(QObject):
         """How many parts are held out in turn at most; None holds one out, once."""
         return self.count.value() if self.kind.value.endswith(_IN_TURN) else None
 
-    def load(self, settings: TrainSettings) -> None:
+    def load(self, settings: DockSettings) -> None:
         """Show what settings hold out."""
         self._picked = True
         self.kind.value = settings.by + (_IN_TURN if settings.folds else "")
         self.count.setValue(settings.folds or self.count.value())
-        self.shared.setChecked(settings.allow_leakage)
 
     def suggest(self, by: Literal["time", "region", "pair"]) -> None:
         """Choose what to hold out, unless the user has."""

@@ -19,7 +19,7 @@ from ..kit.layer_region import whole
 from ..kit.preferences import Preferences
 from ..stain.job import StainRequest, open_stainer
 from .drawn_regions import DrawnRegion, shared
-from .settings import ALLOW_SHARED, TrainSettings
+from .settings import ALLOW_SHARED, DockSettings
 from .sources import PairSource, held_out_regions
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class TrainRequest:
     ----------
     sources : tuple of PairSource
         Layers and regions.
-    settings : TrainSettings
+    settings : DockSettings
         What else the form says.
     output : Path
         Model file to write; the model is called like it.
@@ -56,7 +56,7 @@ class TrainRequest:
     """
 
     sources: tuple[PairSource, ...]
-    settings: TrainSettings
+    settings: DockSettings
     output: Path
     preferences: Preferences
     shown: tuple[int, ...] = ()
@@ -116,7 +116,7 @@ def collect_pairs(
     return joined(parts)
 
 
-def held_out_groups(sources: tuple[PairSource, ...], settings: TrainSettings) -> tuple[str, ...]:
+def held_out_groups(sources: tuple[PairSource, ...], settings: DockSettings) -> tuple[str, ...]:
     """Return the names of the groups that are held out once."""
     several = len(sources) > 1
     if settings.by == "time":
@@ -129,7 +129,7 @@ def held_out_groups(sources: tuple[PairSource, ...], settings: TrainSettings) ->
     )
 
 
-def held_out_text(sources: tuple[PairSource, ...], settings: TrainSettings) -> str:
+def held_out_text(sources: tuple[PairSource, ...], settings: DockSettings) -> str:
     """Return in words what is held out."""
     if settings.folds:
         what = {"time": "frames", "region": "regions", "pair": "pairs"}[settings.by]
@@ -148,7 +148,7 @@ def held_out_text(sources: tuple[PairSource, ...], settings: TrainSettings) -> s
     return f"region{'s' * (len(names) != 1)} {', '.join(names)}" if names else ""
 
 
-def why_not_split(sources: tuple[PairSource, ...], settings: TrainSettings) -> str | None:
+def why_not_split(sources: tuple[PairSource, ...], settings: DockSettings) -> str | None:
     """Return why pairs cannot be trained on and judged as asked, None when they can."""
     if settings.simulate:
         return None
@@ -198,7 +198,7 @@ def why_not_held_out(by: str, regions: int, frames: int) -> str | None:
     return None
 
 
-def _why_shared(sources: tuple[PairSource, ...], settings: TrainSettings) -> str | None:
+def _why_shared(sources: tuple[PairSource, ...], settings: DockSettings) -> str | None:
     """Return why regions cannot judge each other, None when they can."""
     if settings.allow_leakage:
         return None
@@ -219,7 +219,7 @@ def _region_name(source: PairSource, region: DrawnRegion, *, several: bool) -> s
 
 def _pairs_of(
     source: PairSource,
-    settings: TrainSettings,
+    settings: DockSettings,
     reading: PlaneReading,
     room: MemoryRoom,
     check: Callable[[], None],
@@ -292,7 +292,7 @@ def _used_regions(source: PairSource, times: list[int]) -> list[tuple[DrawnRegio
 
 def _group(
     source: PairSource,
-    settings: TrainSettings,
+    settings: DockSettings,
     time: int,
     region: DrawnRegion | None,
     *,
@@ -395,7 +395,7 @@ def configured(
     config = settings.training_config(request.output.stem, request.preferences.device)
     if settings.simulate:
         return _simulated(request, config, cancel, progress)
-    reading = plane_reading(config, *(settings.planes or ()))
+    reading = plane_reading(config, settings.planes, settings.plane_axis)
     pairs = collect_pairs(request, reading, cancel.raise_if_cancelled)
     return with_planes_of(config, pairs, reading), pairs
 
@@ -410,16 +410,15 @@ def _simulated(
     from ...training import simulated_training
 
     settings, source = request.settings, request.sources[0]
-    optics = settings.optics
     made = simulated_training(
         _frames_of(source, cancel.raise_if_cancelled),
         config,
         pixel_size_um=settings.pixel_size_um,
         microscope=replace(
             Microscope(),
-            na=optics.numerical_aperture,
-            n_immersion=optics.immersion_index,
-            emission_um=optics.wavelength_um,
+            na=settings.numerical_aperture,
+            n_immersion=settings.immersion_index,
+            emission_um=settings.wavelength_um,
         ),
         number=settings.simulated_pairs,
         source=source.name,
@@ -463,7 +462,7 @@ def _compared(request: TrainRequest, context: JobContext) -> Iterator[Compared]:
     settings, source = request.settings, request.sources[0]
     if not settings.compare:
         return
-    models = {"before": settings.start_from, "after": str(request.output)}
+    models = {"before": settings.init, "after": str(request.output)}
     for kind, model in models.items():
         if model is not None:
             asked = StainRequest(

@@ -22,7 +22,7 @@ from ..kit.jobs import JobContext
 from ..layers.description import find_layer, geometry_of
 from .drawn_regions import COLOURS, ROLE, roles_of
 from .job import TrainRequest, train_job
-from .settings import TrainSettings, remember_settings
+from .settings import DockSettings, remember_settings
 
 _FILE, _FOLDER = "layers.json", "layers"
 _in_training: set[Path] = set()  # model files that docks of this window write now
@@ -91,7 +91,7 @@ def keep_and_train(
 def keep(
     output: Path,
     pairs: list[list[KeptLayer]],
-    settings: TrainSettings,
+    settings: DockSettings,
     check: Callable[[], None],
 ) -> None:
     """Write the settings and layers of a training into its folder; images that are there stay.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,11 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from ...data import plane_at
 from ...errors import InputError
-from ..kit.controls import Choice, NumberBox, add_row, button, in_row, new_form, note
+from ...losses import LossConfig
+from ...settings import OpticsSettings, fields_of
+from ..kit.controls import button, in_row, new_form, note
 from ..kit.layer_region import visible_index
+from ..kit.settings_form import SettingsForm
 from ..layers.description import (
     flat_geometry,
     geometry_of,
@@ -23,23 +27,15 @@ from ..layers.description import (
     provenance_of,
 )
 from ..layers.insertion import insert
-from .settings import OpticsSettings
+from .settings import WEIGHT_BACKGROUND
 
-KINDS = (
-    ("as the method", None),
-    ("PSF deconvolution", "psf_deconvolution"),
-    ("PSF convolution", "psf_convolution"),
-    ("Gaussian", "gaussian"),
-    ("logit", "logit"),
-    ("binary", "binary"),
-    ("none", "none"),
-)
 _TEXTS = {
     "numerical_aperture": "NA",
     "immersion_index": "immersion",
     "wavelength_um": "emission",
     "depth_um": "depth",
 }
+_MAP = ["weight_map", "weight_background"]
 _USUAL = "psf_deconvolution"
 _PICTURE_PX = 90
 _KERNEL_PX = 15
@@ -72,30 +68,25 @@ class OpticsPanel(QWidget):
         super().__init__()
         self._viewer, self._fluorescence = viewer, fluorescence
         self._pixel_size_um, self._say = pixel_size_um, say
-        self._typed: set[QWidget] = set()
+        self._typed: set[str] = set()
         self._filling, self._filled_for = False, None
         self._is_open = False
         self.origin = note(name="optics_origin")
-        self.na = NumberBox(1.42, 0.05, 1.7, step=0.05)
-        self.immersion = NumberBox(1.515, 1.0, 2.0, step=0.01, decimals=3)
-        self.wavelength = NumberBox(608, 50, 5000, step=10, decimals=0, suffix=" nm")
-        self.depth = NumberBox(0, 0, 200, step=0.5, decimals=1, suffix=" µm")
-        self.kind = Choice(KINDS)
-        self.background = NumberBox(25, 0, 50, step=5, decimals=0, suffix=" %", special="off")
         form = new_form()
-        add_row(form, "NA", self.na, "Numerical aperture of the objective", name="na")
-        tooltip = "Refractive index of the immersion: oil 1.515, glycerol 1.47, water 1.33, air 1"
-        add_row(form, "Immersion", self.immersion, tooltip, name="immersion_index")
-        tooltip = "Emission wavelength of the fluorescence"
-        add_row(form, "Emission", self.wavelength, tooltip, name="wavelength")
-        add_row(form, "Depth", self.depth, "Depth below the cover glass", name="depth")
-        tooltip = "How the weight of each pixel follows from the true fluorescence"
-        add_row(form, "Weight map", self.kind, tooltip, name="weight_map")
-        tooltip = (
-            "Percentile of the frame that is subtracted before: the strong lever, which decides "
-            "how much the mitochondria count beside their background"
+        self._microscope = SettingsForm(OpticsSettings, form, names=_TEXTS)
+        self._kinds = fields_of(LossConfig)["weight_map"].choices
+        kinds = [(text, value) for value, text in self._kinds.items()]
+        self._map = SettingsForm(
+            LossConfig,
+            form,
+            names=_MAP,
+            choices={"weight_map": [("as the method", None), *kinds]},
+            start={"weight_map": None, "weight_background": WEIGHT_BACKGROUND},
         )
-        add_row(form, "Background", self.background, tooltip, name="weight_background")
+        self.forms = (self._microscope, self._map)
+        boxes = [self._microscope[name].native for name in _TEXTS]
+        self.na, self.immersion, self.wavelength, self.depth = boxes
+        self.kind, self.background = self._map["weight_map"], self._map["weight_background"].native
         self.kernel_picture = QLabel()
         self.kernel_picture.setObjectName("kernel_picture")
         self.kernel_picture.setAccessibleName("Kernel of the weight map")
@@ -115,32 +106,11 @@ class OpticsPanel(QWidget):
         layout.addWidget(self.show_button)
         layout.addWidget(self.ratio_note)
         self.ratio_note.setVisible(False)
-        for box in (self.na, self.immersion, self.wavelength, self.depth, self.background):
-            box.valueChanged.connect(self._on_changed)
-        self.kind.currentIndexChanged.connect(self._on_changed)
+        for name in _TEXTS:
+            self._microscope.on_change(partial(self._on_optics, name), name)
+        self._map.on_change(self._on_changed)
         # the optics of the shipped models have a kernel; computing it takes half a second at first
         self._judged: tuple[Any, str | None] = (self._physics, None)
-
-    @property
-    def value(self) -> OpticsSettings:
-        """What the rows say."""
-        return OpticsSettings(
-            numerical_aperture=self.na.value(),
-            immersion_index=self.immersion.value(),
-            wavelength_um=self.wavelength.value() / 1000,
-            depth_um=self.depth.value(),
-            weight_map=self.kind.value,
-            weight_background=self.background.value(),
-        )
-
-    @value.setter
-    def value(self, optics: OpticsSettings) -> None:
-        self.na.setValue(optics.numerical_aperture)
-        self.immersion.setValue(optics.immersion_index)
-        self.wavelength.setValue(1000 * optics.wavelength_um)
-        self.depth.setValue(optics.depth_um)
-        self.kind.value = optics.weight_map
-        self.background.setValue(optics.weight_background)
 
     def why_not(self) -> str | None:
         """Return why there is no kernel for these optics, None when there is one."""
@@ -154,9 +124,8 @@ class OpticsPanel(QWidget):
         return self._judged[1]
 
     @property
-    def _physics(self) -> tuple[float, ...]:
-        boxes = (self.na, self.immersion, self.wavelength, self.depth)
-        return tuple(box.value() for box in boxes)
+    def _physics(self) -> dict[str, float]:
+        return self._microscope.given
 
     def why_not_simulated(self) -> str | None:
         """Return why no scene can be simulated with these optics, None when one can."""
@@ -164,13 +133,14 @@ class OpticsPanel(QWidget):
 
         from ...simulation import Microscope, checked_microscope
 
+        optics = self._microscope.value
         try:
             checked_microscope(
                 replace(
                     Microscope(),
-                    na=self.na.value(),
-                    n_immersion=self.immersion.value(),
-                    emission_um=self.wavelength.value() / 1000,
+                    na=optics.numerical_aperture,
+                    n_immersion=optics.immersion_index,
+                    emission_um=optics.wavelength_um,
                 )
             )
         except InputError as error:
@@ -198,17 +168,11 @@ class OpticsPanel(QWidget):
             self._filled_for = layer
         stated = stated_optics(layer)
         known = dict(card.optics) if card is not None else {}
-        fields = (
-            (self.na, "numerical_aperture", 1.0),
-            (self.immersion, "immersion_index", 1.0),
-            (self.wavelength, "wavelength_um", 1000.0),
-            (self.depth, "depth_um", 1.0),
-        )
-        for box, name, factor in fields:
+        for name in _TEXTS:
             value = stated.get(name, known.get(name))
-            if isinstance(value, int | float) and value > 0 and box not in self._typed:
+            if isinstance(value, int | float) and value > 0 and name not in self._typed:
                 self._filling = True
-                box.setValue(factor * value)
+                self._microscope.show({name: value})
                 self._filling = False
         if stated:
             rest = {name: value for name, value in known.items() if name not in stated}
@@ -257,7 +221,7 @@ class OpticsPanel(QWidget):
             self._say(str(error))
             return
         inside, outside, ratio = foreground_ratio(weights, plane)
-        text = {value: text for text, value in KINDS}[kind]
+        text = self._kinds[kind]
         self.ratio_note.setText(
             f"{text}: mean weight {inside:.2f} on mitochondria, {outside:.2f} beside them, ratio "
             f"{ratio:.1f}."
@@ -285,24 +249,22 @@ class OpticsPanel(QWidget):
         from ...optics import weight_map
 
         config = self._config(None)
-        loss = {"weight_map": kind, "weight_background": self.background.value()}
+        loss = {"weight_map": kind, "weight_background": self._map.given["weight_background"]}
         config = config.updated(loss={**config.loss.model_dump(), **loss})
         return weight_map(plane, **config.weight_map_settings(self._pixel_size_um()))
 
     def _config(self, size: int | None) -> Any:
         from ...training import TrainingConfig
 
-        config = TrainingConfig(
-            numerical_aperture=self.na.value(),
-            immersion_index=self.immersion.value(),
-            wavelength_um=self.wavelength.value() / 1000,
-            depth_um=self.depth.value(),
-        )
+        config = TrainingConfig().updated(**self._physics)
         return config if size is None else config.updated(psf_size=size)
 
-    def _on_changed(self, _value: object = None) -> None:
-        if not self._filling and isinstance(box := self.sender(), NumberBox):
-            self._typed.add(box)
+    def _on_optics(self, name: str) -> None:
+        if not self._filling:
+            self._typed.add(name)
+        self._on_changed()
+
+    def _on_changed(self) -> None:
         self.follow()
         self.changed.emit()
 
