@@ -16,8 +16,8 @@ import pytest
 import tifffile
 
 from napari_virtualstain import __version__
-from napari_virtualstain.cli import exits, jobs
-from napari_virtualstain.cli.jobs import Job, ProgressLine, running_job
+from napari_virtualstain.cli import exits, running
+from napari_virtualstain.cli.running import Job, ProgressLine, running_job
 from napari_virtualstain.errors import CancelledError, InputError, VirtualStainError
 from napari_virtualstain.progress import Progress
 
@@ -240,7 +240,7 @@ def test_a_log_gets_a_line_every_ten_seconds(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     clock = [100.0]
-    monkeypatch.setattr(jobs.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(running.time, "monotonic", lambda: clock[0])
     line = ProgressLine()
     line(Progress(1, 9, step="staining"))
     clock[0] += seconds

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from napari_virtualstain.cli.truth import Demo, otsu_labels, score_demo
+from napari_virtualstain.cli.demo_scores import Demo, otsu_labels, score_demo
 
 Run = Callable[..., Any]
 

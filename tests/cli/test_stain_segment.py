@@ -21,8 +21,8 @@ from PIL import Image
 
 import napari_virtualstain as vs
 from napari_virtualstain.cli import options as cli_options
-from napari_virtualstain.cli.jobs import Job
 from napari_virtualstain.cli.options import settle_pixel_size
+from napari_virtualstain.cli.running import Job
 from napari_virtualstain.hooks import EXTENSIONS, hook_implementation
 from napari_virtualstain.io import open_stack, write_image
 

@@ -17,7 +17,7 @@ from napari_virtualstain.training import (
     TrainingConfig,
     train,
 )
-from napari_virtualstain.training.loop import session as session_module
+from napari_virtualstain.training.loop import training_run as run_module
 
 
 def _weights(path: Path) -> bytes:
@@ -57,7 +57,7 @@ def test_a_training_killed_while_it_finishes_yields_everything_when_resumed(
         raise _KilledError
 
     with monkeypatch.context() as patch:
-        owner = session_module if where == "save_model" else session_module.HeldOut
+        owner = run_module if where == "save_model" else run_module.HeldOut
         patch.setattr(owner, where, killed)
         with pytest.raises(_KilledError):
             train(pairs, config, output=broken)
@@ -77,7 +77,7 @@ def test_a_report_that_fails_does_not_lose_the_model(
     def fails(*_: Any, **__: Any) -> None:
         raise ValueError("no font")
 
-    monkeypatch.setattr(session_module.HeldOut, "report", fails)
+    monkeypatch.setattr(run_module.HeldOut, "report", fails)
     with pytest.raises(ValueError, match="no font"):
         train(pairs, config.updated(report=True), output=output)
     assert output.exists()

@@ -37,8 +37,8 @@ from napari_virtualstain.training import (
 )
 from napari_virtualstain.training import checkpoint as checkpoint_module
 from napari_virtualstain.training.checkpoint import save_checkpoint
-from napari_virtualstain.training.loop import session as session_module
 from napari_virtualstain.training.loop import trainer as trainer_module
+from napari_virtualstain.training.loop import training_run as run_module
 from napari_virtualstain.training.preparation import prepare
 
 from .conftest import make_pairs
@@ -172,7 +172,7 @@ def test_a_slow_training_that_is_killed_can_be_resumed(
 ) -> None:
     killed, straight = tmp_path / "killed" / "m.safetensors", tmp_path / "a" / "m.safetensors"
     train(pairs, config, output=straight)
-    monkeypatch.setattr(session_module, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(run_module, "CHECKPOINT_SECONDS", 0.0)
     stream = train_events(pairs, config, output=tmp_path / "b" / "m.safetensors")
     while not (isinstance(event := next(stream), StepFinished) and event.step == 4):
         pass

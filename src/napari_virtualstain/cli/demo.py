@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InputError, OutputExistsError
-from .jobs import Job, running_job
 from .options import Device, Overwrite
+from .running import Job, running_job
 
 if TYPE_CHECKING:
     from ..pipeline import MovieResult, PipelineSettings
@@ -131,8 +131,8 @@ def _process(job: Job, out: Path, settings: PipelineSettings, device: str | None
 
 def _report(job: Job, out: Path, result: MovieResult, seconds: float) -> None:
     from ..io import atomic_path, write_table, write_text_atomically
+    from .demo_scores import Demo, score_demo
     from .overview import draw_overview
-    from .truth import Demo, score_demo
 
     results = Demo.read(out)
     scores = score_demo(results, progress=job.progress, cancel=job.cancel)

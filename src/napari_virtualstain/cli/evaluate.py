@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .jobs import running_job
 from .options import Axes, Overwrite, PixelSize, ReferenceChannel, open_input
+from .running import running_job
 
 
 def evaluate(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .exits import tell
-from .jobs import running_job
 from .options import Overwrite
+from .running import running_job
 
 if TYPE_CHECKING:
     from ..models import ModelCard

@@ -19,7 +19,7 @@ from ..settings import (
     TrackSettings,
     fields_of,
 )
-from .jobs import Job
+from .running import Job
 
 if TYPE_CHECKING:
     from ..io import Stack

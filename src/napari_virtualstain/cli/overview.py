@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .truth import Demo
+from .demo_scores import Demo
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,6 @@ import typer
 
 from ..errors import CancelledError, InputError, VirtualStainError
 from .exits import one_line
-from .jobs import Job, running_job
 from .options import (
     Arithmetic,
     Average,
@@ -40,6 +39,7 @@ from .options import (
     say_plane,
     settle_pixel_size,
 )
+from .running import Job, running_job
 
 if TYPE_CHECKING:
     from ..io import Stack

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
-from .jobs import running_job
 from .options import (
     Arithmetic,
     Average,
@@ -31,6 +30,7 @@ from .options import (
     given_options,
     open_input,
 )
+from .running import running_job
 
 
 def segment(

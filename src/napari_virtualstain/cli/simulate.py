@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .jobs import running_job
 from .options import Overwrite
+from .running import running_job
 
 
 def simulate(

@@ -9,8 +9,8 @@ import typer
 
 from ..errors import InputError
 from ..settings import PairSettings, TrainSettings
-from .jobs import Job
 from .options import open_input, setting_option
+from .running import Job
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from .jobs import running_job
 from .options import (
     Arithmetic,
     Average,
@@ -32,6 +31,7 @@ from .options import (
     say_fit,
     settle_pixel_size,
 )
+from .running import running_job
 
 
 def stain(

@@ -10,7 +10,6 @@ import typer
 
 from ..errors import InputError
 from ..settings import TrackSettings
-from .jobs import Job, running_job
 from .options import (
     Axes,
     FrameInterval,
@@ -26,6 +25,7 @@ from .options import (
     say_plane,
     setting_option,
 )
+from .running import Job, running_job
 
 if TYPE_CHECKING:
     from ..io import Stack

@@ -14,8 +14,8 @@ import typer
 from ..axes import check_positive
 from ..errors import InputError
 from ..settings import PairSettings, TrainSettings
-from .jobs import Job, running_job
 from .options import Axes, Device, Overwrite, PixelSize, Resume, is_terminal, setting_option
+from .running import Job, running_job
 from .simulated_training import (
     Condenser,
     Emission,

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import InputError
-from .jobs import Job, running_job
 from .options import Axes, Overwrite, PixelSize, Resume
+from .running import Job, running_job
 
 
 def train_segmenter(

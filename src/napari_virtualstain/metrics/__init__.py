@@ -5,7 +5,7 @@ from __future__ import annotations
 from .baselines import BASELINES, baselines, compare
 from .distributions import histogram, intensity_confusion, js_divergence, kl_divergence
 from .evaluation import COLUMNS, evaluate, find_ranges
-from .foreground import brightness_jumps, foreground_scores, mask_iou, otsu_mask
+from .foreground_scores import brightness_jumps, foreground_scores, mask_iou, otsu_mask
 from .identity import event_scores, identity_scores
 from .intervals import Interval, bootstrap_interval, summarise
 from .objects import boundary_f1, evaluate_labels, match_objects, object_scores

@@ -11,8 +11,8 @@ import pandas as pd
 from scipy import ndimage
 
 from ..progress import CancelToken, ProgressCallback
+from .comparable import Image, as_image, as_pair
 from .evaluation import evaluate, frames_of
-from .pairing import Image, as_image, as_pair
 
 BASELINES = {
     "best constant": "the reference's mean everywhere",

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy.stats import entropy
 
 from ..errors import InputError
-from .pairing import Image, as_image, as_pair
+from .comparable import Image, as_image, as_pair
 
 Range = tuple[float, float]
 BINS = 256

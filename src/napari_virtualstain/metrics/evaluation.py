@@ -19,9 +19,9 @@ from ..errors import InputError, check_kind, shown
 from ..io import Stack
 from ..progress import CancelToken, ProgressCallback, Reporter
 from ..staining import flicker
+from .comparable import Image, as_pair, is_constant
 from .distributions import Range, js_divergence, kl_divergence, reference_range
-from .foreground import foreground_scores, jumps_of_means, mask_iou
-from .pairing import Image, as_pair, is_constant
+from .foreground_scores import foreground_scores, jumps_of_means, mask_iou
 from .similarity import (
     SSIM_WINDOW,
     bandpass_pearson,

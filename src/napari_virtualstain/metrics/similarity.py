@@ -17,7 +17,7 @@ from skimage.metrics import structural_similarity
 
 from ..axes import check_positive
 from ..errors import InputError
-from .pairing import Image, as_pair, is_constant
+from .comparable import Image, as_pair, is_constant
 
 SSIM_WINDOW = 11
 FINE_UM, COARSE_UM = 0.08, 0.64

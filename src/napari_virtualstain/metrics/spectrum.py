@@ -12,7 +12,7 @@ from scipy.signal.windows import tukey
 
 from ..axes import check_positive
 from ..errors import InputError
-from .pairing import as_pair
+from .comparable import as_pair
 
 CRITERION = 1 / 7
 BAND_UM = (0.33, 2.0)

@@ -12,7 +12,7 @@ from ..errors import AxesError
 from ..io import Stack, check_output, open_stack
 from ..settings import PipelineSettings
 from .record import RunRecord, fingerprint
-from .settings import save_settings
+from .settings_file import save_settings
 from .stages import (
     measure_stack,
     score_movie,

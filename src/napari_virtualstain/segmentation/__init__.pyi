@@ -8,10 +8,10 @@ from .measures import INTENSITY_COLUMNS as INTENSITY_COLUMNS
 from .measures import SHAPE_COLUMNS as SHAPE_COLUMNS
 from .measures import measure as measure
 from .measures import summarise_frames as summarise_frames
-from .opening import AnySegmenter as AnySegmenter
-from .opening import is_added_segmenter as is_added_segmenter
-from .opening import open_segmenter as open_segmenter
-from .planes import SegmentedPlanes as SegmentedPlanes
+from .model_opening import AnySegmenter as AnySegmenter
+from .model_opening import is_added_segmenter as is_added_segmenter
+from .model_opening import open_segmenter as open_segmenter
+from .plane_loop import SegmentedPlanes as SegmentedPlanes
 from .segmenter import Segmenter as Segmenter
 from .segmenting import fit_movie as fit_movie
 from .segmenting import segment as segment

@@ -27,7 +27,7 @@ from .affinities import MERGE_ABOVE
 from .expected_iou import best_cut, expected_iou, recentred, sigmoid
 from .instances import Labels
 from .maps import SegmentationMaps
-from .turning import averaged_over_turns
+from .turned_maps import averaged_over_turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

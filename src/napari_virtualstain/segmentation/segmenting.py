@@ -15,8 +15,8 @@ from ..normalisation import ComputedOnce, FittedNormalisation
 from ..progress import CancelToken, ProgressCallback, Reporter
 from ..settings import SegmentSettings, Split, checked_settings, renamed_keywords
 from .instances import Labels
-from .opening import AnySegmenter, open_segmenter
-from .planes import SegmentedPlanes
+from .model_opening import AnySegmenter, open_segmenter
+from .plane_loop import SegmentedPlanes
 from .segmenter import Segmenter
 
 if TYPE_CHECKING:

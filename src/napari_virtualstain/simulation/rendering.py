@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 from .landscape import Landscape
 from .scene_config import SceneConfig
 from .surroundings import Surroundings
-from .tables import Tables
+from .transfer_functions import Tables
 from .tubule import Tubule
 
 FloatArray = NDArray[np.float64]

@@ -19,7 +19,7 @@ from .rendering import Backdrop, bright_field, draw_backdrop, fluorescence, phot
 from .scene import Scene
 from .scene_config import SceneConfig
 from .surroundings import Surroundings, draw_surroundings
-from .tables import MARGIN_UM, tables
+from .transfer_functions import MARGIN_UM, tables
 from .truth import draw_labels, frame_table
 from .tubule import Tubule
 

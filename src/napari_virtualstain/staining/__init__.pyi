@@ -12,9 +12,9 @@ from .model_fit import FitReport as FitReport
 from .model_fit import FrameFit as FrameFit
 from .model_fit import assess_fit as assess_fit
 from .model_fit import describe_fits as describe_fits
-from .opening import AnyStainer as AnyStainer
-from .opening import open_stainer as open_stainer
-from .planes import stain_planes as stain_planes
+from .model_opening import AnyStainer as AnyStainer
+from .model_opening import open_stainer as open_stainer
+from .plane_loop import stain_planes as stain_planes
 from .stainer import StainedPlane as StainedPlane
 from .stainer import Stainer as Stainer
 from .staining import stain as stain

@@ -17,7 +17,7 @@ from typing import Any
 from ..engine import Planes, is_lazy
 from ..errors import DeviceError, InputError, VirtualStainError
 from ..normalisation import FittedNormalisation
-from .opening import AnyStainer
+from .model_opening import AnyStainer
 from .stainer import StainedPlane
 
 _PLANES_AHEAD = 3

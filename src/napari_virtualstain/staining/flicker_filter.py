@@ -18,7 +18,7 @@ from ..errors import AxesError, InputError
 from ..models import Inputs
 from ..normalisation import FittedNormalisation, spread_evenly
 from .flicker import agreeing_difference, averaged_in_time, flicker_deviation
-from .opening import AnyStainer
+from .model_opening import AnyStainer
 from .stainer import StainedPlane
 
 _SAMPLED_TIMES = 4

@@ -12,7 +12,7 @@ from ..engine import Planes, as_stack, parse_frames, planes_of
 from ..errors import AxesError
 from ..io import Stack
 from ..settings import StainSettings
-from .opening import AnyStainer, open_stainer
+from .model_opening import AnyStainer, open_stainer
 
 Frames: TypeAlias = str | slice | int | Sequence[int] | None
 

@@ -17,8 +17,8 @@ from ..settings import StainSettings, checked_settings, renamed_keywords
 from .flicker import averaged_in_time
 from .flicker_filter import flicker_limit, in_time, steadying_of
 from .inputs import Frames, OpenedMovie, open_for_staining
-from .opening import AnyStainer
-from .planes import stain_planes
+from .model_opening import AnyStainer
+from .plane_loop import stain_planes
 
 if TYPE_CHECKING:
     import dask.array as da

@@ -33,8 +33,8 @@ from .cluster import cluster_client, stain_on_cluster
 from .flicker_filter import Steadying, flicker_limit
 from .inputs import Frames, open_for_staining
 from .model_fit import FrameFit, assess_frame
-from .opening import AnyStainer
-from .planes import stain_planes
+from .model_opening import AnyStainer
+from .plane_loop import stain_planes
 from .stainer import StainedPlane
 
 OnFit = Callable[[FrameFit], None]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .tables import TrackTables
+from .track_columns import TrackTables
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from ..progress import CancelToken, ProgressCallback
 from .checkpoint import settle
 from .device import compute_for
 from .loop.parallel import check_batch, processes
-from .loop.session import Session
 from .loop.trainer import Trainer
+from .loop.training_run import Session
 from .networks import (
     acquaintance_notes,
     at_size_of_start,

@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QToolButton
 
 from napari_virtualstain.errors import InputError
-from napari_virtualstain.plugin.inspect import dock, summary
+from napari_virtualstain.plugin.inspect import dock, summary_rows
 from napari_virtualstain.plugin.inspect.dock import InspectorWidget
 from napari_virtualstain.plugin.inspect.overlay import COLOUR, OVERLAY
 from napari_virtualstain.plugin.inspect.track_table import filtered
@@ -275,7 +275,7 @@ def test_tracks_are_shown_before_they_are_judged(
 
     def slowly(rows: pd.DataFrame, scale: Any) -> pd.DataFrame:
         go_on.wait(60)
-        return summary.judge(rows, scale)
+        return summary_rows.judge(rows, scale)
 
     monkeypatch.setattr(dock, "judge", slowly)
     inspected.add_family(viewer_model)
@@ -309,7 +309,7 @@ def test_another_layer_chosen_while_the_first_is_judged_is_listed(
         if not first:
             first.append(True)
             go_on.wait(60)
-        return summary.judge(rows, scale)
+        return summary_rows.judge(rows, scale)
 
     monkeypatch.setattr(dock, "judge", once_slowly)
     inspected.add_family(viewer_model)

@@ -16,13 +16,13 @@ from napari_virtualstain.models import Inputs, read_card
 from napari_virtualstain.plugin.kit.preferences import preferences
 from napari_virtualstain.plugin.layers.from_stack import stack_to_layers
 from napari_virtualstain.plugin.train.dock import TrainWidget
-from napari_virtualstain.plugin.train.drawn_regions import DrawnRegion
-from napari_virtualstain.plugin.train.job import TrainRequest, collect_pairs, why_not_split
-from napari_virtualstain.plugin.train.settings import (
+from napari_virtualstain.plugin.train.dock_settings import (
     DockSettings,
     recall_settings,
     remember_settings,
 )
+from napari_virtualstain.plugin.train.drawn_regions import DrawnRegion
+from napari_virtualstain.plugin.train.job import TrainRequest, collect_pairs, why_not_split
 from napari_virtualstain.plugin.train.sources import PairSource
 from napari_virtualstain.staining import stain
 from napari_virtualstain.training import FoldStarted, PlaneReading

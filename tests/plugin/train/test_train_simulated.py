@@ -11,7 +11,7 @@ import pytest
 
 from napari_virtualstain.models import read_card
 from napari_virtualstain.plugin.train.dock import TrainWidget
-from napari_virtualstain.plugin.train.settings import DockSettings
+from napari_virtualstain.plugin.train.dock_settings import DockSettings
 from napari_virtualstain.simulation import simulate_frames
 from napari_virtualstain.training import simulated
 

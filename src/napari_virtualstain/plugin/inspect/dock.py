@@ -18,7 +18,7 @@ from ..layers.description import has_layer, provenance_of, source_of, unwrap
 from .buttons import InspectorButtons
 from .canvas import CanvasClicks
 from .film.rows import film_layers
-from .keeping.colours import CONTOUR
+from .keeping.colours_as_json import CONTOUR
 from .keeping.files import Keeping
 from .keeping.found_log import FoundLog, LogNotice
 from .keeping.session import SETTINGS
@@ -30,8 +30,8 @@ from .mending.mending import Mending
 from .model import InspectorModel
 from .overlay import SelectionOverlay, is_overlay
 from .region_columns import RegionColumns
-from .sampling.panel import SamplePanel
-from .summary import JUDGED, counts_text, described, judge
+from .sampling.sampling_panel import SamplePanel
+from .summary_rows import JUDGED, counts_text, described, judge
 from .track_table import TrackTable, quoted
 from .wide_dock import WideDock
 from .workspace import TITLE, Workspace

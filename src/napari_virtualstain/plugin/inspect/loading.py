@@ -11,7 +11,7 @@ import pandas as pd
 
 from ...tracking import EditableTracks, editing, track_rows
 from ..layers.description import sampling_of
-from .summary import Scale, summarise
+from .summary_rows import Scale, summarise
 
 POSITION = ["y_px", "x_px"]
 

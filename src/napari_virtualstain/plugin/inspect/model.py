@@ -17,7 +17,7 @@ from ...errors import VirtualStainError
 from ...tracking import Change, EditableTracks, EditLog, editing
 from .mask_book import MaskBook, Patch, Pixels
 from .selection import Selection
-from .summary import (
+from .summary_rows import (
     Scale,
     judge_some,
     places_of,

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 from ...errors import InputError
 from ..kit.table import FrameTable, heading
 from .model import InspectorModel
-from .summary import PENDING, places_of
+from .summary_rows import PENDING, places_of
 
 _MAY_LACK = ("quality", "area_")
 HIDDEN = ("first", "last", "doubtful_frame", "exponent", "begins", "ends", "y_px", "x_px")

@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import QTabWidget, QToolButton, QVBoxLayout, QWidget
 
-from .film.panel import FilmPanel
+from .film.film_panel import FilmPanel
 from .model import InspectorModel
 from .theme import ThemeColours, theme_colours
 
@@ -92,7 +92,7 @@ class Workspace(QTabWidget):
         # pyqtgraph takes a third of a second to import: only who looks at a plot pays for it
         if page is self._pages["Plots"]:
             if self.plots is None:
-                from .plots.panel import PlotPanel
+                from .plots.plots_panel import PlotPanel
 
                 self.plots = PlotPanel(self.model, self._looks)
                 self.plots.frame_chosen.connect(self.frame_chosen)

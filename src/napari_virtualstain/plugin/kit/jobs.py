@@ -29,7 +29,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from ...errors import CancelledError, VirtualStainError
 from ...progress import CancelToken, Progress
-from .background import run_behind
+from .worker_threads import run_behind
 
 POLL_MS = 100
 # bounded: a message may quote a text of any length, and this runs in the GUI thread

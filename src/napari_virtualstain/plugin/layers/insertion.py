@@ -9,7 +9,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QMainWindow
 
-from ..kit.background import collecting_later
+from ..kit.worker_threads import collecting_later
 from .description import base_name, hand_on_sampling, has_layer, provenance_of, source_of
 from .replacing import Former, take_over
 

@@ -33,8 +33,8 @@ from ..stain.warm_up import WarmUp
 from ..track.job import Relabelled, TrackResult, geometry_in_stack
 from ..track.layer import add_relabelled_layer, add_tracks_layer, doubt_said, track_sentence
 from .job import RunAllRequest, StepItem, run_all_job
+from .layer_settings import recorded_settings
 from .pipeline_form import PipelineForm, read_settings_said
-from .record import recorded_settings
 from .settings_file import SettingsFileStep
 
 

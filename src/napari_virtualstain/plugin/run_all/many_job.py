@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ...progress import Progress
 from ...settings import PipelineSettings
 from ..contributions.readers import MOVIE_SUFFIXES
-from ..kit.background import import_torch
 from ..kit.jobs import JobContext
 from ..kit.preferences import Preferences
+from ..kit.worker_threads import import_torch
 
 if TYPE_CHECKING:
     from ...pipeline import MovieOutcome

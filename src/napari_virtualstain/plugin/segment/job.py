@@ -14,10 +14,10 @@ import numpy as np
 
 from ...progress import CancelToken, Progress, Reporter
 from ...settings import SegmentSettings
-from ..kit.background import collecting_later, import_torch
 from ..kit.jobs import JobContext
 from ..kit.layer_region import LayerRegion
 from ..kit.work_request import WorkRequest
+from ..kit.worker_threads import collecting_later, import_torch
 from ..layers.result_arrays import GIB, allocate
 
 

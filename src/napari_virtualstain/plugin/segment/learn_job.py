@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..kit.background import import_torch
 from ..kit.jobs import JobContext
+from ..kit.worker_threads import import_torch
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from qtpy.QtCore import QObject
 
-from ..kit.background import collecting_later
 from ..kit.cleanup import Cleanup
 from ..kit.jobs import JobContext, JobRunner, Outcome, error_text
 from ..kit.layer_region import LayerRegion, visible_index
 from ..kit.settling import debouncer
 from ..kit.table import FrameTable
+from ..kit.worker_threads import collecting_later
 from ..layers.description import axes_of, has_layer, uncertainty_of
 
 SHOWN = ["label", "shape_class", "area_um2", "trust", "skeleton_length_um", "aspect_ratio"]

@@ -22,7 +22,7 @@ from ..kit.controls import button, in_row
 from ..kit.settling import debouncer
 from ..layers.colours import DIMMED, brighten, dim
 from ..layers.description import flat_geometry, geometry_of, provenance, still_there
-from ..layers.rendering import rendered
+from ..layers.visible_colours import rendered
 
 STEPS = 100
 NAME = "comparison"

@@ -8,9 +8,9 @@ from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QLabel
 
 from ...hooks import add_on_name
-from ..kit.background import import_torch
 from ..kit.jobs import JobContext, JobRunner, Outcome
 from ..kit.settling import debouncer
+from ..kit.worker_threads import import_torch
 from ..layers.description import axes_of
 from .fit_light import checking_text, fit_text
 from .job import FitChecked

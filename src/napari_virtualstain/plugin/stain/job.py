@@ -12,9 +12,9 @@ import numpy as np
 from ...hooks import add_on_name
 from ...progress import CancelToken, Reporter
 from ...settings import StainSettings
-from ..kit.background import import_torch
 from ..kit.jobs import JobContext
 from ..kit.work_request import WorkRequest
+from ..kit.worker_threads import import_torch
 from ..layers.result_arrays import allocate
 
 Stained = tuple[np.ndarray, np.ndarray | None]

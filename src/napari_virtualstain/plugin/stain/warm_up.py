@@ -7,10 +7,10 @@ import sys
 import numpy as np
 from qtpy.QtCore import QObject
 
-from ..kit.background import import_torch
 from ..kit.jobs import JobContext, JobRunner
 from ..kit.preferences import preferences
 from ..kit.settling import debouncer
+from ..kit.worker_threads import import_torch
 
 _AFTER_MS = 700
 

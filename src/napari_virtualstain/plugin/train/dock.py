@@ -26,6 +26,7 @@ from ..layers.description import (
 )
 from ..layers.insertion import hide_stains, insert
 from ..stain.job import display_limits
+from .dock_settings import ALLOW_SHARED, CORRECT_REGISTRATION, FOREGROUND, recall_settings
 from .form import TrainForm
 from .hold_out import SharedPixelsCheck
 from .job import (
@@ -38,7 +39,6 @@ from .job import (
 )
 from .kept_training import forget, keep_and_train, kept_pairs, restore, unfinished
 from .own_models import next_name, why_no_file_name, why_no_name
-from .settings import ALLOW_SHARED, CORRECT_REGISTRATION, FOREGROUND, recall_settings
 from .sources import PairSource, pairing_text, pixel_size_text, simulated_text
 
 

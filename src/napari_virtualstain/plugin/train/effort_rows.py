@@ -11,7 +11,7 @@ from ...settings import fields_of
 from ..kit.controls import Choice, add_row, new_form, note
 from ..kit.preferences import DEVICE_CHOICES
 from ..kit.settings_form import SettingsForm
-from .settings import DockSettings
+from .dock_settings import DockSettings
 
 _AROUND = {"z": "above and below", "t": "before and after"}
 _COUNTS = (3, 5)

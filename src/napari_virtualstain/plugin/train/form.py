@@ -16,13 +16,13 @@ from ..kit.settings_form import SettingsForm
 from ..kit.step import StepWidget
 from ..layers.description import axes_of
 from .display import TrainingDisplay
+from .dock_settings import DockSettings
 from .effort_rows import AdvancedRows, EffortRows
 from .hold_out import HoldOutChoice
 from .optics_panel import OpticsPanel
 from .own_models import OwnModels
 from .pair_rows import PairRows
 from .registration_panel import RegistrationPanel
-from .settings import DockSettings
 from .watched_job import JobWatcher
 
 

@@ -14,8 +14,8 @@ from ...settings import fields_of
 from ..kit.controls import Choice, IntegerBox, add_row, note
 from ..kit.jobs import JobContext, JobRunner, Outcome
 from ..kit.settings_form import SettingsForm
+from .dock_settings import ALLOW_SHARED, DockSettings, HeldOutBy
 from .drawn_regions import DrawnRegion
-from .settings import ALLOW_SHARED, DockSettings, HeldOutBy
 from .sources import PairSource, held_out_regions
 
 _IN_TURN = " in turn"

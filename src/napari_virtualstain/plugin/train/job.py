@@ -13,13 +13,13 @@ import numpy as np
 from ...data import plane_at
 from ...errors import InputError
 from ...progress import CancelToken, Progress, ProgressCallback, counted
-from ..kit.background import import_torch
 from ..kit.jobs import JobContext
 from ..kit.layer_region import whole
 from ..kit.preferences import Preferences
+from ..kit.worker_threads import import_torch
 from ..stain.job import StainRequest, open_stainer
+from .dock_settings import ALLOW_SHARED, DockSettings
 from .drawn_regions import DrawnRegion, shared
-from .settings import ALLOW_SHARED, DockSettings
 from .sources import PairSource, held_out_regions
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from ...data import plane_at
 from ...errors import InputError, OutputError
 from ..kit.jobs import JobContext
 from ..layers.description import find_layer, geometry_of
+from .dock_settings import DockSettings, remember_settings
 from .drawn_regions import COLOURS, ROLE, roles_of
 from .job import TrainRequest, train_job
-from .settings import DockSettings, remember_settings
 
 _FILE, _FOLDER = "layers.json", "layers"
 _in_training: set[Path] = set()  # model files that docks of this window write now

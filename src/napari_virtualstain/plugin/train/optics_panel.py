@@ -27,7 +27,7 @@ from ..layers.description import (
     provenance_of,
 )
 from ..layers.insertion import insert
-from .settings import WEIGHT_BACKGROUND
+from .dock_settings import WEIGHT_BACKGROUND
 
 _TEXTS = {
     "numerical_aperture": "NA",

@@ -16,7 +16,7 @@ import pandas as pd
 from ...errors import InputError, as_path, reading
 from ...io import read_table, write_table
 from ..detections import check_scale
-from ..tables import EVENT_COLUMNS, TrackTables, event_columns
+from ..track_columns import EVENT_COLUMNS, TrackTables, event_columns
 
 _EXPECTED = "track_id, frame, y_um, x_um"
 _EXTRA = ("parents", "pixel_size_um", "frame_interval_s")

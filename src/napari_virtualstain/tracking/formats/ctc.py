@@ -24,7 +24,7 @@ from ..detections import no_rows
 from ..mask_detections import measure_plane, whole_labels
 from ..motion_models.smoothing import fill_gaps
 from ..relabelling import keys_of, painted
-from ..tables import TrackTables
+from ..track_columns import TrackTables
 
 _SMALLEST_DISC_PX = 1.5
 

@@ -13,7 +13,7 @@ import pandas as pd
 from ...errors import ImageFileError, InputError, as_path, reading
 from ...io import atomic_path, check_output
 from ..detections import check_scale
-from ..tables import COLUMNS, TrackTables, event_columns
+from ..track_columns import COLUMNS, TrackTables, event_columns
 
 _EXTRA = "napari_virtualstain"
 # GEFF has no strings among its node properties

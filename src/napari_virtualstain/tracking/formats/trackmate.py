@@ -23,7 +23,7 @@ import pandas as pd
 from ...errors import ImageFileError, InputError, as_path, reading
 from ...io import check_is_file, micrometres, seconds, write_text_atomically
 from ..detections import check_scale
-from ..tables import TrackTables, event_columns, events_of_graph
+from ..track_columns import TrackTables, event_columns, events_of_graph
 
 _OURS = {"track_id": "VS_TRACK_ID", "label": "VS_LABEL", "interpolated": "VS_INTERPOLATED"}
 _FLOATS = {"y_px": "VS_Y_PX", "x_px": "VS_X_PX", "area_um2": "AREA", "quality": "VS_QUALITY"}

@@ -9,7 +9,7 @@ from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QFontMetrics, QImage, QPainter, QPen, QPolygonF
 
 from ..overlay import COLOUR, HALO
-from ..summary import Scale
+from ..summary_rows import Scale
 from .cells import Film
 
 GAP = 3

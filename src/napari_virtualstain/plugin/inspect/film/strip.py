@@ -8,7 +8,7 @@ from qtpy.QtCore import QPoint, QRect, QRectF, Qt, Signal
 from qtpy.QtGui import QPainter, QPen
 from qtpy.QtWidgets import QAbstractScrollArea, QSizePolicy, QToolTip
 
-from ..summary import Scale
+from ..summary_rows import Scale
 from .cells import Film
 from .drawing import CAPTION, GAP, MARKS, FilmStyle, draw_cell, draw_name, draw_scale_bar, height_of
 

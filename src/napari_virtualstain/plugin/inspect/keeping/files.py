@@ -15,7 +15,7 @@ from ...contributions.track_readers import format_of, read_tracks
 from ...kit.jobs import error_text
 from ...layers.description import unwrap
 from ..host import Host
-from ..summary import PENDING
+from ..summary_rows import PENDING
 from .session import ENDING, read_session, save_session
 from .verdict_table import read_verdicts, with_link_verdicts
 

@@ -16,7 +16,7 @@ import pandas as pd
 from ....errors import ImageFileError, InputError
 from ...layers.description import PROVENANCE, provenance_of, unwrap
 from ..overlay import is_overlay
-from .colours import CONTOUR, colours_of, looks_from
+from .colours_as_json import CONTOUR, colours_of, looks_from
 
 ENDING = ".vsession"
 FORMAT = "virtualstain-session"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ....tracking import EditableTracks
 from ..mask_book import MaskBook
-from ..summary import Scale
+from ..summary_rows import Scale
 
 QUANTITIES = {
     "speed": "speed",

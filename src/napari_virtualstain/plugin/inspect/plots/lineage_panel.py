@@ -16,7 +16,7 @@ from ...kit.table import FrameTable
 from ..model import InspectorModel
 from ..theme import ThemeColours, dress
 from .lineage import Life, family
-from .panel import COLOURS
+from .plots_panel import COLOURS
 
 _COLUMNS = ("kind", "frame", "tracks", "P", "status")
 _WIDTHS = (230, 310)  # the events have room for who became whom on a small screen

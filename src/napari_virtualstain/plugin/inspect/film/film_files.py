@@ -9,7 +9,7 @@ import numpy as np
 from qtpy.QtGui import QImage
 
 from ....errors import InputError
-from ..summary import Scale
+from ..summary_rows import Scale
 from .cells import Film
 from .drawing import film_image, frame_image
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..engine import Planes, PlaneSlices, look_ahead
 from ..normalisation import FittedNormalisation
-from .opening import AnyStainer
+from .model_opening import AnyStainer
 from .stainer import StainedPlane
 
 OnRead = Callable[[int, NDArray[Any]], None]

@@ -23,7 +23,7 @@ from ...kit.controls import button, check_box
 from ...kit.jobs import JobContext, JobRunner, Outcome, error_text
 from ..model import InspectorModel
 from .cells import Film, FilmSource
-from .export import FILTER, write_film
+from .film_files import FILTER, write_film
 from .rows import film_layers, film_source, proposed
 from .strip import FilmStrip
 

@@ -12,7 +12,7 @@ from ..engine import Planes
 from ..normalisation import ComputedOnce
 from ..settings import SegmentSettings
 from .instances import Labels
-from .opening import AnySegmenter
+from .model_opening import AnySegmenter
 from .segmenter import Segmenter
 
 if TYPE_CHECKING:

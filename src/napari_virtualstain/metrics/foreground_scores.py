@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from skimage.filters import threshold_otsu
 
-from .pairing import Image, as_image, as_pair, is_constant
+from .comparable import Image, as_image, as_pair, is_constant
 from .similarity import nrmse, pearson, ssim_map
 
 Mask = npt.NDArray[np.bool_]

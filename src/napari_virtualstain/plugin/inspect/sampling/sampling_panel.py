@@ -10,7 +10,7 @@ from ....errors import VirtualStainError
 from ...kit.controls import Choice, IntegerBox, button, in_row, note
 from ...kit.jobs import error_text
 from ..host import Host
-from .random_sample import Item, RandomSample
+from .sample_judging import Item, RandomSample
 
 _KEY = "sample"
 

@@ -7,7 +7,7 @@ import pytest
 
 from napari_virtualstain.segmentation import Segmenter, segment
 from napari_virtualstain.segmentation.affinities import pixels_with_partner, step_directions
-from napari_virtualstain.segmentation.turning import averaged_over_turns
+from napari_virtualstain.segmentation.turned_maps import averaged_over_turns
 
 STEPS = step_directions([3, 7], [4, 8])
 
