@@ -260,7 +260,7 @@ def objects(
     ancestors = {child: lineage(child, graph) for child in graph}
     out, runs, track = np.full(len(table), -1), 0, None
     alive: set[int] = set()
-    columns = ["track_id", "frame", "label", "interpolated", "pieces"]
+    columns = ["track_id", "frame", "label", "interpolated", "fragments"]
     for row, (name, frame, label, filled, pieces) in enumerate(
         table[columns].itertuples(index=False)
     ):

@@ -19,39 +19,39 @@ class VirtualStainError(Exception):
 
 
 class InputError(VirtualStainError, ValueError):
-    """The data or a setting that the user gave cannot be used."""
+    """Error about data or a setting that cannot be used."""
 
 
 class AxesError(InputError):
-    """The axes of an image are missing, wrong or ambiguous."""
+    """Error about axes of an image that are missing, wrong or ambiguous."""
 
 
 class ImageFileError(VirtualStainError, OSError):
-    """An image file is missing, truncated, of an unknown format or unreadable."""
+    """Error about an image file that is missing, truncated, of an unknown format or unreadable."""
 
 
 class OutputError(VirtualStainError, OSError):
-    """The output cannot be written: folder read-only, disk full, name impossible."""
+    """Error about output that cannot be written: folder read-only, disk full, name impossible."""
 
 
 class OutputExistsError(OutputError, FileExistsError):
-    """The output is there already and overwriting was not asked for."""
+    """Error about output that is there already and must not be overwritten."""
 
 
 class ModelError(VirtualStainError, ValueError):
-    """A model file is unknown, foreign, corrupt, or of the wrong kind."""
+    """Error about a model file that is unknown, foreign, corrupt, or of the wrong kind."""
 
 
 class DeviceError(VirtualStainError):
-    """The device asked for is absent, or its memory does not suffice."""
+    """Error about a device that is absent, or whose memory does not suffice."""
 
 
 class TrainingError(VirtualStainError):
-    """Training cannot start, or stopped because its numbers became meaningless."""
+    """Error about a training that cannot start, or whose numbers became meaningless."""
 
 
 class CancelledError(VirtualStainError):
-    """The user cancelled; what was complete by then has been kept."""
+    """Cancellation by the user; what was complete by then has been kept."""
 
 
 @contextmanager

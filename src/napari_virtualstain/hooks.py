@@ -46,7 +46,7 @@ _hook_specification = engine.HookSpecificationMarker(PROJECT)
 
 
 class Generator(Protocol):
-    """Turns bright-field into virtual fluorescence."""
+    """Function from bright-field to virtual fluorescence."""
 
     def __call__(self, bright_field: Any, *, pixel_size_um: float | None = None) -> Any:
         """Return the fluorescence of `bright_field`.
@@ -65,7 +65,7 @@ class Generator(Protocol):
 
 
 class Segmenter(Protocol):
-    """Turns fluorescence into one label for each mitochondrion."""
+    """Function from fluorescence to one label for each mitochondrion."""
 
     def __call__(self, fluorescence: Any, *, pixel_size_um: float | None = None) -> Any:
         """Return the labels of `fluorescence`.
@@ -85,7 +85,7 @@ class Segmenter(Protocol):
 
 
 class Tracker(Protocol):
-    """Follows labelled mitochondria in time."""
+    """Function from labels to tracks of mitochondria."""
 
     def __call__(
         self,
@@ -138,7 +138,7 @@ class _Specifications:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that a plugin did wrong, kept for the user to read.
+    """Fault of a plugin, kept for the user to read.
 
     Attributes
     ----------

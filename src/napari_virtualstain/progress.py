@@ -162,7 +162,7 @@ def _check_token(cancel: object) -> None:
 
 @dataclass(slots=True)
 class Reporter:
-    """Counts the units of one job, reports them and looks at the cancel token.
+    """Counter of the units of one job, which reports them and looks at the cancel token.
 
     Parameters
     ----------

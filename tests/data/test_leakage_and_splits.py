@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from napari_virtualstain.data import (
     CorrelativePairs,
-    find_overlaps,
+    find_shared_pixels,
     match_pairs,
     merge_groups,
     split_pairs,
@@ -35,14 +35,14 @@ def test_overlapping_crops_are_found_with_their_offset(
     y: int, x: int, v: int, u: int, dtype: str
 ) -> None:
     frame = _frame(0, dtype=dtype)
-    found = find_overlaps([frame[y : y + 96, x : x + 96], frame[v : v + 96, u : u + 96]])
+    found = find_shared_pixels([frame[y : y + 96, x : x + 96], frame[v : v + 96, u : u + 96]])
     share = (96 - abs(y - v)) * (96 - abs(x - u)) / 96**2
     assert share > 0.1  # 36 px at least in both directions: enough for an anchor
     assert [(o.offset_yx, o.share) for o in found] == [((v - y, u - x), pytest.approx(share))]
 
 
 def test_unlike_images_do_not_overlap() -> None:
-    assert find_overlaps([_frame(seed) for seed in range(8)]) == []
+    assert find_shared_pixels([_frame(seed) for seed in range(8)]) == []
 
 
 @pytest.mark.parametrize(
@@ -60,24 +60,24 @@ def test_unlike_images_do_not_overlap() -> None:
 def test_a_whole_image_is_known_again_flipped_turned_or_brighter(alter, dtype):
     image = np.random.default_rng(0).integers(0, 255, (96, 96)).astype(dtype)
     copy = alter(image).copy()
-    assert [(o.first, o.second, o.altered) for o in find_overlaps([_frame(1), image, copy])] == [
-        (1, 2, True)
-    ]
+    assert [
+        (o.first, o.second, o.altered) for o in find_shared_pixels([_frame(1), image, copy])
+    ] == [(1, 2, True)]
     copy[0, 0] = copy[0, 0] == 0
-    assert find_overlaps([image, copy]) == []
+    assert find_shared_pixels([image, copy]) == []
 
 
 def test_flat_corners_are_no_overlap() -> None:
     images = [_frame(seed) for seed in range(3)]
     for image in images:
         image[:80] = 0
-    assert find_overlaps(images) == []
+    assert find_shared_pixels(images) == []
 
 
 def test_padding_with_zeros_is_neither_shared_nor_kept_window_by_window() -> None:
     rng = np.random.default_rng(0)
     images = [np.pad(rng.integers(1, 999, (64, 64)), ((0, 12), (12, 0))) for _ in range(3)]
-    assert find_overlaps(images) == []
+    assert find_shared_pixels(images) == []
     wide = np.pad(images[0], 200)
     assert len(_anchors(wide, 61)) < 300
 
@@ -85,7 +85,7 @@ def test_padding_with_zeros_is_neither_shared_nor_kept_window_by_window() -> Non
 def test_equal_windows_in_different_images_do_not_fool_it() -> None:
     first, second = _frame(0), _frame(1)
     second[40:72, 40:72] = first[10:42, 10:42]
-    assert find_overlaps([first, second]) == []
+    assert find_shared_pixels([first, second]) == []
 
 
 def test_hundreds_of_crops_take_seconds() -> None:
@@ -93,7 +93,7 @@ def test_hundreds_of_crops_take_seconds() -> None:
     rng = np.random.default_rng(1)
     corners = rng.integers(0, 768, (100, 2))
     start = time.process_time()
-    found = find_overlaps([frame[y : y + 256, x : x + 256] for y, x in corners])
+    found = find_shared_pixels([frame[y : y + 256, x : x + 256] for y, x in corners])
     assert time.process_time() - start < 20
     expected = {
         (i, j)
@@ -106,8 +106,8 @@ def test_hundreds_of_crops_take_seconds() -> None:
 
 def test_merging_is_transitive_and_ignores_order() -> None:
     crops = [_frame(0)[:96], _frame(0)[32:128], _frame(0)[64:160], _frame(1)[:96]]
-    overlaps = find_overlaps(crops)
-    merged = merge_groups(["d", "b", "c", "a"], overlaps)
+    shared = find_shared_pixels(crops)
+    merged = merge_groups(["d", "b", "c", "a"], shared)
     assert merged[0] == merged[1] == merged[2] != merged[3]
 
 
@@ -166,9 +166,9 @@ def test_one_pair_cannot_be_split() -> None:
 def test_published_sample_leaks_within_cells_and_not_between_them(real_data) -> None:
     folder = real_data("h9c2_pairs")
     pairs = match_pairs(folder / "bright_field", folder / "fluorescence")
-    overlaps = find_overlaps(pairs.fluorescence)
-    assert len(overlaps) > 50  # random crops of one frame
-    assert merge_groups(pairs.groups, overlaps) == pairs.groups
+    shared = find_shared_pixels(pairs.fluorescence)
+    assert len(shared) > 50  # random crops of one frame
+    assert merge_groups(pairs.groups, shared) == pairs.groups
 
 
 def test_other_parts_of_one_movie_are_scored_but_never_called_independent() -> None:
@@ -188,7 +188,7 @@ def test_other_parts_of_one_movie_are_scored_but_never_called_independent() -> N
 @pytest.mark.parametrize(("shape", "known"), [((8, 8), True), ((7, 9), False)])
 def test_copies_are_known_from_sixty_four_pixels_on(shape, known) -> None:
     image = _frame(3, shape)
-    assert bool(find_overlaps([image, np.fliplr(image)])) == known
+    assert bool(find_shared_pixels([image, np.fliplr(image)])) == known
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -247,7 +247,7 @@ def test_a_comma_in_quotes_is_a_decimal_point(tmp_path: Path) -> None:
     path.write_text('frame,y_um,x_um\n0,"1,5","-2,25"\n1,"1,6","3,0"\n')
     table = read_table(path, "frame, y_um, x_um")
     assert table.to_numpy().tolist() == [[0, 1.5, -2.25], [1, 1.6, 3.0]]
-    path.write_text('frame,y_um,x_um,pieces\n0,1.5,2.5,"3,4"\n')  # a point is there: text
+    path.write_text('frame,y_um,x_um,fragments\n0,1.5,2.5,"3,4"\n')  # a point is there: text
     assert read_table(path, "frame, y_um, x_um").iloc[0].tolist() == [0, 1.5, 2.5, "3,4"]
     path.write_text('frame,y_um,x_um\n0,"0,125","1234,567"\n')
     assert read_table(path, "frame, y_um, x_um").iloc[0].tolist() == [0, 0.125, 1234.567]

@@ -60,9 +60,9 @@ def test_leading_axes_lists_and_lazy_arrays_give_the_same(movie) -> None:
     assert np.allclose(planes.pearson, expected.pearson[:4])
     listed = evaluate(list(predicted), list(reference))
     assert np.allclose(listed.ssim, expected.ssim)
-    assert listed.flicker.isna().all()  # a list of images is not a movie
-    assert expected.flicker.notna().sum() == 3
-    assert evaluate(predicted, reference, groups=list("aabbb")).flicker.isna().all()
+    assert listed.brightness_jump.isna().all()  # a list of images is not a movie
+    assert expected.brightness_jump.notna().sum() == 3
+    assert evaluate(predicted, reference, groups=list("aabbb")).brightness_jump.isna().all()
 
 
 def test_lazy_frames_are_read_one_at_a_time(movie) -> None:

@@ -125,14 +125,14 @@ def test_events_are_listed_from_the_stated_probability_on() -> None:
         assert len(vs.track(labels, pixel_size_um=0.08, config=config).events) == count
 
 
-@pytest.mark.parametrize(("rounds", "pieces"), [(0, 0), (1, 1), (3, 1)])
-def test_fragments_are_joined_in_the_stated_rounds(rounds: int, pieces: int) -> None:
+@pytest.mark.parametrize(("rounds", "joined"), [(0, 0), (1, 1), (3, 1)])
+def test_fragments_are_joined_in_the_stated_rounds(rounds: int, joined: int) -> None:
     labels = np.zeros((12, 48, 96), np.int32)
     labels[:, 20:26, 30:60] = 1
     labels[5, :, 44:46] = 0
     labels[5, 20:26, 46:60] = 2
     tracks = vs.track(labels, pixel_size_um=0.08, config=tuned(fragment_rounds=rounds))
-    assert int((tracks.table.pieces != "").sum()) == pieces
+    assert int((tracks.table.fragments != "").sum()) == joined
 
 
 def test_the_turn_share_weighs_an_object_that_goes_anywhere_as_fast() -> None:

@@ -120,7 +120,7 @@ class Precision(StrEnum):
 
 
 class Split(StrEnum):
-    """Ways to separate touching mitochondria."""
+    """Methods that separate touching mitochondria."""
 
     skeleton = "skeleton"
     log = "log"

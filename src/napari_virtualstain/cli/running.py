@@ -19,7 +19,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class ProgressLine:
-    """Shows progress on stderr: a bar on a terminal, a line now and then in a log."""
+    """Progress on stderr: a bar on a terminal, a line now and then in a log."""
 
     def __init__(self) -> None:
         self._bar: Any = None

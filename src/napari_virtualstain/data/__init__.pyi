@@ -20,8 +20,8 @@ from .grouping import group_of as group_of
 from .grouping import guess_groups as guess_groups
 from .inspection import Inspection as Inspection
 from .inspection import inspect_pairs as inspect_pairs
-from .leakage import Overlap as Overlap
-from .leakage import find_overlaps as find_overlaps
+from .leakage import SharedPixels as SharedPixels
+from .leakage import find_shared_pixels as find_shared_pixels
 from .leakage import merge_groups as merge_groups
 from .name_matching import NameMatch as NameMatch
 from .name_matching import match_names as match_names

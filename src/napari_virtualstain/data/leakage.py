@@ -1,4 +1,4 @@
-"""Finding images that share pixels, so that no test image also trains.
+"""Search for images that share pixels, so that no test image also trains.
 
 Random crops of one frame overlap. In the paper's published sample 13 of 60 test images
 are byte-identical to training images, and 37 % of all test pixels also train. File
@@ -7,7 +7,7 @@ names do not show it; the content does.
 Every 8x8 window has a hash of its exact values. Windows whose hash is divisible by a
 number are anchors: the choice depends on the content only, so that two crops of one frame
 choose the same anchors wherever they overlap. Equal anchors propose an offset, and
-the offset counts if the pixels of the whole overlap are equal. The cost grows with the number
+the offset counts if all pixels in common are equal. The cost grows with the number
 of images, not of their pairs: about 10 ms for an image of 256x256.
 
 Sets that were augmented before they were shared hold whole images flipped, turned, or stored
@@ -31,13 +31,13 @@ _WINDOW = 8
 _LEAST_ONE_IN = 61
 _MOST_ANCHORS = 400_000
 _LARGEST_BUCKET = 64
-_SMALLEST_OVERLAP = 64
+_SMALLEST_SHARED = 64
 _MOST_LEVELS = 65_535
 _BASE_Y, _BASE_X = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F
 
 
 @dataclass(frozen=True, slots=True)
-class Overlap:
+class SharedPixels:
     """Two images that show the same pixels.
 
     Attributes
@@ -59,9 +59,9 @@ class Overlap:
     altered: bool = False
 
 
-def find_overlaps(
+def find_shared_pixels(
     images: Sequence[NDArray[np.generic]], *, cancel: CancelToken | None = None
-) -> list[Overlap]:
+) -> list[SharedPixels]:
     """Return all pairs of images that share pixels, and altered copies of whole images.
 
     Parameters
@@ -76,7 +76,7 @@ def find_overlaps(
     --------
     >>> import numpy as np
     >>> frame = np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)
-    >>> find_overlaps([frame[:48], frame[16:]])[0].offset_yx
+    >>> find_shared_pixels([frame[:48], frame[16:]])[0].offset_yx
     (16, 0)
     """
     buckets: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
@@ -91,17 +91,17 @@ def find_overlaps(
         if 1 < len(places) <= _LARGEST_BUCKET:
             _vote(places, votes)
     shared = _verified(images, votes)
-    known = {(overlap.first, overlap.second) for overlap in shared}
+    known = {(pair.first, pair.second) for pair in shared}
     altered = [o for o in _altered_copies(images, cancel) if (o.first, o.second) not in known]
     return sorted([*shared, *altered], key=lambda o: (o.first, o.second))
 
 
-def merge_groups(groups: Sequence[str], overlaps: Sequence[Overlap]) -> tuple[str, ...]:
+def merge_groups(groups: Sequence[str], shared: Sequence[SharedPixels]) -> tuple[str, ...]:
     """Return the groups with those joined that share pixels.
 
     Examples
     --------
-    >>> merge_groups(["a", "b", "c"], [Overlap(0, 1, (0, 0), 1.0)])
+    >>> merge_groups(["a", "b", "c"], [SharedPixels(0, 1, (0, 0), 1.0)])
     ('a', 'a', 'c')
     """
     parent = {group: group for group in groups}
@@ -111,8 +111,8 @@ def merge_groups(groups: Sequence[str], overlaps: Sequence[Overlap]) -> tuple[st
             group = parent[group]
         return group
 
-    for overlap in overlaps:
-        first, second = root(groups[overlap.first]), root(groups[overlap.second])
+    for pair in shared:
+        first, second = root(groups[pair.first]), root(groups[pair.second])
         parent[max(first, second)] = min(first, second)
     return tuple(root(group) for group in groups)
 
@@ -126,21 +126,21 @@ def _vote(places: list[tuple[int, int, int]], votes: Counter[tuple[int, int, int
 
 def _verified(
     images: Sequence[NDArray[np.generic]], votes: Counter[tuple[int, int, int, int]]
-) -> list[Overlap]:
-    found: dict[tuple[int, int], Overlap] = {}
+) -> list[SharedPixels]:
+    found: dict[tuple[int, int], SharedPixels] = {}
     for (first, second, dy, dx), _ in votes.most_common():
         if (first, second) in found:
             continue
         a, b = _common(images[first], images[second], dy, dx)
-        if a.size >= _SMALLEST_OVERLAP and np.array_equal(a, b) and a.min() != a.max():
+        if a.size >= _SMALLEST_SHARED and np.array_equal(a, b) and a.min() != a.max():
             share = a.size / min(images[first].size, images[second].size)
-            found[first, second] = Overlap(first, second, (dy, dx), share)
+            found[first, second] = SharedPixels(first, second, (dy, dx), share)
     return list(found.values())
 
 
 def _altered_copies(
     images: Sequence[NDArray[np.generic]], cancel: CancelToken | None
-) -> list[Overlap]:
+) -> list[SharedPixels]:
     originals: dict[tuple[tuple[int, ...], bytes], list[int]] = defaultdict(list)
     found = []
     for index, image in enumerate(watched(images, cancel)):
@@ -154,7 +154,7 @@ def _altered_copies(
             if original is not None and any(
                 np.array_equal(original, turned) for turned in _turns(levels)
             ):
-                found.append(Overlap(first, index, (0, 0), 1.0, altered=True))
+                found.append(SharedPixels(first, index, (0, 0), 1.0, altered=True))
                 break
         else:
             alike.append(index)
@@ -163,7 +163,7 @@ def _altered_copies(
 
 def _levels(image: NDArray[np.generic]) -> NDArray[np.int64] | None:
     """Return grey levels from 0 on that no gain and offset changes; None of a constant image."""
-    if image.size < _SMALLEST_OVERLAP:
+    if image.size < _SMALLEST_SHARED:
         return None
     image = np.asarray(image)
     low, high = float(image.min()), float(image.max())

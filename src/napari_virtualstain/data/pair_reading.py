@@ -39,7 +39,7 @@ class PairFiles:
 
 @dataclass(frozen=True, slots=True)
 class PairReader:
-    """Reads one pair of files into pairs of planes.
+    """Reader of one pair of files into pairs of planes.
 
     With `planes` None each bright-field stack is read with as many as is usual for its depth.
     Files for which there is no more `room` are read plane by plane when a plane is needed.

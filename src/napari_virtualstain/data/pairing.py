@@ -1,4 +1,4 @@
-"""Collecting correlative pairs from folders, patterns, CSV files and stacks."""
+"""Collection of correlative pairs from folders, patterns, CSV files and stacks."""
 
 from __future__ import annotations
 

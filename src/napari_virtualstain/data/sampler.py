@@ -1,4 +1,4 @@
-"""Drawing training crops: normalised input, target and weight map."""
+"""Sampling of training crops: normalised input, target and weight map."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class CropBatch:
 
 
 class CropSampler:
-    """Draws random crops that have enough foreground.
+    """Sampler of random crops that have enough foreground.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Bringing the fluorescence back onto the bright-field image."""
+"""Correction of the shift between the fluorescence and the bright-field image."""
 
 from __future__ import annotations
 

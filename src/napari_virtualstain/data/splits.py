@@ -1,4 +1,4 @@
-"""Splitting pairs into training and validation, by group and never by image."""
+"""Split of pairs into training and validation, by group and never by image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..progress import CancelToken
 from .correlative_pairs import CorrelativePairs
-from .leakage import Overlap, find_overlaps, merge_groups
+from .leakage import SharedPixels, find_shared_pixels, merge_groups
 
 SAME_CELL = (
     "The held-out images are other frames or regions of cells that also train: their scores say "
@@ -37,7 +37,7 @@ class Split:
     scorable : bool
         Whether the held-out images differ from those that train, be it other frames or other
         regions of the same movie.
-    overlaps : tuple of Overlap
+    shared : tuple of SharedPixels
         Pixels that both sides share.
     notes : tuple of str
         For the report and the user.
@@ -49,7 +49,7 @@ class Split:
     validation_groups: tuple[str, ...]
     independent: bool = True
     scorable: bool = True
-    overlaps: tuple[Overlap, ...] = ()
+    shared: tuple[SharedPixels, ...] = ()
     notes: tuple[str, ...] = ()
 
     def describe(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class Split:
             "validation_pairs": len(self.validation),
             "independent": self.independent,
             "shared_pixels": [
-                {"pairs": [o.first, o.second], "share": round(o.share, 4)} for o in self.overlaps
+                {"pairs": [o.first, o.second], "share": round(o.share, 4)} for o in self.shared
             ],
             "notes": list(self.notes),
         }
@@ -120,14 +120,14 @@ def split_pairs(
         )
     # within one group there is nothing to tell apart
     several = len(pairs.group_names) > 1
-    overlaps = find_overlaps(pairs.fluorescence, cancel=cancel) if several else []
+    shared = find_shared_pixels(pairs.fluorescence, cancel=cancel) if several else []
     if validation_groups is not None:
-        return _with_given_groups(pairs, validation_groups, overlaps, allow_leakage)
-    merged = merge_groups(pairs.groups, overlaps)
+        return _with_given_groups(pairs, validation_groups, shared, allow_leakage)
+    merged = merge_groups(pairs.groups, shared)
     notes = _merging_notes(pairs.groups, merged)
     names = sorted(set(merged))
     if len(names) == 1:
-        return _within_one_group(pairs, fraction, overlaps, notes)
+        return _within_one_group(pairs, fraction, shared, notes)
     held_out = _chosen_groups(merged, fraction, seed)
     split = _split(pairs, [g in held_out for g in merged], notes)
     return split
@@ -136,7 +136,7 @@ def split_pairs(
 def _with_given_groups(
     pairs: CorrelativePairs,
     validation_groups: Sequence[str],
-    overlaps: Sequence[Overlap],
+    shared: Sequence[SharedPixels],
     allow_leakage: bool,
 ) -> Split:
     unknown = sorted(set(validation_groups) - set(pairs.groups))
@@ -149,7 +149,7 @@ def _with_given_groups(
     held_out = [group in set(validation_groups) for group in pairs.groups]
     if all(held_out):
         raise InputError("All groups are held out for validation: leave at least one to train on.")
-    crossing = [o for o in overlaps if held_out[o.first] != held_out[o.second]]
+    crossing = [o for o in shared if held_out[o.first] != held_out[o.second]]
     if crossing and not allow_leakage:
         raise InputError(_leak_message(pairs, crossing))
     notes = [_leak_message(pairs, crossing)] if crossing else []
@@ -160,7 +160,7 @@ def _split(
     pairs: CorrelativePairs,
     held_out: Sequence[bool],
     notes: Sequence[str],
-    crossing: Sequence[Overlap] = (),
+    crossing: Sequence[SharedPixels] = (),
 ) -> Split:
     train = tuple(i for i, out in enumerate(held_out) if not out)
     validation = tuple(i for i, out in enumerate(held_out) if out)
@@ -174,7 +174,7 @@ def _split(
         validation_groups=tuple(sorted({pairs.groups[i] for i in validation})),
         independent=not crossing and not shared,
         scorable=not crossing,
-        overlaps=tuple(crossing),
+        shared=tuple(crossing),
         notes=tuple(notes),
     )
 
@@ -200,12 +200,12 @@ def _chosen_groups(groups: Sequence[str], fraction: float, seed: int) -> set[str
 
 
 def _within_one_group(
-    pairs: CorrelativePairs, fraction: float, overlaps: Sequence[Overlap], notes: Sequence[str]
+    pairs: CorrelativePairs, fraction: float, shared: Sequence[SharedPixels], notes: Sequence[str]
 ) -> Split:
     count = len(pairs)
     first = count - max(1, min(count - 1, round(fraction * count)))
     held_out = [index >= first for index in range(count)]
-    crossing = [o for o in overlaps if held_out[o.first] != held_out[o.second]]
+    crossing = [o for o in shared if held_out[o.first] != held_out[o.second]]
     text = (
         f"All {count} pairs count as one cell or movie, so nothing independent is held out: the "
         f"last {count - first} follow the training, and no score for new cells can be given. "
@@ -220,7 +220,7 @@ def _within_one_group(
         split.validation_groups,
         independent=False,
         scorable=False,
-        overlaps=split.overlaps,
+        shared=split.shared,
         notes=split.notes,
     )
 
@@ -236,8 +236,8 @@ def _merging_notes(groups: Sequence[str], merged: Sequence[str]) -> list[str]:
     ]
 
 
-def _leak_message(pairs: CorrelativePairs, crossing: Sequence[Overlap]) -> str:
-    worst = max(crossing, key=lambda overlap: overlap.share)
+def _leak_message(pairs: CorrelativePairs, crossing: Sequence[SharedPixels]) -> str:
+    worst = max(crossing, key=lambda pair: pair.share)
     what = "is identical to" if worst.share == 1 else f"shares {worst.share:.0%} of its pixels with"
     if worst.altered:
         what = "is, flipped, turned or with another gain, the same image as"

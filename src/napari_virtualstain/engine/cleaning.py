@@ -1,4 +1,4 @@
-"""Replacing pixels that are not numbers, so that they do not spread.
+"""Replacement of pixels that are not finite, so that they do not spread.
 
 One NaN would blacken everything within the reach of the network. Dead pixels and
 padding of registered movies make them common.

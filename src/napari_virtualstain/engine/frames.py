@@ -1,4 +1,4 @@
-"""Choosing some frames of a movie in words."""
+"""Choice of some frames of a movie in words."""
 
 from __future__ import annotations
 

@@ -201,15 +201,15 @@ class TiledNetwork:
         self._prepared.release()
         if self._prepared.halo is not None and core >= 4 * self._prepared.stride:
             self._largest_core = core // 2
-            notice = f"going on with tiles of {self._largest_core} pixels"
+            remedy = f"going on with tiles of {self._largest_core} pixels"
         elif self._takes_strips:
             self._takes_strips, self._largest_core = False, None
-            notice = "going on with square tiles"
+            remedy = "going on with square tiles"
         elif device.type != "cpu":
             self._prepared = self._prepared.moved(torch.device("cpu"))
             self._largest_core = None
             self._takes_strips = self.precision != "float32"
-            notice = _ON_PROCESSOR
+            remedy = _ON_PROCESSOR
         else:
             raise DeviceError(
                 f"The memory does not suffice to stain even a tile of {core} pixels. Close other "
@@ -217,7 +217,7 @@ class TiledNetwork:
             ) from error
         if device.type == "cuda":
             torch.cuda.empty_cache()
-        _tell_memory_ran_out(device, notice)
+        _warn_memory_ran_out(device, remedy)
 
 
 def stop_inside(network: nn.Module, token: Callable[[], CancelToken]) -> None:
@@ -259,13 +259,13 @@ def _prepared_on(device: torch.device, network: nn.Module, precision: Precision)
     except RuntimeError as error:
         if device.type == "cpu" or not _is_out_of_memory(error):
             raise _failure(device, error) from error
-    _tell_memory_ran_out(device, _ON_PROCESSOR)
+    _warn_memory_ran_out(device, _ON_PROCESSOR)
     return PreparedNetwork(network, torch.device("cpu"), precision)
 
 
-def _tell_memory_ran_out(device: torch.device, notice: str) -> None:
+def _warn_memory_ran_out(device: torch.device, remedy: str) -> None:
     warnings.warn(
-        f"The memory of the {device_words(str(device))} ran out; {notice}.",
+        f"The memory of the {device_words(str(device))} ran out; {remedy}.",
         ReducedResourcesWarning,
         stacklevel=3,
     )

@@ -207,7 +207,7 @@ def arithmetic(device: torch.device, precision: Precision) -> AbstractContextMan
 
 
 class _WithoutTf32:
-    """Keeps TF32 off, a setting of the whole process, while any thread is inside."""
+    """Context in which TF32, a setting of the whole process, is off while any thread is inside."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

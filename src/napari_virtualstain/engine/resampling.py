@@ -1,4 +1,4 @@
-"""Bringing a plane to the pixel size that a model was trained on, and back.
+"""Resampling of planes to the pixel size that a model was trained on, and back.
 
 The networks know structures by their size in pixels, so a frame at 65 nm must be
 brought to the 80 nm of the training images first. Interpolation is bicubic (Keys 1981,

@@ -1,4 +1,4 @@
-"""Cutting a frame into tiles whose cores join without a seam.
+"""Tiles of a frame, whose cores join without a seam.
 
 A window is what the network reads, a core what is kept of it. Cores cover the frame
 once; windows reach `halo` pixels further, but not beyond the frame, so that the

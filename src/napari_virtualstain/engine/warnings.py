@@ -8,16 +8,16 @@ class StainingWarning(UserWarning):
 
 
 class AssumedPixelSizeWarning(StainingWarning):
-    """No pixel size was given, so that of the model was assumed."""
+    """Warning that the pixel size of the model was assumed, because none was given."""
 
 
 class NonFiniteWarning(StainingWarning):
-    """Pixels that are NaN or infinite were replaced by their finite neighbours."""
+    """Warning that NaN or infinite pixels were replaced by their finite neighbours."""
 
 
 class MissingPlanesWarning(StainingWarning):
-    """The model reads neighbouring planes that the image does not have."""
+    """Warning that the model reads neighbouring planes that the image does not have."""
 
 
 class ReducedResourcesWarning(StainingWarning):
-    """Memory ran out; a smaller tile or another device was used instead."""
+    """Warning that a smaller tile or another device was used, because memory ran out."""

@@ -13,8 +13,6 @@ from .report import Report, scores_and_baselines, write_report
 from .similarity import band_pass, bandpass_pearson, nrmse, pearson, psnr, ssim, ssim_map
 from .spectrum import fourier_ring_correlation, frc_summary
 
-flicker = brightness_jumps  # the former name; the noise of pixels is staining.flicker
-
 __all__ = [
     "BASELINES",
     "COLUMNS",
@@ -31,7 +29,6 @@ __all__ = [
     "evaluate_labels",
     "event_scores",
     "find_ranges",
-    "flicker",
     "foreground_scores",
     "fourier_ring_correlation",
     "frc_summary",

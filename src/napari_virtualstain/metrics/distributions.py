@@ -1,4 +1,4 @@
-"""Scores of how intensities are distributed, wherever they are in the image.
+"""Scores of the distribution of intensities, wherever they are in the image.
 
 Definitions (the paper states none): 256 bins over a stated range, values outside it
 counted in the end bins, one added to each count, natural logarithm, and the direction

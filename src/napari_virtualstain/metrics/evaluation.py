@@ -54,8 +54,8 @@ COLUMNS = {
     "frc": "Fourier ring correlation, mean over structures of 0.33 to 2 µm; 1 is best.",
     "frc_size_um": "Size where the Fourier ring correlation first falls below 1/7, µm; smaller "
     "is better, empty where it never was above.",
-    "flicker": "Jump of the frame's mean brightness out of its neighbours', over the movie's "
-    "mean; 0 is best, the reference's own is beside it.",
+    "brightness_jump": "Jump of the frame's mean brightness out of its neighbours', over the "
+    "movie's mean; 0 is best, the reference's own is beside it.",
     "pixel_flicker": "Deviation of the noise by which pixels jump from frame to frame, over the "
     "contrast of the three frames; 0 is best, the reference's own is beside it.",
 }
@@ -67,7 +67,7 @@ LOWER_IS_BETTER = frozenset(
         "nrmse_fitted",
         "foreground_nrmse",
         "frc_size_um",
-        "flicker",
+        "brightness_jump",
         "pixel_flicker",
     }
 )
@@ -123,8 +123,8 @@ def evaluate(
     -------
     DataFrame
         ``frame``, ``name`` and ``group`` if given, the scores of :data:`COLUMNS`,
-        ``foreground_fraction``, ``flicker_reference``, ``pixel_flicker_reference`` (all
-        flickers only for the frames of one movie), ``data_range``, and
+        ``foreground_fraction``, ``brightness_jump_reference``, ``pixel_flicker_reference`` (all
+        these only for the frames of one movie), ``data_range``, and
         ``predicted_constant``, ``reference_constant``: correlations with a constant
         do not exist and are NaN, not 0.
 
@@ -167,7 +167,7 @@ def evaluate(
         moments.append(_moments(first, second))
         jumping.look(index, first, second)
         reporter.advance()
-    table = _with_flicker(pd.DataFrame(rows), np.asarray(means), one_movie)
+    table = _with_brightness_jumps(pd.DataFrame(rows), np.asarray(means), one_movie)
     table["nrmse_fitted"] = _fitted_nrmse(np.asarray(moments), groups or ["one"] * len(pairs))
     return table.assign(**jumping.columns(len(pairs)))
 
@@ -394,9 +394,9 @@ def _fitted_nrmse(moments: Image, groups: Sequence[str]) -> Image:
     return found
 
 
-def _with_flicker(table: pd.DataFrame, means: Image, is_movie: bool) -> pd.DataFrame:
-    """Return the table with flicker, NaN where frames do not follow each other."""
-    for column, side in (("flicker", 0), ("flicker_reference", 1)):
+def _with_brightness_jumps(table: pd.DataFrame, means: Image, is_movie: bool) -> pd.DataFrame:
+    """Return the table with jumps of brightness, NaN where frames do not follow each other."""
+    for column, side in (("brightness_jump", 0), ("brightness_jump_reference", 1)):
         table[column] = jumps_of_means(means[:, side]) if is_movie else np.nan
     return table
 

@@ -1,4 +1,4 @@
-"""Scores of where the mitochondria are, and of the intensities there.
+"""Scores of the place of mitochondria, and of the intensities there.
 
 Most of a field is background, and most scores are decided by it. Masks are Otsu's, each
 image by its own threshold, so that a wrong gain or offset costs nothing here.

@@ -328,9 +328,9 @@ def _pictures(
             png(scores_figure(table, HEADLINE)),
         )
     ]
-    if table["flicker"].notna().any():
+    if table["brightness_jump"].notna().any():
         figure = time_figure(table, HEADLINE[:3])
-        scores.append(Picture("Scores and flicker frame by frame.", png(figure)))
+        scores.append(Picture("Scores and jumps of brightness frame by frame.", png(figure)))
     pairs = list(zip(sample.predicted, sample.reference, strict=True))
     counts = [
         np.sum([histogram(pair[side], value_range=ranges.histogram, bins=128) for pair in pairs], 0)

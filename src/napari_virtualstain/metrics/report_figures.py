@@ -163,12 +163,12 @@ def spectrum_figure(curves: Sequence[pd.DataFrame]) -> Figure:
 
 
 def time_figure(table: pd.DataFrame, columns: Sequence[str]) -> Figure:
-    """Return scores frame by frame, a row per score, and the flicker of both movies.
+    """Return scores frame by frame, a row per score, and the jumps of brightness of both movies.
 
     Examples
     --------
-    >>> frames = pd.DataFrame({"frame": [0, 1], "pearson": [0.1, 0.2], "flicker": [0.0, 0.0],
-    ...                        "flicker_reference": [0.0, 0.0]})
+    >>> frames = pd.DataFrame({"frame": [0, 1], "pearson": [0.1, 0.2],
+    ...                        "brightness_jump": [0.0, 0.0], "brightness_jump_reference": 0.0})
     >>> len(time_figure(frames, ["pearson"]).axes)
     2
     """
@@ -178,9 +178,9 @@ def time_figure(table: pd.DataFrame, columns: Sequence[str]) -> Figure:
         panel.plot(table["frame"], table[column], ".-", color=BLUE, markersize=3, linewidth=0.9)
         panel.set_ylabel(column, fontsize=8)
         panel.grid(alpha=0.3)
-    panels[-1].plot(table["frame"], table["flicker_reference"], color=GREY, label="true")
-    panels[-1].plot(table["frame"], table["flicker"], color=BLUE, label="virtual")
-    panels[-1].set_ylabel("flicker", fontsize=8)
+    panels[-1].plot(table["frame"], table["brightness_jump_reference"], color=GREY, label="true")
+    panels[-1].plot(table["frame"], table["brightness_jump"], color=BLUE, label="virtual")
+    panels[-1].set_ylabel("brightness jump", fontsize=8)
     panels[-1].legend(frameon=False, fontsize=8, ncols=2)
     panels[-1].set_xlabel("frame")
     return figure

@@ -1,4 +1,4 @@
-"""Fourier ring correlation: down to which size two images agree."""
+"""Fourier ring correlation: the smallest size at which two images agree."""
 
 from __future__ import annotations
 

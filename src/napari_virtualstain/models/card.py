@@ -1,4 +1,4 @@
-"""The card of a model: what it is, what it was trained on, how good it is.
+"""Model card: architecture, training data, settings and scores.
 
 The card travels as JSON in the metadata of the ``.safetensors`` file, so that a model
 can never be parted from its normalisation and pixel size. Fields that a later version

@@ -70,7 +70,7 @@ def make_blur(kernel: NDArray[np.float64], shape: tuple[int, int], dtype: np.dty
 
 
 class _PairedBlur:
-    """Adds rows, then columns, that share a coefficient."""
+    """Blur that adds rows, then columns, that share a coefficient."""
 
     def __init__(
         self, kernel: NDArray[np.float64], shape: tuple[int, int], dtype: np.dtype[Any]
@@ -128,7 +128,7 @@ class _PairedBlur:
 
 
 class _CosineBlur:
-    """Multiplies in the domain of the cosine transform of type 2."""
+    """Blur by multiplication in the domain of the cosine transform of type 2."""
 
     def __init__(
         self, kernel: NDArray[np.float64], shape: tuple[int, int], dtype: np.dtype[Any]
@@ -149,7 +149,7 @@ class _CosineBlur:
 
 
 class _FourierBlur:
-    """Pads by mirroring and multiplies in the Fourier domain."""
+    """Blur by mirrored padding and multiplication in the Fourier domain."""
 
     def __init__(
         self, kernel: NDArray[np.float64], shape: tuple[int, int], dtype: np.dtype[Any]

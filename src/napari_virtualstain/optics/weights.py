@@ -1,4 +1,4 @@
-"""Weight maps: how much each pixel of a fluorescence image counts in training.
+"""Weight maps: the weight of each pixel of a fluorescence image in training.
 
 Most pixels of a fluorescence image are noise on a dark background, and plain L1 spends
 most of its effort there. The paper multiplies the error with a map derived from the

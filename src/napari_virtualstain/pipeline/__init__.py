@@ -18,7 +18,7 @@ from .many import (
     result_folders,
 )
 from .movie import FLUORESCENCE, LABELS, MovieResult, check_models, process_movie
-from .settings_file import load_settings, merged_settings, save_settings, tracking_config
+from .pipeline_settings import load_settings, merged_settings, save_settings, tracking_config
 from .stages import (
     MovieScore,
     as_movie,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import AxesError
 from ..io import Stack, check_output, open_stack
 from ..settings import PipelineSettings
+from .pipeline_settings import save_settings
 from .record import RunRecord, fingerprint
-from .settings_file import save_settings
 from .stages import (
     measure_stack,
     score_movie,

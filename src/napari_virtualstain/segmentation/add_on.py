@@ -17,7 +17,7 @@ from .instances import Labels
 
 
 class AddOnSegmenter(AddedNetwork):
-    """Labels planes with an add-on, which sees whole frames and has no settings of ours.
+    """Segmenter by an add-on, which sees whole frames and has no settings of ours.
 
     Parameters
     ----------

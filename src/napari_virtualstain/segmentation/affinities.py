@@ -1,4 +1,4 @@
-"""Instances from what the network says about pairs of pixels.
+"""Instances from the affinities of pairs of pixels.
 
 For each of a few steps (dy, dx) the network gives the probability that a pixel and the
 one that far away belong to the same mitochondrion. Short steps show where two touch;

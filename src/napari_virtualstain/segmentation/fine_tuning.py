@@ -108,14 +108,14 @@ class SegmenterResult:
         """What came of it, for a person."""
         masks = self.card.training["masks"]
         if not masks:
-            return self._scores_told
+            return self._scores_sentence
         return (
-            f"{self._scores_told} One value for all mitochondria ({', '.join(masks[:3])}) teaches "
-            "where they are, not how to part them: give each its own value for that."
+            f"{self._scores_sentence} One value for all mitochondria ({', '.join(masks[:3])}) "
+            "teaches where they are, not how to part them: give each its own value for that."
         )
 
     @property
-    def _scores_told(self) -> str:
+    def _scores_sentence(self) -> str:
         if not self.after:
             return "Trained on everything that was labelled; nothing was held out to score it on."
         parts = [

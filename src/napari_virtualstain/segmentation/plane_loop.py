@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class SegmentedPlanes:
-    """Labels planes of a movie; keeps the network's maps, so that other cuts cost little.
+    """Labelled planes of a movie, with the network's maps kept so that other cuts cost little.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ _FINE = 0.75
 
 
 class Segmenter:
-    """Turns planes of fluorescence into maps; can be sent to another process.
+    """Model that turns planes of fluorescence into maps; can be sent to another process.
 
     Parameters
     ----------

@@ -123,7 +123,7 @@ class SegmentSettings(Settings):
         None,
         "Width",
         "Typical width of mitochondria that are swollen or flat, which otherwise come out in "
-        "pieces; usual is up to about 0.65 µm.",
+        "fragments; usual is up to about 0.65 µm.",
         unit="µm",
         none="usual",
         place="form",

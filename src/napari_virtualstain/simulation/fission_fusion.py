@@ -72,7 +72,7 @@ class Approach:
 
 @dataclass(slots=True)
 class Lineage:
-    """Decides on events, carries them out and remembers them.
+    """Events of a scene: decided, carried out and remembered.
 
     Attributes
     ----------

@@ -103,7 +103,7 @@ def simulate_like(
     seed : int
         The same seed and movie give the same pairs.
     progress, cancel
-        See :mod:`napari_virtualstain.progress`; told of each scene.
+        See :mod:`napari_virtualstain.progress`; called with each scene.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""From places of emitters and scatterers to the two images of a camera."""
+"""Rendering of emitters and scatterers as the two images of a camera."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulate a correlative movie of living mitochondria."""
+"""Simulation of a correlative movie of living mitochondria."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Surroundings:
     texture_sd : ndarray of shape (M,)
         Its typical strength.
     texture_weight : ndarray of shape (M,)
-        Its strength now, of either sign; flickers.
+        Its strength now, of either sign; changes from frame to frame.
     still : ndarray of shape (K, 3)
         Scatterers of folds, fibres and the nucleus, which do not move.
     still_weight : ndarray of shape (K,)
@@ -54,7 +54,7 @@ class Surroundings:
     still_weight: FloatArray
 
     def advance(self, step_s: float, rng: np.random.Generator) -> None:
-        """Let one frame pass: granules jiggle, the texture flickers."""
+        """Let one frame pass: granules jiggle, the texture changes."""
         kept = math.exp(-step_s / _MEMORY_S)
         jitter = _JIGGLE_UM * math.sqrt(1 - kept**2)
         offset = self.granules - self.homes

@@ -17,7 +17,7 @@ from .stainer import StainedPlane
 
 
 class AddOnStainer(AddedNetwork):
-    """Stains planes with an add-on, which sees whole frames and knows no tiles.
+    """Stainer by an add-on, which sees whole frames and knows no tiles.
 
     Parameters
     ----------

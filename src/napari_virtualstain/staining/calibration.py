@@ -1,4 +1,4 @@
-"""Is a stated uncertainty true? Its calibration on cells that were held out.
+"""Calibration of a stated uncertainty on cells that were held out.
 
 A stated standard deviation is calibrated if, over many pixels, errors fall within the
 interval that should hold a share p of them, p of the time, for every p. Errors are taken

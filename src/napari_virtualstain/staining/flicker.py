@@ -1,4 +1,4 @@
-"""Flicker of a stained movie: how much there is, and a filter against it.
+"""Flicker of a stained movie: its measure, and a filter against it.
 
 Each frame is stained by itself, so camera noise becomes flicker: a pixel's value jumps
 about though nothing moves. The filter averages a pixel over neighbouring frames only

@@ -25,7 +25,7 @@ _SAMPLED_TIMES = 4
 
 
 class Steadying:
-    """Turns stained planes into planes with less flicker.
+    """Filter from stained planes to planes with less flicker.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Does a model fit these images? Green, amber or red, with the reason in words.
+"""Fit of a model to images: green, amber or red, with the reason in words.
 
 A model card holds what its training images looked like: the shape of their histogram,
 the fall of their spectrum, their noise, their pixel size. Squares of the new images, at

@@ -58,7 +58,7 @@ class StainedPlane:
 
 
 class Stainer:
-    """Stains planes with one model; can be sent to another process.
+    """Model that stains planes; can be sent to another process.
 
     Parameters
     ----------

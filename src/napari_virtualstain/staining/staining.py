@@ -221,7 +221,7 @@ def _stain_now(
 
 
 class _TileReporter:
-    """Reports the tiles of a single frame, and looks at the token before each."""
+    """Progress of the tiles of a single frame, with a look at the token before each."""
 
     def __init__(self, progress: ProgressCallback | None, cancel: CancelToken | None) -> None:
         self._reporter = Reporter(None, "tile", "staining", progress, cancel)
@@ -259,7 +259,7 @@ class _PlaneTask:
 
 
 class _LazyStaining(_PlaneTask):
-    """Stains the block of one plane."""
+    """Task that stains the block of one plane."""
 
     def __init__(
         self,
@@ -282,7 +282,7 @@ class _LazyStaining(_PlaneTask):
 
 
 class _LazySteadying(_PlaneTask):
-    """Averages the block of one stained plane with those before and after."""
+    """Task that averages the block of one stained plane with those before and after."""
 
     def __init__(
         self, axis: int, times: Planes, limit: ComputedOnce[float], cancel: CancelToken | None

@@ -76,10 +76,10 @@ class Detections:
             number=self.number[part],
         )
 
-    def columns(self, names: IntArray) -> dict[str, Any]:
-        """Return what a table of tracks says of each detection, `names` being their tracks."""
+    def columns(self, track_ids: IntArray) -> dict[str, Any]:
+        """Return the columns of a table of tracks; `track_ids` are the tracks of the detections."""
         return {
-            "track_id": names,
+            "track_id": track_ids,
             "frame": self.frame,
             "y_um": self.position_um[:, 0],
             "x_um": self.position_um[:, 1],

@@ -128,7 +128,9 @@ def with_fragments(tracks: Tracks, table: pd.DataFrame, owner: IntArray) -> Trac
     texts = some.groupby("owner").label.agg(lambda values: ";".join(map(str, values)))
     named = dict(zip(zip(some.frame, some.label, strict=True), some.owner.map(texts), strict=True))
     rows = zip(tracks.table.frame, tracks.table.label, strict=True)
-    return replace(tracks, table=tracks.table.assign(pieces=[named.get(row, "") for row in rows]))
+    return replace(
+        tracks, table=tracks.table.assign(fragments=[named.get(row, "") for row in rows])
+    )
 
 
 def _joined(table: pd.DataFrame, group: IntArray) -> pd.DataFrame:

@@ -77,12 +77,12 @@ class MaskPixels:
         inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
         met = plane[rows[inside], columns[inside]]
         key = owner[inside][met >= 0] * len(after) + met[met >= 0]
-        names, common = np.unique(key, return_counts=True)
+        pairs, common = np.unique(key, return_counts=True)
         wanted = where * len(after) + heads
-        place = np.searchsorted(names, wanted).clip(0, max(len(names) - 1, 0))
+        place = np.searchsorted(pairs, wanted).clip(0, max(len(pairs) - 1, 0))
         shared = np.zeros(len(tails))
-        if len(names):
-            shared = np.where(names[place] == wanted, common[place], 0).astype(np.float64)
+        if len(pairs):
+            shared = np.where(pairs[place] == wanted, common[place], 0).astype(np.float64)
         size = self.begin[1:] - self.begin[:-1]
         union = size[before[tails]] + size[after[heads]] - shared
         return np.asarray(shared / np.maximum(union, 1))

@@ -47,17 +47,17 @@ def summarise_motion(
     ['directed']
     """
     numbers = tuning or MotionClassTuning()
-    names = np.unique(rows["track_id"].to_numpy(np.int64))
+    track_ids = np.unique(rows["track_id"].to_numpy(np.int64))
     if "interpolated" in rows:
         rows = rows[~rows["interpolated"].to_numpy(bool)]
-    track = np.searchsorted(names, rows["track_id"].to_numpy(np.int64))
+    track = np.searchsorted(track_ids, rows["track_id"].to_numpy(np.int64))
     frame = rows["frame"].to_numpy(np.int64)
     order = np.lexsort((frame, track))
     track, frame = track[order], frame[order]
     place = rows[["y_px", "x_px"]].to_numpy(np.float64)[order] * pixel_size_um
-    counts = np.bincount(track, minlength=len(names))
+    counts = np.bincount(track, minlength=len(track_ids))
     longest = np.minimum(_LARGEST_LAG, np.maximum(2, counts // numbers.lag_part))
-    msd, pairs = _displacements(track, frame, place, len(names))
+    msd, pairs = _displacements(track, frame, place, len(track_ids))
     lags = np.arange(1, _LARGEST_LAG + 1)
     usable = (msd > 0) & (lags <= longest[:, None])
     exponent, level = _lines(lags * frame_interval_s, msd, pairs / lags, usable)
@@ -70,7 +70,7 @@ def summarise_motion(
             "diffusion_um2_s": np.exp(level) / 4,
             "motion": np.where(is_known, motion, "unknown").astype(object),
         },
-        index=pd.Index(names, name="track_id"),
+        index=pd.Index(track_ids, name="track_id"),
     )
 
 

@@ -21,7 +21,7 @@ def relabel(labels: Any, table: pd.DataFrame) -> Any:
     labels : array of int, shape (T, Y, X), or Stack
         Numpy, or dask for a lazy result.
     table : DataFrame
-        ``track_id frame label pieces`` of the objects seen.
+        ``track_id frame label fragments`` of the objects seen.
 
     Returns
     -------
@@ -42,8 +42,8 @@ def relabel(labels: Any, table: pd.DataFrame) -> Any:
 
 def masks_of(table: pd.DataFrame, name: str = "track_id") -> pd.DataFrame:
     """Return ``frame label`` and column `name` of each mask seen, fragments of objects included."""
-    seen = table.loc[~table.interpolated & (table.label > 0), ["frame", "label", "pieces", name]]
-    split = seen.pieces.where(seen.pieces != "", seen.label.astype(str)).str.split(";")
+    seen = table.loc[~table.interpolated & (table.label > 0), ["frame", "label", "fragments", name]]
+    split = seen.fragments.where(seen.fragments != "", seen.label.astype(str)).str.split(";")
     every = seen.assign(label=split).explode("label").astype({"label": np.int64})
     return every[["frame", "label", name]].reset_index(drop=True)
 

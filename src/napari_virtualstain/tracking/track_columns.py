@@ -26,7 +26,7 @@ COLUMNS: dict[str, Any] = {
     "quality": np.float64,
     "parent": np.int64,
     "reason": "str",
-    "pieces": "str",
+    "fragments": "str",
 }
 EVENT_COLUMNS: dict[str, Any] = {
     "kind": "str",
@@ -182,12 +182,12 @@ def _complete(table: pd.DataFrame, pixel_size_um: float) -> pd.DataFrame:
         "quality": 1.0,
         "parent": 0,
         "reason": "",
-        "pieces": "",
+        "fragments": "",
     }
     for name, value in defaults.items():
         if name not in full:
             full[name] = value
-    for name in ("reason", "pieces"):
+    for name in ("reason", "fragments"):
         full[name] = full[name].astype(object).where(full[name].notna(), "")
     others = [name for name in full.columns if name not in COLUMNS]
     full = _typed(full[[*COLUMNS, *others]], COLUMNS)

@@ -21,9 +21,9 @@ class Tracks(TrackTables):
     ----------
     table : DataFrame
         One row per object and frame, sorted by track and frame: ``track_id frame y_um x_um
-        y_px x_px label area_um2 interpolated quality parent reason pieces`` and more.
+        y_px x_px label area_um2 interpolated quality parent reason fragments`` and more.
         ``label`` is 0 and ``interpolated`` true where nothing was seen; ``parent`` is 0 for
-        none. ``pieces`` names all labels, as ``3;7``, of an object that is in several masks in
+        none. ``fragments`` lists all labels, as ``3;7``, of an object that is in several masks in
         this frame; ``label`` is that of the largest then.
     graph : dict of int to list of int
         Parents of each track that has some: two parents are a fusion, two tracks

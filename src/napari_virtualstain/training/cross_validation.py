@@ -1,4 +1,4 @@
-"""Judge settings on every cell, then train on all cells: leave groups out in turn.
+"""Cross-validation: settings judged on each cell in turn, then a model trained on all.
 
 With few cells each one is worth training on, and a single held-out cell says little. Here
 every group is judged by a model of the same settings that has not seen it; the model that is

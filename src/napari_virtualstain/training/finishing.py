@@ -1,4 +1,4 @@
-"""Judging a trained network on held-out cells, and writing its card."""
+"""Scores of a trained network on held-out cells, and its card."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From pairs to something that can train: checks, split, normalisation, weight maps."""
+"""Preparation of pairs for training: checks, split, normalisation, weight maps."""
 
 from __future__ import annotations
 

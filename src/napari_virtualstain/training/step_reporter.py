@@ -12,7 +12,7 @@ _FIRST_PACE = 4  # steps after the first, which also loads and builds; as the pa
 
 @dataclass(slots=True)
 class StepReporter:
-    """Reports how far a training is, or all trainings of a cross-validation together.
+    """Progress of a training, or of all trainings of a cross-validation together.
 
     The time left is stated from the fifth step on, and is never more than the minutes given.
 

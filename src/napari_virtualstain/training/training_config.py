@@ -1,4 +1,4 @@
-"""Everything that determines a training, as one value that can be saved and shown."""
+"""Settings of a training, as one value that can be saved and shown."""
 
 from __future__ import annotations
 

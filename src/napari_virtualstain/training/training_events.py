@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrainingPrepared:
-    """Everything is checked, and the first step begins.
+    """Start of the first step, after all checks.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class TrainingPrepared:
 
 @dataclass(frozen=True, slots=True)
 class FoldStarted:
-    """One of the trainings of a cross-validation begins.
+    """Start of one of the trainings of a cross-validation.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class FoldStarted:
 
 @dataclass(frozen=True, slots=True)
 class FoldFinished:
-    """The groups of a fold are judged.
+    """End of a fold, with its groups judged.
 
     Attributes
     ----------
@@ -120,14 +120,14 @@ class FoldFinished:
 
 @dataclass(frozen=True, slots=True)
 class TrainingWarning:
-    """A problem that the user should know; the training continues."""
+    """Problem that the user should know; the training continues."""
 
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class StepFinished:
-    """One step is done.
+    """End of one step.
 
     Attributes
     ----------
@@ -167,7 +167,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Validated:
-    """The held-out images were scored.
+    """Scores of the held-out images.
 
     Attributes
     ----------
@@ -227,7 +227,7 @@ class TrainingResult:
 
 @dataclass(frozen=True, slots=True)
 class TrainingFinished:
-    """The model is written."""
+    """End of a training, with its model written."""
 
     result: TrainingResult
 

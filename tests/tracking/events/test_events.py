@@ -153,7 +153,7 @@ def test_a_mask_that_breaks_and_rejoins_stays_one_object(breaks: dict[int, int])
     assert whole.frame.tolist() == list(range(20))
     # where it is in pieces, its area is that of both, and both are named
     broken = sum(breaks.values())
-    assert (whole.pieces != "").sum() == broken
+    assert (whole.fragments != "").sum() == broken
     assert whole.area_um2.min() > 0.7 * whole.area_um2.max()
     assert set(np.unique(tracks.relabel(labels))) == {0, 1, 2, 3}
     assert np.array_equal(tracks.relabel(labels) > 0, labels > 0)

@@ -108,7 +108,7 @@ def _places(
 
 @dataclass(frozen=True, slots=True)
 class _PagesReader:
-    """Reads planes that are pages of one or more files."""
+    """Reader of planes that are pages of one or more files."""
 
     places: tuple[tuple[Path, int], ...]
     shape: tuple[int, ...]

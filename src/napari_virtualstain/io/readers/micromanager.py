@@ -173,7 +173,7 @@ def _assembled(
 
 @dataclass(frozen=True, slots=True)
 class PlacesReader:
-    """Reads uncompressed planes whose pixels lie anywhere in one or more files."""
+    """Reader of uncompressed planes whose pixels lie anywhere in one or more files."""
 
     places: tuple[tuple[Path, int], ...]
     dtype: np.dtype[Any]

@@ -58,7 +58,7 @@ class Source:
 
 @dataclass(slots=True)
 class Facts:
-    """Collects metadata, keeping what can be true and noting what cannot."""
+    """Collected metadata, without what cannot be true, which is noted."""
 
     pixel_size_um: float | None = None
     frame_interval_s: float | None = None
@@ -162,7 +162,7 @@ def grey_plane(plane: np.ndarray, path: Path) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class RawReader:
-    """Reads planes that lie uncompressed one after the other in a file.
+    """Reader of planes that lie uncompressed one after the other in a file.
 
     Attributes
     ----------
@@ -190,7 +190,7 @@ class RawReader:
 
 @dataclass(frozen=True, slots=True)
 class NativeReader:
-    """Calls a reader, and gives its planes the promised type or a clear error."""
+    """Wrapper of a reader that gives its planes the promised type or a clear error."""
 
     read: PlaneReader
     dtype: np.dtype[Any]

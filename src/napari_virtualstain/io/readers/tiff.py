@@ -270,7 +270,7 @@ def _place(path: Path, page: Any, messages: list[str]) -> tuple[Path, int]:
 
 @dataclass(frozen=True, slots=True)
 class _JoinedReader:
-    """Reads the planes of several series one after the other."""
+    """Reader of the planes of several series one after the other."""
 
     readers: tuple[Any, ...]
     counts: tuple[int, ...]
@@ -285,7 +285,7 @@ class _JoinedReader:
 
 @dataclass(frozen=True, slots=True)
 class _PageReader:
-    """Reads planes that are pages of their own, compressed or tiled."""
+    """Reader of planes that are pages of their own, compressed or tiled."""
 
     places: tuple[tuple[Path, int], ...]
     shape: tuple[int, ...]
@@ -300,7 +300,7 @@ class _PageReader:
 
 @dataclass(frozen=True, slots=True)
 class _SampleReader:
-    """Reads one sample of each pixel as a plane."""
+    """Reader of one sample of each pixel as a plane."""
 
     read: Any
     samples: int
@@ -312,7 +312,7 @@ class _SampleReader:
 
 @dataclass(frozen=True, slots=True)
 class _GreyReader:
-    """Reduces colour pixels whose samples are equal, and refuses others."""
+    """Reader of colour pixels whose samples are equal as grey ones; others are refused."""
 
     read: Any
     path: Path

@@ -35,7 +35,7 @@ from .plane_store import Layout, PlaneStore, check_layout, image_format, open_st
 
 
 class PlaneWriter:
-    """Writes the planes of one image in any order; a context manager.
+    """Writer of the planes of one image in any order; a context manager.
 
     Made by :func:`open_plane_writer`. Leaving the block without an error finishes the
     image; leaving it with one keeps the partial image for resuming.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ...tracking import Tracks
 
 _POSITIONS = ["track_id", "frame", "z_px", "y_px", "x_px"]
-_TEXTS = ("reason", "pieces")
+_TEXTS = ("reason", "fragments")
 _VERDICTS, _LINKS = "verdicts", "link_verdicts"
 
 

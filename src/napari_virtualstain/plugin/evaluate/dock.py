@@ -30,7 +30,7 @@ SHOWN = ["bandpass_pearson", "pearson", "ssim", "psnr", "kl", "nrmse", "mask_iou
 
 
 class EvaluateWidget(StepWidget):
-    """Scores a virtual stain against the true fluorescence, frame by frame."""
+    """Dock that scores a virtual stain against the true fluorescence, frame by frame."""
 
     title = "Evaluate staining"
     tab_title = "Evaluate"

@@ -22,7 +22,7 @@ _FILTER = "PNG (*.png);;TIFF (*.tif)"
 
 
 class FigureWidget(StepWidget):
-    """Writes what the canvas shows as a picture, with scale bar, time and names of the channels."""
+    """Dock that writes the canvas as a picture, with scale bar, time and names of channels."""
 
     title = "Export figure"
     tab_title = "Figure"

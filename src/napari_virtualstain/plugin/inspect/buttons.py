@@ -41,7 +41,7 @@ class Desk(Host, Protocol):
 
 
 class InspectorButtons:
-    """Going through, judging, mending, undoing.
+    """Buttons for going through tracks, judging, mending and undoing.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ _NEUTRAL = ("pan_zoom", "transform", "select", "pick")
 
 
 class CanvasClicks:
-    """Calls back with the place of a click in the coordinates of the inspected layer.
+    """Listener to clicks, which passes on their place in the coordinates of the inspected layer.
 
     A drag, a click with a key held down, or one while a layer is painted on is left to napari.
 

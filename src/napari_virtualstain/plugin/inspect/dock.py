@@ -46,7 +46,7 @@ def is_inspectable(layer: Any) -> bool:
 
 
 class InspectorWidget(StepWidget):
-    """Goes through the tracks of a layer, the doubtful ones first, and mends them."""
+    """Dock in which the tracks of a layer are gone through, the doubtful ones first, and mended."""
 
     title = "Track inspector"
     tab_title = "Inspect"

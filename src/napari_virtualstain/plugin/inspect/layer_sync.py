@@ -1,4 +1,4 @@
-"""Putting edited tracks back into their Tracks layer.
+"""Synchronisation of edited tracks with their Tracks layer.
 
 napari builds all lines of a Tracks layer again for each change of its data, a second for a
 million rows. A small layer follows each edit at once; a large one follows when no edit has come
@@ -21,7 +21,7 @@ _PAUSE_MS = 1500
 
 
 class LayerSync(QObject):
-    """Keeps a Tracks layer like the tracks of a model.
+    """Tracks layer that follows the tracks of a model.
 
     Parameters
     ----------

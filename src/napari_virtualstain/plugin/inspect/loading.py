@@ -1,4 +1,4 @@
-"""From a Tracks layer to what the inspector works on; runs in a thread."""
+"""Conversion of a Tracks layer into the tables of the inspector; runs in a thread."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def load(
     if data.shape[1] == 5:
         rows.insert(2, "z_px", data[:, 2])
     if core is not None and len(core.table) == len(rows):
-        for name in ("reason", "pieces"):
+        for name in ("reason", "fragments"):
             if name in core.table:
                 rows[name] = core.table[name].to_numpy()
     notes = _notes(data, rows)

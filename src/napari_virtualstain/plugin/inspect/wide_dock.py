@@ -20,7 +20,7 @@ _CORNERS = {
 
 
 class WideDock:
-    """Docks a widget at the bottom when it is first needed.
+    """Widget that is docked at the bottom when it is first needed.
 
     While another tab is in front of its owner, it leaves its room to the canvas; one that the user
     has moved to another side, or floats, stays where it is.

@@ -140,7 +140,7 @@ class Choice(QComboBox):
 
 
 class FormArea(QScrollArea):
-    """Scrolls a form up and down; it is never narrower than what it holds."""
+    """Scroll area of a form, never narrower than what it holds."""
 
     def __init__(self, body: QWidget) -> None:
         super().__init__()

@@ -248,7 +248,7 @@ class _Worker(FunctionWorker):
 
 
 class JobRunner(QObject):
-    """Runs one job after another in a thread and tells the GUI thread about it.
+    """Runner of one job after another in a thread, with signals in the GUI thread.
 
     Signals
     -------

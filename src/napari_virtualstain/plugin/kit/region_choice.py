@@ -1,4 +1,4 @@
-"""The form rows with which a step's region is chosen."""
+"""Form rows for choosing the region of a step."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from .controls import new_form
 
 
 class Section(QWidget):
-    """A heading that shows or hides what belongs to it.
+    """Heading with a body that it shows or hides.
 
     Parameters
     ----------

@@ -193,7 +193,7 @@ def fields_within(native: QWidget) -> list[QWidget]:
 
 
 class WheelGuard(QObject):
-    """Lets a scrolling form scroll: the wheel changes a field only where it has the focus."""
+    """Event filter that leaves the wheel to the form unless a field has the focus."""
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Leave a wheel over a field without focus to the form."""

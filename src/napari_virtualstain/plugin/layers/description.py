@@ -1,4 +1,4 @@
-"""Between the core's arrays and napari's layers: geometry, names, provenance.
+"""Geometry, names and provenance of layers, read and written.
 
 Tracks and Shapes layers default to pixel units and other axis labels, so every layer
 of this plugin is made with :func:`geometry_of` of its source.

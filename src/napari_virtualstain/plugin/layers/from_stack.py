@@ -1,4 +1,4 @@
-"""From a :class:`~napari_virtualstain.io.Stack` to napari layer data, without Qt."""
+"""Conversion of a :class:`~napari_virtualstain.io.Stack` to napari layer data, without Qt."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _FROM_FILE = "from the file"
 
 
 class LoadWidget(StepWidget):
-    """Opens a bright-field time-lapse lazily, with its pixel size and frame interval.
+    """Dock that opens a bright-field time-lapse lazily, with its pixel size and frame interval.
 
     Choosing a file reads its metadata only and shows what was understood; whatever is
     corrected is remembered for that folder.

@@ -39,7 +39,7 @@ from .settings_file import SettingsFileStep
 
 
 class RunAllWidget(SettingsFileStep):
-    """Bright-field in; stained, segmented and tracked movie out, with one button."""
+    """Dock that stains, segments and tracks a movie with one button."""
 
     title = "Run all"
     tab_title = "Run all"

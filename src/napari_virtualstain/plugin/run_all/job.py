@@ -1,4 +1,4 @@
-"""Stain, segment and track in a row, in one thread."""
+"""Staining, segmentation and tracking in a row, in one thread."""
 
 from __future__ import annotations
 

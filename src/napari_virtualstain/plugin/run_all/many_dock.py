@@ -39,7 +39,7 @@ _TABLE_HEIGHT = 180
 
 
 class RunManyWidget(SettingsFileStep):
-    """Stains, segments and tracks many movies with the same settings, one after another.
+    """Dock that stains, segments and tracks many movies with the same settings, one after another.
 
     Results are those of ``virtualstain run``: a folder for each movie, and the table of all in
     ``movies.csv``. A movie that fails does not stop the others.

@@ -12,7 +12,7 @@ from ..kit.cleanup import Cleanup
 
 
 class Corrections:
-    """Remembers the painted planes of one layer, so that cutting again leaves them alone.
+    """Painted planes of one layer, which cutting again leaves alone.
 
     Parameters
     ----------

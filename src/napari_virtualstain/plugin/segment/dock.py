@@ -36,9 +36,9 @@ from ..layers.insertion import Placed
 from ..layers.replacing import settle_unfinished
 from ..stain.warm_up import WarmUp
 from .corrections import Corrections
+from .fine_tuning_job import FineTuned, FineTuneRequest, fine_tuning_job
 from .job import SegmentRequest, Session, Started, cut_job, segment_job
 from .layer import add_labels_layer
-from .learn_job import LearnRequest, Learnt, learn_job
 from .measuring import VisibleMeasures
 from .picture_row import PictureRow
 
@@ -53,7 +53,7 @@ _ADD_ON = "The chosen add-on has no such setting"
 
 
 class SegmentWidget(StepWidget):
-    """Outlines each mitochondrion of a fluorescence layer, real or virtual.
+    """Dock that outlines each mitochondrion of a fluorescence layer, real or virtual.
 
     After the network ran once, threshold, smallest area and split change the labels at
     once. Frames that were painted on keep their corrections.
@@ -157,10 +157,10 @@ class SegmentWidget(StepWidget):
 
         def work(context: JobContext) -> Any:
             images = tuple(movie.plane(movie.number(place), window) for place in places)
-            wanted = LearnRequest(
+            wanted = FineTuneRequest(
                 images, labels, start, size_um, output, threads, steps, crop, batch_size
             )
-            return learn_job(wanted, context)
+            return fine_tuning_job(wanted, context)
 
         self.runner.start(work, "Learn from corrections")
 
@@ -185,8 +185,8 @@ class SegmentWidget(StepWidget):
 
     def on_result(self, value: Any) -> str:
         """Keep the session, so that settings can change the labels, or choose the new model."""
-        if isinstance(value, Learnt):
-            return self._show_learnt(value)
+        if isinstance(value, FineTuned):
+            return self._show_fine_tuned(value)
         self._session = value
         self.measures.measure()
         if self._request is not None and self._cut_differs(self._request.settings):
@@ -219,16 +219,14 @@ class SegmentWidget(StepWidget):
         found = self._session is not None and self._session.labels.any()
         return text if found else "No mitochondrion was found. Lower the threshold."
 
-    def _show_learnt(self, learnt: Learnt) -> str:
+    def _show_fine_tuned(self, tuned: FineTuned) -> str:
         """Choose the new model and show what it changed on a corrected frame."""
         self.model.refresh()
-        self.model.value = str(learnt.result.path)
-        self.pictures.show_pictures(
-            list(learnt.pictures), ["image", "before", "after", "corrected"]
-        )
+        self.model.value = str(tuned.result.path)
+        self.pictures.show_pictures(list(tuned.pictures), ["image", "before", "after", "corrected"])
         self.pictures.setVisible(True)
         return (
-            f"{learnt.result.card.name} is chosen; press Segment to use it. {learnt.result.summary}"
+            f"{tuned.result.card.name} is chosen; press Segment to use it. {tuned.result.summary}"
         )
 
     def on_end(self, outcome: Outcome) -> None:

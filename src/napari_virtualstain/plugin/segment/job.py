@@ -23,7 +23,7 @@ from ..layers.result_arrays import GIB, allocate
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The labels exist; planes will be written into them.
+    """Labels into which planes will be written.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class SegmentRequest(WorkRequest):
 
 
 class PlaneSegmenter:
-    """Labels planes with a model or an add-on, and keeps maps within a memory limit."""
+    """Segmenter of planes with a model or an add-on, with maps kept within a memory limit."""
 
     def __init__(self, request: SegmentRequest, cancel: CancelToken) -> None:
         import_torch(cancel)

@@ -22,7 +22,7 @@ SHOWN = ["label", "shape_class", "area_um2", "trust", "skeleton_length_um", "asp
 
 
 class VisibleMeasures(QObject):
-    """Measures the mitochondria of the frame that the viewer shows, whenever that changes.
+    """Measures of the mitochondria of the visible frame, up to date whenever that changes.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ def swiped(before: np.ndarray, after: np.ndarray, share: float) -> np.ndarray:
 
 
 class CompareSlider(QWidget):
-    """Shows one of several images alone, or two of them side by side at a line.
+    """Slider through several images: one alone, or two side by side at a line.
 
     Parameters
     ----------

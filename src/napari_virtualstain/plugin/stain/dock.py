@@ -51,7 +51,7 @@ from .warm_up import WarmUp
 
 
 class StainWidget(StepWidget):
-    """Adds the virtual fluorescence of a bright-field layer, the visible frame first."""
+    """Dock that adds the virtual fluorescence of a bright-field layer, the visible frame first."""
 
     title = "Virtual staining"
     tab_title = "Stain"

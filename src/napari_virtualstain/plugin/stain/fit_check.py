@@ -19,7 +19,7 @@ _SETTLE_MS = 500
 
 
 class FitCheck(QObject):
-    """Holds a layer against what a model was trained on, whenever either changes.
+    """Comparison of a layer with what a model was trained on, repeated when either changes.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ class StainRequest(WorkRequest):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A result array exists; planes will be written into it.
+    """Result array into which planes will be written.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class PlanesDone:
-    """Some planes of the result are final.
+    """Planes of the result that are final.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class FitChecked:
 
 
 class PlaneStainer:
-    """Stains planes of one movie with a model or an add-on, normalised over the whole movie.
+    """Stainer of one movie with a model or an add-on, normalised over the whole movie.
 
     The pixels of a region of interest are those that the whole frame has there.
     """

@@ -1,4 +1,4 @@
-"""Live preview: what the user looks at is stained while she scrubs.
+"""Live preview: the visible frame, stained while the user scrubs.
 
 One plane is stained at a time in a thread. Moves that come meanwhile are not queued:
 only the last one counts. Planes that were seen already come back at once.
@@ -37,7 +37,7 @@ _KEPT_PLANES = 48
 
 
 class LivePreview(QObject):
-    """Keeps a layer `<source> [preview]` in step with the visible frame.
+    """Layer `<source> [preview]` that follows the visible frame.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Importing torch and trying it out before the user asks: a second less until the first frame."""
+"""Warm-up of torch before the user asks: a second less until the first frame."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _AFTER_MS = 700
 
 
 class WarmUp(QObject):
-    """Makes torch ready in a thread, once a dock stands ready to run and nobody does anything.
+    """Import of torch in a thread, once a dock stands ready to run and nobody does anything.
 
     Parameters
     ----------

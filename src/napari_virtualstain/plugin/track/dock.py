@@ -48,7 +48,7 @@ def linkers() -> list[tuple[str, str]]:
 
 
 class TrackWidget(StepWidget):
-    """Follows each mitochondrion of a Labels layer through the movie."""
+    """Dock that follows each mitochondrion of a Labels layer through the movie."""
 
     title = "Track mitochondria"
     tab_title = "Track"

@@ -17,7 +17,7 @@ _MOST_REMARKS = 3
 
 
 class TrainingDisplay(QWidget):
-    """Follows the events of a training, or of all trainings of a cross-validation."""
+    """Display of the events of a training, or of all trainings of a cross-validation."""
 
     def __init__(self) -> None:
         super().__init__()

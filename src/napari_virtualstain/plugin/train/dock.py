@@ -43,7 +43,7 @@ from .sources import PairSource, pairing_text, pixel_size_text, simulated_text
 
 
 class TrainWidget(TrainForm):
-    """Fits the generator to the user's own microscope, on an honest held-out part."""
+    """Dock that fits the generator to the user's own microscope, on an honest held-out part."""
 
     title = "Train virtual staining"
     tab_title = "Train"
@@ -151,10 +151,10 @@ class TrainWidget(TrainForm):
         from ...training import training_folder
 
         forget(training_folder(value.path))
-        told = self._show_outcome(value)
+        sentence = self._show_outcome(value)
         if self._request is not None and self._request.settings.simulate:
-            told += ", on simulated scenes: judge it on a pair of your own before you measure"
-        return f"{value.card.name} is in the model list after {self.took_text()}; {told}."
+            sentence += ", on simulated scenes: judge it on a pair of your own before you measure"
+        return f"{value.card.name} is in the model list after {self.took_text()}; {sentence}."
 
     def _show_outcome(self, result: Any) -> str:
         """Show table, sentence and worst images; return the held-out score in words."""
@@ -496,5 +496,5 @@ class TrainWidget(TrainForm):
             return
         for warning in outcome.warnings:
             self.display.remark(in_dock_terms(warning, self.controls))
-        name, told = outcome.path.stem, self._show_outcome(outcome)
-        self.say(f"{name} was trained elsewhere and is in the model list; {told}.")
+        name, sentence = outcome.path.stem, self._show_outcome(outcome)
+        self.say(f"{name} was trained elsewhere and is in the model list; {sentence}.")

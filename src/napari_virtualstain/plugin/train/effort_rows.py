@@ -1,4 +1,4 @@
-"""Form rows of the method and of how long to train; the rest folds away."""
+"""Form rows of the method and the duration of a training; the rest folds away."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class EffortRows(QWidget):
 
 
 class PlanesChoice(Choice):
-    """Drop-down of how many bright-field planes a new model reads.
+    """Drop-down of the number of bright-field planes that a new model reads.
 
     It offers the plane itself, or with its neighbours along the axes that a layer has.
     Until the user chooses, z-stacks are read as usual, with the planes above and below, and

@@ -134,7 +134,7 @@ class HoldOutChoice(QObject):
 
 
 class SharedPixelsCheck(QObject):
-    """Looks, in the background, whether regions that are held out show pixels that train.
+    """Search in the background for pixels of held-out regions that also train.
 
     The crops of some data sets overlap from frame to frame, so that regions which lie apart
     show the same place. A training would refuse them, but only after it has begun.
@@ -219,7 +219,7 @@ def why_shared(
     cancel : CancelToken, optional
         Looked at before each plane.
     """
-    from ...data import cut, find_overlaps, stored_plane
+    from ...data import find_shared_pixels
 
     held_out = {id(region) for _, region in held_out_regions(sources)}
     images: list[np.ndarray] = []
@@ -236,13 +236,13 @@ def why_shared(
                     images.append(cut(whole, slice(y0, y1), slice(x0, x1)))
                     places.append((side, _place(source, region, index)))
     crossing = [
-        overlap
-        for overlap in find_overlaps(images, cancel=cancel)
-        if places[overlap.first][0] != places[overlap.second][0]
+        pair
+        for pair in find_shared_pixels(images, cancel=cancel)
+        if places[pair.first][0] != places[pair.second][0]
     ]
     if not crossing:
         return None
-    worst = max(crossing, key=lambda overlap: overlap.share)
+    worst = max(crossing, key=lambda pair: pair.share)
     first, second = places[worst.first][1], places[worst.second][1]
     return (
         f"{second[0].upper()}{second[1:]} shows {worst.share:.0%} of the pixels of {first}: the "

@@ -21,7 +21,7 @@ _LOOKS_FOR_OUTCOME = 10  # after the model, which is written just before it
 
 
 class JobWatcher(QObject):
-    """Looks at a job folder every two seconds.
+    """Watcher of a job folder, which looks every two seconds.
 
     Signals
     -------

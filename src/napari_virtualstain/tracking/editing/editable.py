@@ -366,6 +366,6 @@ def _empty(kind: np.dtype[Any]) -> Any:
 def _split(keys: NDArray[Any], within: NDArray[Any]) -> dict[int, Rows]:
     """Return the row numbers of each key, sorted by `within`."""
     order = np.lexsort((within, keys))
-    names, starts = np.unique(keys[order], return_index=True)
-    parts = np.split(order, starts[1:])
-    return {int(name): part for name, part in zip(names, parts, strict=True)} if len(keys) else {}
+    values, starts = np.unique(keys[order], return_index=True)
+    rows = np.split(order, starts[1:])
+    return {int(key): some for key, some in zip(values, rows, strict=True)} if len(keys) else {}

@@ -11,7 +11,8 @@ How often (D), how exactly and how far apart things divide is estimated from the
 a movie without divisions free of them is a comparison with decoys: the same triples with the
 second part turned by a right angle about the first. Chance and broken tracks make as many good
 decoys as good triples; divisions do not, and only what the triples have more counts for D, once
-it exceeds the spread of such counts. So a lone division is not told from chance without masks.
+it exceeds the spread of such counts. So a lone division cannot be separated from chance without
+masks.
 """
 
 from __future__ import annotations

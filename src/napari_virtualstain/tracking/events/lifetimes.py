@@ -10,9 +10,9 @@ the three is likelier one::
 Things end at one rate, which is estimated from the tracks of the movie. Most artefacts are gone
 after a frame, some kinds later, so that an old one is less likely to end than a young one (a
 beta-geometric law). π, the part of such changes that are real, is estimated from the changes: where
-outlines are calm, two frames are enough; where they flicker, an event must last longer than
-artefacts do there. Parts that touch have a π of their own: a line drawn through a heap of
-mitochondria moves more readily than a gap, unless the masks are those of somebody who can tell.
+outlines are calm, two frames are enough; where they change from frame to frame, an event must last
+longer than artefacts do there. Parts that touch have a π of their own: a line drawn through a heap
+of mitochondria moves more readily than a gap, unless the masks are those of somebody who can tell.
 """
 
 from __future__ import annotations

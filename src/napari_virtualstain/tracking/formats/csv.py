@@ -34,7 +34,7 @@ def write_csv(tracks: TrackTables, path: str | Path, *, overwrite: bool = False)
     """
     target = Path(path)
     table = tracks.table.copy()
-    parents = {child: ";".join(map(str, names)) for child, names in tracks.graph.items()}
+    parents = {child: ";".join(map(str, ids)) for child, ids in tracks.graph.items()}
     table["parents"] = [parents.get(track, "") for track in table.track_id]
     table["pixel_size_um"] = tracks.pixel_size_um
     table["frame_interval_s"] = tracks.frame_interval_s
@@ -56,7 +56,7 @@ def read_csv(path: str | Path) -> TrackTables:
         It is no table of tracks.
     """
     source = as_path(path)
-    table = read_table(source, _EXPECTED, texts=("parents", "pieces"))
+    table = read_table(source, _EXPECTED, texts=("parents", "fragments"))
     with reading(source, f"a table with the columns {_EXPECTED}", error_class=InputError):
         scale = {name: _constant(table, name) for name in ("pixel_size_um", "frame_interval_s")}
         check_scale(scale["pixel_size_um"], scale["frame_interval_s"])
@@ -73,11 +73,11 @@ def _graph(table: pd.DataFrame) -> dict[int, list[int]]:
     if "track_id" not in table:
         return {}
     if "parents" in table:
-        told = zip(table.track_id, table.parents.fillna(""), strict=True)
-        return {int(child): [int(p) for p in text.split(";")] for child, text in told if text}
+        listed = zip(table.track_id, table.parents.fillna(""), strict=True)
+        return {int(child): [int(p) for p in text.split(";")] for child, text in listed if text}
     if "parent" in table:  # of the simulation, or written by hand
-        told = zip(table.track_id, table.parent.fillna(0), strict=True)
-        return {int(child): [int(parent)] for child, parent in told if parent > 0}
+        listed = zip(table.track_id, table.parent.fillna(0), strict=True)
+        return {int(child): [int(parent)] for child, parent in listed if parent > 0}
     return {}
 
 

@@ -308,25 +308,25 @@ def _warn_of_differences(
     path: Path,
 ) -> None:
     """Warn where masks and lineage contradict each other, or masks are missing."""
-    told = []
+    differences = []
     if frames and (absent := sorted(set(range(frames[0], frames[-1])) - set(frames))):
-        told.append(f"there are no masks of the frames {_listed(absent)}")
+        differences.append(f"there are no masks of the frames {_listed(absent)}")
     span = rows.groupby("label").frame.agg(["min", "max"])
     if unknown := sorted(set(span.index) - set(lines)):
-        told.append(f"the lineage lacks the labels {_listed(unknown)} of the masks")
+        differences.append(f"the lineage lacks the labels {_listed(unknown)} of the masks")
     if unseen := sorted(set(lines) - set(span.index)):
-        told.append(f"the masks lack the tracks {_listed(unseen)} of the lineage")
+        differences.append(f"the masks lack the tracks {_listed(unseen)} of the lineage")
     other = [n for n in span.index if n in lines and tuple(span.loc[n]) != lines[n][:2]]
     if other:
-        told.append(
+        differences.append(
             f"the tracks {_listed(other)} are in other frames of the masks than the lineage says"
         )
     if orphans := sorted(
         n for n, (_, _, parent) in lines.items() if parent and parent not in lines
     ):
-        told.append(f"the parents of {_listed(orphans)} are not there and were left out")
-    if told:
-        warnings.warn(f"{path.parent}: {'; '.join(told)}. The masks count.", stacklevel=4)
+        differences.append(f"the parents of {_listed(orphans)} are not there and were left out")
+    if differences:
+        warnings.warn(f"{path.parent}: {'; '.join(differences)}. The masks count.", stacklevel=4)
 
 
 def _listed(numbers: Sequence[int]) -> str:

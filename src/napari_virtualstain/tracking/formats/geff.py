@@ -17,7 +17,7 @@ from ..track_columns import COLUMNS, TrackTables, event_columns
 
 _EXTRA = "napari_virtualstain"
 # GEFF has no strings among its node properties
-_TEXTS = ("reason", "pieces", "verdict", "link_verdict")
+_TEXTS = ("reason", "fragments", "verdict", "link_verdict")
 
 
 def write_geff(tracks: TrackTables, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -178,12 +178,13 @@ def _edges(tracks: TrackTables) -> Any:
 
 
 def _graph(table: pd.DataFrame, nodes: Any, edges: Any, source: Path) -> dict[int, list[int]]:
-    names = table.track_id.to_numpy()
+    track_ids = table.track_id.to_numpy()
     pairs = np.asarray(edges).reshape(-1, 2)
     if not np.isin(pairs, nodes).all():
         raise InputError(f"{source} has edges to nodes that it lacks. Write it again.")
     graph: dict[int, list[int]] = {}
     for begin, end in np.searchsorted(nodes, pairs):
-        if names[begin] != names[end]:
-            graph.setdefault(int(names[end]), []).append(int(names[begin]))
+        child, parent = int(track_ids[end]), int(track_ids[begin])
+        if child != parent:
+            graph.setdefault(child, []).append(parent)
     return {child: sorted(set(parents)) for child, parents in sorted(graph.items())}

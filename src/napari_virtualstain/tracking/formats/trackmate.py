@@ -28,7 +28,7 @@ from ..track_columns import TrackTables, event_columns, events_of_graph
 _OURS = {"track_id": "VS_TRACK_ID", "label": "VS_LABEL", "interpolated": "VS_INTERPOLATED"}
 _FLOATS = {"y_px": "VS_Y_PX", "x_px": "VS_X_PX", "area_um2": "AREA", "quality": "VS_QUALITY"}
 _VERDICTS = {"verdict": "VS_VERDICT", "link_verdict": "VS_LINK_VERDICT"}
-_TEXTS = {"reason": "VS_REASON", "pieces": "VS_PIECES", **_VERDICTS}
+_TEXTS = {"reason": "VS_REASON", "fragments": "VS_FRAGMENTS", **_VERDICTS}
 _EVENTS = "VirtualStainEvents"
 
 
@@ -139,9 +139,9 @@ class _Scale:
     @classmethod
     def of(cls, root: ElementTree.Element, model: ElementTree.Element) -> _Scale:
         image = root.find("./Settings/ImageData")
-        told = {} if image is None else image.attrib
-        pixel = _number(told.get("pixelwidth")) or 1.0
-        interval = _number(told.get("timeinterval")) or 1.0
+        stated = {} if image is None else image.attrib
+        pixel = _number(stated.get("pixelwidth")) or 1.0
+        interval = _number(stated.get("timeinterval")) or 1.0
         length = micrometres(1.0, model.get("spatialunits", "micron"))
         time = seconds(1.0, model.get("timeunits", "sec"))
         for name, factor in (("spatialunits", length), ("timeunits", time)):

@@ -72,10 +72,11 @@ def judge_errors(table: pd.DataFrame, *, pixel_size_um: float = 1.0) -> TrackErr
     True
     """
     links = link_evidence(table, pixel_size_um)
-    names = np.unique(table["track_id"].to_numpy(np.int64))
+    track_ids = np.unique(table["track_id"].to_numpy(np.int64))
     wrong = np.full(len(table), np.nan)
     tracks = pd.DataFrame(
-        {"error_probability": np.nan, "doubtful_frame": -1}, index=pd.Index(names, name="track_id")
+        {"error_probability": np.nan, "doubtful_frame": -1},
+        index=pd.Index(track_ids, name="track_id"),
     )
     if len(links.source) < LEAST_LINKS:
         return TrackErrors(wrong, tracks)
@@ -88,15 +89,15 @@ def judge_errors(table: pd.DataFrame, *, pixel_size_um: float = 1.0) -> TrackErr
     odds[links.repeated] = logit(1 - _SURE)
     wrong[links.target] = expit(odds)
     joined = combined(table["track_id"].to_numpy(np.int64)[links.target], odds)
-    place = np.searchsorted(names, joined.index.to_numpy())
+    place = np.searchsorted(track_ids, joined.index.to_numpy())
     chance = np.zeros(len(joined))
     of_worst = kinds[joined.worst.to_numpy()]
     for kind in np.unique(of_worst):
         here = of_worst == kind
         chance[here] = _track_probability(kind, joined[here])
-    frame = np.full(len(names), -1)
+    frame = np.full(len(track_ids), -1)
     frame[place] = table["frame"].to_numpy(np.int64)[links.target[joined.worst.to_numpy()]]
-    value = np.full(len(names), np.nan)
+    value = np.full(len(track_ids), np.nan)
     value[place] = chance
     return TrackErrors(wrong, tracks.assign(error_probability=value, doubtful_frame=frame))
 
@@ -168,8 +169,8 @@ def combined(track: np.ndarray, odds: FloatArray) -> pd.DataFrame:
         ``most`` (log odds of the most doubtful one), ``length`` (log of their number), ``worst``
         (its place).
     """
-    names, inverse, counts = np.unique(track, return_inverse=True, return_counts=True)
-    right = np.bincount(inverse, np.log1p(-np.clip(expit(odds), 0, 0.9999)), len(names))
+    track_ids, inverse, counts = np.unique(track, return_inverse=True, return_counts=True)
+    right = np.bincount(inverse, np.log1p(-np.clip(expit(odds), 0, 0.9999)), len(track_ids))
     order = np.lexsort((odds, inverse))
     worst = order[np.cumsum(counts) - 1]
     any_wrong = np.clip(-np.expm1(right), _SURE, 1 - _SURE)
@@ -180,7 +181,7 @@ def combined(track: np.ndarray, odds: FloatArray) -> pd.DataFrame:
             "length": np.log(counts),
             "worst": worst,
         },
-        index=pd.Index(names, name="track_id"),
+        index=pd.Index(track_ids, name="track_id"),
     )
 
 

@@ -31,7 +31,7 @@ _REACH = 60.0
 _UNLIKELY, _LIKELY = 30.0, -15.0
 # median of a chi-square of 2 degrees of freedom
 _MEDIAN_CHI_SQUARE = 1.386
-# what is told of a movie stays within what the movies of the fit had: log share of broken ends,
+# estimates of a movie are clipped to the range of the movies of the fit: log share of broken ends,
 # share of links over a gap, median change of log area
 _RESTLESS, _GAPPY, _UNSTEADY = (-6.0, -0.5), 0.3, (0.02, 0.4)
 _TINY = 1e-12

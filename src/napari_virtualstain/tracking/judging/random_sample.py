@@ -87,8 +87,8 @@ def draw_tracks(table: pd.DataFrame, count: int, seed: int) -> list[int]:
     >>> sorted(draw_tracks(table, 9, seed=0))
     [3, 5, 8]
     """
-    names = np.unique(table["track_id"].to_numpy(np.int64))
-    chosen: list[int] = _drawn(names, count, seed).tolist()
+    track_ids = np.unique(table["track_id"].to_numpy(np.int64))
+    chosen: list[int] = _drawn(track_ids, count, seed).tolist()
     return chosen
 
 

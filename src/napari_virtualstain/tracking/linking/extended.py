@@ -15,7 +15,7 @@ import numpy as np
 from ..detections import Detections, FloatArray, IntArray
 from ..motion_models import mixture as motions
 from ..motion_models.mixture import MixtureState, MotionMixture
-from ..motion_models.two_sided import log_evidence, look_ahead
+from ..motion_models.two_sided import future_density, log_evidence
 from .appearance import Appearance
 
 
@@ -113,7 +113,7 @@ class MixtureFollower:
         evidence[hopeful] = log_evidence(
             self.state,
             tails[hopeful],
-            look_ahead(self.future.take(seen.number), self.model.mixture),
+            future_density(self.future.take(seen.number), self.model.mixture),
             heads[hopeful],
             self.model.mixture,
         )

@@ -46,7 +46,7 @@ def fill_gaps(
     rows[["y_um", "x_um"]] = _bridge(name, frame, place, gaps, tuning or GapTuning())
     rows["frame"] += offset * frame_step
     rows["interpolated"] = True
-    for column, value in (("label", 0), ("area_um2", np.nan), ("pieces", "")):
+    for column, value in (("label", 0), ("area_um2", np.nan), ("fragments", "")):
         if column in rows:
             rows[column] = value
     for column in ("quality", "reason"):

@@ -24,7 +24,7 @@ from .mixture import MixtureState, MotionMixture, log_sum
 
 
 @dataclass(frozen=True, slots=True)
-class Lookahead:
+class FutureDensity:
     """Density of place and arriving displacement given the future.
 
     Place and velocity are (2, n, K), the rest (n, K). With ``m`` the mean and ``A`` the inverse
@@ -40,14 +40,14 @@ class Lookahead:
     information_velocity: FloatArray
     constant: FloatArray
 
-    def take(self, index: IntArray) -> Lookahead:
+    def take(self, index: IntArray) -> FutureDensity:
         """Return the densities at `index`."""
-        return Lookahead(
+        return FutureDensity(
             *(getattr(self, field.name).take(index, axis=-2) for field in fields(self))
         )
 
 
-def look_ahead(state: MixtureState, mixture: MotionMixture) -> Lookahead:
+def future_density(state: MixtureState, mixture: MotionMixture) -> FutureDensity:
     """Return densities of states that were filtered from the other side."""
     phi, prior_variance = mixture.persistence, mixture.displacement_variance
     variance = phi**2 * state.var_velocity + mixture.step_variance
@@ -56,7 +56,7 @@ def look_ahead(state: MixtureState, mixture: MotionMixture) -> Lookahead:
     inverse_velocity = state.var_place / determinant
     scale = np.log(2 * np.pi * prior_variance) - np.log(determinant) - 2 * np.log(2 * np.pi)
     ratio = np.log(np.maximum(state.weight, 1e-12)) - np.log(mixture.prior)
-    return Lookahead(
+    return FutureDensity(
         place=state.place,
         velocity=-phi * state.velocity,
         inverse_place=variance / determinant,
@@ -68,7 +68,11 @@ def look_ahead(state: MixtureState, mixture: MotionMixture) -> Lookahead:
 
 
 def log_evidence(
-    past: MixtureState, tails: IntArray, future: Lookahead, heads: IntArray, mixture: MotionMixture
+    past: MixtureState,
+    tails: IntArray,
+    future: FutureDensity,
+    heads: IntArray,
+    mixture: MotionMixture,
 ) -> FloatArray:
     """Return the log evidence that each tail continues as each head.
 
@@ -78,7 +82,7 @@ def log_evidence(
         Predicted states.
     tails, heads : ndarray of shape (E,)
         Index pairs into `past` and `future`.
-    future : Lookahead
+    future : FutureDensity
         Of the detections.
     mixture : MotionMixture
         The motions.
@@ -95,7 +99,7 @@ def log_evidence(
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def _log_evidence(past: MixtureState, future: Lookahead, mixture: MotionMixture) -> FloatArray:
+def _log_evidence(past: MixtureState, future: FutureDensity, mixture: MotionMixture) -> FloatArray:
     """Return the log evidence of pairs, one after the other in `past` and `future`."""
     prior = mixture.displacement_variance
     a11, a12, a22 = future.inverse_place, future.inverse_cross, future.inverse_velocity

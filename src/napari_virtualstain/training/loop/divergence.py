@@ -14,7 +14,7 @@ _FAR, _MOST_FAR_STEPS = 20.0, 20
 
 
 class DivergenceGuard:
-    """Judges every step, and stops a training that will not come back.
+    """Guard that judges every step, and stops a training that will not come back.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ _FIRST_PLAN, _EVERY = 4, 20
 
 
 class Pacing:
-    """Plans the number of steps at the pace so far, now and then.
+    """Plan of the number of steps, renewed now and then at the pace so far.
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ _NO_SCORE = (
 
 
 class Session:
-    """Runs the steps, validates, writes checkpoints and the model.
+    """Training from its first step to its files: steps, validation, checkpoints, model.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The log of edits beside the movie: where it is, and whether an earlier one is repeated."""
+"""Log of edits beside the movie: its place, and the repetition of an earlier one."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class LogNotice(QWidget):
 
 
 class FoundLog:
-    """Opens the log of the movie on show, and repeats it when the user says so.
+    """Log of the movie on show, repeated when the user says so.
 
     Parameters
     ----------

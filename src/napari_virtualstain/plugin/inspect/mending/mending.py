@@ -1,4 +1,4 @@
-"""Mending the chosen track: what each button of the inspector asks of the model."""
+"""Edits of the chosen track, one for each button of the inspector."""
 
 from __future__ import annotations
 

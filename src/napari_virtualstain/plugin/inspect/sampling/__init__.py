@@ -1,1 +1,1 @@
-"""Judging a random sample of tracks or links."""
+"""Judgement of a random sample of tracks or links."""

@@ -1,4 +1,4 @@
-"""Judging a random sample of tracks or links: how good all tracks of the movie are, without Qt."""
+"""Judgement of a random sample of tracks or links, without Qt."""
 
 from __future__ import annotations
 

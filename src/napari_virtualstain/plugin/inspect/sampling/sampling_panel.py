@@ -1,4 +1,4 @@
-"""The controls that draw a random sample, and go through it with the keys of the verdicts."""
+"""Controls of a random sample: drawing it, and going through it with the keys of the verdicts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _KEY = "sample"
 
 
 class SamplePanel(QWidget):
-    """Draws a sample, shows its items one by one, and says how many are right.
+    """Controls of a sample: its items one by one, and the share of right ones.
 
     Parameters
     ----------

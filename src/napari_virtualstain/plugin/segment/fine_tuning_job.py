@@ -13,7 +13,7 @@ from ..kit.worker_threads import import_torch
 
 
 @dataclass(frozen=True, slots=True)
-class LearnRequest:
+class FineTuneRequest:
     """Everything that the thread needs, copied from the dock in the GUI thread.
 
     Attributes
@@ -46,7 +46,7 @@ class LearnRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
+class FineTuned:
     """Fine-tuned segmenter, as the dock shows it.
 
     Attributes
@@ -61,7 +61,7 @@ class Learnt:
     pictures: tuple[np.ndarray, ...]
 
 
-def learn_job(request: LearnRequest, context: JobContext) -> Learnt:
+def fine_tuning_job(request: FineTuneRequest, context: JobContext) -> FineTuned:
     """Return the result of the fine-tuning; the model is in the user's folder then."""
     import_torch(context.cancel)
     from ...engine import use_threads
@@ -86,11 +86,11 @@ def learn_job(request: LearnRequest, context: JobContext) -> Learnt:
         outlines(_segmented(image, model, request, context))
         for model in (request.init, str(request.output))
     ]
-    return Learnt(result, (np.asarray(image), *made, outlines(corrected)))
+    return FineTuned(result, (np.asarray(image), *made, outlines(corrected)))
 
 
 def _segmented(
-    image: np.ndarray, model: str, request: LearnRequest, context: JobContext
+    image: np.ndarray, model: str, request: FineTuneRequest, context: JobContext
 ) -> np.ndarray:
     from ...segmentation import segment
 
