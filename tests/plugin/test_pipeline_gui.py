@@ -18,7 +18,7 @@ from napari_virtualstain.pipeline import load_settings, process_movie
 from napari_virtualstain.plugin.layers.description import provenance, unwrap
 from napari_virtualstain.plugin.run_all.dock import RunAllWidget
 from napari_virtualstain.plugin.run_all.layer_settings import recorded_settings
-from napari_virtualstain.plugin.run_all.results import result_layers
+from napari_virtualstain.plugin.run_all.many_dock import result_layers
 from napari_virtualstain.settings import PipelineSettings
 
 from .models import save_generator, save_segmenter

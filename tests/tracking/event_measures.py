@@ -40,9 +40,8 @@ from napari_virtualstain.tracking.events.division import (
     divisions,
 )
 from napari_virtualstain.tracking.events.division import _log_odds as odds_of_division
-from napari_virtualstain.tracking.events.event_probability import event_probability
 from napari_virtualstain.tracking.events.lifetimes import Changes, learn_lifetimes
-from napari_virtualstain.tracking.events.persistence import _Tracks
+from napari_virtualstain.tracking.events.persistence import _Tracks, event_probability
 from napari_virtualstain.tracking.link_detections import link_detections
 from napari_virtualstain.tracking.mask_pixels import MaskPixels
 from napari_virtualstain.tracking.motion_analysis import _class

@@ -8,11 +8,11 @@ import pytest
 import napari_virtualstain as vs
 from napari_virtualstain.settings import EventTuning
 from napari_virtualstain.tracking import TrackingConfig, event_rates
-from napari_virtualstain.tracking.events.event_probability import (
+from napari_virtualstain.tracking.events.lifetimes import Changes, Lifetimes
+from napari_virtualstain.tracking.events.persistence import (
     event_probability,
     log_length_ratio,
 )
-from napari_virtualstain.tracking.events.lifetimes import Changes, Lifetimes
 from napari_virtualstain.tracking.mask_pixels import MaskPixels
 
 FRAMES, BREAK = 12, 6

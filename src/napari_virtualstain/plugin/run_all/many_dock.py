@@ -7,12 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pandas as pd
-from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QLineEdit, QListWidget
+from napari.layers import Image, Labels, Layer, Tracks
+from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QFormLayout, QLineEdit, QListWidget
 
 from ...errors import InputError, VirtualStainError
 from ...progress import counted
 from ...settings import PipelineSettings, ReadSettings
+from ..contributions.track_readers import tracks_layer
 from ..kit.controls import add_row, button, check_box, in_row, new_form
 from ..kit.jobs import JobContext, Outcome, Work, error_text
 from ..kit.layer_choice import rank
@@ -21,15 +24,25 @@ from ..kit.section import Advanced
 from ..kit.settings_form import SettingsForm
 from ..kit.suitable_layers import fitting_model, is_movie
 from ..kit.table import FrameTable
-from ..layers.colours import dim
+from ..layers.colours import (
+    STAIN_COLORMAP,
+    dim,
+    label_colormap,
+    outline_width,
+    track_colormap,
+)
 from ..layers.description import (
     axes_of,
     find_layer,
     has_layer,
+    layer_name,
+    provenance,
     provenance_of,
     sampling_of,
     unwrap,
 )
+from ..layers.from_stack import contrast_limits, spatial
+from ..track.job import rows_in_stack
 from .many_job import LayerMovie, RunManyRequest, movie_name, movies_in, run_many_job
 from .pipeline_form import PipelineForm
 from .settings_file import SettingsFileStep
@@ -60,15 +73,22 @@ class RunManyWidget(SettingsFileStep):
         self._rows: list[dict[str, Any]] = []
         self._folders: list[Path | None] = []
         self._opened: dict[Path, list[Any]] = {}
-        self.list = QListWidget()
-        self.list.setObjectName("movies")
-        self.list.setAccessibleName("Movies")
-        self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.list.setMaximumHeight(_ROWS_SHOWN * 20)
         self.setAcceptDrops(True)
         form = new_form()
         self._add_movies()
         self._add_output(form)
+        self._add_settings(form)
+        self.form.addLayout(form)
+        self.form.addWidget(self.advanced)
+        self.form.addWidget(self.settings_buttons("Write these settings to a file"))
+        self._add_results()
+        self.form.addStretch(1)
+        self.out_edit.textChanged.connect(self._refresh_state)
+        for choice in (self.steps.generator, self.steps.segmenter):
+            choice.changed.connect(self._refresh_state)
+        self._refresh_state()
+
+    def _add_settings(self, form: QFormLayout) -> None:
         self.advanced = Advanced()
         self.steps = PipelineForm(form, self.advanced.form)
         self.read = SettingsForm(ReadSettings, form, self.advanced.form)
@@ -79,9 +99,8 @@ class RunManyWidget(SettingsFileStep):
             name="overwrite",
         )
         self.advanced.form.addRow(self.replace_box)
-        self.form.addLayout(form)
-        self.form.addWidget(self.advanced)
-        self.form.addWidget(self.settings_buttons("Write these settings to a file"))
+
+    def _add_results(self) -> None:
         self.table = FrameTable()
         self.table.setAccessibleName("Results of the movies")
         self.table.setToolTip("Results of each movie; double-click a row to open them")
@@ -89,11 +108,6 @@ class RunManyWidget(SettingsFileStep):
         self.table.setVisible(False)
         self.table.setMinimumHeight(_TABLE_HEIGHT)
         self.form.addWidget(self.table, 1)
-        self.form.addStretch(1)
-        self.out_edit.textChanged.connect(self._refresh_state)
-        for choice in (self.steps.generator, self.steps.segmenter):
-            choice.changed.connect(self._refresh_state)
-        self._refresh_state()
 
     @property
     def out(self) -> Path | None:
@@ -213,8 +227,6 @@ class RunManyWidget(SettingsFileStep):
 
     def _results(self, folder: Path) -> list[Any]:
         """Return the layers of a folder of results, which are read once."""
-        from .results import result_layers
-
         opened = self._opened.get(folder, [])
         if not opened or not all(has_layer(self.viewer, layer) for layer in opened):
             opened = self._opened[folder] = result_layers(folder)
@@ -275,6 +287,11 @@ class RunManyWidget(SettingsFileStep):
         self.table.fit_columns()
 
     def _add_movies(self) -> None:
+        self.list = QListWidget()
+        self.list.setObjectName("movies")
+        self.list.setAccessibleName("Movies")
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.list.setMaximumHeight(_ROWS_SHOWN * 20)
         self.form.addWidget(self.list)
         files = button("Files…", "Add movies", self._browse_files, name="add_files")
         folder = button("Folder…", "Add all movies of a folder", self._browse_folder)
@@ -288,7 +305,7 @@ class RunManyWidget(SettingsFileStep):
         self.form.addWidget(in_row(files, folder, stretch=None))
         self.form.addWidget(in_row(layers, remove, stretch=None))
 
-    def _add_output(self, form: Any) -> None:
+    def _add_output(self, form: QFormLayout) -> None:
         self.out_edit = QLineEdit()
         self.out_edit.setPlaceholderText("folder")
         more = button("…", "Choose a folder", self._browse_out)
@@ -329,3 +346,47 @@ def _is_bright_field(layer: Any) -> bool:
     is_glowing = record.get("role") == "fluorescence"
     named_score, _, _ = rank(layer.name, "bright_field", active=False, position=0)
     return is_movie(layer) and is_source and not is_glowing and named_score >= 0
+
+
+def result_layers(folder: Path) -> list[Any]:
+    """Return stain, outlines and tracks in the folder of a movie.
+
+    Raises
+    ------
+    InputError
+        A file is missing or damaged.
+    """
+    from ...io import open_stack
+    from ...pipeline import FLUORESCENCE, LABELS, load_settings
+    from ...tracking import Tracks as Tracked
+
+    name = folder.name
+    stain, labels = open_stack(folder / FLUORESCENCE), open_stack(folder / LABELS)
+    image = Image(
+        stain.data,
+        name=layer_name(name, "fluorescence"),
+        colormap=STAIN_COLORMAP,
+        blending="additive",
+        contrast_limits=contrast_limits(stain.data),
+        metadata=provenance("stain", name, kind="fluorescence"),
+        **spatial(stain.geometry),
+    )
+    outlines = Labels(
+        np.asarray(labels.data),
+        name=layer_name(name, "mitochondria"),
+        opacity=1.0,
+        colormap=label_colormap(),
+        metadata=provenance("segment", name),
+        **spatial(labels.geometry),
+    )
+    outlines.contour = outline_width(outlines.data.shape)
+    made: list[Layer] = [image, outlines]
+    tracked = Tracked.from_csv(folder / "tracks.csv")
+    if len(tracked):
+        rows, settings, _ = tracks_layer(tracked, layer_name(name, "tracks"), name)
+        if "z" in labels.axes:
+            z_plane = load_settings(folder / "settings.json").track.z_plane
+            rows = rows_in_stack(rows, z_plane, labels.sizes["z"])
+        settings |= spatial(labels.geometry) if "t" in labels.axes else {}
+        made.append(Tracks(rows, colormaps_dict={"track_id": track_colormap()}, **settings))
+    return made

@@ -35,10 +35,9 @@ from ..layers.description import (
 from ..layers.insertion import Placed
 from ..layers.replacing import settle_unfinished
 from ..stain.warm_up import WarmUp
-from .corrections import Corrections
 from .fine_tuning_job import FineTuned, FineTuneRequest, fine_tuning_job
 from .job import SegmentRequest, Session, Started, cut_job, segment_job
-from .layer import add_labels_layer
+from .layer import Corrections, add_labels_layer
 from .measuring import VisibleMeasures
 from .picture_row import PictureRow
 

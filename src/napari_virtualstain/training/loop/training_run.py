@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from ...data import CropBatches, PreparedPair, TensorBatch
 from ...errors import CancelledError, TrainingError
+from ...io import write_table
 from ...models import read_card, save_model
 from ...normalisation import spread_evenly
 from ...progress import CancelToken
@@ -37,13 +39,13 @@ from ..training_events import (
 )
 from ..validation import LARGEST_WHILE_TRAINING, predict, preview, quick_scores, trivial_scores
 from .best_weights import BestWeights, monitored
-from .history import History
-from .pacing import Pacing
 from .parallel import Processes, cancelled_anywhere
 from .trainer import Trainer
 
 # about what a killed training loses at most
 CHECKPOINT_SECONDS = 120.0
+# steps after the first when the plan of their number is made, and between its renewals
+_FIRST_PLAN, _EVERY = 4, 20
 _NO_SCORE = (
     "No score for new cells is given: the held-out images are not independent of those that "
     "trained. Hold out a cell or movie of its own."
@@ -417,3 +419,70 @@ def usual_validation_interval(steps: int) -> int:
     (20, 200)
     """
     return max(20, steps // 15)
+
+
+class History:
+    """Rows of ``history.csv``, rewritten as a whole so that a torn line cannot happen.
+
+    Parameters
+    ----------
+    path : Path
+        The CSV file.
+    rows : list of dict, optional
+        From a checkpoint.
+    """
+
+    def __init__(self, path: Path, rows: list[dict[str, Any]] | None = None) -> None:
+        self.path = path
+        self.rows: list[dict[str, Any]] = list(rows or [])
+
+    def add(self, step: int, **values: float) -> None:
+        """Add values of a step; several calls for one step fill one row."""
+        if not self.rows or self.rows[-1]["step"] != step:
+            self.rows.append({"step": step})
+        self.rows[-1] |= values
+
+    def write(self) -> None:
+        """Write the table to disk."""
+        write_table(self.path, pd.DataFrame(self.rows), overwrite=True)
+
+
+class Pacing:
+    """Plan of the number of steps, renewed now and then at the pace so far.
+
+    Parameters
+    ----------
+    seconds : float
+        Time for the steps, those of an earlier part of a resumed training included.
+
+    Examples
+    --------
+    >>> pacing = Pacing(100.0)
+    >>> [pacing.allowed(step, 10.0 + step) for step in (1, 2, 5)]
+    [None, None, 90]
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._start: tuple[int, float] | None = None
+        self.is_first_plan = False
+
+    def allowed(self, step: int, seconds: float) -> int | None:
+        """Return the steps that the time allows in all, or None while the plan stays.
+
+        Parameters
+        ----------
+        step : int
+            Steps made.
+        seconds : float
+            That have passed.
+        """
+        left = self._seconds - seconds
+        if self._start is None:
+            self._start = (step, seconds)  # the first step also builds and loads
+        done = step - self._start[0]
+        self.is_first_plan = done == _FIRST_PLAN
+        if left > 0 and not self.is_first_plan and (done < _FIRST_PLAN or done % _EVERY):
+            return None
+        a_step = (seconds - self._start[1]) / max(1, done)
+        return step + (int(left / a_step) if left > 0 and a_step > 0 else 0)
