@@ -133,6 +133,7 @@ def _defect_text(error: Exception) -> str:
 
 
 def _save_traceback(error: Exception) -> Path:
+    """Write the traceback of a defect, with versions and command, to a log file; return it."""
     folder = log_folder()
     folder.mkdir(parents=True, exist_ok=True)
     now = datetime.datetime.now()

@@ -123,6 +123,8 @@ def frames_of(stack: Stack) -> list[NDArray[Any]]:
     """Return up to a dozen frames of a stack, spread over time; of z-stacks the middle plane."""
     import numpy as np
 
+    from ..normalisation import spread_evenly
+
     data = stack.data
     axes = stack.axes
     if "z" in axes:
@@ -130,6 +132,4 @@ def frames_of(stack: Stack) -> list[NDArray[Any]]:
         axes = axes.replace("z", "")
     if axes == "yx":
         return [np.asarray(data)]
-    count = int(data.shape[0])
-    chosen = np.linspace(0, count - 1, min(count, _MOST_FRAMES)).round().astype(int)
-    return [np.asarray(data[int(index)]) for index in chosen]
+    return [np.asarray(data[index]) for index in spread_evenly(_MOST_FRAMES, len(data))]

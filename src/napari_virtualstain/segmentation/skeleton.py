@@ -189,12 +189,17 @@ def _end_nodes(
     crossing: set[Pixel],
     node_of: Callable[[Pixel], int],
 ) -> tuple[int, int]:
-    first = [node_of(p) for p in neighbours[path[0]] if p in crossing]
-    if len(path) == 1:
-        pair = [*first, FREE_END, FREE_END][:2]
-        return pair[0], pair[1]
-    last = [node_of(p) for p in neighbours[path[-1]] if p in crossing]
-    return (first or [FREE_END])[0], (last or [FREE_END])[0]
+    """Return the junctions at both ends of a branch, ``FREE_END`` where there is none."""
+
+    def junctions(pixel: Pixel) -> list[int]:
+        return [node_of(near) for near in neighbours[pixel] if near in crossing]
+
+    if len(path) == 1:  # one pixel between two junctions, or at one
+        first, last, *_ = [*junctions(path[0]), FREE_END, FREE_END]
+        return first, last
+    first, *_ = [*junctions(path[0]), FREE_END]
+    last, *_ = [*junctions(path[-1]), FREE_END]
+    return first, last
 
 
 def padded(mask: Mask) -> Mask:

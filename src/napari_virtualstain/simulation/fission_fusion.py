@@ -276,6 +276,7 @@ def _oriented(tubule: Tubule, *, tail_last: bool) -> _Oriented:
 
 
 def _reversed(points: Points, length_um: float) -> Points:
+    """Return the points of a tubule as read from its other end."""
     return Points(
         length_um - points.along_um, points.from_axis, math.pi - points.angle, points.weight
     )

@@ -14,6 +14,8 @@ from .tubule import Tubule, bend, grow
 FloatArray = NDArray[np.float64]
 
 _HEADINGS = 6
+_REST_AFTER_EVENT = 2  # steps without a directed run after a fission or fusion
+_RUNS_KEPT = 0.99  # share of the exponential distribution of their duration that is drawn from
 _FREE_GAP_UM = 0.45  # between midlines; one that lies so far from all others is turned no further
 
 
@@ -123,9 +125,9 @@ def _run(tubule: Tubule, step_s: float, config: SceneConfig, rng: np.random.Gene
     start, speed, sign, duration = rng.uniform(size=4)
     if tubule.run_left_s > 0:
         tubule.run_left_s -= step_s
-    elif start < motion.burst_rate_hz * step_s and tubule.since_event > 2:
+    elif start < motion.burst_rate_hz * step_s and tubule.since_event > _REST_AFTER_EVENT:
         slow, fast = motion.burst_speed_um_s
-        tubule.run_left_s = -motion.burst_duration_s * math.log(1 - 0.99 * duration)
+        tubule.run_left_s = -motion.burst_duration_s * math.log(1 - _RUNS_KEPT * duration)
         direction = tubule.heading + (math.pi if sign < 0.5 else 0.0)
         size = slow + speed * (fast - slow)
         tubule.run_velocity = size * np.array([math.sin(direction), math.cos(direction)])

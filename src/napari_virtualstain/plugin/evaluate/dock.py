@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QFormLayout
 
 from ...errors import InputError, VirtualStainError
 from ..kit.controls import add_row, button, in_row, new_form, note
@@ -40,6 +40,15 @@ class EvaluateWidget(StepWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         form = new_form()
+        self._add_layers(napari_viewer, form)
+        self.form.addLayout(form)
+        self._add_results()
+        self.predicted.chosen.connect(self._on_predicted)
+        self.reference.chosen.connect(self._on_layers)
+        self.table.row_entered.connect(self._go_to_frame)
+        self._on_layers()
+
+    def _add_layers(self, napari_viewer: Any, form: QFormLayout) -> None:
         self.predicted = self.add_choice(
             LayerChoice(napari_viewer, is_movie, role="fluorescence", nothing="stain a movie first")
         )
@@ -55,6 +64,8 @@ class EvaluateWidget(StepWidget):
         )
         add_row(form, "True", self.reference, "Fluorescence of the same frames", name="reference")
         self.pixel_size = pixel_size_row(form)
+
+    def _add_results(self) -> None:
         self.summary = note(name="summary")
         self.table = FrameTable()
         self.table.setToolTip("One row per frame; double-click or Enter goes to the frame")
@@ -67,16 +78,11 @@ class EvaluateWidget(StepWidget):
         )
         self._report: Path | None = None
         self.save_button = button("Save CSV…", "Save the table", self._save, name="save_button")
-        self.form.addLayout(form)
         self.form.addWidget(self.summary)
         self.control = RunningControl()
         self.form.addWidget(self.control)
         self.form.addWidget(self.table, 1)
         self.form.addWidget(in_row(self.save_button, self.report_button))
-        self.predicted.chosen.connect(self._on_predicted)
-        self.reference.chosen.connect(self._on_layers)
-        self.table.row_entered.connect(self._go_to_frame)
-        self._on_layers()
 
     def why_not(self) -> str | None:
         """Return why nothing can be compared now."""

@@ -213,8 +213,8 @@ def put_column(table: pd.DataFrame, name: str, values: np.ndarray) -> None:
 
 def places_of(table: pd.DataFrame) -> dict[int, int]:
     """Return the number of the row of each track."""
-    ids = table["track_id"].to_numpy() if "track_id" in table else np.zeros(0, int)
-    return dict(zip(ids.tolist(), range(len(ids)), strict=True))
+    track_ids = table["track_id"].tolist() if "track_id" in table else []
+    return {track_id: row for row, track_id in enumerate(track_ids)}
 
 
 def with_judged(table: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:

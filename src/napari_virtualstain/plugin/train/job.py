@@ -12,6 +12,7 @@ import numpy as np
 
 from ...data import plane_at
 from ...errors import InputError
+from ...normalisation import spread_evenly
 from ...progress import CancelToken, Progress, ProgressCallback, counted
 from ..kit.jobs import JobContext
 from ..kit.layer_region import whole
@@ -436,10 +437,9 @@ def _frames_of(source: PairSource, check: Callable[[], None]) -> list[np.ndarray
     if "t" not in leading:
         return [plane_at(source.bright_field, middle)]
     along, frames = leading.index("t"), []
-    count = shape[along]
-    for time in np.unique(np.linspace(0, count - 1, min(count, _MOST_FRAMES)).round().astype(int)):
+    for time in spread_evenly(_MOST_FRAMES, shape[along]):
         check()
-        index = [int(time) if axis == along else n for axis, n in enumerate(middle)]
+        index = [time if axis == along else n for axis, n in enumerate(middle)]
         frames.append(plane_at(source.bright_field, index))
     return frames
 

@@ -110,14 +110,17 @@ def keep(
         remember_settings(output, settings)
         _write(folder / _FOLDER, pairs, check)
     except OSError as error:
+        reason = error.strerror or str(error).rstrip(".")
         raise OutputError(
-            f"The training cannot be kept in {str(folder)!r} ({error.strerror or error}), so it "
+            f"The training cannot be kept in {str(folder)!r} ({reason}), so it "
             "could not go on after a crash and its model could not be saved. Free some space, or "
             "choose another folder for models (VIRTUALSTAIN_MODELS)."
         ) from error
 
 
 def _write(target: Path, pairs: list[list[KeptLayer]], check: Callable[[], None]) -> None:
+    from ...io import write_text_atomically
+
     target.mkdir(parents=True, exist_ok=True)
     described = []
     for number, pair in enumerate(pairs):
@@ -129,9 +132,7 @@ def _write(target: Path, pairs: list[list[KeptLayer]], check: Callable[[], None]
                 _save(target / file, layer.data, check)
             rows.append({"role": layer.role, "name": layer.name, "file": file, "look": layer.look})
         described.append(rows)
-    temporary = target / f".{_FILE}"
-    temporary.write_text(json.dumps(described), encoding="utf-8")
-    temporary.replace(target / _FILE)
+    write_text_atomically(target / _FILE, json.dumps(described), overwrite=True)
 
 
 def unfinished(models: Path) -> list[Path]:
@@ -188,18 +189,16 @@ def _kept(role: str, layer: Any) -> KeptLayer:
 
 def _save(path: Path, data: Any, check: Callable[[], None]) -> None:
     """Write an array plane by plane; what is there with the same shape is the same."""
+    from ...io import atomic_path
+
     if path.exists():
         try:
             if np.load(path, mmap_mode="r").shape == tuple(data.shape):
                 return
         except ValueError:
             pass
-    partial = path.with_suffix(".part")
-    try:
+    with atomic_path(path, overwrite=True) as partial:
         _write_planes(partial, data, check)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)  # of a disk that is full every byte counts
 
 
 def _write_planes(path: Path, data: Any, check: Callable[[], None]) -> None:

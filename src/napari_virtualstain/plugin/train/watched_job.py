@@ -119,16 +119,15 @@ class JobWatcher(QObject):
                 self._display.curve.add_scores(step, scores)
 
     def _take(self, model: Path, outcome: TrainingResult | None) -> None:
-        from ...io import free_path
+        from ...io import atomic_path, free_path
         from ...models import read_card, user_model_folder
 
         target = free_path(user_model_folder() / model.name)
         try:
             read_card(model)
             target.parent.mkdir(parents=True, exist_ok=True)
-            partial = target.with_suffix(".part")
-            shutil.copyfile(model, partial)
-            partial.replace(target)
+            with atomic_path(target, overwrite=False) as partial:
+                shutil.copyfile(model, partial)
         except Exception as error:  # a model that cannot be read is said, and left where it is
             self.said.emit(f"The model of the job cannot be taken ({error}).")
             return
