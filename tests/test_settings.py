@@ -11,6 +11,7 @@ from napari_virtualstain.settings import (
     PairSettings,
     PipelineSettings,
     ReadSettings,
+    SegmenterTraining,
     SegmentSettings,
     Settings,
     StainSettings,
@@ -24,7 +25,7 @@ from napari_virtualstain.settings import (
 
 TUNING = [type(info.default) for info in TrackTuning.model_fields.values() if info.description]
 CLASSES = [ReadSettings, StainSettings, SegmentSettings, TrackSettings, TrackTuning]
-CLASSES += [TrainSettings, PairSettings]
+CLASSES += [TrainSettings, PairSettings, SegmenterTraining]
 CLASSES += [kind for kind in TUNING if issubclass(kind, Settings)]
 
 

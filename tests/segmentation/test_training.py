@@ -24,6 +24,7 @@ from napari_virtualstain.segmentation.learning import (
     widened,
 )
 from napari_virtualstain.segmentation.painted import LabelledImage, draw_crop, hold_out
+from napari_virtualstain.settings import checked_settings
 
 from .test_affinities import exact_pairs
 
@@ -325,7 +326,7 @@ def test_bad_labels_are_named(images, labels, options, message, threshold_model,
 )
 def test_impossible_settings_are_named(options):
     with pytest.raises(InputError, match=next(iter(options))):
-        SegmenterTraining(**options)
+        checked_settings(SegmenterTraining, **options)
 
 
 def test_an_existing_model_is_kept_and_a_bad_checkpoint_named(discs, threshold_model, tmp_path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import pickle
 import warnings
 
@@ -24,7 +25,8 @@ from napari_virtualstain.errors import (
     ModelError,
 )
 from napari_virtualstain.progress import CancelToken
-from napari_virtualstain.staining import Stainer
+from napari_virtualstain.segmentation import segmenting
+from napari_virtualstain.staining import Stainer, staining
 
 PIXEL = {"pixel_size_um": 0.08, "device": "cpu"}
 
@@ -37,6 +39,16 @@ def model(make_model):
 @pytest.fixture(scope="module")
 def movie():
     return np.random.default_rng(0).normal(100, 10, (5, 40, 56)).astype(np.uint16)
+
+
+@pytest.mark.parametrize(("function", "module"), [(vs.stain, staining), (vs.segment, segmenting)])
+def test_typed_options_are_the_keywords_that_there_are(function, module) -> None:
+    keywords = {
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+    assert set(module._Options.__annotations__) == keywords - {"uncertainty"}
 
 
 def test_result_is_network_on_the_normalised_movie(model, movie) -> None:

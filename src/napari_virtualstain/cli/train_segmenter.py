@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import InputError
-from .options import Axes, Overwrite, PixelSize, Resume
+from ..settings import SegmenterTraining, checked_settings
+from .options import Axes, Overwrite, PixelSize, Resume, given_options, setting_option
 from .running import Job, running_job
 
 
@@ -30,13 +31,11 @@ def train_segmenter(
             help="Labels are brush strokes: 0 unknown, 1 background, mitochondria from 2.",
         ),
     ] = False,
-    steps: Annotated[int, typer.Option(help="Optimiser steps.", min=1)] = 150,
-    held_out: Annotated[
-        float, typer.Option(help="Share of the labels held out for scoring.", min=0.0, max=0.9)
-    ] = 0.25,
+    steps: Annotated[int | None, setting_option(SegmenterTraining, "steps")] = None,
+    held_out: Annotated[float | None, setting_option(SegmenterTraining, "held_out")] = None,
     axes: Axes = None,
     pixel_size_um: PixelSize = None,
-    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    seed: Annotated[int | None, setting_option(SegmenterTraining, "seed")] = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
@@ -53,8 +52,11 @@ def train_segmenter(
             raise InputError(f"The model {out}: expected a name that ends in .safetensors.")
         check_output(out, overwrite=overwrite)
         names, pictures, truths, size_um = _pairs(job, images, labels, axes, pixel_size_um)
-        from ..segmentation import SegmenterTraining
         from ..segmentation import train_segmenter as train
+
+        settings = checked_settings(
+            SegmenterTraining, **given_options(steps=steps, held_out=held_out, seed=seed)
+        )
 
         checkpoint = out.with_name(out.name + ".checkpoint")
         if not resume:
@@ -65,7 +67,7 @@ def train_segmenter(
             out,
             init=None if init == "none" else init,
             painted=painted,
-            settings=SegmenterTraining(steps=steps, held_out=held_out, seed=seed),
+            settings=settings,
             pixel_size_um=size_um,
             names=names,
             checkpoint=checkpoint,
@@ -73,7 +75,7 @@ def train_segmenter(
             progress=job.progress,
             cancel=job.cancel,
         )
-        job.say(f"{result.path}: segmenter after {steps} steps")
+        job.say(f"{result.path}: segmenter after {settings.steps} steps")
         job.say(result.summary)
 
 

@@ -15,11 +15,11 @@ from numpy.typing import ArrayLike
 
 from .._version import __version__
 from ..axes import USUAL_PIXEL_SIZE_UM
-from ..errors import InputError
 from ..io import check_output
 from ..metrics import object_scores
 from ..models import Architecture, ModelCard, build_network, save_model
 from ..progress import CancelToken, ProgressCallback, Reporter
+from ..settings import SegmenterTraining as SegmenterTraining
 from .affinities import step_directions
 from .painted import LabelledImage, draw_crop, hold_out, labelled_images
 from .segmenter import Segmenter, as_segmenter
@@ -35,47 +35,6 @@ SEGMENTATION_DEFAULTS: dict[str, Any] = {
 }
 NORMALISATION = {"input": {"kind": "percentile", "low": 10.0, "high": 99.8}}
 _CHECKPOINT_EVERY = 50
-
-
-@dataclass(frozen=True, slots=True)
-class SegmenterTraining:
-    """Settings of :func:`train_segmenter`.
-
-    Attributes
-    ----------
-    steps : int
-        Optimiser steps; 150 take a few minutes on two cores.
-    learning_rate : float
-        At the start.
-    batch_size, crop : int
-        Crops of a step, and their side in pixels.
-    held_out : float
-        Share of the labelled images, or of the labelled blocks of fewer than four
-        images, that training never sees and that the scores are of.
-    seed : int
-        Of all randomness.
-    """
-
-    steps: int = 150
-    learning_rate: float = 1e-3
-    batch_size: int = 6
-    crop: int = 128
-    held_out: float = 0.25
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, low, high in (
-            ("steps", 1, 10**6),
-            ("batch_size", 1, 256),
-            ("crop", 32, 1024),
-            ("held_out", 0, 0.9),
-            ("learning_rate", 1e-8, 1.0),
-        ):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise InputError(f"{name}={value}: expected a value from {low} to {high}.")
-        if self.crop % 32:
-            raise InputError(f"crop={self.crop}: expected a multiple of 32 pixels.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from .steps import (
     StainSettings,
     TrackSettings,
 )
-from .training_settings import OpticsSettings, PairSettings, TrainSettings
+from .training_settings import OpticsSettings, PairSettings, SegmenterTraining, TrainSettings
 from .tuning import MotionClassTuning, TrackTuning
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "Precision",
     "ReadSettings",
     "SegmentSettings",
+    "SegmenterTraining",
     "SettingField",
     "Settings",
     "Split",

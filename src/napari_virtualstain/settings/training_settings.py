@@ -158,3 +158,41 @@ class PairSettings(Settings):
         ge=10,
         le=10_000,
     )
+
+
+class SegmenterTraining(Settings):
+    """Settings of :func:`napari_virtualstain.segmentation.train_segmenter`.
+
+    Examples
+    --------
+    >>> SegmenterTraining().crop
+    128
+    """
+
+    steps: int = setting(
+        150, "Steps", "Optimiser steps; 150 take a few minutes on two cores.", ge=1, le=1_000_000
+    )
+    learning_rate: float = setting(
+        1e-3, "Learning rate", "Learning rate at the start.", step=1e-4, ge=1e-8, le=1
+    )
+    batch_size: int = setting(6, "Batch", "Crops per step.", ge=1, le=256)
+    crop: int = setting(
+        128,
+        "Crop",
+        "Side of the training crops, a multiple of 32.",
+        unit="px",
+        step=32,
+        ge=32,
+        le=1024,
+        multiple_of=32,
+    )
+    held_out: float = setting(
+        0.25,
+        "Hold out",
+        "Share of the labelled images, or of the labelled blocks of fewer than four images, that "
+        "never trains and is scored.",
+        step=0.05,
+        ge=0,
+        le=0.9,
+    )
+    seed: int = setting(0, "Seed", "Random seed.", ge=0, le=2**32 - 1)

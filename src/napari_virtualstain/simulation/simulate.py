@@ -59,7 +59,7 @@ def simulate(
     config : SceneConfig, optional
         All else: optics, shapes, motion, surroundings, camera.
     progress, cancel : callable and CancelToken, optional
-        Told of each frame; looked at before each.
+        Called after each frame; checked before each.
 
     Returns
     -------

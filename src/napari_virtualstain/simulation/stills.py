@@ -83,7 +83,7 @@ def simulate_frames(
     vary : bool
         False keeps `config` as it is; only the cell differs.
     progress, cancel : callable and CancelToken, optional
-        Told of each pair; looked at before each.
+        Called after each pair; checked before each.
 
     Yields
     ------

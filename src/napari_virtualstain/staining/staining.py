@@ -33,6 +33,7 @@ class _Options(TypedDict, total=False):
     precision: Precision
     average: bool | None
     temporal: int
+    flat_field: bool
     progress: ProgressCallback | None
     cancel: CancelToken | None
 
@@ -138,7 +139,7 @@ def stain(
     uncertainty : bool
         Also return the standard deviation of the expected error.
     progress, cancel : optional
-        Told and asked once a frame, or once a tile for a single frame. Not for dask
+        Called and checked once a frame, or once a tile for a single frame. Not for dask
         arrays, of which nothing is computed here.
 
     Returns

@@ -7,7 +7,7 @@ next are read by one thread and the last are written by another.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,11 +94,11 @@ def stain_to_file(
     scheduler : str or distributed.Client, optional
         Address of a dask scheduler, whose workers stain; see :func:`cluster_client`.
     on_fit : callable, optional
-        Told of each plane, before it is stained, how well it fits the model; see
+        Given the fit of each plane to the model, before it is stained; see
         :func:`assess_fit`. Not for an add-on or a card without statistics, and not where a
         scheduler's workers read.
     progress, cancel : optional
-        Told and asked once a plane. Cancelling keeps what is done, for resuming.
+        Called and checked once a plane. Cancelling keeps what is done, for resuming.
 
     Raises
     ------
@@ -117,12 +117,7 @@ def stain_to_file(
     >>> stain_to_file(np.zeros((3, 20, 30)), out, model, device="cpu").name
     'stained.ome.tif'
     """
-    outputs = unwritten_outputs(out, uncertainty_out, resume=resume, overwrite=overwrite)
-    if uncertainty_out is not None and len(outputs) == 1:
-        remove_leftovers(Path(uncertainty_out))  # what the kill left of its journal
-    for path in outputs:
-        image_format(path)
-        check_output(path, overwrite=overwrite)
+    outputs = _checked_outputs(out, uncertainty_out, resume=resume, overwrite=overwrite)
     settings = checked_settings(
         StainSettings,
         precision=precision,
@@ -142,12 +137,12 @@ def stain_to_file(
         device=device,
         tile=tile,
     )
-    stack, planes, stainer = movie.stack, movie.planes, movie.stainer
     if scheduler is not None and len(resolve_devices(device)) > 1:
         raise InputError(
             f"Several devices ({device}) and a scheduler were given, but each of its workers uses "
             "one device. Leave one of the two out (--device, --scheduler)."
         )
+    planes, stainer = movie.planes, movie.stainer
     fitted = stainer.fit(planes)
     limit = flicker_limit(planes, stainer, fitted, temporal) if temporal else 0.0
     note = (
@@ -160,7 +155,7 @@ def stain_to_file(
         writers = [
             opened.enter_context(
                 open_writer_like(
-                    path, stack, np.float32, overwrite=overwrite, resume=resume, settings=note
+                    path, movie.stack, np.float32, overwrite=overwrite, resume=resume, settings=note
                 )
             )
             for path in outputs
@@ -171,14 +166,35 @@ def stain_to_file(
         reporter = Reporter(len(planes), "frame", "staining", progress, cancel)
         reporter.done = len(planes) - len(left)
         steadying = Steadying(planes, temporal, limit, left) if temporal else None
-        needed = left if steadying is None else steadying.needed
-        output = _Output(writers, steadying, reporter)
-        if client is not None:
-            for index, plane in stain_on_cluster(planes, stainer, fitted, needed, client):
-                reporter.advance(output.take(index, plane))
+        order = left if steadying is None else steadying.needed
+        output = _Output(writers, steadying)
+        if client is None:
+            stained = _stained_here(planes, stainer, fitted, order, reporter.check, on_fit)
         else:
-            _run(planes, stainer, fitted, output, needed, on_fit)
+            stained = stain_on_cluster(planes, stainer, fitted, order, client)
+        # written by a thread of its own, while the network works on
+        for written in look_ahead(lambda done: output.take(*done), stained, 1):
+            reporter.advance(written)
     return Path(out)
+
+
+def _checked_outputs(
+    out: str | Path, uncertainty_out: str | Path | None, *, resume: bool, overwrite: bool
+) -> list[Path]:
+    """Return the files that are still to be written.
+
+    Raises
+    ------
+    OutputExistsError, OutputError
+        One is there already or cannot be written.
+    """
+    outputs = unwritten_outputs(out, uncertainty_out, resume=resume, overwrite=overwrite)
+    if uncertainty_out is not None and len(outputs) == 1:
+        remove_leftovers(Path(uncertainty_out))  # what the kill left of its journal
+    for path in outputs:
+        image_format(path)
+        check_output(path, overwrite=overwrite)
+    return outputs
 
 
 @dataclass(slots=True)
@@ -187,7 +203,6 @@ class _Output:
 
     writers: list[PlaneWriter]
     steadying: Steadying | None
-    reporter: Reporter
 
     def take(self, index: int, plane: StainedPlane) -> int:
         """Write a plane, or hold it back until its neighbours in time are there.
@@ -204,29 +219,21 @@ class _Output:
         return written
 
 
-def _run(
+def _stained_here(
     planes: Planes,
     stainer: AnyStainer,
     fitted: FittedNormalisation,
-    output: _Output,
-    indices: list[int],
+    order: list[int],
+    check: Callable[[], None],
     on_fit: OnFit | None,
-) -> None:
-    check, card = output.reporter.check, stainer.card
+) -> Iterator[tuple[int, StainedPlane]]:
+    """Yield stained planes of this process, after the fit of each is announced."""
+    card = stainer.card
 
     def judge(index: int, plane: NDArray[Any]) -> None:
         if on_fit is not None and card is not None and card.statistics.get("features"):
             on_fit(assess_frame(plane, card, stainer.pixel_size_um, index, fitted))
 
-    stained = stain_planes(
-        planes,
-        stainer,
-        fitted,
-        indices,
-        check=check,
-        on_read=judge,
-        on_tile=lambda *_: check(),
+    return stain_planes(
+        planes, stainer, fitted, order, check=check, on_read=judge, on_tile=lambda *_: check()
     )
-    # written by a thread of its own, while the network works on
-    for written in look_ahead(lambda done: output.take(*done), stained, 1):
-        output.reporter.advance(written)

@@ -41,7 +41,7 @@ def link_fragments(
     config : TrackingConfig
         Settings.
     report : Reporter
-        Told of each frame.
+        Called after each frame.
 
     Returns
     -------

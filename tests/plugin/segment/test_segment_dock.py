@@ -11,7 +11,7 @@ import pytest
 from qtpy.QtWidgets import QPushButton
 
 from napari_virtualstain.plugin.segment.dock import SegmentWidget
-from napari_virtualstain.segmentation import segment
+from napari_virtualstain.segmentation import SegmenterTraining, segment
 
 from ..models import save_segmenter
 
@@ -262,7 +262,7 @@ def test_corrections_go_straight_into_a_model_that_is_then_chosen(
     layer.brush_size = 6
     layer.paint((2, 70, 80), 9)
     assert segmented.learn_button.isEnabled()
-    segmented.learn(steps=2, crop=32, batch_size=1)
+    segmented.learn(SegmenterTraining(steps=2, crop=32, batch_size=1))
     wait_for(segmented, timeout_s=120)
     assert segmented.state == "done", segmented.status_label.text()
     assert (models.parent / "cell corrected.safetensors").exists()

@@ -44,7 +44,7 @@ def write_image(
     overwrite : bool
         Whether an existing image may be replaced.
     progress : callable, optional
-        Told after each plane.
+        Called after each plane.
     cancel : CancelToken, optional
         Looked at before each plane.
 

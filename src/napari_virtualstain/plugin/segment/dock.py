@@ -9,7 +9,7 @@ import numpy as np
 
 from ...hooks import add_on_name
 from ...progress import counted
-from ...settings import SegmentSettings
+from ...settings import SegmenterTraining, SegmentSettings
 from ..kit.controls import Choice, add_row, button, keep_former_box, new_form
 from ..kit.jobs import JobContext, JobState, Outcome, Work, error_text
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
@@ -134,7 +134,7 @@ class SegmentWidget(StepWidget):
         self._frames_done += len(planes)
         self._on_planes(planes)
 
-    def learn(self, *, steps: int = 150, crop: int = 128, batch_size: int = 6) -> None:
+    def learn(self, settings: SegmenterTraining | None = None) -> None:
         """Fine-tune the segmenter on the frames that were painted on."""
         request, painted = self._request, self.corrections
         if self.state.is_active or painted.layer is None or request is None or not painted.planes:
@@ -157,7 +157,7 @@ class SegmentWidget(StepWidget):
         def work(context: JobContext) -> Any:
             images = tuple(movie.plane(movie.number(place), window) for place in places)
             wanted = FineTuneRequest(
-                images, labels, start, size_um, output, threads, steps, crop, batch_size
+                images, labels, start, size_um, output, threads, settings or SegmenterTraining()
             )
             return fine_tuning_job(wanted, context)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...settings import SegmenterTraining
 from ..kit.jobs import JobContext
 from ..kit.worker_threads import import_torch
 
@@ -30,7 +31,7 @@ class FineTuneRequest:
         Model file to write.
     threads : int
         See :class:`Preferences`.
-    steps, crop, batch_size : int
+    settings : SegmenterTraining
         Of the training.
     """
 
@@ -40,9 +41,7 @@ class FineTuneRequest:
     pixel_size_um: float
     output: Path
     threads: int
-    steps: int = 150
-    crop: int = 128
-    batch_size: int = 6
+    settings: SegmenterTraining = field(default_factory=SegmenterTraining)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +64,15 @@ def fine_tuning_job(request: FineTuneRequest, context: JobContext) -> FineTuned:
     """Return the result of the fine-tuning; the model is in the user's folder then."""
     import_torch(context.cancel)
     from ...engine import use_threads
-    from ...segmentation import SegmenterTraining, train_segmenter
+    from ...segmentation import train_segmenter
 
     use_threads(request.threads)
-    settings = SegmenterTraining(
-        steps=request.steps, crop=request.crop, batch_size=request.batch_size
-    )
     result = train_segmenter(
         list(request.images),
         list(request.labels),
         request.output,
         init=request.init,
-        settings=settings,
+        settings=request.settings,
         pixel_size_um=request.pixel_size_um,
         progress=context.progress,
         cancel=context.cancel,

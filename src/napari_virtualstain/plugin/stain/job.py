@@ -189,11 +189,6 @@ def why_not_steady(settings: StainSettings, frames: int) -> str | None:
     return "Flicker can only be reduced over three frames or more: set Reduce flicker to 0."
 
 
-def open_stainer(request: StainRequest, cancel: CancelToken | None = None) -> PlaneStainer:
-    """Return what stains the planes of `request`."""
-    return PlaneStainer(request, cancel)
-
-
 def stain_job(
     request: StainRequest, context: JobContext
 ) -> Iterator[Started | PlanesDone | FitChecked]:
@@ -201,7 +196,7 @@ def stain_job(
     context.progress(_starting())
     from ...engine import outward
 
-    stainer = open_stainer(request, context.cancel)
+    stainer = PlaneStainer(request, context.cancel)
     shape = request.region.shape
     leading, offset = shape[:-2], request.region.offset
     centre = [

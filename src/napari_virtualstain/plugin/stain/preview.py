@@ -29,8 +29,8 @@ from ..layers.description import (
     still_there,
     unwrap,
 )
-from ..layers.insertion import hide_stains, insert
-from .job import StainRequest, display_limits, open_stainer
+from ..layers.insertion import hide_results, insert
+from .job import PlaneStainer, StainRequest, display_limits
 
 _SETTLE_MS = 60
 _KEPT_PLANES = 48
@@ -134,7 +134,7 @@ class LivePreview(QObject):
         index = visible_index(self._viewer, layer)
 
         def work(_context: JobContext) -> Any:
-            stainer = known or open_stainer(request)
+            stainer = known or PlaneStainer(request)
             return key, stainer, stainer.stain([index])[0][0]
 
         self.runner.start(work, "Live preview")

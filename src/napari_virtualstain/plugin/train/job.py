@@ -18,7 +18,7 @@ from ..kit.jobs import JobContext
 from ..kit.layer_region import whole
 from ..kit.preferences import Preferences
 from ..kit.worker_threads import import_torch
-from ..stain.job import StainRequest, open_stainer
+from ..stain.job import PlaneStainer, StainRequest
 from .dock_settings import ALLOW_SHARED, DockSettings
 from .drawn_regions import DrawnRegion, shared
 from .sources import PairSource, held_out_regions
@@ -475,5 +475,5 @@ def _compared(request: TrainRequest, context: JobContext) -> Iterator[Compared]:
                 device=settings.device or request.preferences.device,
                 preferences=request.preferences,
             )
-            [(stained, _)] = open_stainer(asked, context.cancel).stain([request.shown])
+            [(stained, _)] = PlaneStainer(asked, context.cancel).stain([request.shown])
             yield Compared(kind, request.shown, stained)
