@@ -464,7 +464,7 @@ def _compared(request: TrainRequest, context: JobContext) -> Iterator[Compared]:
         return
     models = {"before": settings.init, "after": str(request.output)}
     for kind, model in models.items():
-        if model is not None:
+        if model:
             asked = StainRequest(
                 data=source.bright_field,
                 axes=source.axes,
