@@ -20,7 +20,7 @@ from napari_virtualstain.data import (
     StoredImage,
     correct_alignments,
     correct_shifts,
-    find_overlaps,
+    find_shared_pixels,
     inspect_pairs,
     later,
     match_pairs,
@@ -124,8 +124,8 @@ def test_stored_pairs_are_inspected_compared_and_moved_like_those_in_memory() ->
     expected = inspect_pairs(held, crop_size=32)
     found = inspect_pairs(stored, crop_size=32)
     assert (found.warnings, found.foreground) == (expected.warnings, expected.foreground)
-    overlaps = find_overlaps(stored.fluorescence)
-    assert overlaps == find_overlaps(held.fluorescence)
+    shared = find_shared_pixels(stored.fluorescence)
+    assert shared == find_shared_pixels(held.fluorescence)
     assert [(overlap.first, overlap.second) for overlap in overlaps] == [(0, 3)]
     shifts = [Shift(1.4, -2.3, 9.0, 4), Shift(0.0, 0.0, 9.0, 4)] * 2
     moved, wanted = correct_shifts(stored, shifts), correct_shifts(held, shifts)

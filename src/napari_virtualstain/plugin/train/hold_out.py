@@ -219,7 +219,7 @@ def why_shared(
     cancel : CancelToken, optional
         Looked at before each plane.
     """
-    from ...data import find_shared_pixels
+    from ...data import cut, find_shared_pixels, stored_plane
 
     held_out = {id(region) for _, region in held_out_regions(sources)}
     images: list[np.ndarray] = []
