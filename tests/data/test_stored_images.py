@@ -126,7 +126,7 @@ def test_stored_pairs_are_inspected_compared_and_moved_like_those_in_memory() ->
     assert (found.warnings, found.foreground) == (expected.warnings, expected.foreground)
     shared = find_shared_pixels(stored.fluorescence)
     assert shared == find_shared_pixels(held.fluorescence)
-    assert [(overlap.first, overlap.second) for overlap in overlaps] == [(0, 3)]
+    assert [(pair.first, pair.second) for pair in shared] == [(0, 3)]
     shifts = [Shift(1.4, -2.3, 9.0, 4), Shift(0.0, 0.0, 9.0, 4)] * 2
     moved, wanted = correct_shifts(stored, shifts), correct_shifts(held, shifts)
     assert wanted.fluorescence[0].shape == (78, 77)
