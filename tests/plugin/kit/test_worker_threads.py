@@ -10,7 +10,9 @@ from types import ModuleType
 
 import pytest
 
+from napari_virtualstain.errors import CancelledError
 from napari_virtualstain.plugin.kit import worker_threads
+from napari_virtualstain.progress import CancelToken
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Mesa is Linux's")
 PLAIN = "7f00-7f01 r-xp 0 fe:00 1 /usr/lib/libGL.so.1\n"
@@ -53,16 +55,16 @@ def test_a_job_that_waits_for_torch_can_be_cancelled_and_the_import_goes_on(
         gate.wait(20)
 
     monkeypatch.delitem(sys.modules, "torch", raising=False)
-    monkeypatch.setattr(background, "_torch", background._TorchImport())
-    monkeypatch.setattr(background, "_load_libraries", slowly)
+    monkeypatch.setattr(worker_threads, "_torch", worker_threads._TorchImport())
+    monkeypatch.setattr(worker_threads, "_load_libraries", slowly)
     token = CancelToken()
     threading.Timer(0.1, token.cancel).start()
     began = time.monotonic()
     with pytest.raises(CancelledError):
-        background.import_torch(token)
+        worker_threads.import_torch(token)
     assert time.monotonic() - began < 1
     threading.Timer(0.1, gate.set).start()
-    background.import_torch()  # the next job waits for the same import
+    worker_threads.import_torch()  # the next job waits for the same import
     assert gate.is_set()
     assert begun == [1]
 
@@ -72,8 +74,8 @@ def test_an_import_that_fails_is_told_to_each_job(monkeypatch: pytest.MonkeyPatc
         raise ImportError("no torch here")
 
     monkeypatch.delitem(sys.modules, "torch", raising=False)
-    monkeypatch.setattr(background, "_torch", background._TorchImport())
-    monkeypatch.setattr(background, "_load_libraries", fails)
+    monkeypatch.setattr(worker_threads, "_torch", worker_threads._TorchImport())
+    monkeypatch.setattr(worker_threads, "_load_libraries", fails)
     for _ in range(2):
         with pytest.raises(ImportError, match="no torch here"):
-            background.import_torch()
+            worker_threads.import_torch()

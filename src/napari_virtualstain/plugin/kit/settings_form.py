@@ -72,7 +72,8 @@ class SettingsForm(QObject, Generic[Chosen]):
         for name in known if names is None else names:
             field, offered = self._fields[name], (choices or {}).get(name)
             is_folded = field.place == "advanced" and name not in set(in_sight)
-            self._add(field, advanced if advanced and is_folded else form, offered)
+            folded = form if advanced is None else advanced
+            self._add(field, folded if is_folded else form, offered)
         self.show(start or {})
         # dies with the dock, in the GUI thread; the form itself may not be in a window yet
         self.setParent(next(iter(self.widgets.values())).native)

@@ -168,6 +168,5 @@ def _has_place_of(layer: Any, other: Any) -> bool:
 
 def _is_as_tracked(layer: Any) -> bool:
     """Whether nobody has edited or judged the tracks."""
-    if not set(layer.metadata) <= {PROVENANCE, "tracks"}:
-        return False
-    return bool(provenance_of(layer).get("rows") == fingerprint(layer.data))
+    is_judged = any(layer.metadata.get(name) for name in _JUDGED_IN)
+    return not is_judged and provenance_of(layer).get("rows") == fingerprint(layer.data)

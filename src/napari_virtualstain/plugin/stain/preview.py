@@ -29,7 +29,7 @@ from ..layers.description import (
     still_there,
     unwrap,
 )
-from ..layers.insertion import hide_results, insert
+from ..layers.insertion import hide_stains, insert
 from .job import PlaneStainer, StainRequest, display_limits
 
 _SETTLE_MS = 60
