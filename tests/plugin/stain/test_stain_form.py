@@ -76,7 +76,7 @@ def test_pixel_size_and_meaning_of_planes_are_asked_once_a_layer(
     assert layer.axis_labels == ("c", "y", "x")
     assert dock.source.value is not layer  # channels are not taken for time
     texts = [dock.source.itemText(place) for place in range(dock.source.count())]
-    assert any("a: has channels; right-click" in text for text in texts)
+    assert any("a: has channels; choose" in text for text in texts)
 
 
 @pytest.mark.parametrize(
