@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from .warnings import NonFiniteWarning
 
@@ -46,6 +45,8 @@ def fill_non_finite(plane: NDArray[Any], fallback: float = 0.0) -> tuple[NDArray
     count = int(plane.size - np.count_nonzero(finite))
     if not count:
         return plane, 0
+    from scipy import ndimage  # few images have gaps
+
     # float64 and centred: sums of 32-bit counts would lose the digits that matter
     centre = float(np.median(plane[finite])) if finite.any() else fallback
     values = np.where(finite, plane, centre).astype(np.float64) - centre

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from ..errors import InputError
 from .tiling import Box
@@ -110,6 +109,8 @@ class Resampling:
 
     def reads(self, part: Box) -> Box:
         """Return the box of the plane that determines a box of the result."""
+        if self.shape == self.wanted:
+            return part
         rows = _taps(self.shape[0], self.wanted[0], part.top, part.bottom)[1]
         columns = _taps(self.shape[1], self.wanted[1], part.left, part.right)[1]
         return Box(rows.start, rows.stop, columns.start, columns.stop)
@@ -144,6 +145,8 @@ class Resampling:
 
 def _taps(length: int, wanted: int, start: int, stop: int) -> tuple[Any, slice]:
     """Return the matrix that makes pixels start to stop of an axis, and what it is applied to."""
+    from scipy import sparse  # a third of a second that an image of the model's pixel size saves
+
     whole = _matrix(length, wanted)
     first, last = whole.indptr[start], whole.indptr[stop]
     # not the first and the last: a pixel that falls on another reads that one alone
@@ -160,6 +163,8 @@ def _taps(length: int, wanted: int, start: int, stop: int) -> tuple[Any, slice]:
 @functools.lru_cache(maxsize=8)
 def _matrix(length: int, wanted: int) -> Any:
     """Return the sparse matrix (wanted, length) of the interpolation along one axis."""
+    from scipy import sparse
+
     step = length / wanted
     widening = max(step, 1.0)
     centres = (np.arange(wanted) + 0.5) * step

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from ..errors import InputError
 
@@ -125,6 +124,8 @@ def averaged_in_time(
     """Return a frame averaged with `others` wherever these agree with it within `limit`."""
     if limit == 0:
         return frame.astype(np.float32)
+    from scipy import ndimage  # few movies are filtered
+
     total, weights = frame.astype(np.float64), np.ones(frame.shape)
     for other in others:
         difference = ndimage.gaussian_filter(np.subtract(other, frame, dtype=np.float64), 1.0)
