@@ -134,7 +134,14 @@ def stored_plane(images: Any, index: Sequence[int]) -> NDArray[Any]:
 def later(
     read: Callable[[], NDArray[Any]], shape: Sequence[int], dtype: np.dtype[Any]
 ) -> NDArray[Any]:
-    """Return a stored image, under the type of the array that it stands in for."""
+    """Return a stored image, under the type of the array that it stands in for.
+
+    Examples
+    --------
+    >>> image = later(lambda: np.ones((2, 3)), (2, 3), np.dtype(float))
+    >>> image.shape, float(np.asarray(image).sum())
+    ((2, 3), 6.0)
+    """
     return cast("NDArray[Any]", StoredImage(read, shape, dtype))
 
 

@@ -1,16 +1,20 @@
-"""Cancelling of the Stain dock, inside a tile."""
+"""Cancelling of the Stain dock: inside a tile, and while slow storage is read."""
 
 # ruff: noqa: F811
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
+import dask.array
+import numpy as np
 import pytest
 
 from napari_virtualstain.plugin.stain.dock import StainWidget
 
-from .test_stain_dock import models, movie, widget  # noqa: F401
+from .test_stain_dock import SCALE, models, movie, widget  # noqa: F401
 
 
 def test_cancelling_stops_between_layers_and_not_only_between_tiles(
@@ -36,3 +40,25 @@ def test_cancelling_stops_between_layers_and_not_only_between_tiles(
     with pytest.raises(CancelledError):
         stainer.stain([(0,)])
     assert True not in reached
+
+
+def test_cancelling_stops_while_slow_storage_is_sampled(
+    widget: StainWidget, wait_for: Any, qtbot: Any
+) -> None:
+    read: list[int] = []
+
+    def plane(block_info: Any = None) -> np.ndarray:
+        read.append(1)
+        time.sleep(0.2)
+        return np.zeros((1, 64, 64), np.float32)
+
+    chunks = ((1,) * 40, (64,), (64,))
+    slow = dask.array.map_blocks(plane, chunks=chunks, dtype=np.float32, meta=np.empty((0, 0, 0)))
+    layer = widget.viewer.add_image(slow, name="slow", contrast_limits=(0, 1), **SCALE)
+    widget.source.value = layer
+    read.clear()
+    widget.run_button.click()
+    qtbot.waitUntil(lambda: len(read) >= 2, timeout=20000)
+    widget.cancel_button.click()
+    wait_for(widget, "idle", timeout_s=10)
+    assert len(read) <= 4

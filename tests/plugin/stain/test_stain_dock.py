@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import dask.array
 import numpy as np
 import pytest
 from napari.layers import Image
@@ -488,25 +487,3 @@ def test_the_card_tells_scores_and_simulated_data_has_its_own_model(
     assert other.model.combo.currentText() == "mito-h9c2"
     other.model.combo.setCurrentText("tiny")
     assert other.model.combo.currentText() == "tiny"
-
-
-def test_cancelling_stops_while_slow_storage_is_sampled(
-    widget: StainWidget, wait_for: Any, qtbot: Any
-) -> None:
-    read: list[int] = []
-
-    def plane(block_info: Any = None) -> np.ndarray:
-        read.append(1)
-        time.sleep(0.2)
-        return np.zeros((1, 64, 64), np.float32)
-
-    chunks = ((1,) * 40, (64,), (64,))
-    slow = dask.array.map_blocks(plane, chunks=chunks, dtype=np.float32, meta=np.empty((0, 0, 0)))
-    layer = widget.viewer.add_image(slow, name="slow", contrast_limits=(0, 1), **SCALE)
-    widget.source.value = layer
-    read.clear()
-    widget.run_button.click()
-    qtbot.waitUntil(lambda: len(read) >= 2, timeout=20000)
-    widget.cancel_button.click()
-    wait_for(widget, "idle", timeout_s=10)
-    assert len(read) <= 4
