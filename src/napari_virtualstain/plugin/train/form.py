@@ -198,26 +198,44 @@ class TrainForm(StepWidget):
         self.form.addLayout(named)
 
     def _add_sections(self, viewer: Any) -> None:
+        mine = Section("My models", "Compare, rename, delete", name="my_models")
+        self.own_models = OwnModels()
+        mine.room.addWidget(self.own_models)
+        self.registration_section = self._registration_section(viewer)
+        for section in (
+            self._optics_section(viewer),
+            self.registration_section,
+            self._advanced_section(),
+            self._elsewhere_section(),
+            mine,
+        ):
+            self.form.addWidget(section)
+
+    def _optics_section(self, viewer: Any) -> Section:
         self.optics = OpticsPanel(
             viewer, lambda: self.fluorescence.value, self.pixel_size.value, self.say
         )
-        optics = Section("Optics and weight map", "Kernel of the PSF-weighted loss", name="optics")
-        optics.room.addWidget(self.optics)
-        optics.heading.toggled.connect(self.optics.open)
+        section = Section("Optics and weight map", "Kernel of the PSF-weighted loss", name="optics")
+        section.room.addWidget(self.optics)
+        section.heading.toggled.connect(self.optics.open)
+        return section
+
+    def _registration_section(self, viewer: Any) -> Section:
         self.registration = RegistrationPanel(
             viewer, lambda: self.fluorescence.value, self.measure_shifts
         )
-        self.registration_section = registration = Section(
-            "Registration", "Shift between the channels", name="registration"
-        )
-        registration.room.addWidget(self.registration)
+        section = Section("Registration", "Shift between the channels", name="registration")
+        section.room.addWidget(self.registration)
         correction = new_form()
         self.registration_rows = SettingsForm(
             TrainSettings, correction, names=["correct_registration"]
         )
         self.correct_registration = self.registration_rows["correct_registration"].native
-        registration.room.addLayout(correction)
-        advanced = Section("Advanced", "Steps, crops, planes, device", name="advanced")
+        section.room.addLayout(correction)
+        return section
+
+    def _advanced_section(self) -> Section:
+        section = Section("Advanced", "Steps, crops, planes, device", name="advanced")
         self.advanced = AdvancedRows()
         self.steps, self.crop, self.batch = (
             self.advanced.steps,
@@ -231,9 +249,12 @@ class TrainForm(StepWidget):
             checked=True,
             name="compare",
         )
-        advanced.room.addWidget(self.advanced)
-        advanced.room.addWidget(self.compare_box)
-        elsewhere = Section("Train elsewhere", "Workstation or cluster", name="elsewhere")
+        section.room.addWidget(self.advanced)
+        section.room.addWidget(self.compare_box)
+        return section
+
+    def _elsewhere_section(self) -> Section:
+        section = Section("Train elsewhere", "Workstation or cluster", name="elsewhere")
         self.job_button = button(
             "Write job folder…",
             "Write pairs, settings and starting model to a folder that "
@@ -248,9 +269,5 @@ class TrainForm(StepWidget):
             name="watch_job",
         )
         self.watcher = JobWatcher(self)
-        elsewhere.room.addWidget(in_row(self.job_button, self.watch_button, stretch=None))
-        mine = Section("My models", "Compare, rename, delete", name="my_models")
-        self.own_models = OwnModels()
-        mine.room.addWidget(self.own_models)
-        for section in (optics, registration, advanced, elsewhere, mine):
-            self.form.addWidget(section)
+        section.room.addWidget(in_row(self.job_button, self.watch_button, stretch=None))
+        return section
