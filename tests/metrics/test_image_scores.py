@@ -334,3 +334,9 @@ def test_the_resolved_size_ends_where_the_correlation_falls_below_a_seventh(
         }
     )
     assert frc_summary(curve)["frc_size_um"] == pytest.approx(size_um)
+
+
+@pytest.mark.parametrize(("by", "scale"), [("sd", 2.0), ("range", 4.0), ("euclidean", 20**0.5)])
+def test_the_error_is_over_spread_range_or_size(by: str, scale: float) -> None:
+    reference = np.array([[2.0, 6.0]])
+    assert nrmse(reference + 3, reference, normalisation=by) == pytest.approx(3 / scale)
