@@ -40,6 +40,9 @@ import sys, time
 from nellie.im_info.verifier import FileInfo, ImInfo
 from nellie.segmentation.filtering import Filter
 from nellie.segmentation.labelling import Label
+from nellie.segmentation.mocap_marking import Markers
+from nellie.segmentation.networking import Network
+from nellie.feature_extraction.hierarchical import Hierarchy
 file = FileInfo(sys.argv[1], output_dir=sys.argv[2])
 file.find_metadata(); file.load_metadata()
 file.change_axes('YX')
@@ -48,7 +51,9 @@ info = ImInfo(file)
 clock = getattr(time, sys.argv[3])
 start = clock()
 Filter(info).run(); Label(info).run()
-print('SECONDS', clock() - start)
+labelled = clock()
+Network(info).run(); Markers(info).run(); Hierarchy(info, skip_nodes=True).run()
+print('SECONDS', labelled - start, clock() - labelled)
 """
 
 
@@ -97,11 +102,11 @@ def seconds(run: Callable[[], object], repeat: int, clock: Callable[[], float]) 
     return min(times)
 
 
-def nellie(image: Image, clock: str) -> float | None:
-    """Return the seconds that Nellie took, or None."""
+def nellie(image: Image, clock: str) -> tuple[float | None, float | None]:
+    """Return the seconds of Nellie's outlines and of its measures, or None."""
     python = os.environ.get("NELLIE_PYTHON")
     if not python:
-        return None
+        return None, None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "frame.ome.tif")
         tifffile.imwrite(path, image.astype(np.uint16), metadata={"axes": "YX"})
@@ -109,9 +114,10 @@ def nellie(image: Image, clock: str) -> float | None:
         result = subprocess.run(command, capture_output=True, text=True, check=False)
     for line in result.stdout.splitlines():
         if line.startswith("SECONDS"):
-            return float(line.split()[1])
+            outlines, measures = map(float, line.split()[1:])
+            return outlines, measures
     print("Nellie did not run:", result.stderr.strip().splitlines()[-1:])
-    return None
+    return None, None
 
 
 def main() -> None:
@@ -138,7 +144,7 @@ def main() -> None:
     labels = maps.labels()
     precision = segmenter.network.precision
     kept: list[SegmentationMaps] = []
-    rows = {
+    rows: dict[str, float | None] = {
         f"mito-segment, network, {precision}": seconds(
             lambda: segmenter.maps(image, fitted), arguments.repeat, clock
         ),
@@ -150,8 +156,8 @@ def main() -> None:
             lambda: measure(labels, image, pixel_size_um=PIXEL_SIZE_UM), 1, clock
         ),
         "Mitometer's steps": seconds(lambda: mitometer(image), 1, clock),
-        "Nellie (filter and label)": nellie(image, name),
     }
+    rows["Nellie, filter and label"], rows["Nellie, skeletons and measures"] = nellie(image, name)
     print(f"{arguments.size} x {arguments.size}, {count} mitochondria, {arguments.threads} threads")
     same, other = labels > 0, kept[0].labels() > 0
     agreement = (same & other).sum() / (same | other).sum()
