@@ -20,8 +20,8 @@ from .fields import (
     setting,
     settings_beside,
 )
+from .former_names import renamed_keywords
 from .link_tuning import GapTuning, JoinTuning, LinkTuning, MotionTuning, PaperTuning
-from .renaming import renamed_keywords
 from .steps import (
     LINKERS,
     Mode,
