@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QTabWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QPushButton, QTabWidget
 
 from napari_virtualstain.plugin.inspect.dock import InspectorWidget
 from napari_virtualstain.plugin.inspect.overlay import COLOUR
@@ -181,6 +181,33 @@ def test_the_film_shows_all_frames_with_outlines_and_a_click_goes_there(
 def _turn_to(widget: InspectorWidget, page: str) -> None:
     tabs: QTabWidget = widget.workspace
     tabs.setCurrentIndex(next(i for i in range(tabs.count()) if tabs.tabText(i) == page))
+
+
+@pytest.mark.gui
+def test_a_plot_that_could_not_be_saved_is_never_called_saved(
+    viewer: Any, qtbot: Any, wait_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inspected.add_family(viewer)
+    widget = inspected.docked(viewer, qtbot, wait_for)
+    inspected.choose(widget, 1)
+    _turn_to(widget, "Plots")
+    plots = widget.workspace.plots
+    button = plots.findChild(QPushButton, "export_plot")
+
+    def exported(path: Path) -> str:
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+        return str(plots.fit_label.text())
+
+    assert exported(tmp_path / "plot.png") == "Saved plot.png."
+    assert (tmp_path / "plot.png").stat().st_size > 1000
+    # pyqtgraph's SVG fails with Qt 6 (0.14: ValueError): it is not offered, and refused in words
+    assert "expected .png or .csv" in exported(tmp_path / "plot.svg")
+    (tmp_path / "a file").write_text("")
+    for ending in ("png", "csv"):
+        said = exported(tmp_path / "a file" / f"plot.{ending}")
+        assert said
+        assert "Saved" not in said
 
 
 @pytest.mark.gui

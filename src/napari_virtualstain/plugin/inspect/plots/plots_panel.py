@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyqtgraph
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QBuffer, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from ....errors import InputError
+from ....errors import InputError, VirtualStainError
 from ...kit.controls import Choice, button, note
 from ...kit.table import heading
 from ..film.drawing import MARKS
@@ -84,7 +84,7 @@ class PlotPanel(QWidget):
         self.shown: list[Curve] = []
         self._now: Any = None
         self._paper: Any = None
-        export = button("Export…", "Save the plot as PNG, SVG or CSV", self.ask, name="export_plot")
+        export = button("Export…", "Save the plot as PNG or CSV", self.ask, name="export_plot")
         beside = QVBoxLayout()
         beside.setSpacing(2)
         beside.addWidget(self.kind)
@@ -135,32 +135,37 @@ class PlotPanel(QWidget):
 
     def ask(self) -> None:
         """Ask for a file, and save the plot there."""
-        filters = "PNG (*.png);;SVG (*.svg);;CSV (*.csv)"
+        filters = "PNG (*.png);;CSV (*.csv)"
         path, _ = QFileDialog.getSaveFileName(self, "Export plot", "plot.png", filters)
         if path:
             try:
                 self.save(Path(path))
-            except (InputError, OSError) as error:
+            except (VirtualStainError, OSError) as error:
                 self.fit_label.setText(str(error))
                 return
             self.fit_label.setText(f"Saved {Path(path).name}.")
 
     def save(self, path: Path) -> None:
-        """Write the plot as a picture, or its points as a table."""
-        import pyqtgraph.exporters as exporters
+        """Write the plot as a picture, or its points as a table.
 
-        from ....io import write_table
+        Raises
+        ------
+        InputError
+            The ending of the name is another.
+        OutputError
+            The file cannot be written.
+        """
+        from ....io import atomic_path, write_table
 
-        if path.suffix.lower() == ".csv":
+        ending = path.suffix.lower()
+        if ending == ".csv":
             write_table(path, self.points(), overwrite=True)
-        elif path.suffix.lower() == ".svg":
-            exporters.SVGExporter(self._on_paper().getPlotItem()).export(str(path))
-        elif path.suffix.lower() == ".png":
-            exporter = exporters.ImageExporter(self._on_paper().getPlotItem())
-            exporter.parameters()["width"] = 2 * _PAPER_PX[0]
-            exporter.export(str(path))
+        elif ending == ".png":
+            content = _as_png(self._on_paper())
+            with atomic_path(path, overwrite=True) as unfinished:
+                unfinished.write_bytes(content)
         else:
-            raise InputError(f"A plot cannot be written as {path.name}: expected .png, .svg, .csv.")
+            raise InputError(f"A plot cannot be written as {path.name}: expected .png or .csv.")
         self.draw()
 
     def _on_paper(self) -> Any:
@@ -300,3 +305,14 @@ class PlotPanel(QWidget):
         if kind in ("msd", "distribution", "speed"):
             return "The track is too short."
         return f"These tracks hold no {QUANTITIES[kind]}: track with an intensity layer, or masks."
+
+
+def _as_png(paper: Any) -> bytes:
+    """Return a plot as the content of a PNG file."""
+    import pyqtgraph.exporters as exporters
+
+    exporter = exporters.ImageExporter(paper.getPlotItem())
+    exporter.parameters()["width"] = 2 * _PAPER_PX[0]
+    buffer = QBuffer()
+    exporter.export(toBytes=True).save(buffer, "PNG")
+    return bytes(buffer.data())
