@@ -197,7 +197,10 @@ def test_the_kernel_and_six_weight_maps_are_shown(widget: TrainWidget) -> None:
 def test_own_models_are_renamed_compared_and_deleted(widget: TrainWidget, models: Path) -> None:
     mine = widget.own_models
     assert mine.table.frame["model"].tolist() == ["tiny"]
-    mine.rename(models / "tiny.safetensors", "cells")
+    mine.rename(models / "tiny.safetensors", "cells-of-july")
+    measure = mine.table.fontMetrics().horizontalAdvance
+    assert mine.table.horizontalHeader().sectionSize(0) > measure("cells-of-july")  # read whole
+    mine.rename(models / "cells-of-july.safetensors", "cells")
     assert read_card(models / "cells.safetensors").name == "cells"
     assert not (models / "tiny.safetensors").exists()
     assert widget.start_from.combo.findText("cells") >= 0

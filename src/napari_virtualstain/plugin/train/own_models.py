@@ -66,6 +66,7 @@ class OwnModels(QWidget):
         entries = [e for e in list_models("generator") if Path(e.path).parent == folder]
         self._paths = [Path(entry.path) for entry in entries]
         self.table.show_frame(pd.DataFrame([_row(entry) for entry in entries]))
+        self.table.fit_columns()  # a new model may have a longer name
         self.table.setVisible(bool(entries))
         self._empty.setVisible(not entries)
         self._on_row()
