@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from napari_virtualstain.data import (
     CorrelativePairs,
+    divided_field,
     find_shared_pixels,
     match_pairs,
     merge_groups,
     split_pairs,
 )
 from napari_virtualstain.data.leakage import _anchors
-from napari_virtualstain.data.splits import _chosen_groups
+from napari_virtualstain.data.splits import SAME_CELL, _chosen_groups
 from napari_virtualstain.errors import InputError
 
 
@@ -156,6 +157,37 @@ def test_shared_pixels_across_the_split_are_refused_unless_asked_for() -> None:
     chosen = split_pairs(pairs)  # without a wish, a and b stay on one side
     assert chosen.independent
     assert any("share pixels" in note for note in chosen.notes)
+
+
+@pytest.mark.parametrize(
+    ("shape", "parts"),
+    [
+        ((300, 200), [(225, 200), (75, 200)]),
+        ((200, 300), [(200, 225), (200, 75)]),
+        ((256, 256), [(256, 192), (256, 64)]),
+        ((250, 250), [(250, 250)]),
+    ],
+)
+def test_a_single_large_field_is_divided_along_its_longer_side(
+    shape: tuple[int, int], parts: list[tuple[int, int]]
+) -> None:
+    field = np.random.default_rng(0).normal(size=(1, *shape))
+    divided = divided_field(CorrelativePairs.from_arrays(field, 2 * field, groups=["a"]))
+    assert [image.shape for image in divided.fluorescence] == parts
+    if len(parts) == 1:
+        return
+    joined = np.concatenate(divided.fluorescence, axis=0 if shape[0] > shape[1] else 1)
+    np.testing.assert_array_equal(joined, 2 * field[0])
+    split = split_pairs(divided, validation_groups=divided.groups[1:])
+    assert (split.train, split.validation) == ((0,), (1,))
+    assert split.scorable
+    assert not split.independent
+    assert SAME_CELL in split.notes
+
+
+def test_several_pairs_are_not_divided() -> None:
+    pairs = _pairs(["a", "a"])
+    assert divided_field(pairs) is pairs
 
 
 def test_one_pair_cannot_be_split() -> None:

@@ -166,3 +166,19 @@ def test_weight_decay_shrinks_filters_and_neither_biases_nor_scales() -> None:
     filters, *others = list(network.parameters())
     assert torch.allclose(filters, (1 - 0.1 * 0.5) * before[0])
     assert all(torch.equal(now, then) for now, then in zip(others, before[1:], strict=True))
+
+
+def test_one_field_trains_on_three_quarters_and_is_judged_on_the_last(
+    config: TrainingConfig, output: Path
+) -> None:
+    field = make_pairs(count=1, size=256, groups=1)
+    result = train(field, config, output=output)
+    split = result.card.split
+    assert (split["train_groups"], split["validation_groups"]) == (
+        ["cell0"],
+        ["cell0, last quarter"],
+    )
+    assert split["independent"] is False
+    assert result.scores is not None
+    assert set(result.scores["name"]) == {"0[0:256,192:256]"}
+    assert any("say nothing about the next cell" in warning for warning in result.warnings)

@@ -42,6 +42,7 @@ from .sampler import fit_maps as fit_maps
 from .shift_correction import correct_alignments as correct_alignments
 from .shift_correction import correct_shifts as correct_shifts
 from .splits import Split as Split
+from .splits import divided_field as divided_field
 from .splits import split_pairs as split_pairs
 from .stack_pairs import stack_pairs as stack_pairs
 from .stack_pairs import usual_planes as usual_planes

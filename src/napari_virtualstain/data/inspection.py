@@ -86,7 +86,8 @@ def inspect_pairs(
     if len(kept) < 2:
         raise InputError(
             f"Only {len(kept)} usable pair is there; training needs at least two, one of them to "
-            "judge by. Add pairs, best of other cells."
+            "judge by. Add pairs, best of other cells, or give a field of 256 pixels or more, "
+            "which is divided."
         )
     warnings += _saturation_warnings(kept, cancel)
     foreground = _foreground(kept, crop_size, min_foreground, cancel)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
 from ..progress import CancelToken
-from .correlative_pairs import CorrelativePairs
+from .correlative_pairs import CorrelativePairs, Region
 from .leakage import SharedPixels, find_shared_pixels, merge_groups
 
 SAME_CELL = (
     "The held-out images are other frames or regions of cells that also train: their scores say "
     "nothing about the next cell."
 )
+
+_JUDGED_SHARE = 0.25
+_SHORTEST_JUDGED_PX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,34 @@ def split_pairs(
     held_out = _chosen_groups(merged, fraction, seed)
     split = _split(pairs, [g in held_out for g in merged], notes)
     return split
+
+
+def divided_field(pairs: CorrelativePairs) -> CorrelativePairs:
+    """Return a single pair as two parts of its field: one to train on and one to judge by.
+
+    The last quarter along the longer side is a group of its own, the second. Several pairs, and
+    a field with a longer side of less than 256 pixels, are returned as they are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> field = np.random.default_rng(0).normal(size=(1, 64, 400))
+    >>> parts = divided_field(CorrelativePairs.from_arrays(field, field, groups=["a"]))
+    >>> [image.shape for image in parts.fluorescence], parts.groups
+    ([(64, 300), (64, 100)], ('a', 'a, last quarter'))
+    """
+    if len(pairs) != 1:
+        return pairs
+    height, width = pairs.fluorescence[0].shape
+    judged = round(_JUDGED_SHARE * max(height, width))
+    if judged < _SHORTEST_JUDGED_PX:
+        return pairs
+    if height > width:
+        regions = Region(0, 0, height - judged, width), Region(height - judged, 0, height, width)
+    else:
+        regions = Region(0, 0, height, width - judged), Region(0, width - judged, height, width)
+    (group,) = pairs.groups
+    return replace(pairs.within(regions), groups=(group, f"{group}, last quarter"))
 
 
 def _with_given_groups(

@@ -20,6 +20,7 @@ from ..data import (
     alignment_notes,
     changed,
     correct_alignments,
+    divided_field,
     fit_maps,
     image_statistics,
     inspect_pairs,
@@ -130,6 +131,10 @@ def prepare(
             f"The pairs have {pairs.planes} bright-field planes each, but {config.inputs.planes} "
             "are set. Collect the pairs with as many planes as the settings say."
         )
+    held_out = config.validation_groups
+    if held_out is None and len(pairs) == 1:
+        pairs = divided_field(pairs)
+        held_out = pairs.groups[1:]
     crop_size = _fitting_crop(pairs, config.crop_size, stride)
     inspection = inspect_pairs(
         pairs,
@@ -141,7 +146,7 @@ def prepare(
     usable, warnings = inspection.pairs, list(inspection.warnings)
     split = split_pairs(
         usable,
-        validation_groups=config.validation_groups,
+        validation_groups=held_out,
         fraction=config.validation_fraction,
         allow_leakage=config.allow_leakage,
         seed=config.seed,
