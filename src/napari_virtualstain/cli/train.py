@@ -93,13 +93,13 @@ def train(
         typer.Option(help="Region of all images to use, in pixels, Y0:Y1,X0:X1; may be repeated."),
     ] = None,
     batch_size: Annotated[
-        int | None, setting_option(TrainSettings, "batch_size", default="as the preset")
+        int | None, setting_option(TrainSettings, "batch_size", default=_OF_PRESET)
     ] = None,
     min_foreground: Annotated[
-        float | None, setting_option(TrainSettings, "min_foreground", default="as the preset")
+        float | None, setting_option(TrainSettings, "min_foreground", default=_OF_PRESET)
     ] = None,
     crop_size: Annotated[
-        int | None, setting_option(TrainSettings, "crop_size", default="as the preset")
+        int | None, setting_option(TrainSettings, "crop_size", default=_OF_PRESET)
     ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="Peak learning rate; by default that of the preset.")

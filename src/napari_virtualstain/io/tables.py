@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,16 +90,16 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def _guarded(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a table in which a spreadsheet finds no text or column name to run as a formula."""
-    changed = frame.rename(columns=_without_formula)
-    for place, is_number in enumerate(_are_numbers(changed)):
-        column = changed.iloc[:, place]
-        if not is_number and any(_without_formula(value) is not value for value in column):
-            changed.isetitem(place, [_without_formula(value) for value in column])
-    return changed
+    return _with_texts(frame.rename(columns=_without_formula), _without_formula)
 
 
-def _are_numbers(frame: pd.DataFrame) -> list[bool]:
-    return [dtype.kind in "biufcmM" for dtype in frame.dtypes]
+def _with_texts(table: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
+    """Return a table whose texts went through `change`; changed in place."""
+    for place, dtype in enumerate(table.dtypes):
+        column = table.iloc[:, place]
+        if dtype.kind not in "biufcmM" and any(change(value) is not value for value in column):
+            table.isetitem(place, [change(value) for value in column])
+    return table
 
 
 def _without_formula(value: Any) -> Any:
@@ -160,7 +161,7 @@ def read_table(path: str | Path, expected: str, *, texts: tuple[str, ...] = ()) 
     with reading(source, f"a table with the columns {expected}", error_class=InputError):
         _check_is_table_file(source)
         dialect = _dialect(source, expected)
-        return _without_guards(_parsed(source, dialect, texts))
+        return _with_texts(_parsed(source, dialect, texts), _unguarded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,12 +258,3 @@ def _parsed(source: Path, dialect: _Dialect, texts: tuple[str, ...]) -> pd.DataF
         **exact,
     )
     return table.dropna(how="all", ignore_index=True)
-
-
-def _without_guards(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table without the apostrophes of :func:`write_table`; changed in place."""
-    for place, is_number in enumerate(_are_numbers(table)):
-        column = table.iloc[:, place]
-        if not is_number and any(_unguarded(value) is not value for value in column):
-            table.isetitem(place, [_unguarded(value) for value in column])
-    return table

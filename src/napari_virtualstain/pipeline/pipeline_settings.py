@@ -101,7 +101,4 @@ def merged_settings(base: PipelineSettings, given: dict[str, dict[str, Any]]) ->
     for step, values in given.items():
         content[step] |= {name: value for name, value in values.items() if value is not None}
     content["version"] = __version__
-    try:
-        return PipelineSettings.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"These settings cannot be used: {reasons(error)}") from error
+    return checked_settings(PipelineSettings, **content)

@@ -68,11 +68,11 @@ class SettingsForm(QObject, Generic[Chosen]):
         self._wheel = WheelGuard(self)
         self.widgets: dict[str, Any] = {}
         self._labels: dict[str, QLabel] = {}
+        folded = form if advanced is None else advanced
         known = [name for name, field in self._fields.items() if field.place]
         for name in known if names is None else names:
             field, offered = self._fields[name], (choices or {}).get(name)
             is_folded = field.place == "advanced" and name not in set(in_sight)
-            folded = form if advanced is None else advanced
             self._add(field, folded if is_folded else form, offered)
         self.show(start or {})
         # dies with the dock, in the GUI thread; the form itself may not be in a window yet

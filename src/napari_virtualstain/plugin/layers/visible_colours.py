@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ...data import plane_at
+
 _LEVELS = 256
 
 
@@ -44,8 +46,7 @@ def rendered(viewer: Any, layer: Any, onto: Any, colormap: Any = None) -> np.nda
     index = shown_index(viewer, layer)
     if index is None:
         return np.zeros((*shape, 3), np.uint8)
-    part = layer.data[index]
-    plane = np.asarray(part.compute(scheduler="synchronous") if hasattr(part, "compute") else part)
+    plane = plane_at(layer.data, index)
     low, high = layer.contrast_limits
     scaled = np.nan_to_num((plane.astype(np.float32) - low) / max(high - low, 1e-12))
     levels = np.clip(scaled, 0, 1) ** layer.gamma * (_LEVELS - 1)
