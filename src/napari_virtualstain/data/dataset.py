@@ -35,11 +35,13 @@ class TensorBatch:
         mine = slice(rank, None, count)
         return TensorBatch(self.inputs[mine], self.targets[mine], self.weights[mine])
 
-    def to(self, device: torch.device) -> TensorBatch:
-        """Return the batch on a device, channels last, which convolutions prefer."""
+    def to(
+        self, device: torch.device, memory_format: torch.memory_format = torch.preserve_format
+    ) -> TensorBatch:
+        """Return the batch on a device, with its channels and pixels in that order."""
         return TensorBatch(
             *(
-                tensor.to(device, non_blocking=True, memory_format=torch.channels_last)
+                tensor.to(device, non_blocking=True, memory_format=memory_format)
                 for tensor in (self.inputs, self.targets, self.weights)
             )
         )

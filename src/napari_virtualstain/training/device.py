@@ -31,6 +31,16 @@ class Compute:
         """``float32`` or ``bfloat16``."""
         return "bfloat16" if self.bfloat16 else "float32"
 
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """Order of channels and pixels in which a step is fastest.
+
+        Channels last, but for processors with AVX2 only: there the backward pass of a convolution
+        takes a third longer in that order (``benchmarks/training_speed.py``).
+        """
+        on_avx2 = self.device.type == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX2"
+        return torch.contiguous_format if on_avx2 else torch.channels_last
+
     def autocast(self) -> AbstractContextManager[object]:
         """Return the context in which a network is run."""
         if not self.bfloat16:

@@ -45,7 +45,7 @@ def predict(
     height, width = inputs.shape[1:]
     margins = (-height % stride, -width % stride)
     padded = np.pad(inputs, [(0, 0), (0, margins[0]), (0, margins[1])], mode="symmetric")
-    tensor = torch.from_numpy(padded)[None].to(compute.device, memory_format=torch.channels_last)
+    tensor = torch.from_numpy(padded)[None].to(compute.device, memory_format=compute.memory_format)
     with torch.no_grad(), compute.autocast():
         output = network(tensor)[0, 0]
     return output.float().cpu().numpy()[:height, :width], part

@@ -289,7 +289,7 @@ def schedule(kind: str, step: int, steps: int) -> float:
 
 
 def _placed(network: nn.Module, compute: Compute) -> nn.Module:
-    return network.to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return network.to(compute.device, memory_format=compute.memory_format)  # type: ignore[call-overload,no-any-return]
 
 
 def _largest_rate(network: nn.Module, config: TrainingConfig) -> float:

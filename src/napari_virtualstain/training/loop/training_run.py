@@ -236,7 +236,8 @@ class Session:
                 generator,
                 size=self.prepared.crop_size,
             )
-            yield varied.part(self.group.rank, self.group.count).to(self.compute.device)
+            mine = varied.part(self.group.rank, self.group.count)
+            yield mine.to(self.compute.device, self.compute.memory_format)
 
     def _log(self, step: int, losses: dict[str, float], rate: float) -> StepFinished:
         terms = dict(losses)
