@@ -43,6 +43,8 @@ def test_window_fractions_against_a_plain_mean(seed: int, size: int) -> None:
     mask = np.random.default_rng(seed).random((9, 12)) > 0.5
     windows = np.lib.stride_tricks.sliding_window_view(mask, (size, size))
     np.testing.assert_allclose(window_fractions(mask, size), windows.mean((2, 3)), atol=1e-6)
+    every_third = window_fractions(mask, size, 3)
+    np.testing.assert_array_equal(every_third, window_fractions(mask, size)[::3, ::3])
 
 
 def test_crops_are_cut_alike_from_input_target_and_weight() -> None:

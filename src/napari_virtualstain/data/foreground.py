@@ -7,6 +7,7 @@ pixels above the frame's mean plus one standard deviation and asks for 14 %.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,11 +40,13 @@ def foreground_threshold(fluorescence: ArrayLike) -> float:
     2.0
     """
     image = np.asarray(fluorescence, dtype=np.float64)
-    return float(np.nanmean(image) + np.nanstd(image))
+    unknown = np.isnan(image)
+    known = image[~unknown] if unknown.any() else image
+    return float(known.mean() + known.std())
 
 
-def window_fractions(mask: NDArray[np.bool_], size: int) -> NDArray[np.float32]:
-    """Return the foreground fraction of every square window, by its corner.
+def window_fractions(mask: NDArray[np.bool_], size: int, step: int = 1) -> NDArray[np.float32]:
+    """Return the foreground fraction of square windows, by their corner.
 
     Parameters
     ----------
@@ -51,22 +54,28 @@ def window_fractions(mask: NDArray[np.bool_], size: int) -> NDArray[np.float32]:
         Foreground.
     size : int
         Side of the window, pixels.
+    step : int
+        Pixels from one corner to the next, along both axes.
 
     Returns
     -------
-    ndarray of shape (Y - size + 1, X - size + 1)
+    ndarray of shape (ceil((Y - size + 1) / step), ceil((X - size + 1) / step))
 
     Examples
     --------
     >>> window_fractions(np.eye(3, dtype=bool), 2).tolist()
     [[0.5, 0.25], [0.25, 0.5]]
     """
-    total = np.zeros((mask.shape[0] + 1, mask.shape[1] + 1), np.int64)
-    total[1:, 1:] = mask.cumsum(0).cumsum(1)
-    counts = (
-        total[size:, size:] - total[:-size, size:] - total[size:, :-size] + total[:-size, :-size]
-    )
+    columns = _window_sums(mask, size, step).T
+    counts = _window_sums(np.ascontiguousarray(columns), size, step).T
     return (counts / size**2).astype(np.float32)
+
+
+def _window_sums(values: NDArray[Any], size: int, step: int) -> NDArray[np.int32]:
+    """Return the sums of `size` pixels of a row, from each `step`-th pixel on."""
+    sums = np.zeros((values.shape[0], values.shape[1] + 1), np.int32)
+    np.cumsum(values, axis=1, out=sums[:, 1:])
+    return sums[:, size::step] - sums[:, :-size:step]
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,5 +219,5 @@ def _crop_fractions(images: Iterable[NDArray[np.generic]], crop_size: int) -> ND
     for image in images:
         size = min(crop_size, *image.shape)
         step = max(1, size // 4)
-        parts.append(window_fractions(foreground_mask(image), size)[::step, ::step].ravel())
+        parts.append(window_fractions(foreground_mask(image), size, step).ravel())
     return np.concatenate(parts)
