@@ -78,9 +78,11 @@ def test_otsu_labels_are_components_without_specks() -> None:
     movie = np.zeros((2, 30, 40))
     movie[0, 3:9, 3:9] = 1
     movie[0, 20:26, 20:30] = 1
-    movie[0, 15, 35] = 1
+    movie[0, 15, 30:37] = 1  # 7 pixels
     movie[1, 3:9, 3:9] = 1
+    movie[1, 15, 30:38] = 1
     labels = otsu_labels(movie)
     assert sorted(np.unique(labels[0])) == [0, 1, 2]
     assert labels[0, 15, 35] == 0
-    assert (labels[1] > 0).sum() == 36
+    assert (labels[1, 15, 30:38] == 2).all()
+    assert (labels[1] > 0).sum() == 36 + 8
