@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+module = import_module("napari_virtualstain.cli.doctor")
 Run = Callable[..., Any]
 
 
@@ -63,3 +66,68 @@ def test_the_home_folder_is_not_named(
     output = run("doctor").output
     assert "working folder: ~ (" in output
     assert str(tmp_path) not in output
+
+
+@pytest.mark.parametrize(("free_gib", "mark"), [(0.99, "! free 1.0 GiB"), (1.01, "free 1.0 GiB")])
+def test_less_than_a_gigabyte_of_free_memory_is_a_problem(
+    monkeypatch: pytest.MonkeyPatch, free_gib: float, mark: str
+) -> None:
+    monkeypatch.setattr("napari_virtualstain.engine.free_memory", lambda _: free_gib * 2**30)
+    assert list(module._memory())[1].startswith(mark)
+
+
+def test_requirements_are_judged_by_their_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [
+        "there>=2",
+        "old>=2",
+        "missing>=2",
+        'optional>=2; extra == "more"',
+        'also>=2; extra == "more"',
+    ]
+    found = {"there": "2.1", "old": "1.9", "also": "2.0"}
+    monkeypatch.setattr(module.importlib.metadata, "requires", lambda _: asked)
+    monkeypatch.setattr(module, "_version_of", found.get)
+    assert list(module._requirements()) == [
+        "! old 1.9 is too old: expected >=2",
+        "! missing is missing: expected missing>=2. Install the package again.",
+        "also 2.0, there 2.1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("problems", "said"), [(0, "No problems"), (1, "1 problem"), (2, "2 problems")]
+)
+def test_problems_are_counted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, problems: int, said: str
+) -> None:
+    for name in (
+        "_versions",
+        "_computing",
+        "_memory",
+        "_window",
+        "_folders",
+        "_models",
+        "_add_ons",
+    ):
+        monkeypatch.setattr(module, name, lambda: ["fine"])
+    monkeypatch.setattr(module, "_models", lambda: ["! bad"] * problems)
+    module.doctor()
+    assert capsys.readouterr().out.endswith(f"{said} found.\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [(1, "last"), (-6, "first")],  # Python's errors end with why, Qt's begin so
+)
+def test_why_there_is_no_window_is_said(
+    monkeypatch: pytest.MonkeyPatch, code: int, said: str
+) -> None:
+    pytest.importorskip("napari")
+    answer = SimpleNamespace(stdout="Qt: 6\n", stderr="first\nmiddle\nlast\n", returncode=code)
+    monkeypatch.setattr(module.subprocess, "run", lambda *_, **__: answer)
+    assert list(module._window()) == ["Qt: 6", f"! no window with OpenGL: {said}"]
+    answer.returncode = 0
+    assert list(module._window()) == ["Qt: 6"]
+    monkeypatch.setattr(module, "_version_of", {"napari": "0.9"}.get)
+    (line,) = module._window()
+    assert line.startswith("qtpy is not installed")

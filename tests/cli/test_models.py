@@ -68,3 +68,51 @@ def test_info_shows_whatever_a_foreign_card_holds() -> None:
     assert "mean: high" in text
     assert "before: nothing" in text
     assert "iou: 0.5" in text
+
+
+def _lines(**training: Any) -> list[str]:
+    lines = card_lines(ModelCard(name="made", training=training))
+    return [line.strip() for line in lines[lines.index("training:") + 1 :]]
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"), [(12, "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"), (13, "")]
+)
+def test_a_dozen_items_are_listed_and_of_more_the_number_is_said(count: int, shown: str) -> None:
+    (line, *_) = _lines(groups=[str(item) for item in range(count)])
+    assert line == f"groups: {shown or '0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 … (13 in all)'}"
+
+
+def test_long_texts_have_a_line_each() -> None:
+    assert _lines(warnings=["a" * 40, "b"])[0] == f"warnings: {'a' * 40}, b"
+    assert _lines(warnings=["a" * 41, "b"])[:3] == ["warnings:", f"- {'a' * 41}", "- b"]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ({"mean": 0.5, "low": 0.25, "high": 0.754}, "0.500 (0.250 to 0.754)"),
+        ({"mean": None, "low": None, "high": None}, "undefined"),
+        (0.123456, "0.1235"),
+        (7, "7"),
+    ],
+)
+def test_summaries_have_three_digits_and_numbers_four(value: Any, shown: str) -> None:
+    assert _lines(score=value)[0] == f"score: {shown}"
+
+
+def test_empty_fields_are_left_out() -> None:
+    assert not any(line.startswith("nothing") for line in _lines(nothing=[], also=None, seed=0))
+    assert "seed: 0" in _lines(seed=0)
+
+
+def test_scores_are_a_table_of_methods_with_baselines_beside() -> None:
+    def score(mean: float) -> dict[str, Any]:
+        return {"pearson": {"mean": mean, "low": mean - 0.1, "high": mean + 0.1}}
+
+    scores = {"virtual stain": score(0.6), "blur": score(0.3), "judged_on": ["a", "b"]}
+    lines = card_lines(ModelCard(name="made", scores=scores))
+    at = lines.index("scores: mean of the judged cells (95 % interval)")
+    assert lines[at + 1].split() == ["virtual", "stain", "blur"]
+    assert lines[at + 2] == "  pearson  0.600 (0.500 to 0.700)  0.300"
+    assert lines[at + 3] == "  judged_on: a, b"

@@ -96,3 +96,52 @@ def test_the_middle_frame_is_drawn(demo: Any, tmp_path: Path) -> None:
         drawn.append(imread(tmp_path / "o.png"))
     assert not np.array_equal(drawn[0], drawn[1])
     np.testing.assert_array_equal(drawn[1], drawn[2])
+
+
+@pytest.mark.parametrize(("size_um", "width"), [(0.08, 126), (0.08, 124), (0.1, 101), (0.1, 99)])
+def test_the_scale_bar_is_5_um_where_it_fits_into_half_the_picture(
+    size_um: float, width: int
+) -> None:
+    axis = Figure().subplots()
+    axis.imshow(np.zeros((50, width)))
+    overview._scale_bar(axis, size_um)
+    assert bool(axis.lines) == (5.0 / size_um <= width / 2)
+    for line in axis.lines:
+        left, right = line.get_xdata()
+        assert right - left == pytest.approx(5.0 / size_um)
+        assert right == pytest.approx(0.95 * width)
+        assert line.get_ydata() == pytest.approx([47.5, 47.5])
+
+
+def test_pictures_span_the_5th_to_the_997th_thousandth() -> None:
+    axis = Figure().subplots()
+    image = np.arange(1001.0).reshape(7, 143)
+    image[0, 0] = np.nan
+    overview._show(axis, image, "title", "gray")
+    assert axis.images[0].get_clim() == pytest.approx((6.0, 997.0), abs=0.1)
+    flat = Figure().subplots()
+    overview._show(flat, np.full((4, 4), 7.0), "flat", "gray")
+    low, high = flat.images[0].get_clim()
+    assert low == 7 < high
+
+
+def test_colours_of_neighbours_are_bright_and_far_apart() -> None:
+    colours = overview._colours(np.arange(1, 12))
+    np.testing.assert_allclose(colours.max(axis=1), 1.0)
+    np.testing.assert_allclose(colours.min(axis=1), 0.25)
+    assert np.abs(np.diff(colours, axis=0)).max(axis=1).min() > 0.5
+    distances = np.abs(colours[:, None] - colours[None]).sum(axis=2) + 9 * np.eye(11)
+    assert distances.min() > 0.2
+
+
+def test_scores_reach_from_zero_or_below_to_beyond_one() -> None:
+    for lowest, left in ((0.8, 0.0), (-0.2, -0.2)):
+        scores = pd.DataFrame(
+            {"what": ["a"], "score": [lowest], "baseline": ["b"], "baseline_score": [-0.1]}
+        )
+        axis = Figure().subplots()
+        overview._scores(axis, scores)
+        assert axis.get_xlim() == pytest.approx((left, 1.12))
+        texts = {text.get_text(): text.get_position()[0] for text in axis.texts}
+        assert texts[f"{lowest:.2f}"] == pytest.approx(max(lowest, 0) + 0.01)
+        assert texts["-0.10  b"] == pytest.approx(0.01)
