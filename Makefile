@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 GIVEN_DATA := fine_tuning segmentation_quality staining_fit staining_gpu staining_uncertainty \
   tracking_fission tracking_quality
 BENCHMARKS ?= $(filter-out $(patsubst %,benchmarks/%.py,$(GIVEN_DATA) __init__),$(wildcard benchmarks/*.py))
-EXTRAS := all,distributed,export,geff
+EXTRAS := all,distributed,export,fast,geff
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

@@ -15,11 +15,12 @@ import os
 import subprocess
 import sys
 import time
+from itertools import product
 
 import numpy as np
 
 
-def first_frame(model: str, size: int, precision: str) -> None:
+def first_frame(model: str, size: int, precision: str, device: str) -> None:
     """Print the times of the first and of the second frame."""
     frames = np.random.default_rng(0).normal(1000, 50, (4, size, size)).astype(np.uint16)
     start = time.perf_counter()
@@ -32,7 +33,7 @@ def first_frame(model: str, size: int, precision: str) -> None:
     from napari_virtualstain.staining import Stainer
 
     settings = StainSettings(precision=precision)
-    stainer = Stainer(load_model(model), settings, pixel_size_um=0.08, device="cpu")
+    stainer = Stainer(load_model(model), settings, pixel_size_um=0.08, device=device)
     source = Planes(frames, "tyx", stainer.inputs)
     fitted = stainer.fit(source)
     stainer.stain(source.read(0), fitted)
@@ -40,8 +41,8 @@ def first_frame(model: str, size: int, precision: str) -> None:
     stainer.stain(source.read(1), fitted)
     end = time.perf_counter()
     print(
-        f"{model:15s} {size}²  {stainer.network.precision:9s} {torch.get_num_threads()} threads  "
-        f"loading torch {imported - start:.2f} s, then the visible frame {shown - imported:.2f} s, "
+        f"{model:15s} {size}²  {device:8s} {stainer.network.precision:9s} "
+        f"{torch.get_num_threads()} threads  loading torch {imported - start:.2f} s, then the visible frame {shown - imported:.2f} s, "
         f"the next {end - shown:.2f} s",
         flush=True,
     )
@@ -54,20 +55,20 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--models", nargs="+", default=["mito-h9c2", "mito-simulated"])
     parser.add_argument("--precisions", nargs="+", default=["auto", "float32"])
+    parser.add_argument("--devices", nargs="+", default=["cpu"])
     parser.add_argument("--one", action="store_true", help="in this process")
     given = parser.parse_args()
     if given.one:
-        first_frame(given.models[0], given.size, given.precisions[0])
+        first_frame(given.models[0], given.size, given.precisions[0], given.devices[0])
         return
-    for model in given.models:
-        for precision in given.precisions:
-            for threads in given.threads:
-                one = ["--models", model, "--precisions", precision, "--size", str(given.size)]
-                subprocess.run(
-                    [sys.executable, __file__, "--one", *one],
-                    check=True,
-                    env={**os.environ, "OMP_NUM_THREADS": str(threads)},
-                )
+    ways = product(given.models, given.precisions, given.devices, given.threads)
+    for model, precision, device, threads in ways:
+        one = ["--models", model, "--precisions", precision, "--devices", device]
+        subprocess.run(
+            [sys.executable, __file__, "--one", *one, "--size", str(given.size)],
+            check=True,
+            env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+        )
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@
 Each way runs in a process of its own, so that its peak memory is its own, and all of them in turn
 ``--rounds`` times; the best of each counts, since a machine is rarely idle. ``--clock cpu`` counts
 the processor seconds of all threads. ONNX Runtime and OpenVINO run the network as it is exported,
-the whole frame at once; "hint" asks OpenVINO for half precision where the processor has it. MONAI
-slides a window. Peers that are not installed (``pip install monai onnxruntime openvino``) are left
-out. "difference" is the largest from float32 torch, as a share of the output's spread.
+the whole frame at once; "hint" asks OpenVINO for half precision where the processor has it; "fast"
+is this package on the device ``openvino``. MONAI slides a window. Peers that are not installed
+(``pip install monai onnxruntime openvino``) are left out. "difference" is the largest from float32
+torch, as a share of the output's spread.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ WAYS = (
     "openvino hint",
     "float32",
     "auto",
+    "fast float32",
+    "fast auto",
 )
 
 
@@ -155,7 +158,8 @@ def runner(way: str, network: torch.nn.Module, frame: np.ndarray, tile: int | No
                 return (inferer(tensor, network) if inferer else network(tensor)).numpy()
 
         return run, "float32"
-    engine = TiledNetwork(network, device="cpu", precision=way, tile=tile)
+    device = "openvino" if way.startswith("fast") else "cpu"
+    engine = TiledNetwork(network, device=device, precision=way.split()[-1], tile=tile)
     return (lambda: engine.predict(frame)), engine.precision
 
 

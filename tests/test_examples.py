@@ -28,6 +28,8 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 def test_the_examples_of_a_module_run(name: str, tmp_path, monkeypatch) -> None:
     if ".plugin" in name and importlib.util.find_spec("napari") is None:
         pytest.skip("the docks need napari")
+    if name.endswith("engine.compiled") and importlib.util.find_spec("openvino") is None:
+        pytest.skip("OpenVINO is not installed: pip install openvino")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path))  # not those of whoever runs the tests
     runner = doctest.DocTestRunner(verbose=False, optionflags=FLAGS)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from openvino_device import PROCESSORS
 from torch.nn import functional
 
 from napari_virtualstain.engine import NonFiniteWarning, resample
@@ -83,6 +84,7 @@ def small(make_model):
     return make_model("unet", arguments={"widths": (4, 6)}, outputs=["mean", "log_scale"])
 
 
+@pytest.mark.parametrize("device", PROCESSORS)
 @settings(max_examples=15, deadline=None)
 @given(
     height=st.integers(40, 150),
@@ -93,10 +95,16 @@ def small(make_model):
 )
 @example(height=101, width=99, pixel_size_um=0.0655, averages=True, data=None)
 def test_a_region_is_stained_as_in_the_whole_frame(
-    small, height: int, width: int, pixel_size_um: float, averages: bool, data: st.DataObject
+    small,
+    device: str,
+    height: int,
+    width: int,
+    pixel_size_um: float,
+    averages: bool,
+    data: st.DataObject,
 ) -> None:
     chosen = StainSettings(precision="float32", average=averages)
-    stainer = Stainer(small, chosen, pixel_size_um=pixel_size_um)
+    stainer = Stainer(small, chosen, pixel_size_um=pixel_size_um, device=device)
     region = (slice(60, 71), slice(37, 39))
     if data is not None:
         region = (_span(data, height), _span(data, width))
@@ -110,13 +118,14 @@ def test_a_region_is_stained_as_in_the_whole_frame(
 
 
 @pytest.mark.skipif(not _gains_from_bfloat16(), reason="no instructions for bfloat16 here")
+@pytest.mark.parametrize("device", PROCESSORS)
 @pytest.mark.parametrize("averages", [False, True])
 @pytest.mark.parametrize("pixel_size_um", [0.0655, 0.08, 0.117])
 def test_a_region_is_stained_as_in_the_whole_frame_in_half_precision(
-    small, pixel_size_um: float, averages: bool
+    small, pixel_size_um: float, averages: bool, device: str
 ) -> None:
     chosen = StainSettings(precision="bfloat16", average=averages)
-    stainer = Stainer(small, chosen, pixel_size_um=pixel_size_um)
+    stainer = Stainer(small, chosen, pixel_size_um=pixel_size_um, device=device)
     frame, region = _frame(203, 150), (slice(101, 120), slice(11, 40))
     whole, part = stainer.stain(frame, FITTED), stainer.stain(frame, FITTED, region=region)
     np.testing.assert_array_equal(part.fluorescence, whole.fluorescence[region])

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openvino_device import PROCESSORS
 from small_generators import randomised
 
 from napari_virtualstain.engine import ReducedResourcesWarning, TiledNetwork, predictor
@@ -71,15 +72,18 @@ def _whole(network: torch.nn.Module, frame: np.ndarray) -> np.ndarray:
         return network(torch.from_numpy(padded)).numpy()[..., :height, :width]
 
 
+@pytest.mark.parametrize("device", PROCESSORS)
 @pytest.mark.parametrize("name", NETWORKS)
 @settings(max_examples=6, deadline=None)
 @given(height=st.integers(1, 260), width=st.integers(1, 260), tile=st.integers(1, 280))
-def test_tiled_equals_the_plain_whole_frame(name: str, height: int, width: int, tile: int) -> None:
+def test_tiled_equals_the_plain_whole_frame(
+    name: str, device: str, height: int, width: int, tile: int
+) -> None:
     # smaller tiles only cost time here; the smallest is tried below
     tile = max(tile, 24 if name == "compact" else 96)
     frame = _frame(height, width)
     whole = _whole(NETWORKS[name], frame)
-    tiled = TiledNetwork(NETWORKS[name], device="cpu", tile=tile).predict(frame)
+    tiled = TiledNetwork(NETWORKS[name], device=device, tile=tile).predict(frame)
     assert tiled.shape == whole.shape
     assert np.abs(tiled - whole).max() <= 1e-5 * np.ptp(whole) + 1e-6
 
@@ -108,15 +112,16 @@ def test_half_precision_stays_within_one_percent() -> None:
 
 
 @pytest.mark.skipif(not _gains_from_bfloat16(), reason="no instructions for bfloat16 here")
+@pytest.mark.parametrize("device", PROCESSORS)
 @pytest.mark.parametrize("name", NETWORKS)
 @settings(max_examples=3, deadline=None)
 @given(height=st.integers(1, 260), width=st.integers(1, 200), tile=st.integers(1, 280))
 def test_tiled_equals_whole_in_half_precision(
-    name: str, height: int, width: int, tile: int
+    name: str, device: str, height: int, width: int, tile: int
 ) -> None:
     frame = _frame(height, width)
     whole, tiled = (
-        TiledNetwork(NETWORKS[name], device="cpu", tile=side, precision="bfloat16").predict(frame)
+        TiledNetwork(NETWORKS[name], device=device, tile=side, precision="bfloat16").predict(frame)
         for side in (512, max(tile, 48))
     )
     assert np.abs(tiled - whole).max() <= 1e-4 * np.ptp(whole)

@@ -138,7 +138,8 @@ def test_devices_that_disagree_about_the_arithmetic_take_float32(model, monkeypa
 
     def network(module, *, device, tile, precision):
         asked.append(precision)
-        return type("", (), {"device": device, "precision": next(chosen)})
+        taken = next(chosen)
+        return type("", (), {"device": device, "precision": taken, "arithmetic": taken})
 
     monkeypatch.setattr("napari_virtualstain.staining.stainer.TiledNetwork", network)
     stainer = Stainer(model, device="cpu,cpu", **CHOSEN)

@@ -81,14 +81,18 @@ FrameInterval = Annotated[
 ]
 Frames = Annotated[str | None, setting_option(StainSettings, "frames")]
 Device = Annotated[
-    str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; by default the fastest available.")
+    str | None,
+    typer.Option(help="cpu, openvino, cuda, cuda:1 or mps; by default a GPU, else the cpu."),
+]
+TrainingDevice = Annotated[
+    str | None, typer.Option("--device", help="cpu, cuda, cuda:1 or mps; by default the fastest.")
 ]
 Devices = Annotated[
     str | None,
     typer.Option(
         "--device",
-        help="cpu, cuda, cuda:1 or mps; by default the fastest. Several share the frames: "
-        "cuda:0,cuda:1, or gpus for all GPUs.",
+        help="cpu, openvino, cuda, cuda:1 or mps; by default a GPU, else the cpu. Several share "
+        "the frames: cuda:0,cuda:1, or gpus for all GPUs.",
     ),
 ]
 Tile = Annotated[

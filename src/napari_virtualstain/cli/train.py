@@ -14,7 +14,15 @@ import typer
 from ..axes import check_positive
 from ..errors import InputError
 from ..settings import PairSettings, TrainSettings
-from .options import Axes, Device, Overwrite, PixelSize, Resume, is_terminal, setting_option
+from .options import (
+    Axes,
+    Overwrite,
+    PixelSize,
+    Resume,
+    TrainingDevice,
+    is_terminal,
+    setting_option,
+)
 from .running import Job, running_job
 from .simulated_training import (
     Condenser,
@@ -113,7 +121,7 @@ def train(
     axes: Axes = None,
     pixel_size_um: PixelSize = None,
     seed: Annotated[int | None, setting_option(TrainSettings, "seed")] = None,
-    device: Device = None,
+    device: TrainingDevice = None,
     drop_bad_pairs: Annotated[
         bool,
         typer.Option("--drop-bad-pairs", help="Leave out constant, empty and saturated pairs."),

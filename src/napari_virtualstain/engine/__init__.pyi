@@ -9,8 +9,10 @@ from .cleaning import fill_planes as fill_planes
 from .devices import Precision as Precision
 from .devices import describe_devices as describe_devices
 from .devices import free_memory as free_memory
+from .devices import is_processor as is_processor
 from .devices import resolve_device as resolve_device
 from .devices import resolve_devices as resolve_devices
+from .devices import use_threads as use_threads
 from .export import export_model as export_model
 from .frames import parse_frames as parse_frames
 from .planes import Planes as Planes
@@ -25,7 +27,6 @@ from .regions import View as View
 from .regions import view_of as view_of
 from .resampling import resample as resample
 from .resampling import resampled_shape as resampled_shape
-from .threads import use_threads as use_threads
 from .tiling import Box as Box
 from .turning import orientations as orientations
 from .turning import turned as turned

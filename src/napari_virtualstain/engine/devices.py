@@ -1,8 +1,12 @@
-"""Devices, precision and free memory for networks."""
+"""Devices, threads, precision and free memory for networks."""
 
 from __future__ import annotations
 
-from typing import get_args
+import importlib.metadata
+import importlib.util
+import os
+from dataclasses import dataclass
+from typing import TypeAlias, get_args
 
 import torch
 
@@ -12,13 +16,33 @@ from ..settings import Precision as Precision
 
 _WORDS = {
     "cpu": "processor",
+    "openvino": "processor with OpenVINO",
     "cuda": "graphics card",
     "gpu": "graphics card",
     "mps": "Apple graphics",
 }
 
 
-def resolve_device(device: str | torch.device | None = None) -> torch.device:
+@dataclass(frozen=True, slots=True)
+class OpenVino:
+    """The processor, run by OpenVINO; named and used as a ``torch.device`` is.
+
+    Examples
+    --------
+    >>> str(OpenVino())
+    'openvino'
+    """
+
+    type: str = "openvino"
+
+    def __str__(self) -> str:
+        return self.type
+
+
+Device: TypeAlias = torch.device | OpenVino
+
+
+def resolve_device(device: str | Device | None = None) -> Device:
     """Return the device to run on.
 
     Parameters
@@ -26,7 +50,8 @@ def resolve_device(device: str | torch.device | None = None) -> torch.device:
     device : str, torch.device or None
         None or ``"auto"`` takes the best there is: CUDA, then Apple's MPS, then the
         CPU. ``"gpu"`` takes the best but the CPU. Otherwise torch's own names:
-        ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+        ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``; or ``"openvino"``, the CPU run by
+        OpenVINO, which the extra ``[fast]`` installs.
 
     Raises
     ------
@@ -47,6 +72,8 @@ def resolve_device(device: str | torch.device | None = None) -> torch.device:
         if name == "auto":
             return torch.device("cpu")
         raise DeviceError(_absent(name))
+    if name == "openvino" and has_openvino():
+        return OpenVino()
     try:
         resolved = torch.device(name)
     except RuntimeError as error:
@@ -56,7 +83,7 @@ def resolve_device(device: str | torch.device | None = None) -> torch.device:
     return resolved
 
 
-def resolve_devices(device: str | torch.device | None = None) -> list[torch.device]:
+def resolve_devices(device: str | Device | None = None) -> list[Device]:
     """Return the devices to run on together.
 
     Parameters
@@ -101,7 +128,29 @@ def available_devices() -> list[str]:
     names = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         names.append("mps")
-    return [*names, "cpu"]
+    return [*names, *(["openvino"] if has_openvino() else []), "cpu"]
+
+
+def has_openvino() -> bool:
+    """Return whether OpenVINO is installed.
+
+    Examples
+    --------
+    >>> has_openvino() == ("openvino" in available_devices())
+    True
+    """
+    return importlib.util.find_spec("openvino") is not None
+
+
+def is_processor(device: Device) -> bool:
+    """Return whether a device is the processor, whatever runs the network there.
+
+    Examples
+    --------
+    >>> is_processor(torch.device("cpu")), is_processor(OpenVino())
+    (True, True)
+    """
+    return device.type in ("cpu", "openvino")
 
 
 def describe_devices() -> list[str]:
@@ -114,8 +163,10 @@ def describe_devices() -> list[str]:
     """
     described = []
     for name in available_devices():
-        device = torch.device(name)
-        if device.type == "cuda":
+        device = resolve_device(name)
+        if isinstance(device, OpenVino):
+            detail = f"OpenVINO {importlib.metadata.version('openvino')}"
+        elif device.type == "cuda":
             facts = torch.cuda.get_device_properties(device)
             detail = f"{facts.name}, {facts.total_memory / 2**30:.1f} GiB"
         elif device.type == "cpu":
@@ -152,6 +203,8 @@ def _absent(name: str) -> str:
     kind = name.partition(":")[0]
     if kind not in _WORDS:
         said = f"Device {name!r} is not available."
+    elif kind == "openvino":
+        said = 'OpenVINO is not installed: pip install "napari-virtualstain[fast]" installs it.'
     elif kind in ("cuda", "gpu"):
         said = (
             f"A {device_words(name)} is not available: there is none, or its driver or a PyTorch "
@@ -174,7 +227,32 @@ def check_precision(precision: str) -> Precision:
     return precision  # type: ignore[return-value]
 
 
-def free_memory(device: torch.device) -> int:
+def use_threads(count: int = 0) -> int:
+    """Let networks use `count` processor threads from now on, and return how many that are.
+
+    Parameters
+    ----------
+    count : int
+        0 leaves one core to whatever else runs, such as a viewer, unless the environment
+        variable ``OMP_NUM_THREADS`` says otherwise.
+
+    Examples
+    --------
+    >>> before = torch.get_num_threads()
+    >>> use_threads(1)
+    1
+    >>> use_threads(before) == before
+    True
+    """
+    if count < 1:
+        if os.environ.get("OMP_NUM_THREADS"):
+            return torch.get_num_threads()
+        count = max(1, (os.cpu_count() or 2) - 1)
+    torch.set_num_threads(count)
+    return count
+
+
+def free_memory(device: Device) -> int:
     """Return the bytes that can still be had on `device`.
 
     Examples
@@ -182,7 +260,7 @@ def free_memory(device: torch.device) -> int:
     >>> free_memory(torch.device("cpu")) > 0
     True
     """
-    if device.type == "cuda":
+    if isinstance(device, torch.device) and device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(free + held)

@@ -13,7 +13,16 @@ from torch import nn
 
 from ..errors import DeviceError, InputError
 from ..progress import CancelToken
-from .devices import Precision, check_precision, device_words, free_memory, resolve_device
+from .devices import (
+    Device,
+    OpenVino,
+    Precision,
+    check_precision,
+    device_words,
+    free_memory,
+    is_processor,
+    resolve_device,
+)
 from .prepared import PreparedNetwork
 from .tiling import Tile, choose_core, plan_tiles
 from .warnings import ReducedResourcesWarning
@@ -63,7 +72,7 @@ class TiledNetwork:
         self,
         network: nn.Module,
         *,
-        device: str | torch.device | None = None,
+        device: str | Device | None = None,
         tile: int | None = None,
         precision: Precision = "float32",
     ) -> None:
@@ -75,10 +84,10 @@ class TiledNetwork:
         self._prepared = _prepared_on(resolve_device(device), network.eval(), precision)
         self._tile = tile
         self._largest_core: int | None = None
-        self._takes_strips = self.device.type == "cpu" and self.precision != "float32"
+        self._takes_strips = is_processor(self.device) and self.precision != "float32"
 
     @property
-    def device(self) -> torch.device:
+    def device(self) -> Device:
         """Where the network runs now; the CPU after the memory of a GPU ran out."""
         return self._prepared.device
 
@@ -86,6 +95,12 @@ class TiledNetwork:
     def precision(self) -> Precision:
         """The arithmetic that is used."""
         return self._prepared.precision
+
+    @property
+    def arithmetic(self) -> str:
+        """What must be the same for results to be equal: the precision, and who computes."""
+        by = " by OpenVINO" if isinstance(self.device, OpenVino) else ""
+        return f"{self.precision}{by}"
 
     @property
     def halo(self) -> int | None:
@@ -138,7 +153,7 @@ class TiledNetwork:
 
     def frames_at_once(self, shape: tuple[int, int]) -> int:
         """Return how many frames of this size are worth passing to :meth:`predict`."""
-        if self.device.type == "cpu":
+        if is_processor(self.device):
             # one frame fills a CPU, and alone its rounding is the same wherever it is stained
             return 1
         return max(1, min(_LARGEST_BATCH, _BATCH_PIXELS // max(1, math.prod(shape))))
@@ -163,7 +178,7 @@ class TiledNetwork:
         return plan_tiles(shape, cores, halo=halo, stride=stride)
 
     def _best_core(self, shape: tuple[int, int], halo: int, frames: int) -> int:
-        on_cpu = self.device.type == "cpu"
+        on_cpu = is_processor(self.device)
         budget = _SHARE_OF_FREE * free_memory(self.device)
         if on_cpu:
             budget = min(budget, _SOFT_LIMIT)
@@ -252,7 +267,7 @@ def stop_inside(network: nn.Module, token: Callable[[], CancelToken]) -> None:
             module.register_forward_pre_hook(look)
 
 
-def _prepared_on(device: torch.device, network: nn.Module, precision: Precision) -> PreparedNetwork:
+def _prepared_on(device: Device, network: nn.Module, precision: Precision) -> PreparedNetwork:
     """Return the network ready on a device, or on the CPU if that has no memory left for it."""
     try:
         return PreparedNetwork(network, device, precision)
@@ -263,7 +278,7 @@ def _prepared_on(device: torch.device, network: nn.Module, precision: Precision)
     return PreparedNetwork(network, torch.device("cpu"), precision)
 
 
-def _warn_memory_ran_out(device: torch.device, remedy: str) -> None:
+def _warn_memory_ran_out(device: Device, remedy: str) -> None:
     warnings.warn(
         f"The memory of the {device_words(str(device))} ran out; {remedy}.",
         ReducedResourcesWarning,
@@ -271,7 +286,7 @@ def _warn_memory_ran_out(device: torch.device, remedy: str) -> None:
     )
 
 
-def _failure(device: torch.device, error: BaseException) -> DeviceError:
+def _failure(device: Device, error: BaseException) -> DeviceError:
     # napari's thread worker loses every RuntimeError silently
     return DeviceError(
         f"The network failed on the {device_words(str(device))}: {error}. Choose the processor "

@@ -1,7 +1,8 @@
 """A network made ready to run fast on one device.
 
 Batch normalisation is folded into the convolution before it, weights are laid out with
-the channels last, a U-Net on a CPU is run in strips, and the arithmetic is chosen:
+the channels last, a U-Net on a CPU is run in strips or compiled by OpenVINO, and the
+arithmetic is chosen:
 
 ``auto``
     The default: the fastest of the following that agrees with float32 for this network,
@@ -27,8 +28,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ..errors import DeviceError
 from ..models import UNet
-from .devices import Precision
+from .compiled import CompiledUNet, has_bfloat16
+from .devices import Device, OpenVino, Precision, is_processor
 from .graphs import ReplayedNetwork, Run
 from .receptive_field import input_channels, network_halo, network_stride, smallest_input
 from .strips import StripedUNet
@@ -46,10 +49,15 @@ class PreparedNetwork:
     ----------
     network : torch.nn.Module
         Left as it is; a copy is made ready.
-    device : torch.device
+    device : torch.device or OpenVino
         Where to run.
     precision : Precision
         See the table of this module.
+
+    Raises
+    ------
+    DeviceError
+        OpenVINO is given a network that is no U-Net of this package.
 
     Examples
     --------
@@ -60,16 +68,23 @@ class PreparedNetwork:
     torch.Size([1, 1, 8, 8])
     """
 
-    def __init__(self, network: nn.Module, device: torch.device, precision: Precision) -> None:
+    def __init__(self, network: nn.Module, device: Device, precision: Precision) -> None:
         self.device = device
         self.stride = network_stride(network)
         self.halo = network_halo(network)
         self.smallest = smallest_input(network)
-        folded = fold_batch_norm(network).to(device)
+        self._place = torch.device("cpu") if isinstance(device, OpenVino) else device
+        folded = fold_batch_norm(network).to(self._place)
         folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if device.type == "cpu" and type(folded) is UNet:
             folded = StripedUNet(folded)
-        self._made: dict[Precision, nn.Module] = {"float32": folded}
+        if isinstance(device, OpenVino) and type(folded) is not UNet:
+            raise DeviceError(
+                "OpenVINO runs the U-Nets of this package, but this model has another network. "
+                "Choose the processor (cpu)."
+            )
+        self._network: nn.Module = folded
+        self._made: dict[Precision, Run] = {}
         self._asked = precision
         self.precision = self._settle(precision)
 
@@ -84,15 +99,19 @@ class PreparedNetwork:
     def moved(self, device: torch.device) -> PreparedNetwork:
         """Return the same network made ready on another device; this one is used up."""
         # moving in place takes no memory on the device that has none left
-        return PreparedNetwork(self._made["float32"].to(device), device, self._asked)
+        return PreparedNetwork(self._network.to(device), device, self._asked)
 
     def release(self) -> None:
         """Free the memory that is held to be fast only."""
         if isinstance(self._fastest, ReplayedNetwork):
             self._fastest.give_up()
+        elif isinstance(self._fastest, CompiledUNet):
+            self._fastest.release()
 
     @cached_property
     def _fastest(self) -> Run:
+        if isinstance(self.device, OpenVino) and self.precision == "float32":
+            return self._made_in("float32")
         usual = self._networks(self.precision)
         return ReplayedNetwork(usual) if self.device.type == "cuda" else usual
 
@@ -111,7 +130,7 @@ class PreparedNetwork:
             values = [*inputs, output]
             largest = max(largest, sum(v.numel() for v in values if isinstance(v, Tensor)))
 
-        leaves = [m for m in self._made["float32"].modules() if not list(m.children())]
+        leaves = [m for m in self._network.modules() if not list(m.children())]
         hooks = [leaf.register_forward_hook(look) for leaf in leaves]
         blank = self._blank()
         try:
@@ -130,27 +149,37 @@ class PreparedNetwork:
 
     @property
     def _channels(self) -> int:
-        return input_channels(self._made["float32"])
+        return input_channels(self._network)
 
     def _run(self, batch: Tensor, precision: Precision, network: Run | None = None) -> Tensor:
         dtype: torch.dtype = getattr(torch, precision)
         with torch.inference_mode(), arithmetic(self.device, precision):
             # a GPU copies from pinned memory without a detour, and casts faster than the CPU
             given = batch.pin_memory() if self.device.type == "cuda" else batch
-            moved = given.to(self.device, non_blocking=True)
+            moved = given.to(self._place, non_blocking=True)
             moved = moved.to(dtype, memory_format=torch.channels_last)
             return _fetched((network or self._networks(precision))(moved))
 
-    def _networks(self, precision: Precision) -> nn.Module:
-        """Return the network in a precision; each is made once."""
+    def _networks(self, precision: Precision) -> Run:
+        """Return the network in a precision, each made once; in float32 it is torch's."""
+        if precision == "float32":
+            return self._network
         if precision not in self._made:
-            network = copy.deepcopy(self._made["float32"])
-            self._made[precision] = network.to(getattr(torch, precision))
+            self._made[precision] = self._made_in(precision)
         return self._made[precision]
 
+    def _made_in(self, precision: Precision) -> Run:
+        if isinstance(self.device, OpenVino) and isinstance(self._network, UNet):
+            return CompiledUNet(self._network, precision)
+        return copy.deepcopy(self._network).to(getattr(torch, precision))
+
     def _settle(self, precision: Precision) -> Precision:
+        if precision == "float16" and is_processor(self.device):
+            return "float32"
+        if precision == "bfloat16" and isinstance(self.device, OpenVino) and not has_bfloat16():
+            return "float32"
         if precision != "auto":
-            return "float32" if precision == "float16" and self.device.type == "cpu" else precision
+            return precision
         candidate = _fast_precision(self.device)
         if candidate != "float32" and not self.agrees(candidate):
             return "float32"
@@ -198,7 +227,7 @@ def _fetched(output: Tensor) -> Tensor:
     return kept
 
 
-def arithmetic(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
+def arithmetic(device: Device, precision: Precision) -> AbstractContextManager[Any]:
     """Return the context in which convolutions keep the digits that `precision` promises.
 
     NVIDIA's GPUs otherwise take TF32 for float32, which has the digits of float16.
@@ -231,10 +260,12 @@ class _WithoutTf32:
 _without_tf32 = _WithoutTf32()
 
 
-def _fast_precision(device: torch.device) -> Precision:
+def _fast_precision(device: Device) -> Precision:
     if device.type == "cuda":
         return "float16"
     if device.type == "cpu" and _gains_from_bfloat16():
+        return "bfloat16"
+    if isinstance(device, OpenVino) and has_bfloat16():
         return "bfloat16"
     return "float32"
 

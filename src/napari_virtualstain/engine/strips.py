@@ -82,7 +82,7 @@ class StripedUNet(nn.Module):
         self, block: nn.Module, fill: Fill, image: Tensor, size: torch.Size, *, is_last: bool
     ) -> Tensor:
         """Return what a block makes of the rows that `fill` gives; if it is the last, the maps."""
-        steps = _steps(block)
+        steps = steps_of(block)
         channels, dtype = steps[-1][0].out_channels, image.dtype
         if is_last:
             steps[-1][1].append(self.network.finished)
@@ -123,7 +123,7 @@ def _joined(skip: Tensor, below: Tensor) -> Fill:
     return fill
 
 
-def _steps(block: nn.Module) -> list[Step]:
+def steps_of(block: nn.Module) -> list[Step]:
     """Return each convolution of a block with the layers after it."""
     steps: list[Step] = []
     for layer in block.children():

@@ -160,7 +160,7 @@ class Segmenter:
         """What must be the same for a resumed run to give the same labels."""
         return (
             f"model {self.model.sha256} pixel {self.pixel_size_um} width {self.width_um} "
-            f"average {self.averages} arithmetic {self._precision}"
+            f"average {self.averages} arithmetic {self.network.arithmetic}"
         )
 
     @property

@@ -24,6 +24,7 @@ from ..engine import (
     TiledNetwork,
     View,
     fill_planes,
+    is_processor,
     orientations,
     resampled_shape,
     resolve_devices,
@@ -143,7 +144,7 @@ class Stainer:
         One frame fills a CPU. For a GPU, one thread prepares frames while another has it.
         """
         count = len(self.networks)
-        if self.network.device.type == "cpu":
+        if is_processor(self.network.device):
             return 0 if count == 1 else count
         return 2 * count
 
@@ -162,7 +163,7 @@ class Stainer:
         """What must be the same for a resumed run to give the same movie."""
         return (
             f"model {self.model.sha256} pixel {self.pixel_size_um} "
-            f"arithmetic {self.network.precision} average {self.averages}"
+            f"arithmetic {self.network.arithmetic} average {self.averages}"
             f"{' flat field' if self.settings.flat_field else ''}"
         )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from ..engine import resolve_device
+from ..errors import DeviceError
 from .training_config import TrainingConfig
 
 
@@ -54,9 +55,14 @@ def compute_for(config: TrainingConfig) -> Compute:
     Raises
     ------
     DeviceError
-        The device is not there.
+        The device is not there, or cannot train.
     """
     device = resolve_device(config.device)
+    if not isinstance(device, torch.device):
+        raise DeviceError(
+            "OpenVINO runs networks but cannot train them. Train on the processor (cpu) or a "
+            "graphics card."
+        )
     if config.precision == "auto":
         return Compute(device, _bfloat16_is_fast(device))
     return Compute(device, config.precision == "bfloat16")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,12 @@ from napari_virtualstain.errors import OutputError
 from napari_virtualstain.plugin.evaluate.dock import EvaluateWidget
 from napari_virtualstain.plugin.figure.dock import FigureWidget
 from napari_virtualstain.plugin.inspect.dock import InspectorWidget
-from napari_virtualstain.plugin.kit.preferences import preferences
+from napari_virtualstain.plugin.kit.preferences import (
+    DEVICES,
+    DEVICES_TO_TRAIN,
+    Preferences,
+    preferences,
+)
 from napari_virtualstain.plugin.layers.result_arrays import allocate
 from napari_virtualstain.plugin.load.dock import LoadWidget
 from napari_virtualstain.plugin.load.remembered import recall, remember
@@ -44,6 +50,14 @@ def test_without_the_manifest_the_defaults_hold() -> None:
     assert chosen.device == "auto"
     assert chosen.memory_limit_gib == 1.0
     assert chosen.cache_folder.is_absolute()
+
+
+def test_openvino_is_offered_where_it_is_installed_and_never_to_train() -> None:
+    offered = "openvino" in [name for _, name in DEVICES]
+    assert offered == (find_spec("openvino") is not None)
+    assert "openvino" not in [name for _, name in DEVICES_TO_TRAIN]
+    assert Preferences(device="openvino").device_to_train == "cpu"
+    assert Preferences(device="cuda").device_to_train == "cuda"
 
 
 def test_what_the_user_sets_is_used(plugin_settings: Any, npe2pm: Any, tmp_path: Path) -> None:

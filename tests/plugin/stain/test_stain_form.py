@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from openvino_device import needs_openvino
 
 from napari_virtualstain import simulate
 from napari_virtualstain.plugin.contributions.readers import read_time_lapse
 from napari_virtualstain.plugin.segment.dock import SegmentWidget
 from napari_virtualstain.plugin.stain.dock import StainWidget
+from napari_virtualstain.staining import stain
 
 from .test_stain_dock import _run, models, movie, widget  # noqa: F401
 
@@ -131,3 +133,15 @@ def test_rare_settings_are_folded_away(qtbot: Any, widget: StainWidget) -> None:
     widget.advanced.heading.click()
     assert widget.tile.isVisible()
     assert settings["average"].native.isVisible()
+
+
+@needs_openvino
+def test_the_dock_offers_openvino_and_writes_it_down(
+    widget: StainWidget, wait_for: Any, models: Path, movie: np.ndarray
+) -> None:
+    place = widget.device.findText("processor (OpenVINO)")
+    widget.device.setCurrentIndex(place)
+    layer = _run(widget, wait_for)
+    assert layer.metadata["virtualstain"]["settings"]["device"] == "openvino"
+    expected = stain(movie, models, pixel_size_um=0.08, device="openvino")
+    np.testing.assert_array_equal(layer.data, expected)

@@ -7,19 +7,22 @@ used without its manifest, the defaults hold.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from ...folders import cache_folder
 
 PLUGIN = "napari-virtualstain"
 # what a dock offers; None leaves it to the preferences
-DEVICE_CHOICES = [
+DEVICES_TO_TRAIN = [
     ("as in Preferences", None),
     ("automatic", "auto"),
     ("processor", "cpu"),
     ("graphics card", "cuda"),
     ("Apple graphics", "mps"),
 ]
+_OPENVINO = [("processor (OpenVINO)", "openvino")] if find_spec("openvino") else []
+DEVICES = [*DEVICES_TO_TRAIN, *_OPENVINO]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Preferences:
     Attributes
     ----------
     device : str
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        ``auto``, ``cpu``, ``openvino``, ``cuda`` or ``mps``.
     threads : int
         Processor threads that a step may use; 0 leaves one core to the viewer.
     cache_folder : pathlib.Path
@@ -42,6 +45,11 @@ class Preferences:
     threads: int = 0
     cache_folder: Path = Path()
     memory_limit_gib: float = 1.0
+
+    @property
+    def device_to_train(self) -> str:
+        """The device, or the processor by torch, for OpenVINO does not train."""
+        return "cpu" if self.device == "openvino" else self.device
 
 
 def preferences() -> Preferences:

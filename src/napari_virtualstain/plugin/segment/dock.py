@@ -15,7 +15,7 @@ from ..kit.jobs import JobContext, JobState, Outcome, Work, error_text
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
 from ..kit.layer_region import visible_index
 from ..kit.model_choice import ModelChoice
-from ..kit.preferences import DEVICE_CHOICES
+from ..kit.preferences import DEVICES
 from ..kit.region_choice import RegionChoice
 from ..kit.sampling_rows import SamplingRows
 from ..kit.section import Advanced
@@ -275,7 +275,7 @@ class SegmentWidget(StepWidget):
             name="measure_width",
         )
         form.insertRow(place + 1, "", measure)
-        self.device = Choice(DEVICE_CHOICES)
+        self.device = Choice(DEVICES)
         add_row(self.advanced.form, "Device", self.device, "Where the network runs", name="device")
         self.learn_button = button(
             "Learn from corrections",

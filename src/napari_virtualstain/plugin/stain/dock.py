@@ -22,7 +22,7 @@ from ..kit.jobs import JobContext, Outcome, Work
 from ..kit.layer_choice import LayerChoice, choose_if_fitting
 from ..kit.layer_region import LayerRegion, visible_frame, visible_index
 from ..kit.model_choice import ModelChoice
-from ..kit.preferences import DEVICE_CHOICES
+from ..kit.preferences import DEVICES
 from ..kit.region_choice import RegionChoice
 from ..kit.sampling_rows import SamplingRows
 from ..kit.section import Advanced
@@ -109,7 +109,7 @@ class StainWidget(StepWidget):
         self.add_choice(self.region.shapes)
 
     def _add_computing(self, form: QFormLayout) -> None:
-        self.device = Choice(DEVICE_CHOICES)
+        self.device = Choice(DEVICES)
         add_row(form, "Device", self.device, "Where the network runs", name="device")
         self.tile = IntegerBox(0, 0, 8192, suffix=" px", special="automatic")
         self.tile.setSingleStep(64)

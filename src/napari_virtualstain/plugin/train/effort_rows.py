@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ...settings import fields_of
 from ..kit.controls import Choice, add_row, new_form, note
-from ..kit.preferences import DEVICE_CHOICES
+from ..kit.preferences import DEVICES_TO_TRAIN
 from ..kit.settings_form import SettingsForm
 from .dock_settings import DockSettings
 
@@ -142,7 +142,7 @@ class AdvancedRows(QWidget):
         self.rows = SettingsForm(DockSettings, form, names=_ADVANCED, start={"crop_size": _CROP_PX})
         boxes = [self.rows[name].native for name in _ADVANCED]
         self.steps, self.crop, self.batch, self.foreground, self.simulated_pairs = boxes
-        self.device = Choice(DEVICE_CHOICES)
+        self.device = Choice(DEVICES_TO_TRAIN)
         add_row(form, "Device", self.device, "Where the network trains", name="device")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

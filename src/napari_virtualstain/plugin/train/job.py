@@ -393,7 +393,7 @@ def configured(
     from ...training import plane_reading, with_planes_of
 
     settings = request.settings
-    config = settings.training_config(request.output.stem, request.preferences.device)
+    config = settings.training_config(request.output.stem, request.preferences.device_to_train)
     if settings.simulate:
         return _simulated(request, config, cancel, progress)
     reading = plane_reading(config, settings.planes, settings.plane_axis)
