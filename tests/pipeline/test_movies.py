@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ import pytest
 
 from napari_virtualstain.errors import AxesError, CancelledError, InputError
 from napari_virtualstain.io import Stack, open_stack, write_image
-from napari_virtualstain.pipeline import many, movie
+from napari_virtualstain.pipeline import many, movie, track_stack
 from napari_virtualstain.pipeline.many import SUMMARY, Movie, one_channel, process_movies
 from napari_virtualstain.pipeline.movie import LABELS, process_movie
+from napari_virtualstain.pipeline.stages import trusted
 from napari_virtualstain.progress import CancelToken
 from napari_virtualstain.staining import FrameFit
 
@@ -167,3 +169,16 @@ def test_a_result_is_opened_with_its_units(tmp_path: Path) -> None:
     labels = open_stack(tmp_path / LABELS)
     assert labels.pixel_size_um == pytest.approx(0.1)
     assert labels.frame_interval_s == pytest.approx(5.0)
+
+
+def test_a_label_that_was_not_seen_has_no_trust_and_keeps_its_row() -> None:
+    labels = _bright_field()
+    labels = replace(labels, data=(labels.data < 75).astype(np.int32))
+    tracks = track_stack(labels)
+    unseen = replace(labels, data=labels.data * (np.arange(4) != 2)[:, None, None])
+    light = replace(labels, data=labels.data * 50.0)
+    table = trusted(tracks, unseen, light, replace(light, data=light.data * 0 + 10.0)).table
+    assert len(table) == len(tracks.table) == 4
+    assert table["trust"].isna().tolist() == [False, False, True, False]
+    assert table["track_trust"].nunique() == 1
+    assert table["track_trust"].iloc[0] == pytest.approx(table["trust"].mean())

@@ -86,7 +86,8 @@ class Selection:
     def forget(self) -> None:
         """Clear selection and history, for other tracks."""
         self._past, self._future = [], []
-        self.choose(None)
+        if self.track_id is not None:
+            self._set(None, None, ())
 
     def _travel(
         self, take: list[tuple[int, int | None]], give: list[tuple[int, int | None]]

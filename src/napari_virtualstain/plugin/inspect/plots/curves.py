@@ -193,9 +193,7 @@ def _shape(
     if masks is not None:
         found = [_axes(masks.mask(tracks, int(row), _HALF)) for row in rows]
         long, short = np.array(found).T
-        return np.asarray(
-            long * scale.per_pixel if kind == "length" else long / np.maximum(short, 1.0)
-        )
+        return np.asarray(long * scale.per_pixel if kind == "length" else long / short)
     if not {"height_um", "width_um"} <= set(tracks.columns):
         return None
     size = np.column_stack([tracks["height_um"][rows], tracks["width_um"][rows]]).astype(float)
@@ -214,5 +212,5 @@ def _axes(mask: np.ndarray | None) -> tuple[float, float]:
     spread = np.cov(places.T, bias=True) if len(places) > 1 else np.zeros((2, 2))
     # a pixel has an extent of its own
     values = np.linalg.eigvalsh(spread + np.eye(2) / 12)
-    short, long = 4 * np.sqrt(np.maximum(values, 0))
+    short, long = 4 * np.sqrt(values)
     return float(long), float(short)

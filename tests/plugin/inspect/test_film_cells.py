@@ -1,0 +1,164 @@
+"""Size and marks of the film of one track, and its squares of pixels."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_virtualstain.plugin.inspect.film.cells import Film, FilmSource
+from napari_virtualstain.plugin.inspect.mask_book import MaskBook, Patch, cut_out, find_masks
+from napari_virtualstain.tracking import EditableTracks
+
+
+def _tracks(
+    frames: Any, parents: dict[int, list[int]] | None = None, **more: Any
+) -> EditableTracks:
+    rows = pd.DataFrame({"track_id": 1, "frame": frames, "y_px": 100.0, "x_px": 100.0})
+    return EditableTracks(rows.assign(**more), parents or {})
+
+
+def _book(data: np.ndarray, *, by_track: bool = True) -> MaskBook:
+    return MaskBook(SimpleNamespace(data=data), by_track=by_track)
+
+
+@pytest.mark.parametrize(
+    ("reach", "half"), [(3, 10), (5, 10), (6, 11), (20, 25), (75, 80), (78, 80)]
+)
+def test_squares_hold_the_whole_mask_with_a_margin_of_five(reach: int, half: int) -> None:
+    labels = np.zeros((2, 201, 201), np.int32)
+    labels[:, 100, 100] = 1
+    labels[1, 100, 100 - reach] = 1
+    film = Film(_tracks([0, 1]), 1, [], _book(labels))
+    assert film.half == half
+    assert film.has_masks
+
+
+@pytest.mark.parametrize(
+    ("columns", "half"),
+    [({}, 21), ({"height_px": [10.0, 30.0]}, 20), ({"height_px": [2.0, 2.0]}, 10)],
+)
+def test_without_masks_half_the_height_counts(columns: dict[str, Any], half: int) -> None:
+    expected = half if columns else 16
+    assert Film(_tracks([0, 1], **columns), 1, []).half == expected
+
+
+def test_marks_say_what_happened_in_each_frame() -> None:
+    tracks = _tracks(
+        [0, 1, 3, 4],
+        quality=[0.4, 0.49, 0.5, 0.9],
+        interpolated=[False, False, False, True],
+    )
+    film = Film(tracks, 1, [])
+    marks = [film.cell(place).marks for place in range(len(film))]
+    assert marks == [(), ("doubtful",), ("gap",), ("gap",)]
+    assert (film.place_of(3), film.place_of(2)) == (2, None)
+
+
+@pytest.mark.parametrize(
+    ("parents", "marks"),
+    [
+        ({1: [8]}, [("fission",), ()]),
+        ({1: [8, 9]}, [("fusion",), ()]),
+        ({8: [1]}, [(), ("fusion",)]),
+        ({8: [1], 9: [1]}, [(), ("fission",)]),
+    ],
+)
+def test_events_mark_the_first_and_the_last_frame(
+    parents: dict[int, list[int]], marks: list[tuple[str, ...]]
+) -> None:
+    film = Film(_tracks([0, 1], parents), 1, [])
+    assert [film.cell(place).marks for place in range(2)] == marks
+
+
+def test_pictures_are_on_the_scale_of_their_layer() -> None:
+    def colours(unit: np.ndarray) -> np.ndarray:
+        return np.column_stack([unit, unit, unit, np.ones_like(unit)])
+
+    image = np.zeros((2, 9, 9))
+    image[0, 4, 3:6] = 5, 10, 30
+    source = FilmSource("true", image, colours, (10.0, 20.0))
+    picture = source.picture(0, 4, 4, 1)
+    assert picture[1, :, 0].tolist() == [0, 0, 255]
+    shifted = FilmSource("true", image, colours, (0.0, 20.0), (1.0, 2.0))
+    assert shifted.picture(0, 3, 2, 1)[1, :, 0].tolist() == [64, 128, 255]
+    assert source.picture(2, 4, 4, 1) is None
+    assert source.picture(-1, 4, 4, 1) is None
+    assert source.is_quick
+
+
+def test_cut_squares_are_zero_beyond_the_border() -> None:
+    plane = np.arange(1, 31).reshape(5, 6)
+    np.testing.assert_array_equal(cut_out(plane, 2, 3, 1), plane[1:4, 2:5])
+    corner = cut_out(plane, 0, 5, 1)
+    np.testing.assert_array_equal(corner, [[0, 0, 0], [5, 6, 0], [11, 12, 0]])
+    np.testing.assert_array_equal(cut_out(plane, 4, 0, 1), [[0, 19, 20], [0, 25, 26], [0, 0, 0]])
+    assert not cut_out(plane, 6, 3, 1).any()
+    assert not cut_out(plane, 2, -2, 1).any()
+
+
+@pytest.mark.parametrize("mask", [[[0, 1, 1], [1, 0, 0]], [[1, 0, 0], [0, 0, 1]], [[1]], [[0]]])
+def test_patches_are_kept_as_run_lengths(mask: list[list[int]]) -> None:
+    patch = Patch(3, 10, 20, np.array(mask, bool))
+    again = Patch.from_record(patch.to_record())
+    assert (again.frame, again.top, again.left) == (3, 10, 20)
+    np.testing.assert_array_equal(again.mask, patch.mask)
+
+
+def test_a_track_is_found_by_the_place_of_its_mask() -> None:
+    labels = np.zeros((2, 9, 9), np.int32)
+    labels[0, 0:3, 6:9], labels[0, 5, 5] = 1, 7
+    tracks = _tracks([0, 1])
+    book = _book(labels)
+    assert book.track_at(tracks, 0, 0.4, 8.4) == 1
+    assert book.track_at(tracks, 0, 2.6, 8.4) is None
+    for y, x in ((-0.6, 8), (0, 8.6), (5, 5)):  # outside, or a mask of no track
+        assert book.track_at(tracks, 0, y, x) is None
+    assert book.track_at(tracks, 2, 0, 8) is None
+    named = _book(labels, by_track=False)
+    assert named.track_at(_tracks([0, 1], label=[7, 7]), 0, 5, 5) == 1
+    assert named.track_at(_tracks([0, 1], label=[7, 7]), 0, 1, 7) is None
+    assert (book.new_label(0), book.new_label(1), book.new_label(5)) == (8, 1, 1)
+
+
+def test_painting_keeps_other_masks_and_can_be_taken_back() -> None:
+    labels = np.zeros((1, 6, 6), np.int32)
+    labels[0, 2, 2] = 5
+    before = labels.copy()
+    book = MaskBook(SimpleNamespace(data=labels), by_track=True)
+    pixels = book.paint(Patch(0, -1, 1, np.ones((4, 3), bool)), 9)
+    expected = before.copy()
+    expected[0, 0:3, 1:4] = 9
+    expected[0, 2, 2] = 5
+    np.testing.assert_array_equal(labels, expected)
+    book.put(pixels, forward=False)
+    np.testing.assert_array_equal(labels, before)
+    book.put(pixels, forward=True)
+    np.testing.assert_array_equal(labels, expected)
+    assert book.paint(Patch(1, 0, 0, np.ones((2, 2), bool)), 9) == []
+    assert book.erase(0, 0) == []
+    book.erase(0, 9)
+    assert np.unique(labels).tolist() == [0, 5]
+
+
+@pytest.mark.parametrize(("right", "is_found"), [(8, False), (9, True)])
+def test_masks_are_those_of_the_tracks_from_more_than_four_fifths_on(
+    viewer_model: Any, right: int, is_found: bool
+) -> None:
+    labels = np.zeros((12, 40, 40), np.int32)
+    labels[:10, 20, 20] = 7
+    labels[:right, 20, 20] = 1  # nothing at all in the last two frames
+    viewer_model.add_labels(labels)
+    rows = pd.DataFrame({"track_id": 1, "frame": range(12), "y_px": 20.0, "x_px": 20.0})
+    book = find_masks(viewer_model, EditableTracks(rows), ())
+    assert (book is not None) == is_found
+    if book is not None:
+        assert book.by_track
+    # numbered frame by frame, as the column says
+    named = rows.assign(label=[1] * right + [7] * (10 - right) + [3, 3])
+    found = find_masks(viewer_model, EditableTracks(named), ())
+    assert found is not None
+    assert found.by_track == is_found
