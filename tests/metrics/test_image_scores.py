@@ -122,6 +122,7 @@ def test_bandpass_pearson_has_no_band_from_064_um_on(pair) -> None:
     a, b = pair
     assert math.isfinite(bandpass_pearson(b, a, pixel_size_um=0.63))
     assert math.isnan(bandpass_pearson(b, a, pixel_size_um=0.64))
+    assert math.isnan(bandpass_pearson(b, a, pixel_size_um=1.0))
 
 
 def test_bandpass_pearson_does_not_see_the_envelope() -> None:

@@ -14,11 +14,18 @@ import pytest
 
 from napari_virtualstain.errors import AxesError, CancelledError, InputError
 from napari_virtualstain.io import Stack, open_stack, write_image
-from napari_virtualstain.pipeline import many, movie, track_stack
+from napari_virtualstain.pipeline import (
+    PipelineSettings,
+    load_settings,
+    many,
+    movie,
+    track_stack,
+)
 from napari_virtualstain.pipeline.many import SUMMARY, Movie, one_channel, process_movies
 from napari_virtualstain.pipeline.movie import LABELS, process_movie
 from napari_virtualstain.pipeline.stages import trusted
 from napari_virtualstain.progress import CancelToken
+from napari_virtualstain.settings import TrackSettings
 from napari_virtualstain.staining import FrameFit
 
 
@@ -154,6 +161,16 @@ def test_cancelling_ends_all(tmp_path: Path) -> None:
         next(outcomes)
     assert len(pd.read_csv(tmp_path / SUMMARY)) == 1
     assert not (tmp_path / "b").exists()
+
+
+def test_the_settings_given_reach_each_step(tmp_path: Path) -> None:
+    settings = PipelineSettings(track=TrackSettings(min_length=9))
+    (outcome,) = process_movies(_movies(tmp_path, a=_bright_field), tmp_path, settings)
+    assert (outcome.row.frames, outcome.row.tracks) == (4, 0)
+    assert load_settings(tmp_path / "a" / "settings.json") == settings
+    options = {"device": "cpu", "tile": 64, "overwrite": True}
+    (other,) = process_movies(_movies(tmp_path, a=_bright_field), tmp_path, **options)
+    assert other.row.tracks == 1
 
 
 def test_one_of_several_channels_is_to_be_chosen() -> None:
