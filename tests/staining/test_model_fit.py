@@ -10,7 +10,7 @@ from scipy import ndimage
 from napari_virtualstain.data import image_statistics, summarise_statistics
 from napari_virtualstain.models import ModelCard, read_card
 from napari_virtualstain.staining import FrameFit, assess_fit, describe_fits, stain_to_file
-from napari_virtualstain.staining.model_fit import _verdict, assess_frame, combine
+from napari_virtualstain.staining.model_fit import _squares, _verdict, assess_frame, combine
 
 
 @pytest.fixture(scope="module")
@@ -227,3 +227,45 @@ def test_a_movie_is_as_its_middle_frame_is(levels: str, movie: str) -> None:
     names = {"g": "green", "a": "amber", "r": "red"}
     frames = [FrameFit(i, names[letter], ("Odd.",)) for i, letter in enumerate(levels)]
     assert combine(frames, read_card("mito-h9c2"), 0.08).level == movie
+
+
+@pytest.mark.parametrize(("squares", "factor", "level"), [(3, 0.81, 0), (4, 0.81, 1), (4, 0.79, 0)])
+def test_four_squares_are_judged_more_strictly_than_one(
+    squares: int, factor: float, level: int
+) -> None:
+    assert _verdict({"noise": factor * 3.3}, {"noise": 1.0}, squares)[0] == level
+
+
+@pytest.mark.parametrize(
+    ("shape", "count", "square"),
+    [
+        ((383, 383), 1, (383, 383)),
+        ((384, 200), 1, (256, 200)),
+        ((512, 256), 2, (256, 256)),
+        ((520, 520), 4, (256, 256)),
+        ((768, 768), 4, (256, 256)),
+    ],
+)
+def test_large_frames_are_judged_by_the_four_squares_of_most_contrast(
+    shape: tuple[int, int], count: int, square: tuple[int, int]
+) -> None:
+    frame = np.random.default_rng(0).normal(0, 1, shape).astype(np.float32)
+    frame[-256:, -256:] *= 9
+    squares = _squares(frame)
+    assert [one.shape for one in squares] == [square] * count
+    if count > 1:
+        np.testing.assert_array_equal(squares[0][-200:, -200:], frame[-200:, -200:])
+    spreads = [one.std() for one in squares]
+    assert spreads == sorted(spreads, reverse=True)
+
+
+@pytest.mark.parametrize(("side", "is_judged"), [(63, False), (64, True)])
+def test_a_frame_is_judged_from_64_pixels_of_the_model_on(side: int, is_judged: bool) -> None:
+    frame = np.random.default_rng(0).normal(0, 1, (side, 90)).astype(np.float32)
+    fit = assess_frame(frame, read_card("mito-h9c2"), None)
+    assert any("smaller than 64 pixels" in reason for reason in fit.reasons) != is_judged
+    assert bool(fit.distances) == is_judged
+    # at half the size of the model's pixels, twice as many are needed
+    large = np.repeat(np.repeat(frame, 2, axis=0), 2, axis=1)
+    fine = assess_frame(large, read_card("mito-h9c2"), 0.04)
+    assert bool(fine.distances) == is_judged

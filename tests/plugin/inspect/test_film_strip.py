@@ -1,0 +1,171 @@
+"""The film of a track as it is drawn, scrolled and stepped through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import QPoint
+from qtpy.QtGui import QImage
+
+from napari_virtualstain.plugin.inspect.film.cells import Film, FilmSource
+from napari_virtualstain.plugin.inspect.film.drawing import film_image, frame_image, time_text
+from napari_virtualstain.plugin.inspect.film.strip import FilmStrip
+from napari_virtualstain.plugin.inspect.plots.plots_panel import _Axis
+from napari_virtualstain.plugin.inspect.summary_rows import Scale
+from napari_virtualstain.tracking import EditableTracks
+
+
+def _film(frames: int = 30, rows: int = 1) -> Film:
+    """Return a film of pictures of 33 pixels that are all red."""
+
+    def red(unit: np.ndarray) -> np.ndarray:
+        return np.column_stack([np.ones_like(unit), np.zeros_like(unit), np.zeros_like(unit)])
+
+    image = np.zeros((frames, 64, 64))
+    table = pd.DataFrame({"track_id": 1, "frame": range(frames), "y_px": 32.0, "x_px": 32.0})
+    sources = [FilmSource(f"row {row}", image, red, (0.0, 1.0)) for row in range(rows)]
+    return Film(EditableTracks(table), 1, sources)
+
+
+def _pixels(image: QImage) -> np.ndarray:
+    plain = image.convertToFormat(QImage.Format.Format_RGB888)
+    flat = np.frombuffer(plain.constBits().asarray(plain.sizeInBytes()), np.uint8)
+    lines = flat.reshape(plain.height(), plain.bytesPerLine())
+    return lines[:, : 3 * plain.width()].reshape(plain.height(), plain.width(), 3)
+
+
+@pytest.mark.parametrize(
+    ("frame", "interval_s", "text"),
+    [
+        (5, None, "5"),
+        (5, 2.0, "5 · 10 s"),
+        (299, 2.0, "299 · 598 s"),
+        (300, 2.0, "300 · 10 min"),
+        (3, 0.12345, "3 · 0.3704 s"),
+    ],
+)
+def test_frames_say_their_time(frame: int, interval_s: float | None, text: str) -> None:
+    assert time_text(frame, Scale(None, interval_s)) == text
+
+
+def _bar_px(pixel_size_um: float | None, side: int = 132) -> int:
+    """Return the length of the white bar in the corner of the first picture."""
+    image = _pixels(film_image(_film(1), Scale(pixel_size_um, None), side=side))
+    picture = image[16 : 16 + side, 93 : 93 + side]
+    return int((picture[-6] == 255).all(axis=1).sum())
+
+
+@pytest.mark.parametrize(
+    ("pixel_size_um", "length_um"), [(0.124, 2), (0.12, 1), (0.061, 1), (0.059, 0.5), (0.01, 0.5)]
+)
+def test_the_bar_is_the_longest_within_half_of_the_picture(
+    qapp: Any, pixel_size_um: float, length_um: float
+) -> None:
+    # 33 pixels of the image are 132 of the picture
+    expected = min(length_um / pixel_size_um * 4, 128)
+    assert _bar_px(pixel_size_um) == pytest.approx(expected, abs=2)
+
+
+@pytest.mark.parametrize(("side", "is_drawn"), [(55, False), (56, True)])
+def test_small_pictures_have_no_bar(qapp: Any, side: int, is_drawn: bool) -> None:
+    assert (_bar_px(0.1, side) > 0) == is_drawn
+
+
+@pytest.mark.parametrize(("frames", "columns", "lines"), [(3, 3, 1), (12, 12, 1), (13, 12, 2)])
+def test_a_film_has_twelve_frames_a_line(qapp: Any, frames: int, columns: int, lines: int) -> None:
+    image = film_image(_film(frames), Scale(0.1, None), side=40)
+    assert image.width() == 90 + columns * 43 + 3
+    assert image.height() == lines * (2 * 16 + 43) + 4
+
+
+def test_a_playing_film_has_its_rows_side_by_side_in_even_sizes(qapp: Any) -> None:
+    for rows in (1, 2, 3):
+        image = frame_image(_film(2, rows), 1, Scale(0.1, 2.0), side=40)
+        wanted = rows * 43 + 3
+        assert (image.width(), image.height()) == (wanted + wanted % 2, 72)
+        red = (_pixels(image)[20, :] == [255, 0, 0]).all(axis=1)
+        assert red.sum() == pytest.approx(40 * rows, abs=rows)
+
+
+@pytest.fixture
+def strip(qtbot: Any) -> FilmStrip:
+    made = FilmStrip()
+    qtbot.addWidget(made)
+    made.resize(74 + 6 * 103, 300)
+    made.show()
+    made.resize_pictures(100 / made._side())
+    made.show_film(_film(), Scale(0.1, 2.0), 0)
+    return made
+
+
+def test_pictures_may_be_32_to_260_pixels(strip: FilmStrip) -> None:
+    assert strip.side == 100
+    strip.resize_pictures(0.1)
+    assert strip.side == 32
+    strip.resize_pictures(100)
+    assert strip.side == 260
+    strip.resize_pictures(0.5)
+    assert strip.side == 130
+
+
+def test_pictures_fill_the_height_but_stay_readable(strip: FilmStrip) -> None:
+    strip.side = None
+    strip.resize(600, 150)
+    room = strip.viewport().height() - 32 - 3
+    assert strip._side() == room
+    strip.resize(600, 60)
+    assert strip._side() == 56
+    strip.resize(600, 900)
+    assert strip._side() == 260
+    strip.show_film(_film(3, rows=2), Scale(0.1, 2.0), 0)
+    strip.resize(600, 300)
+    assert strip._side() == (strip.viewport().height() - 32) // 2 - 3
+
+
+def test_the_frame_under_the_mouse_is_found_where_it_is_drawn(strip: FilmStrip) -> None:
+    for value in (0, 250):
+        strip.horizontalScrollBar().setValue(value)
+        for place in range(3, 6):
+            box = strip.box_of(place)
+            assert strip.place_at(QPoint(box.left(), 50)) == place
+            assert strip.place_at(QPoint(box.right(), 50)) == place
+    assert strip.place_at(QPoint(73, 50)) is None
+    strip.horizontalScrollBar().setValue(0)
+    strip.show_film(_film(2), Scale(0.1, 2.0), 0)
+    assert strip.place_at(QPoint(strip.box_of(2).left(), 50)) is None
+
+
+def test_the_current_frame_comes_into_view_and_only_then_moves_the_film(
+    strip: FilmStrip,
+) -> None:
+    bar = strip.horizontalScrollBar()
+    room = strip.viewport().width() - 74
+    assert bar.maximum() == 30 * 103 - room
+    strip.go(2)
+    assert bar.value() == 0
+    strip.go(20)
+    box = strip.box_of(20)
+    assert 74 <= box.left() < box.right() <= strip.viewport().width()
+    at = bar.value()
+    strip.go(19)
+    assert bar.value() == at
+    strip.go(0)
+    assert bar.value() == 0
+    places = strip._in_view()
+    assert places.start == 0
+    assert places.stop - 1 >= room // 103
+
+
+@pytest.mark.parametrize(
+    ("length", "shown"),
+    [(0.5, ["1", "2", "3", "5", "7", "10"]), (0.7, ["1", "2", "", "5", "", "10"])],
+)
+def test_of_a_long_logarithmic_axis_only_1_2_and_5_are_named(
+    qapp: Any, length: float, shown: list[str]
+) -> None:
+    axis = _Axis("bottom")
+    axis.range = [0.0, length]
+    assert axis.logTickStrings(np.log10([1, 2, 3, 5, 7, 10]), 1, None) == shown
