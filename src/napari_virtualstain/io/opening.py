@@ -221,9 +221,11 @@ def _letters(source: Source, asked: str | None) -> tuple[str, tuple[str, ...]]:
     if source.axes is not None:
         return normalise_axes(source.axes, len(shape)), ()
     if len(shape) < 2 or len(long) > 1:
+        usual = "tczyx" if len(long) > 2 else "tcyx"
         raise AxesError(
             f"{source.path} has shape {shape} and does not say what its axes mean. Give them, "
-            "for instance axes='tcyx' (--axes tcyx): t time, c channel, z plane, y row, x column."
+            f"for instance axes={usual!r} (--axes {usual}): t time, c channel, z plane, y row, "
+            "x column."
         )
     if not long:
         return _spread("yx", long, len(shape)), ()

@@ -15,7 +15,7 @@ import tifffile
 from napari.layers import Image, Tracks
 
 from napari_virtualstain import simulate
-from napari_virtualstain.errors import InputError
+from napari_virtualstain.errors import AxesError, InputError
 from napari_virtualstain.io import write_image
 from napari_virtualstain.plugin.contributions.download import fetch_h9c2_pairs, registry
 from napari_virtualstain.plugin.contributions.readers import get_reader, read_time_lapse
@@ -217,3 +217,12 @@ def test_the_sample_of_real_cells_opens_with_its_truth_and_says_its_honest_score
     light, light_band = (float(value) for value in cells[8].split("/"))
     expected = f"Pearson {pearson:.2f} ({light:.2f}), band-pass Pearson {band_pass:.2f} "
     assert f"{expected}({light_band:.2f})" in said
+
+
+def test_axes_that_nobody_knows_are_asked_for_in_the_dock(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, 2, 2, 32, 40), np.uint8))
+    with pytest.raises(AxesError) as caught:
+        read_time_lapse(str(tmp_path / "a.tif"))
+    said = str(caught.value)
+    assert "for instance axes='tczyx' (Axes of the dock Load time-lapse): t time" in said
+    assert "--" not in said

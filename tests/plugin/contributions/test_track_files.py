@@ -12,6 +12,7 @@ from npe2 import PluginManifest
 from qtpy.QtWidgets import QFileDialog, QToolButton
 
 import napari_virtualstain
+from napari_virtualstain.errors import InputError
 from napari_virtualstain.folders import settings_folder
 from napari_virtualstain.plugin.contributions.reader_preferences import propose_readers
 from napari_virtualstain.plugin.contributions.track_readers import format_of
@@ -437,3 +438,26 @@ def test_the_inspector_opens_tracks_without_asking_for_a_reader(
     (tmp_path / "prices.csv").write_text("item,price\n")
     made.keeping.open_tracks(tmp_path / "prices.csv")
     assert "holds no tracks" in made.status_label.text()
+
+
+_SPOTS = "LABEL,ID,TRACK_ID,QUALITY,POSITION_X,POSITION_Y,FRAME"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty"),
+        ("Track,Slice,X,Y\n1,1,10,20\n", "it has Track, Slice, X, Y. Rename its columns"),
+        (f"{_SPOTS}\nID0,0,0,5,1,2,0\n", "Save the tracks of TrackMate as XML"),
+        ("track_id,frame,y_um,x_um\n", "holds no track"),
+    ],
+)
+def test_a_table_without_tracks_is_refused_in_words(
+    viewer: Any, tmp_path: Path, text: str, said: str
+) -> None:
+    (tmp_path / "spots.csv").write_text(text)
+    with pytest.raises(InputError) as caught:
+        viewer.open(str(tmp_path / "spots.csv"), plugin="napari-virtualstain")
+    assert str(caught.value).startswith("spots.csv")
+    assert said in str(caught.value)
+    assert not viewer.layers

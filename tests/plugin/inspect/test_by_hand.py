@@ -116,6 +116,12 @@ def test_a_mask_is_moved_and_split_and_a_gap_filled(
     widget.table.view.setFocus()
     inspected.type_key(viewer, Qt.Key.Key_M)
     assert set(np.unique(inspected.labels(widget)[6, 35:46, 35:46])) == {0, 2, 5}
+    split = "Split track 2 in frame 6; the other part is 5"
+    assert widget.status_label.text() == f"{split}. Undo with Ctrl+Z."
+    inspected.type_key(viewer, Qt.Key.Key_Z, CONTROL)
+    assert widget.status_label.text() == f"Undone: {split}."
+    inspected.type_key(viewer, Qt.Key.Key_Z, CONTROL | Qt.KeyboardModifier.ShiftModifier)
+    assert widget.status_label.text() == f"{split}."
     inspected.type_key(viewer, Qt.Key.Key_Z, CONTROL)
     inspected.click_on(qtbot, widget, "not_here")
     inspected.click_on(qtbot, widget, "fill_gap")

@@ -397,3 +397,25 @@ def test_the_film_of_a_lazy_movie_is_read_in_the_background(
     qtbot.waitUntil(lambda: film.picture(9, 0) is not None, timeout=20_000)
     assert film.picture(9, 0).mean() == 255
     assert threading.main_thread() not in read[1:]  # the canvas itself shows one plane
+
+
+@pytest.mark.gui
+def test_all_layers_are_deleted_at_once(viewer: Any, qtbot: Any, wait_for: Any) -> None:
+    inspected.add_family(viewer)
+    widget = inspected.docked(viewer, qtbot, wait_for)
+    inspected.choose(widget, 2)
+    qtbot.waitUntil(lambda: len(widget.overlay.layers) == 3)
+    viewer.layers.select_all()
+    viewer.window._qt_viewer.layerButtons.deleteButton.click()
+    qtbot.wait(50)
+    assert [layer.name for layer in viewer.layers] == []
+    assert widget.status_label.text().startswith("Track a movie first")
+
+
+@pytest.mark.gui
+def test_the_highlight_goes_with_its_tracks(viewer: Any, qtbot: Any, wait_for: Any) -> None:
+    inspected.add_family(viewer)
+    widget = inspected.docked(viewer, qtbot, wait_for)
+    inspected.choose(widget, 2)
+    viewer.layers.remove(inspected.layer(widget))
+    qtbot.waitUntil(lambda: not any("inspected" in one.name for one in viewer.layers))

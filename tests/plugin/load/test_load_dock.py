@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from qtpy.QtCore import QMimeData, QPoint, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 
@@ -117,3 +118,11 @@ def test_wrong_axes_are_explained(widget: LoadWidget, pair: Path) -> None:
     widget.axes_edit.setText("qq")
     widget.look()
     assert "qq" in widget.summary.text()
+
+
+def test_axes_that_nobody_knows_are_asked_for_in_the_field(
+    widget: LoadWidget, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, 2, 2, 32, 40), np.uint8))
+    widget.path = tmp_path / "a.tif"
+    assert "axes='tczyx' (the field Axes): t time" in widget.summary.text()

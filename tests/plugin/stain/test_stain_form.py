@@ -37,6 +37,22 @@ def test_the_light_says_before_staining_whether_the_model_fits(
     assert "may not fit this movie: see above" in widget.status_label.text()
 
 
+def test_the_light_does_not_go_on_checking_after_a_run_that_failed(
+    qtbot: Any, viewer_model: Any, wait_for: Any, models: Path
+) -> None:
+    viewer_model.add_image(np.full((3, 40, 40), np.nan, np.float32), name="empty", **SCALE)
+    dock = StainWidget(viewer_model)
+    qtbot.addWidget(dock)
+    dock.show()
+    dock.run_button.click()
+    wait_for(dock, "failed")
+    assert "no finite value" in dock.status_label.text()
+    qtbot.waitUntil(
+        lambda: not (dock.fit_note.isVisible() and "Checking" in dock.fit_note.text()),
+        timeout=20000,
+    )
+
+
 def test_the_light_follows_the_layer(
     qtbot: Any, viewer_model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

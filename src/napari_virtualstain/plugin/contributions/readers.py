@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ...errors import AxesError
+from ..kit.jobs import in_dock_terms
 from ..load.remembered import recall
 from .track_readers import format_of
 
@@ -36,7 +38,11 @@ def read_time_lapse(path: str | list[str]) -> list[Any]:
     from ..layers.from_stack import stack_to_layers
 
     paths = [path] if isinstance(path, str) else list(path)
-    return [layer for one in paths for layer in stack_to_layers(open_stack(one, **_known(one)))]
+    try:
+        return [layer for one in paths for layer in stack_to_layers(open_stack(one, **_known(one)))]
+    except AxesError as error:
+        controls = {"--axes": "Axes of the dock Load time-lapse"}
+        raise AxesError(in_dock_terms(str(error), controls)) from error
 
 
 def _known(path: str) -> dict[str, Any]:

@@ -43,7 +43,33 @@ def _reader_of_napari(path: str | list[str]) -> Callable[[Any], list[LayerTuple]
     except ImportError:
         return None
     reader: Callable[[Any], list[LayerTuple]] | None = napari_get_reader(path)
-    return reader
+    if reader is None:
+        return None
+
+    def read(asked: str | list[str]) -> list[LayerTuple]:
+        try:
+            layers = reader(asked)
+        except StopIteration:  # napari's answer to an empty file
+            layers = []
+        if not layers:
+            raise InputError(_no_tracks_text(Path(asked if isinstance(asked, str) else asked[0])))
+        return layers
+
+    return read
+
+
+def _no_tracks_text(path: Path) -> str:
+    """Return what a table without tracks lacks, and what to do about it."""
+    names = _columns_in(_head(path))
+    if not any(names):
+        return f"{path.name} is empty. Copy it again from its source."
+    advice = "Rename its columns, or export the tracks in another format."
+    if {"TRACK_ID", "POSITION_X"} <= set(names):
+        advice = "Save the tracks of TrackMate as XML (button Save), and open that file."
+    return (
+        f"{path.name} is no table of tracks: expected the columns track_id, frame, y_um, x_um, but "
+        f"it has {', '.join(names)[:80]}. {advice}"
+    )
 
 
 def format_of(path: Path) -> str | None:
@@ -55,20 +81,29 @@ def format_of(path: Path) -> str | None:
         if any((path / name).exists() for name in _CTC_TABLES):
             return "ctc"
         return "geff" if path.suffix.lower() == ".geff" else None
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEADER_BYTES).decode("utf-8", "replace")
-    except OSError:
-        return None
+    head = _head(path)
     if path.suffix.lower() == ".csv":
-        parts = re.split("[,;\t]", head.partition("\n")[0])
-        names = {name.strip().strip('"') for name in parts}
+        names = set(_columns_in(head))
         if {"kind", "frame", "parents", "children"} <= names:
             return "events"
         if {"track_id", "verdict"} <= names and "frame" not in names:
             return "verdicts"
         return "csv" if {"track_id", "frame"} <= names else None
     return "trackmate" if path.suffix.lower() == ".xml" and "<TrackMate" in head else None
+
+
+def _head(path: Path) -> str:
+    """Return the first characters of a file, none where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_HEADER_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _columns_in(head: str) -> list[str]:
+    """Return the names in the first line of a table."""
+    return [name.strip().strip('"') for name in re.split("[,;\t]", head.partition("\n")[0])]
 
 
 def read_tracks(path: str | list[str]) -> list[LayerTuple]:
@@ -134,6 +169,8 @@ def _read(path: Path) -> list[LayerTuple]:
         return [_labels(path), tracks_layer(tracks, f"{path.name} [tracks]", str(path))]
     read = {"csv": Tracks.from_csv, "trackmate": Tracks.from_trackmate, "geff": Tracks.from_geff}
     tracks = read[str(kind)](path)
+    if not len(tracks):
+        raise InputError(f"{path.name} holds no track: a table of tracks without a row.")
     return [tracks_layer(tracks, f"{path.stem} [tracks]", str(path))]
 
 

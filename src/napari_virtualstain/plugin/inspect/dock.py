@@ -389,7 +389,7 @@ class InspectorWidget(StepWidget):
             self._notes = ()
             self._layer = self.clicks.layer = self.workspace.film.tracks_layer = None
             self.keys.stop()
-            self.overlay.drop()
+            self.overlay.drop_soon()
             self.model.clear()
         self.runner.reset()
         self.render()
@@ -442,7 +442,7 @@ class InspectorWidget(StepWidget):
 
     def _on_selection(self, track_id: int | None, _frame: int | None) -> None:
         if not has_layer(self.viewer, self._layer):
-            self.overlay.drop()
+            self.overlay.drop_soon()
         elif track_id is None:
             self.overlay.hide()
         else:

@@ -227,6 +227,7 @@ class InspectorModel:
         chosen: int | None = None,
         patch: Patch | None = None,
         with_last: bool = False,
+        text: str = "",
         **arguments: Any,
     ) -> Change:
         """Mend tracks; see :data:`editing.ACTIONS` for the actions and their arguments.
@@ -241,6 +242,8 @@ class InspectorModel:
             Mask of the detection that is added or moved.
         with_last : bool
             Whether this and the edit before are undone and redone together.
+        text : str
+            Of the undo, in place of the action's own.
         **arguments
             Of the action.
 
@@ -254,7 +257,7 @@ class InspectorModel:
         if patch is not None:
             record["mask"] = patch.to_record()
         pixels = self._paint(change, patch, arguments)
-        done = _Done(change.text, change, pixels, chosen=before, with_last=with_last)
+        done = _Done(text or change.text, change, pixels, chosen=before, with_last=with_last)
         done.lines = self._summarised(change.tracks)
         self._after(change.tracks, done.lines, done.lines.after, chosen)
         self._push(done, record)

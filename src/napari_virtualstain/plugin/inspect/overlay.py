@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from napari.utils.colormaps import Colormap
+from qtpy.QtCore import QTimer
 
 from ..layers.description import geometry_of, has_layer, provenance, unwrap
 
@@ -42,6 +43,11 @@ class SelectionOverlay:
         self._viewer = viewer
         self._layers: dict[str, Any] = {}
         self._dimmed: list[tuple[Any, float]] = []
+        self._dropped: list[Any] = []
+        self._later = QTimer()
+        self._later.setSingleShot(True)
+        self._later.setInterval(0)
+        self._later.timeout.connect(self.drop)
 
     @property
     def layers(self) -> dict[str, Any]:
@@ -119,11 +125,20 @@ class SelectionOverlay:
 
     def drop(self) -> None:
         """Take the layers away."""
+        self._later.stop()
         self.dim(None)
-        layers, self._layers = self._layers, {}
-        for layer in layers.values():
+        layers, self._layers, self._dropped = [*self._dropped, *self._layers.values()], {}, []
+        for layer in layers:
             if self._holds(layer):
                 self._viewer.layers.remove(unwrap(layer))
+
+    def drop_soon(self) -> None:
+        """Hide the layers now, and take them away when napari is not removing others."""
+        self.dim(None)
+        self.hide()
+        self._dropped += self._layers.values()
+        self._layers = {}
+        self._later.start()
 
     def dim(self, layers: list[Any] | None) -> None:
         """Dim layers so that the chosen one stands out; None restores all."""

@@ -101,7 +101,7 @@ class ModelChoice(QObject):
         """List the models of the moment and keep the choice."""
         from ...models import default_model, list_models, user_model_folder
 
-        before = self.value
+        before, former = self.value, self._cards
         entries: list[tuple[str, Any, Any]] = [
             (entry.name, entry.path, entry.card) for entry in list_models(self.kind)
         ]
@@ -113,6 +113,8 @@ class ModelChoice(QObject):
             preferred = default_model(self.kind)
         except VirtualStainError:
             preferred = ""
+        if before is not None and before not in {str(path) for _, path, _ in entries}:
+            before = _renamed(before, former, entries)
         blocked = self.combo.blockSignals(True)
         self.combo.clear()
         self._cards = {}
@@ -211,6 +213,17 @@ class ModelChoice(QObject):
         if self.value != self._announced:  # listing the folder again is no news
             self._announced = self.value
             self.changed.emit()
+
+
+def _renamed(before: str, former: dict[str, Any], entries: list[tuple[str, Any, Any]]) -> str:
+    """Return the path of the model that was at `before`, which is another after a renaming."""
+    known = former.get(before)
+    for _, path, card in entries:
+        if known is None or card is None or str(path) in former:
+            continue
+        if card.model_copy(update={"name": known.name}) == known:
+            return str(path)
+    return before
 
 
 def card_text(card: Any) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QLineEdit
 
 from ...errors import InputError
 from ..kit.controls import Choice, NumberBox, add_row, button, check_box, in_row, new_form, note
-from ..kit.jobs import JobContext, Work
+from ..kit.jobs import JobContext, Work, error_text
 from ..kit.step import NextStep, StepWidget
 from ..layers.description import still_there
 from ..layers.from_stack import stack_to_layers
@@ -30,6 +31,7 @@ class LoadWidget(StepWidget):
     next_step = NextStep("Stain", "Virtual staining")
     run_text = "Load"
     run_tooltip = "Add the channels as layers; frames are read when they are shown"
+    controls: ClassVar[Mapping[str, str]] = {"--axes": "the field Axes"}
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
@@ -126,7 +128,7 @@ class LoadWidget(StepWidget):
         try:
             stack = self._open_function()(path, axes=self._axes())
         except (InputError, OSError) as error:
-            self.summary.setText(str(error))
+            self.summary.setText(error_text(error, self.controls))
             return
         self._show(stack)
 

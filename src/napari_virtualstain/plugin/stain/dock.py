@@ -229,6 +229,7 @@ class StainWidget(StepWidget):
         """Draw the last state of the layers."""
         if outcome.error is not None:
             self._settle_unfinished()
+        self.fit_check.resume()
         self._refresh_layers()
         self._layer = self._error_layer = self._request = None
 

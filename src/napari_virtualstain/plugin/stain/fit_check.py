@@ -67,6 +67,11 @@ class FitCheck(QObject):
         self._settle.cancel()
         self.runner.cancel()
 
+    def resume(self) -> None:
+        """Go on with the check that a run has paused and not answered itself."""
+        if self._asked is not None and self._asked != self._checked:
+            self._settle.throttle()
+
     def _start(self) -> None:
         if self.runner.state.is_active:
             self._settle.throttle()

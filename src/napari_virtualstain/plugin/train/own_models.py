@@ -1,4 +1,4 @@
-"""The user's own models: compared in a table, renamed, deleted."""
+"""The user's own models: compared in a table, their reports, renamed, deleted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from qtpy.QtCore import QFileSystemWatcher, Signal
+from qtpy.QtCore import QFileSystemWatcher, QUrl, Signal
+from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QInputDialog, QMessageBox, QVBoxLayout, QWidget
 
 from ...errors import InputError, VirtualStainError
@@ -30,24 +31,30 @@ class OwnModels(QWidget):
         self.table.setObjectName("own_models")
         self.table.setAccessibleName("Own models")
         self.table.setToolTip("Your models with their held-out scores, to compare them")
-        self._rename_button = button(
+        self._report_button = button(
+            "Open report",
+            "Open the page with the scores and images of the chosen model",
+            self._open_report,
+            name="own_report",
+        )
+        rename = button(
             "Rename…", "Give the chosen model another name", self._ask_name, name="rename_model"
         )
-        self._delete_button = button(
-            "Delete…", "Delete the chosen model", self._ask_delete, name="delete_model"
-        )
+        delete = button("Delete…", "Delete the chosen model", self._ask_delete, name="delete_model")
+        buttons = (self._report_button, rename, delete)
+        self._tooltips = {made: made.toolTip() for made in buttons}
         self._empty = note("No model of your own yet.")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._empty)
         layout.addWidget(self.table)
-        layout.addWidget(in_row(self._rename_button, self._delete_button, stretch=None))
+        layout.addWidget(in_row(*buttons, stretch=None))
         self._said = note(name="own_models_note")
         self._said.setVisible(False)
         layout.addWidget(self._said)
         self._watcher = QFileSystemWatcher(self)
         self._watcher.directoryChanged.connect(self._on_folder)
-        self.table.row_chosen.connect(self._on_row)
+        self.table.row_chosen.connect(self._on_chosen)
         self.refresh()
 
     @property
@@ -80,24 +87,33 @@ class OwnModels(QWidget):
             The name cannot be used, or is taken.
         """
         from ...models import load_model, save_model
+        from ...training import training_folder
 
         if (reason := why_no_name(name)) is not None:
             raise InputError(reason)
+        target = path.with_name(f"{name}.safetensors")
+        beside = training_folder(path)
+        if training_folder(target).exists():
+            raise InputError(
+                f"A training of {name!r} was stopped and can go on. Choose another name."
+            )
         model = load_model(str(path))
         card = model.card.model_copy(update={"name": name})
-        save_model(path.with_name(f"{name}.safetensors"), model.network, card)
-        beside = path.with_name(f"{path.stem}.training")
+        save_model(target, model.network, card)
         if beside.is_dir():
-            beside.rename(path.with_name(f"{name}.training"))
+            beside.rename(training_folder(target))
         path.unlink()
         self._after(f"{path.stem} is now {name}.")
+        self.table.choose(self._paths.index(target))
 
     def delete(self, path: Path) -> None:
         """Delete a model and what its training left."""
         import shutil
 
+        from ...training import training_folder
+
         path.unlink(missing_ok=True)
-        shutil.rmtree(path.with_name(f"{path.stem}.training"), ignore_errors=True)
+        shutil.rmtree(training_folder(path), ignore_errors=True)
         self._after(f"{path.stem} is deleted.")
 
     def _after(self, text: str) -> None:
@@ -113,6 +129,7 @@ class OwnModels(QWidget):
         path = self.chosen
         if path is None:
             return
+        self._say("")
         name, given = QInputDialog.getText(self, "Rename model", "New name:", text=path.stem)
         if given and name.strip() != path.stem:
             self._try(lambda: self.rename(path, name.strip()))
@@ -121,24 +138,50 @@ class OwnModels(QWidget):
         path = self.chosen
         if path is None:
             return
-        answer = QMessageBox.question(
-            self, "Delete model", f"Delete the model {path.stem!r} and its report for good?"
-        )
-        if answer == QMessageBox.StandardButton.Yes:
+        self._say("")
+        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+        text = f"Delete the model {path.stem!r} and its report for good?"
+        if QMessageBox.question(self, "Delete model", text, yes | no, no) == yes:
             self._try(lambda: self.delete(path))
 
     def _try(self, function: Any) -> None:
+        from ...models import user_model_folder
+
         try:
             function()
-        except (VirtualStainError, OSError) as error:
+        except VirtualStainError as error:
             self._say(str(error))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self._say(f"The model cannot be changed in {str(user_model_folder())!r} ({reason}).")
 
     def _on_folder(self, _folder: str) -> None:
         self.refresh()
 
-    def _on_row(self, _row: int = 0) -> None:
-        for made in (self._rename_button, self._delete_button):
-            made.setEnabled(self.chosen is not None)
+    def _on_row(self) -> None:
+        chosen = self.chosen
+        for made, tooltip in self._tooltips.items():
+            missing = "Choose a model in the table first" if chosen is None else ""
+            if chosen is not None and made is self._report_button and report_page(chosen) is None:
+                missing = "No report is beside this model"
+            made.setEnabled(not missing)
+            made.setToolTip(missing or tooltip)
+
+    def _on_chosen(self, _row: int) -> None:
+        self._say("")
+        self._on_row()
+
+    def _open_report(self) -> None:
+        if self.chosen is not None and (page := report_page(self.chosen)) is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(page)))
+
+
+def report_page(model: Path) -> Path | None:
+    """Return the page with the held-out scores of a model of the user, None without one."""
+    from ...training import training_folder
+
+    page: Path = training_folder(model) / "report" / "report.html"
+    return page if page.exists() else None
 
 
 def why_no_name(name: str) -> str | None:

@@ -44,7 +44,7 @@ class Mending:
         except VirtualStainError as error:
             self._host.say(error_text(error))
             return False
-        self._host.say(f"{change.text}. Undo with Ctrl+Z.")
+        self._host.say(f"{self._host.model.undo_text or change.text}. Undo with Ctrl+Z.")
         return True
 
     def cut(self) -> None:
@@ -169,18 +169,12 @@ class Mending:
         number = model.tracks.next_id()
         first = {**_middle(kept), **self._measures(kept)}
         second = {**_middle(new), **self._measures(new, is_new=True)}
-        if self.try_edit("move", track_id=track, frame=frame, patch=kept, chosen=track, **first):
-            done = self.try_edit(
-                "add_detection",
-                track_id=number,
-                frame=frame,
-                patch=new,
-                chosen=track,
-                with_last=True,
-                **second,
+        both: dict[str, Any] = {"frame": frame, "chosen": track}
+        both["text"] = f"Split track {track} in frame {frame}; the other part is {number}"
+        if self.try_edit("move", track_id=track, patch=kept, **both, **first):
+            self.try_edit(
+                "add_detection", track_id=number, patch=new, with_last=True, **both, **second
             )
-            if done:
-                host.say(f"Split track {track} in frame {frame}; the other part is {number}.")
 
     def _mask_at(self, frame: int, y: float, x: float, own: int | None) -> Patch:
         """Return the mask of a click that leaves out all masks but that of track `own`."""
