@@ -193,6 +193,11 @@ class Reporter:
         if self.cancel is not None:
             self.cancel.raise_if_cancelled()
 
+    def begin(self) -> None:
+        """Report that the first unit is at work, which may take minutes."""
+        if self.progress is not None:
+            self.progress(Progress(self.done, self.total, self.unit, self.step))
+
     def finish(self) -> None:
         """Report what is left of the total as done: it was not needed."""
         if self.total is not None and self.done < self.total:

@@ -112,3 +112,12 @@ def test_a_changed_file_is_another_graph(tmp_path: Path) -> None:
     tifffile.imwrite(path, MOVIE + 1)
     os.utime(path, ns=(0, 1))
     assert open_stack(path).data.name != first
+
+
+@pytest.mark.parametrize("name", ["raw.tif", "zlib.tif"])
+def test_a_movie_that_was_moved_meanwhile_is_said_to_be_gone(tmp_path: Path, name: str) -> None:
+    path = _write(tmp_path / name)
+    stack = open_stack(path)
+    path.rename(tmp_path / "elsewhere")
+    with pytest.raises(ImageFileError, match="was deleted, renamed or moved since it was opened"):
+        np.asarray(stack.data[3])

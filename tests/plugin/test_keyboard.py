@@ -171,3 +171,9 @@ def test_escape_cancels_from_any_field(dock: Any, monkeypatch: pytest.MonkeyPatc
 )
 def test_a_letter_is_free_and_begins_a_word_if_it_can(text: str, taken: str, expected: str) -> None:
     assert with_mnemonic(text, taken) == expected
+
+
+def test_a_button_without_a_word_has_a_name_for_those_who_hear_it(dock: Any) -> None:
+    for made in dock.findChildren(QAbstractButton):
+        if made.text() and not any(letter.isalnum() for letter in made.text()):
+            assert made.accessibleName(), (made.text(), made.toolTip())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -301,3 +302,24 @@ def test_a_width_of_noise_is_not_set(qtbot: Any, viewer_model: Any) -> None:
     dock.findChild(QPushButton, "measure_width").click()
     qtbot.waitUntil(lambda: "Unsure" in dock.status_label.text(), timeout=20000)
     assert dock.settings["width_um"].value == 0.9
+
+
+def test_a_first_frame_that_takes_minutes_is_announced(
+    widget: SegmentWidget, wait_for: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_virtualstain.plugin.segment.job import PlaneSegmenter
+
+    go_on, labels = threading.Event(), PlaneSegmenter.labels
+
+    def slow(self: PlaneSegmenter, *request: Any) -> Any:
+        go_on.wait(30)
+        return labels(self, *request)
+
+    monkeypatch.setattr(PlaneSegmenter, "labels", slow)
+    widget.run_button.click()
+    try:
+        said = "segmenting: frame 0/6"
+        qtbot.waitUntil(lambda: widget.status_label.text() == said, timeout=20000)
+    finally:
+        go_on.set()
+    wait_for(widget, "done")

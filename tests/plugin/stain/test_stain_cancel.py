@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -62,3 +63,23 @@ def test_cancelling_stops_while_slow_storage_is_sampled(
     widget.cancel_button.click()
     wait_for(widget, "idle", timeout_s=10)
     assert len(read) <= 4
+
+
+def test_a_first_frame_that_takes_minutes_is_announced(
+    widget: StainWidget, wait_for: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_virtualstain.plugin.stain.job import PlaneStainer
+
+    go_on, stained = threading.Event(), PlaneStainer.stained
+
+    def slow(self: PlaneStainer, places: Any) -> Any:
+        go_on.wait(30)
+        yield from stained(self, places)
+
+    monkeypatch.setattr(PlaneStainer, "stained", slow)
+    widget.run_button.click()
+    try:
+        qtbot.waitUntil(lambda: widget.status_label.text() == "staining: frame 0/7", timeout=20000)
+    finally:
+        go_on.set()
+    wait_for(widget, "done")

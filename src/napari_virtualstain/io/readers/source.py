@@ -203,6 +203,11 @@ class NativeReader:
             plane = self.read(index)
         except (VirtualStainError, MemoryError):
             raise
+        except FileNotFoundError as error:
+            raise ImageFileError(
+                f"{self.path} was deleted, renamed or moved since it was opened. Put it back, or "
+                "open it where it is now."
+            ) from error
         except Exception as error:
             raise ImageFileError(
                 f"Plane {index} of {self.path} cannot be read ({_reason(error)}). "

@@ -237,6 +237,8 @@ def button(text: str, tooltip: str, slot: Callable[[], Any], *, name: str = "") 
     made = QPushButton(text)
     made.setToolTip(plain_tooltip(tooltip))
     made.setAutoDefault(False)
+    if not any(letter.isalnum() for letter in text):  # a sign cannot be read out
+        made.setAccessibleName(tooltip)
     # clicked carries `checked`, which slots such as cancel() must not receive
     made.clicked.connect(lambda _checked=False: slot())
     if name:

@@ -162,6 +162,7 @@ def cut_job(
     order = [index for index in outward(leading, middle) if index not in spared]
     session.segmenter.cancel = context.cancel
     reporter = Reporter(len(order), "frame", step, context.progress, context.cancel)
+    reporter.begin()
     for index in order:
         reporter.check()
         inside = tuple(i + o for i, o in zip(index, offset, strict=False))

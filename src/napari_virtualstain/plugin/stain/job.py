@@ -205,6 +205,7 @@ def stain_job(
     ]
     order = list(outward(leading, centre))
     reporter = Reporter(len(order), "frame", "staining", context.progress, context.cancel)
+    reporter.begin()
     results: list[np.ndarray] = []
     stained = stainer.stained([_moved(index, offset) for index in order])
     for index, (_, planes) in zip(order, stained, strict=True):
