@@ -12,24 +12,25 @@ import importlib
 import inspect
 import json
 import os
-import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pydantic import BaseModel
 
 import napari_virtualstain as vs
 
+ROOT = Path(vs.__file__).parent
 STORED = Path(__file__).parent / "figures" / "public_defaults.json"
 
 
-def modules() -> Iterator[Any]:
-    """Yield the modules of the package but for the docks and the command line."""
-    for found in pkgutil.walk_packages(vs.__path__, "napari_virtualstain."):
-        rooms = found.name.split(".")
-        if not {"plugin", "cli", "__main__"} & set(rooms) and not rooms[-1].startswith("_"):
-            yield importlib.import_module(found.name)
+def modules(*, of_docks: bool) -> Iterator[Any]:
+    """Yield the modules of the docks, or all others of the package."""
+    for path in sorted(ROOT.rglob("*.py")):
+        rooms = path.relative_to(ROOT).with_suffix("").parts
+        if not rooms[-1].startswith("_") and ("plugin" in rooms) == of_docks:
+            yield importlib.import_module(".".join(["napari_virtualstain", *rooms]))
 
 
 def flat(name: str, value: Any) -> dict[str, Any]:
@@ -77,10 +78,10 @@ def limits_of(kind: Any) -> dict[str, dict[str, Any]]:
     }
 
 
-def public_defaults() -> dict[str, Any]:
+def public_defaults(*, of_docks: bool) -> dict[str, Any]:
     """Return each default, and limit, by room, function or class, and argument."""
     found: dict[str, Any] = {}
-    for module in modules():
+    for module in modules(of_docks=of_docks):
         for name, kind in vars(module).items():
             if name.startswith("_") or getattr(kind, "__module__", "") != module.__name__:
                 continue
@@ -90,14 +91,20 @@ def public_defaults() -> dict[str, Any]:
     return dict(sorted(found.items()))
 
 
-def test_defaults_are_those_of_the_last_version() -> None:
-    found = public_defaults()
-    if os.environ.get("VIRTUALSTAIN_STORE_FIGURES"):
-        STORED.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+@pytest.mark.parametrize("of_docks", [False, True])
+def test_defaults_are_those_of_the_last_version(of_docks: bool) -> None:
+    if of_docks:
+        pytest.importorskip("napari")
     stored = json.loads(STORED.read_text(encoding="utf-8"))
+    others = {k: v for k, v in stored.items() if k.startswith("plugin.") != of_docks}
+    found = public_defaults(of_docks=of_docks)
+    if os.environ.get("VIRTUALSTAIN_STORE_FIGURES"):
+        both = dict(sorted({**others, **found}.items()))
+        STORED.write_text(json.dumps(both, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        return
     changed = {
         name: (stored.get(name), found.get(name))
-        for name in sorted({*stored, *found})
+        for name in sorted({*stored, *found} - {*others})
         if stored.get(name) != found.get(name)
     }
     assert not changed, f"stored and found: {changed}"

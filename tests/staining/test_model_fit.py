@@ -269,3 +269,9 @@ def test_a_frame_is_judged_from_64_pixels_of_the_model_on(side: int, is_judged: 
     large = np.repeat(np.repeat(frame, 2, axis=0), 2, axis=1)
     fine = assess_frame(large, read_card("mito-h9c2"), 0.04)
     assert bool(fine.distances) == is_judged
+
+
+def test_cards_without_a_pixel_size_take_the_pixels_as_they_are() -> None:
+    card = read_card("mito-h9c2").model_copy(update={"pixel_size_um": None})
+    frame = np.random.default_rng(0).normal(0, 1, (64, 64)).astype(np.float32)
+    assert assess_frame(frame, card, 0.01).distances == assess_frame(frame, card, None).distances

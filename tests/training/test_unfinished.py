@@ -36,3 +36,18 @@ def test_a_training_can_go_on_while_its_checkpoint_is_still_being_written(
     assert is_unfinished(model)
     path.unlink()
     assert not is_unfinished(model)
+
+
+@pytest.mark.parametrize("begun", ["checkpoint.pt", "folds/fold-1"])
+def test_a_training_is_unfinished_from_its_first_checkpoint_or_fold_until_its_model(
+    tmp_path: Path, begun: str
+) -> None:
+    model = tmp_path / "cells.safetensors"
+    path = training_folder(model) / begun
+    path.parent.mkdir(parents=True)
+    assert not is_unfinished(model)
+    path.mkdir() if "fold" in begun else path.write_bytes(b"state")
+    assert is_unfinished(model)
+    assert not is_unfinished(tmp_path / "other.safetensors")
+    model.write_bytes(b"weights")
+    assert not is_unfinished(model)
