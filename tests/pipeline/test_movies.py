@@ -199,3 +199,11 @@ def test_a_label_that_was_not_seen_has_no_trust_and_keeps_its_row() -> None:
     assert table["trust"].isna().tolist() == [False, False, True, False]
     assert table["track_trust"].nunique() == 1
     assert table["track_trust"].iloc[0] == pytest.approx(table["trust"].mean())
+
+
+def test_images_of_other_shapes_and_trust_without_light_are_refused() -> None:
+    labels = replace(_bright_field(), data=(_bright_field().data < 75).astype(np.int32))
+    with pytest.raises(InputError, match="The intensity cell has shape"):
+        track_stack(labels, _bright_field(3))
+    with pytest.raises(InputError, match="only the uncertainty was given"):
+        track_stack(labels, uncertainty=_bright_field())
