@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ from napari_virtualstain.models import (
     list_models,
     load_model,
     read_card,
+    register_architecture,
+    registry,
     save_model,
     shipped_folder,
     user_model_folder,
@@ -265,3 +268,67 @@ def test_weights_too_large_for_half_precision_are_stored_in_full(
     largest: float, kind: torch.dtype
 ) -> None:
     assert _stored("weight", torch.tensor([[1.0, -largest]])).dtype == kind
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda header: [header], "not a JSON object"),
+        (lambda header: {"__metadata__": {}}, "no card"),
+        (lambda header: header | {"more": {"shape": [1], "dtype": "F32"}}, "described wrongly"),
+        (lambda header: header | {"more": _span(0, 4, "C64")}, "described wrongly"),
+        (lambda header: header | {"more": _span(0, 5)}, "contradicts its shape"),
+        (lambda header: header | {"more": _span(2, 6)}, "overlap or leave gaps"),
+        (lambda header: header | {"more": _span(10**6, 10**6 + 4)}, "overlap or leave gaps"),
+    ],
+)
+def test_headers_that_describe_no_file_are_refused(file: Path, change, said: str) -> None:
+    header, data = _parts(file.read_bytes())
+    file.write_bytes(_joined(change(header), data))
+    with pytest.raises(ModelError, match=said):
+        read_card(file)
+
+
+def _span(begin: int, end: int, dtype: str = "F32") -> dict:
+    return {"shape": [1], "dtype": dtype, "data_offsets": [begin, end]}
+
+
+def test_weights_that_are_announced_but_not_there_are_refused(file: Path) -> None:
+    content = file.read_bytes()
+    for changed in (content[:-2], content + b"12"):
+        file.write_bytes(changed)
+        with pytest.raises(ModelError, match=r"bytes of weights are announced"):
+            read_card(file)
+
+
+def test_a_model_is_written_with_its_ending_only(tmp_path: Path, card: ModelCard) -> None:
+    with pytest.raises(ModelError, match=r"ends in .safetensors, but 'tiny.pt' was given"):
+        save_model(tmp_path / "tiny.pt", build_network(TINY), card)
+
+
+def test_a_path_that_is_not_there_is_no_model_file(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.safetensors", "folder/none.safetensors"):
+        with pytest.raises(ModelError, match="There is no model file"):
+            find_model(path)
+    for path in ("none", "no folder/none"):
+        with pytest.raises(ModelError, match="There is no model '"):
+            find_model(path)
+
+
+def test_without_the_usual_model_the_first_of_its_kind_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entries = [SimpleNamespace(name=name) for name in ("aaa", "mito-h9c2", "zzz")]
+    for there, name in ((entries, "mito-h9c2"), ([entries[2], entries[0]], "zzz")):
+        monkeypatch.setattr(registry, "list_models", lambda _kind, there=there: there)
+        assert registry.default_model() == name
+    monkeypatch.setattr(registry, "list_models", lambda _kind: [])
+    with pytest.raises(ModelError, match="No generator is installed"):
+        registry.default_model()
+
+
+def test_built_in_architectures_keep_their_names() -> None:
+    with pytest.raises(ModelError, match="'unet' is built in"):
+        register_architecture("unet", build_network)
+    with pytest.raises(ModelError, match="does not describe an architecture"):
+        build_network({"name": []})
