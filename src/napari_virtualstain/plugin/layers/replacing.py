@@ -48,7 +48,9 @@ def content_of(layer: Any) -> dict[str, Any]:
         names = ["data", "contrast_limits", "metadata"]
     else:
         names = ["data", "metadata"]
-    return {name: getattr(layer, name) for name in names}
+    content = {name: getattr(layer, name) for name in names}
+    # a layer empties its own dictionary when it is given another
+    return content | {"metadata": dict(content["metadata"])}
 
 
 def take_over(viewer: Any, made: Any) -> Former | None:

@@ -1,0 +1,146 @@
+"""A table of a DataFrame: texts, order, and the row that is chosen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import QModelIndex, Qt
+
+from napari_virtualstain.errors import InputError
+from napari_virtualstain.plugin.kit.controls import Choice
+from napari_virtualstain.plugin.kit.jobs import error_text, in_dock_terms
+from napari_virtualstain.plugin.kit.table import FrameModel, FrameTable, cell_text, heading
+
+FRAME = pd.DataFrame(
+    {"track_id": [7, 3, 5], "speed_um_per_s": [0.5, np.nan, 0.123456], "why": ["jump", "", "gap"]}
+)
+ROLES = Qt.ItemDataRole
+
+
+@pytest.fixture
+def table(qtbot: Any) -> FrameTable:
+    made = FrameTable()
+    qtbot.addWidget(made)
+    made.show_frame(FRAME)
+    return made
+
+
+def _column(model: FrameModel, column: int) -> list[Any]:
+    return [model.data(model.index(row, column)) for row in range(model.rowCount())]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (True, "yes"),
+        (np.bool_(False), "no"),
+        (0.123456, "0.1235"),
+        (np.float32(2.0), "2"),
+        (float("nan"), ""),
+        (None, ""),
+        (7, "7"),
+        ("gap", "gap"),
+    ],
+)
+def test_numbers_have_four_digits_and_nothing_stands_for_missing(value: Any, text: str) -> None:
+    assert cell_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        ("error_probability", "P(error)"),
+        ("area_um2", "area (µm²)"),
+        ("speed_px_per_frame", "speed (px/frame)"),
+        ("interval_s", "interval (s)"),
+        ("track_id", "track id"),
+    ],
+)
+def test_headings_have_units_in_brackets(column: str, text: str) -> None:
+    assert heading(column) == text
+
+
+def test_cells_have_texts_tooltips_and_numbers_at_the_right(table: FrameTable) -> None:
+    model = table.frame_model
+    assert (model.rowCount(), model.columnCount()) == (3, 3)
+    assert _column(model, 1) == ["0.5", "", "0.1235"]
+    tips = [model.data(model.index(row, 2), ROLES.ToolTipRole) for row in range(3)]
+    assert tips == ["jump", None, "gap"]
+    assert model.data(model.index(0, 0), ROLES.TextAlignmentRole) is not None
+    assert model.data(model.index(0, 2), ROLES.TextAlignmentRole) is None
+    assert model.data(QModelIndex()) is None
+    across = Qt.Orientation.Horizontal
+    assert model.headerData(1, across) == "speed (µm/s)"
+    assert model.headerData(1, Qt.Orientation.Vertical) == "1"
+    assert model.headerData(1, across, ROLES.ToolTipRole) == "speed (µm/s)"
+    assert model.headerData(1, across, ROLES.DecorationRole) is None
+
+
+def test_missing_values_come_last_either_way_and_rows_keep_their_number(table: FrameTable) -> None:
+    model = table.frame_model
+    chosen: list[int] = []
+    table.row_chosen.connect(chosen.append)
+    for order, texts, rows in (
+        (Qt.SortOrder.AscendingOrder, ["0.1235", "0.5", ""], [2, 0, 1]),
+        (Qt.SortOrder.DescendingOrder, ["0.5", "0.1235", ""], [0, 2, 1]),
+    ):
+        model.sort(1, order)
+        assert _column(model, 1) == texts
+        assert [model.source_row(place) for place in range(3)] == rows
+        assert [model.view_row(row) for row in rows] == [0, 1, 2]
+        assert model.headerData(0, Qt.Orientation.Vertical) == str(rows[0])
+    model.sort(3)
+    model.sort(-1)
+    assert _column(model, 1) == ["0.5", "0.1235", ""]
+    pd.testing.assert_frame_equal(table.frame, FRAME)
+    table.choose(2)
+    assert (table.row, chosen) == (2, [])
+    model.sort(0)
+    assert table.row == 2  # the selection stays with its row
+    table.setCurrentIndex(model.index(0, 0))
+    assert chosen == [1]
+
+
+def test_a_cell_can_change(table: FrameTable) -> None:
+    table.frame_model.sort(0)
+    table.frame_model.set_cell(0, "why", "gap")
+    assert table.frame["why"].tolist() == ["gap", "", "gap"]
+    assert _column(table.frame_model, 2) == ["", "gap", "gap"]
+
+
+def test_return_enters_the_chosen_row(table: FrameTable, qtbot: Any) -> None:
+    entered: list[int] = []
+    table.row_entered.connect(entered.append)
+    qtbot.keyClick(table, Qt.Key.Key_Return)
+    assert entered == []
+    table.choose(1)
+    qtbot.keyClick(table, Qt.Key.Key_Return)
+    qtbot.keyClick(table, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert entered == [1]
+
+
+def test_only_values_of_a_choice_can_be_chosen(qtbot: Any) -> None:
+    choice = Choice([("one", 1), ("two", 2)])
+    qtbot.addWidget(choice)
+    choice.value = 2
+    assert choice.currentText() == "two"
+    with pytest.raises(ValueError, match="3 is not among the choices"):
+        choice.value = 3
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (InputError("Name the axes (--axes)."), "Name the axes."),
+        (ValueError("wrong"), "ValueError: wrong"),
+        (ValueError(), "ValueError: ValueError"),
+        (MemoryError("1 GiB"), "Not enough memory: 1 GiB. Choose a smaller tile"),
+        (InputError("CUDA out of memory"), "Not enough memory: CUDA out of memory. Choose"),
+    ],
+)
+def test_errors_are_one_line_in_the_words_of_the_dock(error: Exception, text: str) -> None:
+    assert error_text(error).startswith(text)
+    assert in_dock_terms("allow it (--force)", {"--force": "tick Force"}) == "allow it (tick Force)"
