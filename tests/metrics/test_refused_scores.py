@@ -9,6 +9,7 @@ import pytest
 
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.metrics import evaluate, evaluate_labels, fourier_ring_correlation
+from napari_virtualstain.metrics.comparable import as_pair
 from napari_virtualstain.metrics.evaluation import find_ranges
 from napari_virtualstain.metrics.similarity import band_pass
 
@@ -77,3 +78,14 @@ def test_a_band_begins_above_zero_and_below_its_end(fine: float, coarse: float) 
 def test_pixels_as_coarse_as_the_band_show_nothing_of_it() -> None:
     assert not band_pass(IMAGE, pixel_size_um=0.64).any()
     assert band_pass(IMAGE, pixel_size_um=0.6).any()
+
+
+@pytest.mark.parametrize(("value", "fits"), [(0.9e100, True), (1.1e100, False), (-1.1e100, False)])
+def test_values_whose_squares_leave_floats_are_refused(value: float, fits: bool) -> None:
+    image = IMAGE.copy()
+    image[3, 4] = value
+    if fits:
+        assert as_pair(image, IMAGE)[0][3, 4] == value
+    else:
+        with pytest.raises(InputError, match=r"values up to 1.1e\+100: expected at most 1e\+100"):
+            as_pair(IMAGE, image)
