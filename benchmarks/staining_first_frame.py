@@ -42,8 +42,8 @@ def first_frame(model: str, size: int, precision: str, device: str) -> None:
     end = time.perf_counter()
     print(
         f"{model:15s} {size}²  {device:8s} {stainer.network.precision:9s} "
-        f"{torch.get_num_threads()} threads  loading torch {imported - start:.2f} s, then the visible frame {shown - imported:.2f} s, "
-        f"the next {end - shown:.2f} s",
+        f"{torch.get_num_threads()} threads  loading torch {imported - start:.2f} s, "
+        f"then the visible frame {shown - imported:.2f} s, the next {end - shown:.2f} s",
         flush=True,
     )
 

@@ -257,6 +257,9 @@ def test_arithmetic_average_and_filter_are_options(
         "--precision", "float32")  # fmt: skip
     filtered = np.asarray(open_stack(tmp_path / "t.ome.tif").data)
     assert np.abs(np.diff(filtered, axis=0)).mean() < np.abs(np.diff(expected, axis=0)).mean()
+    no = run("stain", movie, "-o", "x.ome.tif", "--model", generator, "--precision", "int8",
+             "--device", "cpu", code=2)  # fmt: skip
+    assert "choose the device openvino" in no.stderr
     run("stain", movie, "-o", "x.ome.tif", "--model", generator, "--precision", "double", code=2)
 
 

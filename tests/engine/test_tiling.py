@@ -243,7 +243,9 @@ def test_a_batch_is_cut_into_tiles_that_fit_together(monkeypatch: pytest.MonkeyP
 def test_a_gpu_too_full_for_the_network_gives_way_to_the_cpu(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def prepared(network: torch.nn.Module, device: torch.device, precision: str) -> PreparedNetwork:
+    def prepared(
+        network: torch.nn.Module, device: torch.device, precision: str, ranges: None = None
+    ) -> PreparedNetwork:
         if device.type != "cpu":
             raise torch.OutOfMemoryError("CUDA out of memory")
         return PreparedNetwork(network, device, precision)

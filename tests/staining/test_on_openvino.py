@@ -10,10 +10,12 @@ import pytest
 from openvino_device import needs_openvino
 
 import napari_virtualstain as vs
+from napari_virtualstain.engine import with_activation_ranges
 from napari_virtualstain.errors import CancelledError, InputError
 from napari_virtualstain.models import load_model
 from napari_virtualstain.progress import CancelToken
 from napari_virtualstain.segmentation import Segmenter
+from napari_virtualstain.settings import StainSettings
 from napari_virtualstain.simulation import simulate
 from napari_virtualstain.staining import Stainer, stain_to_file
 
@@ -23,7 +25,9 @@ CHOSEN = {"pixel_size_um": 0.1, "device": "openvino"}
 
 @pytest.fixture(scope="module")
 def model(make_model):
-    return make_model(outputs=["mean", "log_scale"], inputs={"planes": 3, "axis": "t"})
+    made = make_model(outputs=["mean", "log_scale"], inputs={"planes": 3, "axis": "t"})
+    image = np.random.default_rng(1).normal(100, 10, (3, 70, 56))
+    return with_activation_ranges(made, [image])
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +47,7 @@ def test_a_movie_is_stained_as_by_torch(model, movie, average: bool) -> None:
         np.testing.assert_allclose(one, other, atol=1e-5 * np.ptp(other))
 
 
-@pytest.mark.parametrize("precision", ["float32", "auto"])
+@pytest.mark.parametrize("precision", ["float32", "auto", "int8"])
 def test_the_same_comes_again_lazily_and_on_two_at_once(model, movie, precision: str) -> None:
     options = {**CHOSEN, "precision": precision}
     expected = vs.stain(movie, model, **options)
@@ -74,10 +78,10 @@ def test_an_interrupted_run_goes_on_with_the_same_engine_only(model, movie, tmp_
 
 
 def test_the_engine_travels_to_another_process(model) -> None:
-    stainer = Stainer(model, **CHOSEN)
+    stainer = Stainer(model, StainSettings(precision="int8"), **CHOSEN)
     sent = pickle.loads(pickle.dumps(stainer))
     assert sent.note == stainer.note
-    assert "by OpenVINO" in sent.note
+    assert "int8 by OpenVINO" in sent.note
 
 
 def test_mitochondria_are_outlined_as_by_torch() -> None:

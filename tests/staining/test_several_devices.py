@@ -136,7 +136,7 @@ def test_devices_that_disagree_about_the_arithmetic_take_float32(model, monkeypa
     chosen = iter(["float32", "bfloat16", "float32", "float32"])
     asked = []
 
-    def network(module, *, device, tile, precision):
+    def network(module, *, device, tile, precision, ranges):
         asked.append(precision)
         taken = next(chosen)
         return type("", (), {"device": device, "precision": taken, "arithmetic": taken})

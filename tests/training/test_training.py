@@ -68,6 +68,8 @@ def test_it_learns_and_beats_the_trivial_baselines(output: Path) -> None:
     assert card.scores["judged_on"] == ["cell0"]
     assert card.split["independent"]
     assert card.training["seed"] == 0
+    inner = {"down.0.2", "down.1.0", "down.1.2", "up.0.0", "up.0.2"}
+    assert set(card.activation_ranges) == inner
     assert card.training["settings"]["batch_size"] == 8
     assert card.pixel_size_um == 0.08
     assert card.statistics["images"] == 12

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..models import ModelCard
 
 _FIRST = ("description", "licence", "pixel_size_um", "inputs", "outputs", "scores", "split", "data")
-_ONLY_FOR_PROGRAMS = {"name", "kind", "schema_version", "statistics"}
+_ONLY_FOR_PROGRAMS = {"activation_ranges", "name", "kind", "schema_version", "statistics"}
 _SUMMARY = ("mean", "low", "high")
 _NONE = dict.fromkeys(_SUMMARY)
 _MOST_ITEMS = 12

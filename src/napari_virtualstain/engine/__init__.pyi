@@ -22,6 +22,8 @@ from .predictor import OnTile as OnTile
 from .predictor import TiledNetwork as TiledNetwork
 from .predictor import stop_inside as stop_inside
 from .prefetch import look_ahead as look_ahead
+from .prepared import activation_ranges as activation_ranges
+from .prepared import with_activation_ranges as with_activation_ranges
 from .regions import PlaneSlices as PlaneSlices
 from .regions import View as View
 from .regions import view_of as view_of

@@ -6,7 +6,7 @@ import importlib.metadata
 import importlib.util
 import os
 from dataclasses import dataclass
-from typing import TypeAlias, get_args
+from typing import ClassVar, TypeAlias, get_args
 
 import torch
 
@@ -33,7 +33,7 @@ class OpenVino:
     'openvino'
     """
 
-    type: str = "openvino"
+    type: ClassVar[str] = "openvino"
 
     def __str__(self) -> str:
         return self.type

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..errors import DeviceError, InputError
+from ..models import Ranges
 from ..progress import CancelToken
 from .devices import (
     Device,
@@ -48,8 +49,10 @@ class TiledNetwork:
     tile : int or None
         Height and width of what is kept of a tile; the network reads its halo around
         it besides. None chooses from the free memory.
-    precision : {"auto", "float32", "bfloat16", "float16"}
+    precision : {"auto", "float32", "bfloat16", "float16", "int8"}
         See :mod:`~napari_virtualstain.engine.prepared`.
+    ranges : dict, optional
+        What int8 needs: the `activation_ranges` of the model's card.
 
     Notes
     -----
@@ -75,13 +78,15 @@ class TiledNetwork:
         device: str | Device | None = None,
         tile: int | None = None,
         precision: Precision = "float32",
+        ranges: Ranges | None = None,
     ) -> None:
         if tile is not None and (not isinstance(tile, (int, np.integer)) or tile < 1):
             raise InputError(
                 f"The tile size is {tile!r}: expected a positive whole number of pixels."
             )
         check_precision(precision)
-        self._prepared = _prepared_on(resolve_device(device), network.eval(), precision)
+        place = resolve_device(device)
+        self._prepared = _prepared_on(place, network.eval(), precision, ranges)
         self._tile = tile
         self._largest_core: int | None = None
         self._takes_strips = is_processor(self.device) and self.precision != "float32"
@@ -220,7 +225,7 @@ class TiledNetwork:
         elif self._takes_strips:
             self._takes_strips, self._largest_core = False, None
             remedy = "going on with square tiles"
-        elif device.type != "cpu":
+        elif isinstance(device, torch.device) and device.type != "cpu":
             self._prepared = self._prepared.moved(torch.device("cpu"))
             self._largest_core = None
             self._takes_strips = self.precision != "float32"
@@ -267,10 +272,12 @@ def stop_inside(network: nn.Module, token: Callable[[], CancelToken]) -> None:
             module.register_forward_pre_hook(look)
 
 
-def _prepared_on(device: Device, network: nn.Module, precision: Precision) -> PreparedNetwork:
+def _prepared_on(
+    device: Device, network: nn.Module, precision: Precision, ranges: Ranges | None
+) -> PreparedNetwork:
     """Return the network ready on a device, or on the CPU if that has no memory left for it."""
     try:
-        return PreparedNetwork(network, device, precision)
+        return PreparedNetwork(network, device, precision, ranges)
     except RuntimeError as error:
         if device.type == "cpu" or not _is_out_of_memory(error):
             raise _failure(device, error) from error

@@ -8,6 +8,7 @@ from .card import CardNormalisation as CardNormalisation
 from .card import Inputs as Inputs
 from .card import ModelCard as ModelCard
 from .card import ModelKind as ModelKind
+from .card import Ranges as Ranges
 from .discriminator import Discriminator as Discriminator
 from .model_file import Model as Model
 from .model_file import load_model as load_model

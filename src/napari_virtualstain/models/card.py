@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from ..normalisation import Normalisation
 
 ModelKind: TypeAlias = Literal["generator", "segmenter"]
+Ranges: TypeAlias = dict[str, tuple[FiniteFloat, FiniteFloat]]
 SCHEMA_VERSION = 1
 
 
@@ -108,6 +109,9 @@ class ModelCard(BaseModel):
         Of input and output.
     pixel_size_um : float or None
         Of the training images, micrometres.
+    activation_ranges : dict of str to (float, float)
+        Between which values lies what each convolution reads, for int8; empty where they
+        were not measured.
     optics, loss, training, split, scores, data, versions, statistics : dict
         How it came about and how good it is; see the model page of the documentation.
     description, licence : str
@@ -130,6 +134,7 @@ class ModelCard(BaseModel):
     outputs: list[str] = Field(default_factory=lambda: ["mean"], min_length=1)
     normalisation: CardNormalisation = CardNormalisation()
     pixel_size_um: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    activation_ranges: Ranges = Field(default_factory=dict)
     optics: dict[str, Any] = Field(default_factory=dict)
     loss: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)

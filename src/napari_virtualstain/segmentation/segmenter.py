@@ -63,7 +63,7 @@ class Segmenter:
         See :func:`napari_virtualstain.engine.resolve_device`.
     tile : int or None
         Tile size in pixels; does not change the result.
-    precision : {"auto", "float32", "bfloat16", "float16"}
+    precision : {"auto", "float32", "bfloat16", "float16", "int8"}
         Arithmetic of the network; see :class:`napari_virtualstain.engine.TiledNetwork`.
         ``auto`` is the fastest that agrees with float32.
     """
@@ -102,7 +102,11 @@ class Segmenter:
         from ..engine import TiledNetwork
 
         return TiledNetwork(
-            self.model.network, device=self._device, tile=self._tile, precision=self._precision
+            self.model.network,
+            device=self._device,
+            tile=self._tile,
+            precision=self._precision,
+            ranges=self.model.card.activation_ranges,
         )
 
     @property

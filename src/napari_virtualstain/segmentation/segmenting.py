@@ -94,7 +94,7 @@ def segment(
         Typical width of swollen mitochondria, micrometres; see :class:`Segmenter`.
     average : bool
         Average over turns and flips, eight times the work; see :class:`Segmenter`.
-    precision : {"auto", "float32", "bfloat16", "float16"}
+    precision : {"auto", "float32", "bfloat16", "float16", "int8"}
         Arithmetic; ``auto`` is the fastest that agrees with float32 for this model on this
         machine, ``float32`` is the same on all machines.
     device : str, optional

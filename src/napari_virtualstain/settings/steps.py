@@ -10,7 +10,7 @@ from .._version import __version__
 from .fields import Settings, setting
 from .tuning import TrackTuning
 
-Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
+Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 Split: TypeAlias = Literal["skeleton", "log", "none"]
 Mode: TypeAlias = Literal["extended", "paper"]
 LINKERS = ("kalman", "trackpy")
@@ -21,7 +21,8 @@ _AVERAGE = (
 )
 _PRECISION = (
     "Arithmetic of the network. auto: half precision where it is faster on this processor and a "
-    "check of the model passes; float32: the same result on all machines."
+    "check of the model passes; float32: the same result on all machines; int8: fastest on "
+    "processors, with the device openvino only."
 )
 
 

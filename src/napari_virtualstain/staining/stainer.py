@@ -129,7 +129,13 @@ class Stainer:
 
     def _on_devices(self, precision: Precision) -> tuple[TiledNetwork, ...]:
         networks = tuple(
-            TiledNetwork(self.model.network, device=device, tile=self._tile, precision=precision)
+            TiledNetwork(
+                self.model.network,
+                device=device,
+                tile=self._tile,
+                precision=precision,
+                ranges=self.card.activation_ranges,
+            )
             for device in resolve_devices(self._device)
         )
         # frames of one movie must not differ by the arithmetic of their device

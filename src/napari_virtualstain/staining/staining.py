@@ -126,7 +126,7 @@ def stain(
         ``"cuda:0,cuda:1"``, see :func:`resolve_devices`.
     tile : int, optional
         Tile size in pixels; does not change the result. None chooses by free memory.
-    precision : {"auto", "float32", "bfloat16", "float16"}
+    precision : {"auto", "float32", "bfloat16", "float16", "int8"}
         Arithmetic; ``auto`` is the fastest that agrees with float32 for this model on
         this machine, ``float32`` is the same on all machines.
     average : bool, optional

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..data import CorrelativePairs, PreparedPair, inside_only
-from ..engine import TiledNetwork
+from ..engine import TiledNetwork, activation_ranges
 from ..losses import LossConfig
 from ..metrics import compare, evaluate, summarise, write_report
 from ..models import Architecture, CardNormalisation, ModelCard
@@ -175,6 +175,7 @@ def make_card(
     architecture: dict[str, Any],
     scores: dict[str, Any],
     training: dict[str, Any],
+    network: nn.Module,
 ) -> ModelCard:
     """Return the complete card of a trained generator."""
     pairs = prepared.pairs
@@ -187,6 +188,7 @@ def make_card(
         outputs=["mean", "log_scale"] if config.loss.is_heteroscedastic else ["mean"],
         normalisation=_card_normalisation(config, prepared),
         pixel_size_um=prepared.pixel_size_um,
+        activation_ranges=activation_ranges(network, prepared.typical_inputs()),
         optics={
             "numerical_aperture": config.numerical_aperture,
             "wavelength_um": config.wavelength_um,

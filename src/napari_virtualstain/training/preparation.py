@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -30,7 +30,7 @@ from ..data import (
     summarise_statistics,
 )
 from ..errors import InputError
-from ..normalisation import FittedNormalisation
+from ..normalisation import FittedNormalisation, spread_evenly
 from ..optics import WeightMapCache
 from ..progress import CancelToken, watched
 from .augment import MARGIN
@@ -87,6 +87,16 @@ class PreparedTraining:
             image_statistics(pair.input_maps[centre].apply(pair.bright_field[centre]))
             for pair in self.train[::step]
         )
+
+    def typical_inputs(self, most: int = 24, side: int = 512) -> Iterator[FloatImage]:
+        """Yield normalised inputs (P, Y, X) of some training images, cut to their middle."""
+        for index in spread_evenly(most, len(self.train)):
+            pair = self.train[index]
+            middle = [
+                slice(max(0, length - side) // 2, max(0, length - side) // 2 + side)
+                for length in pair.fluorescence.shape
+            ]
+            yield pair.normalised(*middle)[0]
 
     def typical_maps(self) -> tuple[FittedNormalisation, FittedNormalisation]:
         """Return the median normalisation of input and target over the training pairs."""

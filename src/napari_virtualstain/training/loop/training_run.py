@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from ...data import CropBatches, PreparedPair, TensorBatch
 from ...errors import CancelledError, TrainingError
 from ...io import write_table
-from ...models import read_card, save_model
+from ...models import ModelCard, read_card, save_model
 from ...normalisation import spread_evenly
 from ...progress import CancelToken
 from ..augment import augment
@@ -331,9 +331,7 @@ class Session:
         elif self.prepared.validation:
             scores = {"refused": _NO_SCORE}
             yield self._warn(_NO_SCORE)
-        card = make_card(
-            self.config, self.prepared, self.architecture, scores, self._training_notes(early)
-        )
+        card = self._card(scores, self._training_notes(early))
         self.history.write()
         report = None
         try:
@@ -395,6 +393,10 @@ class Session:
             "warnings": list(self.warnings),
         }
 
+    def _card(self, scores: dict[str, Any], notes: dict[str, Any]) -> ModelCard:
+        network = self.trainer.averaged
+        return make_card(self.config, self.prepared, self.architecture, scores, notes, network)
+
     def _diverged(self, error: TrainingError) -> TrainingError:
         """Save the best weights, or the averaged ones of the good steps, and say so."""
         if not self.group.is_first or self.trainer.step == 0:
@@ -403,7 +405,7 @@ class Session:
             self.trainer.averaged.load_state_dict(self._best.weights)
         path = self.places.model.with_name(f"{self.places.model.stem}-last-good.safetensors")
         notes = {**self._training_notes(True), "stopped": str(error)}
-        card = make_card(self.config, self.prepared, self.architecture, {}, notes)
+        card = self._card({}, notes)
         save_model(path, self.trainer.averaged, card, overwrite=True)
         self.history.write()
         return TrainingError(f"{error} The last good weights are in {str(path)!r}.")
