@@ -72,7 +72,7 @@ def test_int8_without_openvino_and_without_ranges_says_what_to_do() -> None:
 
 @needs_openvino
 def test_a_model_without_ranges_says_what_to_do() -> None:
-    with pytest.raises(ModelError, match="Train it with this version, add them"):
+    with pytest.raises(ModelError, match="Choose another precision, train the generator with"):
         TiledNetwork(NETWORK, device="openvino", precision="int8")
 
 

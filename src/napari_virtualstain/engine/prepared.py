@@ -213,8 +213,9 @@ class PreparedNetwork:
             )
         if not self._ranges:
             raise ModelError(
-                "This model lacks the ranges that int8 needs. Train it with this version, add them "
-                "(napari_virtualstain.engine.with_activation_ranges), or choose another precision."
+                "This model lacks the ranges that int8 needs. Choose another precision, train the "
+                "generator with this version, or add them to it "
+                "(napari_virtualstain.engine.with_activation_ranges)."
             )
 
     def agrees(self, precision: Precision) -> bool:
