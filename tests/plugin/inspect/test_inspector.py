@@ -327,12 +327,17 @@ def test_another_layer_chosen_while_the_first_is_judged_is_listed(
     assert made.layer is other
 
 
-def test_removing_the_layer_empties_the_dock(widget: InspectorWidget) -> None:
+def test_removing_the_layer_empties_the_dock(widget: InspectorWidget, qtbot: Any) -> None:
+    def shown() -> list[bool]:
+        return [layer.visible for layer in widget.viewer.layers if OVERLAY in layer.name]
+
     inspected.press(widget, "next")
+    assert any(shown())
     widget.viewer.layers.remove("cell [tracks]")
     assert widget.table.frame.empty
-    assert not any(OVERLAY in layer.name for layer in widget.viewer.layers)
+    assert not any(shown())
     assert not widget.run_button.isEnabled()
+    qtbot.waitUntil(lambda: not shown(), timeout=2000)
 
 
 @pytest.mark.timeout(60)
