@@ -83,3 +83,27 @@ def test_a_first_frame_that_takes_minutes_is_announced(
     finally:
         go_on.set()
     wait_for(widget, "done")
+
+
+def test_nothing_is_added_to_a_stain_that_was_deleted_in_mid_run(
+    widget: StainWidget, wait_for: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_virtualstain.plugin.stain import job
+
+    made, deleted, limits = [], threading.Event(), job.display_limits
+
+    def limits_later(plane: np.ndarray) -> tuple[float, float]:
+        made.append(plane)
+        if len(made) == 2:  # of the uncertainty
+            deleted.wait(30)
+        return limits(plane)
+
+    monkeypatch.setattr(job, "display_limits", limits_later)
+    widget.settings["uncertainty"].value = True
+    layers = widget.viewer.layers
+    widget.run_button.click()
+    qtbot.waitUntil(lambda: len(layers) == 2 and len(made) == 2, timeout=20000)
+    layers.clear()
+    deleted.set()
+    wait_for(widget, "idle")
+    assert [layer.name for layer in layers] == []

@@ -293,6 +293,8 @@ class StainWidget(StepWidget):
     def _add_layer(self, started: Started) -> None:
         if self._request is None:  # the dock was closed meanwhile
             return
+        if started.kind == "uncertainty" and self._layer is None:  # the stain was deleted
+            return
         if started.kind == "fluorescence":
             self.preview_box.setChecked(False)  # both would add up
         placed = add_stain_layer(

@@ -13,22 +13,11 @@ from ....errors import InputError
 from ....progress import counted
 from ....tracking import EditLog, editing
 from ...kit.controls import button, in_row, note
-from ...layers.description import provenance_of
 from ..host import Host
+from .session import movie_path
 
 ENDING = ".edits.jsonl"
 _MARK = "edit_log"
-
-
-def movie_path(layer: Any) -> Path | None:
-    """Return the file or folder that an image layer was read from, None for none."""
-    if layer is None:
-        return None
-    record = provenance_of(layer)
-    given = getattr(layer.source, "path", None)
-    if given is None and record.get("step") == "load":
-        given = record.get("source") or None
-    return Path(given) if given and Path(given).exists() else None
 
 
 def log_path(movie: Path | None, identity: dict[str, Any]) -> Path:

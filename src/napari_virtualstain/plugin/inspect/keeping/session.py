@@ -7,11 +7,14 @@ written as ``.npy``, exactly. ``session.json`` says what belongs together. No pi
 from __future__ import annotations
 
 import json
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from napari.utils.notifications import show_warning
 
 from ....errors import ImageFileError, InputError
 from ...layers.description import PROVENANCE, provenance_of, unwrap
@@ -64,6 +67,10 @@ def save_session(viewer: Any, path: str | Path) -> Path:
     with atomic_path(target, overwrite=True) as folder:
         folder.mkdir(parents=True)
         known = [_written(layer, folder, number) for number, layer in enumerate(layers)]
+        for record in known:
+            if "file" in record:
+                with suppress(ValueError):  # on another drive of Windows
+                    record["beside"] = os.path.relpath(record["file"], target.absolute().parent)
         step = [int(one) for one in viewer.dims.current_step]
         content = {"format": FORMAT, "version": 1, "layers": known, "step": step}
         (folder / "session.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
@@ -71,12 +78,14 @@ def save_session(viewer: Any, path: str | Path) -> Path:
 
 
 def read_session(path: str | Path) -> list[LayerTuple]:
-    """Return the layers of a session.
+    """Return the layers of a session, without movies that have gone.
+
+    A movie is looked for where it was, and where it is if it moved together with the session.
 
     Raises
     ------
     ImageFileError
-        There is no such session, or a movie of it has gone.
+        There is no such session, or nothing of it but movies that have gone.
     InputError
         The folder is no session.
     """
@@ -89,7 +98,16 @@ def read_session(path: str | Path) -> list[LayerTuple]:
         raise InputError(f"{folder / 'session.json'} is damaged ({error}).") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{folder} is no session of this plugin: session.json does not say so.")
-    return [_read(record, folder) for record in content["layers"]]
+    records = content["layers"]
+    gone = [one for one in records if "file" in one and _movie_file(one, folder) is None]
+    there = [one for one in records if not any(one is other for other in gone)]
+    layers = [_read(record, folder) for record in there]
+    for record in gone:
+        text = f"The movie {record['file']} of this session is not there any more. "
+        if not layers:
+            raise ImageFileError(f"{text}Put it back.")
+        show_warning(f"{text}The other layers are opened; put it back, or load it again.")
+    return layers
 
 
 def is_session(path: Path) -> bool:
@@ -101,6 +119,18 @@ def get_session_reader(path: str | list[str]) -> Any:
     """Return the reader if `path` is a session, or None."""
     paths = [path] if isinstance(path, str) else list(path)
     return _read_all if paths and all(is_session(Path(one)) for one in paths) else None
+
+
+def movie_path(layer: Any) -> Path | None:
+    """Return the file or folder that an image layer was read from, None for none."""
+    if layer is None:
+        return None
+    record, given = provenance_of(layer), getattr(layer.source, "path", None)
+    if given is not None and is_session(Path(given)):  # it was opened with a whole session
+        given = None
+    if given is None and record.get("step") == "load":
+        given = record.get("source") or None
+    return Path(given) if given and Path(given).exists() else None
 
 
 def _read_all(path: str | list[str]) -> list[LayerTuple]:
@@ -151,13 +181,10 @@ def _write_tracks(layer: Any, folder: Path, number: int) -> None:
 def _file_of(layer: Any) -> Path | None:
     """Return the file that holds an image layer as it is, None for one that was computed."""
     record = provenance_of(layer)
-    given = getattr(layer.source, "path", None)
-    if record.get("step") == "load":
-        given = given or record.get("source")
-    elif record:
+    if type(layer).__name__ != "Image" or (record and record.get("step") != "load"):
         return None
-    is_image = type(layer).__name__ == "Image"
-    return Path(given).absolute() if is_image and given and Path(given).exists() else None
+    path = movie_path(layer)
+    return None if path is None else path.absolute()
 
 
 def _read(record: dict[str, Any], folder: Path) -> LayerTuple:
@@ -179,8 +206,10 @@ def _read(record: dict[str, Any], folder: Path) -> LayerTuple:
     if _LINKS in record:
         metadata[_LINKS] = {(int(track), int(frame)): str(v) for track, frame, v in record[_LINKS]}
     looks["metadata"] = metadata
-    if "file" in record:
-        return _from_file(record, looks), looks, kind
+    if (movie := _movie_file(record, folder)) is not None:
+        if metadata.get(PROVENANCE, {}).get("step") == "load":
+            metadata[PROVENANCE] = {**metadata[PROVENANCE], "source": str(movie)}
+        return _from_file(movie, record, looks), looks, kind
     name = Path(str(record["data"])).name
     if "parts" in record:
         with np.load(folder / name, allow_pickle=False) as parts:
@@ -197,16 +226,20 @@ def _read(record: dict[str, Any], folder: Path) -> LayerTuple:
     return data, looks, kind
 
 
-def _from_file(record: dict[str, Any], looks: dict[str, Any]) -> Any:
+def _movie_file(record: dict[str, Any], folder: Path) -> Path | None:
+    """Return where the movie of a layer is now, None for no movie and for one that has gone."""
+    if "file" not in record:
+        return None
+    path, home = Path(record["file"]), folder.absolute().parent
+    places = (path, home / str(record.get("beside", path.name)), home / path.name)
+    # sessions of version 0.1 that were saved again name the session itself
+    return next((one for one in places if one.exists() and not is_session(one)), None)
+
+
+def _from_file(path: Path, record: dict[str, Any], looks: dict[str, Any]) -> Any:
     """Return the data of a layer that was read from a file."""
     from ...contributions.readers import read_time_lapse
 
-    path = Path(record["file"])
-    if not path.exists():
-        raise ImageFileError(
-            f"The movie {path} of this session is not there any more. Put it back, or move the "
-            "session's other layers by opening them one by one."
-        )
     layers = read_time_lapse(str(path))
     fitting = [data for data, _, _ in layers if list(data.shape) == record["shape"]]
     named = [data for data, given, _ in layers if given.get("name") == looks.get("name")]
