@@ -96,6 +96,10 @@ def test_a_renamed_model_stays_chosen_in_the_table_and_in_the_docks(
     assert mine.chosen == models / "Zelle µ 3.safetensors"
     qtbot.waitUntil(lambda: stain.model.combo.currentText() == "Zelle µ 3")
     assert "gone" not in stain.model.card_note.text()
+    save_generator(models / "new.safetensors")  # as a training does meanwhile
+    qtbot.waitUntil(lambda: "new" in mine.table.frame["model"].tolist())
+    assert mine.chosen == models / "Zelle µ 3.safetensors"
+    assert _said(mine) == "tiny is now Zelle µ 3."
     assert "other" in [entry.name for entry in list_models("generator")]
 
 

@@ -52,6 +52,7 @@ class OwnModels(QWidget):
         self._said = note(name="own_models_note")
         self._said.setVisible(False)
         layout.addWidget(self._said)
+        self._paths: list[Path] = []
         self._watcher = QFileSystemWatcher(self)
         self._watcher.directoryChanged.connect(self._on_folder)
         self.table.row_chosen.connect(self._on_chosen)
@@ -67,13 +68,15 @@ class OwnModels(QWidget):
         """List the models of the moment."""
         from ...models import list_models, user_model_folder
 
-        folder = user_model_folder()
+        folder, chosen = user_model_folder(), self.chosen
         if folder.is_dir() and str(folder) not in self._watcher.directories():
             self._watcher.addPath(str(folder))
         entries = [e for e in list_models("generator") if Path(e.path).parent == folder]
         self._paths = [Path(entry.path) for entry in entries]
         self.table.show_frame(pd.DataFrame([_row(entry) for entry in entries]))
         self.table.fit_columns()  # a new model may have a longer name
+        if chosen in self._paths:
+            self.table.choose(self._paths.index(chosen))
         self.table.setVisible(bool(entries))
         self._empty.setVisible(not entries)
         self._on_row()
