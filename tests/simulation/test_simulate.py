@@ -14,6 +14,7 @@ from napari_virtualstain.io import open_stack
 from napari_virtualstain.progress import CancelToken, Progress
 from napari_virtualstain.simulation import (
     Cell,
+    Microscope,
     Mitochondria,
     Motion,
     Scene,
@@ -22,6 +23,7 @@ from napari_virtualstain.simulation import (
     truth,
 )
 from napari_virtualstain.simulation.simulate import _Stage
+from napari_virtualstain.simulation.transfer_functions import _radial
 
 
 @pytest.fixture(scope="module")
@@ -236,3 +238,14 @@ def test_a_mitochondrion_divides_from_1_1_um() -> None:
     ]
     assert len(divided) > 20
     assert 1.1 <= min(divided) < 1.15
+
+
+def test_bright_field_shows_nothing_finer_than_both_apertures_let_through() -> None:
+    microscope = dataclasses.replace(Microscope(), na=0.75, condenser_na=0.4)
+    highest, _, contrast = _radial(microscope)
+    frequency = np.linspace(0, highest, contrast.shape[1])
+    limit = (0.75 + 0.4) / microscope.illumination_um
+    largest = np.abs(contrast).max()
+    assert np.abs(contrast[:, frequency > 1.02 * limit]).max() < 1e-3 * largest
+    below = (frequency > 0.8 * limit) & (frequency < limit)
+    assert np.abs(contrast[:, below]).max() > 0.01 * largest
