@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from napari_virtualstain.errors import InputError
+from napari_virtualstain.errors import InputError, TrainingError
 from napari_virtualstain.training import PlaneReading, TrainingConfig, preset
 from napari_virtualstain.training.loop.trainer import Trainer, _largest_rate, _optimizer
 from napari_virtualstain.training.loop.training_run import (
@@ -107,6 +107,15 @@ def test_the_history_has_the_first_and_each_fifth_step() -> None:
     rows = run.history.rows
     assert [row["step"] for row in rows] == [1, 5, 10]
     assert rows[1] == {"step": 5, "loss": 0.2, "learning_rate": 1e-3, "seconds": 7.5, "l1": 0.5}
+
+
+@pytest.mark.parametrize(("is_first", "step"), [(True, 0), (False, 9)])
+def test_before_the_first_step_and_in_other_processes_no_weights_are_saved(
+    is_first: bool, step: int
+) -> None:
+    run = _run(group=SimpleNamespace(is_first=is_first), trainer=SimpleNamespace(step=step))
+    error = TrainingError("Training diverged.")
+    assert Session._diverged(run, error) is error
 
 
 def test_values_of_one_step_are_one_row(tmp_path: Path) -> None:
