@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_virtualstain.progress import Progress
+from napari_virtualstain.progress import Progress, Reporter
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,12 @@ def test_time_left_is_never_more_than_the_limit(limit_s: float | None, left_s: f
 )
 def test_progress_reads_as_a_sentence(progress: Progress, text: str) -> None:
     assert str(progress) == text
+
+
+def test_an_advance_counts_one_unit_unless_more_are_named() -> None:
+    seen: list[Progress] = []
+    reporter = Reporter(4, "frame", "staining", seen.append)
+    reporter.advance()
+    reporter.advance(2)
+    reporter.finish()
+    assert [progress.done for progress in seen] == [1, 3, 4]

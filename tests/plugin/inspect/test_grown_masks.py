@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
+from napari_virtualstain.plugin.inspect.mask_book import Patch
 from napari_virtualstain.plugin.inspect.mending.grow_mask import grown, halves
-from napari_virtualstain.plugin.inspect.mending.mending import Mending
+from napari_virtualstain.plugin.inspect.mending.mending import Mending, _middle
+from napari_virtualstain.tracking import EditableTracks
 
 
 def _source(image: np.ndarray) -> Any:
@@ -146,3 +148,26 @@ def test_usual_sizes_are_those_of_the_tracks(areas_px: Any, usual: tuple[float, 
     assert mending._usual_sizes() == pytest.approx(usual)
     model.tracks = tracks.drop(columns="area_um2")
     assert mending._usual_sizes() == (4.0, np.inf)
+
+
+def test_measures_of_a_mask_are_its_area_and_extent() -> None:
+    tracks = EditableTracks(
+        pd.DataFrame(
+            {
+                "track_id": [1], "frame": [0], "y_px": [0.0], "x_px": [0.0],
+                "area_um2": [1.0], "height_um": [1.0], "width_um": [1.0], "label": [4],
+            }
+        )
+    )  # fmt: skip
+    masks = SimpleNamespace(by_track=False, new_label=lambda frame: 10 + frame)
+    model = SimpleNamespace(tracks=tracks, masks=masks, scale=SimpleNamespace(per_pixel=0.1))
+    mending = Mending(SimpleNamespace(model=model), list)
+    mask = np.zeros((9, 9), bool)
+    mask[2:5, 1:7] = True
+    measures = {"area_um2": 0.18, "height_um": 0.3, "width_um": 0.6}
+    patch = Patch(3, 20, 30, mask)
+    assert mending._measures(patch) == pytest.approx(measures)
+    assert mending._measures(patch, is_new=True) == pytest.approx({**measures, "label": 13})
+    masks.by_track = True
+    assert mending._measures(patch, is_new=True) == pytest.approx(measures)
+    assert _middle(patch) == {"y_px": 23.0, "x_px": 33.5}
