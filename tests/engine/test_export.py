@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from napari_virtualstain.engine import export_model
+from napari_virtualstain.engine.export import _brief
 from napari_virtualstain.errors import InputError, OutputExistsError
 
 
@@ -55,6 +56,11 @@ def test_onnx_that_differs_by_a_thousandth_is_not_written(
         with pytest.raises(InputError, match=r"differs from torch by 0\.0011 .* not written"):
             export_model(model, tmp_path / "model.onnx")
         assert not (tmp_path / "model.onnx").exists()
+
+
+@pytest.mark.parametrize(("letters", "whole"), [(128, 128), (129, 125)])
+def test_a_description_is_cut_where_the_specification_ends(letters: int, whole: int) -> None:
+    assert _brief("m" * letters) == "m" * whole + "..." * (letters > whole)
 
 
 @pytest.mark.slow
