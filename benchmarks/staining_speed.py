@@ -160,13 +160,10 @@ def runner(way: str, network: torch.nn.Module, frame: np.ndarray, tile: int | No
 
         return run, "float32"
     device = "openvino" if way.startswith("fast") else "cpu"
-    engine = TiledNetwork(
-        network,
-        device=device,
-        precision=way.split()[-1],
-        tile=tile,
-        ranges=activation_ranges(network, [frame[0, :, :256, :256]]),
-    )
+    precision, ranges = way.split()[-1], None
+    if precision == "int8":
+        ranges = activation_ranges(network, [frame[0, :, :256, :256]])
+    engine = TiledNetwork(network, device=device, precision=precision, tile=tile, ranges=ranges)
     return (lambda: engine.predict(frame)), engine.precision
 
 

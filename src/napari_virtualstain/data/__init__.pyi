@@ -13,6 +13,7 @@ from .dataset import CropBatches as CropBatches
 from .dataset import TensorBatch as TensorBatch
 from .foreground import foreground_mask as foreground_mask
 from .foreground import in_focus as in_focus
+from .foreground import middle_part as middle_part
 from .foreground import sampling_weights as sampling_weights
 from .foreground import sharpness as sharpness
 from .foreground import window_fractions as window_fractions

@@ -6,6 +6,7 @@ pixels above the frame's mean plus one standard deviation and asks for 14 %.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,8 +135,21 @@ def middle(image: NDArray[np.generic], size: int = 512) -> NDArray[np.generic]:
     >>> middle(np.arange(5)[None], 3).tolist()
     [[1, 2, 3]]
     """
-    top, left = (max(0, (n - size) // 2) for n in image.shape)
-    return image[top : top + size, left : left + size]
+    return image[middle_part(image.shape, size)]
+
+
+def middle_part(shape: Sequence[int], largest: int | None = 512) -> tuple[slice, slice]:
+    """Return rows and columns of the middle of an image (Y, X), at most so many; None is all.
+
+    Examples
+    --------
+    >>> middle_part((2, 5), 3)
+    (slice(0, 2, None), slice(1, 4, None))
+    """
+    kept = [size if largest is None else min(size, largest) for size in shape]
+    starts = [(size - length) // 2 for size, length in zip(shape, kept, strict=True)]
+    rows, columns = (slice(s, s + n) for s, n in zip(starts, kept, strict=True))
+    return rows, columns
 
 
 def sharpness(fluorescence: ArrayLike) -> float:

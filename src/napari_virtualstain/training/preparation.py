@@ -26,6 +26,7 @@ from ..data import (
     inspect_pairs,
     local_motion_notes,
     measure_alignments,
+    middle_part,
     split_pairs,
     summarise_statistics,
 )
@@ -92,11 +93,7 @@ class PreparedTraining:
         """Yield normalised inputs (P, Y, X) of some training images, cut to their middle."""
         for index in spread_evenly(most, len(self.train)):
             pair = self.train[index]
-            middle = [
-                slice(max(0, length - side) // 2, max(0, length - side) // 2 + side)
-                for length in pair.fluorescence.shape
-            ]
-            yield pair.normalised(*middle)[0]
+            yield pair.normalised(*middle_part(pair.fluorescence.shape, side))[0]
 
     def typical_maps(self) -> tuple[FittedNormalisation, FittedNormalisation]:
         """Return the median normalisation of input and target over the training pairs."""

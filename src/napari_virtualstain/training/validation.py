@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ..data import PreparedPair, inside_only
+from ..data import PreparedPair, inside_only, middle_part
 from ..metrics import bandpass_pearson, pearson
 from ..progress import CancelToken
 from .device import Compute
@@ -39,7 +39,7 @@ def predict(
     largest : int, optional
         Only the middle of larger frames is looked at.
     """
-    part = _middle(pair.fluorescence.shape, largest)
+    part = middle_part(pair.fluorescence.shape, largest)
     inputs = pair.normalised(*part)[0]
     stride = int(getattr(network, "stride", 1))
     height, width = inputs.shape[1:]
@@ -111,7 +111,7 @@ def trivial_scores(
         return {}
     rows = []
     for pair in pairs:
-        part = _middle(pair.fluorescence.shape, LARGEST_WHILE_TRAINING)
+        part = middle_part(pair.fluorescence.shape, LARGEST_WHILE_TRAINING)
         inputs, target, _ = pair.normalised(*part)
         image = inputs[len(inputs) // 2]
         fine = bandpass_pearson(image, target, pixel_size_um=pixel_size_um)
@@ -152,13 +152,3 @@ def preview(
         virtual=prepared.typical_maps()[1].invert(image),
         before=None if before is None else prepared.typical_maps()[1].invert(before),
     )
-
-
-def _middle(shape: tuple[int, ...], largest: int | None) -> tuple[slice, slice]:
-    def along(size: int) -> slice:
-        if largest is None or size <= largest:
-            return slice(0, size)
-        start = (size - largest) // 2
-        return slice(start, start + largest)
-
-    return along(shape[0]), along(shape[1])

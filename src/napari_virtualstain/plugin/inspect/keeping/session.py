@@ -100,7 +100,7 @@ def read_session(path: str | Path) -> list[LayerTuple]:
         raise InputError(f"{folder} is no session of this plugin: session.json does not say so.")
     records = content["layers"]
     gone = [one for one in records if "file" in one and _movie_file(one, folder) is None]
-    there = [one for one in records if not any(one is other for other in gone)]
+    there = [one for one in records if one not in gone]
     layers = [_read(record, folder) for record in there]
     for record in gone:
         text = f"The movie {record['file']} of this session is not there any more. "
