@@ -138,7 +138,7 @@ def middle(image: NDArray[np.generic], size: int = 512) -> NDArray[np.generic]:
     return image[middle_part(image.shape, size)]
 
 
-def middle_part(shape: Sequence[int], largest: int | None = 512) -> tuple[slice, slice]:
+def middle_part(shape: Sequence[int], largest: int | None) -> tuple[slice, slice]:
     """Return rows and columns of the middle of an image (Y, X), at most so many; None is all.
 
     Examples
