@@ -210,6 +210,13 @@ def _table(rows: list[dict[str, object]]) -> str:
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
+def write(scores: pd.DataFrame, folder: Path) -> None:
+    """Write the tables, and the scores of each crop behind them."""
+    (folder / "study.md").write_text(markdown(scores), encoding="utf-8")
+    columns = ["setting", "method", "cell", "seed", "name", *SCORES]
+    scores[columns].to_csv(folder / "study_scores.csv", index=False, float_format="%.4f")
+
+
 def main() -> None:
     """Run what is asked for and write the tables after every training."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -241,9 +248,7 @@ def main() -> None:
                 stain = table[table["method"] == "virtual stain"]
                 means = {score: round(float(stain[score].mean()), 3) for score in SCORES}
                 print(seed, cell, name, json.dumps(means), flush=True)
-                (arguments.output / "study.md").write_text(
-                    markdown(pd.concat(tables, ignore_index=True)), encoding="utf-8"
-                )
+                write(pd.concat(tables, ignore_index=True), arguments.output)
 
 
 if __name__ == "__main__":
