@@ -11,6 +11,7 @@ import pkgutil
 import pytest
 
 import napari_virtualstain as vs
+from napari_virtualstain.models import architectures
 
 ROOMS = [
     *("io", "optics", "simulation", "data", "models", "losses"),
@@ -32,6 +33,7 @@ def test_the_examples_of_a_module_run(name: str, tmp_path, monkeypatch) -> None:
         pytest.skip("OpenVINO is not installed: pip install openvino")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path))  # not those of whoever runs the tests
+    monkeypatch.setattr(architectures, "_BUILDERS", {})  # what an example registers goes with it
     runner = doctest.DocTestRunner(verbose=False, optionflags=FLAGS)
     report: list[str] = []
     for example in doctest.DocTestFinder().find(importlib.import_module(name)):

@@ -100,7 +100,7 @@ class StainSettings(Settings):
         "Uncertainty",
         "Also predict the error of each pixel; the trust of mitochondria and tracks follows "
         "from it.",
-        none="where the model predicts it",
+        none="if predicted",
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyqtgraph
 from qtpy.QtCore import QModelIndex, Signal
-from qtpy.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from ...kit.controls import button, in_row, note
 from ...kit.table import FrameTable
@@ -49,18 +49,32 @@ class LineagePanel(QWidget):
         super().__init__()
         self._looks = looks
         self.model, self._edit, self._frame = model, edit, current_frame
+        self.lives: list[Life] = []
         self.plot = pyqtgraph.PlotWidget()
         self.plot.setMinimumHeight(60)
         self.plot.getPlotItem().hideAxis("left")
         self.plot.getPlotItem().invertY(True)
         self.plot.scene().sigMouseClicked.connect(self._on_click)
-        self.lives: list[Life] = []
         self.table = FrameTable()
         self.table.setAccessibleName("Events")
         self.table.setMinimumHeight(30)
         self.table.setToolTip("Fissions and fusions; choose one to go there")
         self.table.row_chosen.connect(self._on_event)
-        made = [
+        self.table.row_chosen.connect(lambda _row: self._render())
+        self.empty = note("No fission or fusion yet. Select the tracks of one, then press Add.")
+        self._needing_event = self._event_buttons()
+        add = button(
+            "Add",
+            "Add an event of the selected tracks: those that end are the parents",
+            self._add,
+            name="add_event",
+        )
+        self._arrange(in_row(*self._needing_event, add, stretch=None))
+        self._render()
+
+    def _event_buttons(self) -> list[QPushButton]:
+        """Return the buttons that change the chosen event."""
+        return [
             button(
                 "Accept", "Confirmed by eye", lambda: self._on_place("accept_event"), name="accept"
             ),
@@ -76,32 +90,25 @@ class LineagePanel(QWidget):
                 lambda: self._on_place("move_event", frame=self._frame()),
                 name="move_event",
             ),
-            button(
-                "Add",
-                "Add an event of the selected tracks: those that end are the parents",
-                self._add,
-                name="add_event",
-            ),
         ]
-        self._needing_event = made[:3]
-        self.table.row_chosen.connect(lambda _row: self._render())
-        right = QWidget()
-        below = QVBoxLayout(right)
-        below.setContentsMargins(0, 0, 0, 0)
-        below.addWidget(self.table, 1)
-        below.addWidget(in_row(*made, stretch=None))
-        self.empty = note("No fission or fusion yet. Select the tracks of one, then press Add.")
-        below.insertWidget(0, self.empty)
+
+    def _arrange(self, buttons: QWidget) -> None:
+        """Put the plot beside the events."""
+        events = QWidget()
+        column = QVBoxLayout(events)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.empty)
+        column.addWidget(self.table, 1)
+        column.addWidget(buttons)
         sides = QSplitter()
         sides.setChildrenCollapsible(False)
-        for place, side in enumerate((self.plot, right)):
+        for place, side in enumerate((self.plot, events)):
             sides.addWidget(side)
             sides.setStretchFactor(place, 1)
         sides.setSizes(list(_WIDTHS))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 2)
         layout.addWidget(sides)
-        self._render()
 
     def draw(self) -> None:
         """Draw the family of the chosen track, and list the events."""
