@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from napari_virtualstain.engine import export_model
-from napari_virtualstain.engine.export import _brief
+from napari_virtualstain.engine import export, export_model
+from napari_virtualstain.engine.export import _brief, _description
+from napari_virtualstain.engine.receptive_field import network_halo, network_stride
 from napari_virtualstain.errors import InputError, OutputExistsError
 
 
@@ -61,6 +62,30 @@ def test_onnx_that_differs_by_a_thousandth_is_not_written(
 @pytest.mark.parametrize(("letters", "whole"), [(128, 128), (129, 125)])
 def test_a_description_is_cut_where_the_specification_ends(letters: int, whole: int) -> None:
     assert _brief("m" * letters) == "m" * whole + "..." * (letters > whole)
+
+
+@pytest.mark.filterwarnings("ignore")  # of bioimageio.spec about itself
+@pytest.mark.parametrize(("pixel_size_um", "nm"), [(0.108, 108.0), (None, 1.0)])
+def test_a_package_says_what_sizes_the_network_takes_and_what_it_loses_at_the_border(
+    make_model, tmp_path, monkeypatch, pixel_size_um: float | None, nm: float
+) -> None:
+    pytest.importorskip("bioimageio.spec")
+    monkeypatch.setattr(export, "onnx_bytes", lambda model: b"network")
+    model = make_model(outputs=["mean", "log_scale"], pixel_size_um=pixel_size_um)
+    told = _description(model, tmp_path)
+    (taken,), (given,) = told.inputs, told.outputs
+    assert (taken.id, given.id) == ("image", "output")
+    for tensor, channels in ((taken, ["plane0"]), (given, ["map0", "map1"])):
+        batch, channel, *space = tensor.axes
+        assert (batch.type, channel.channel_names) == ("batch", channels)
+        assert [(axis.id, axis.scale) for axis in space] == [("y", nm), ("x", nm)]
+        assert [axis.unit for axis in space] == 2 * ["nanometer" if pixel_size_um else None]
+    halo, stride = network_halo(model.network), network_stride(model.network)
+    low = 2 * halo + stride  # the smallest of which something is left
+    for size in (axis.size for axis in taken.axes[2:]):
+        assert (size.min, size.step) == (low, stride)
+    for axis in given.axes[2:]:
+        assert (axis.halo, axis.size.tensor_id, axis.size.axis_id) == (halo, "image", axis.id)
 
 
 @pytest.mark.slow

@@ -316,3 +316,35 @@ def test_an_impossible_tile_is_refused(tile: float) -> None:
 def test_lean_tiles_may_cost_a_tenth_more_work(halo: int, core: int) -> None:
     # two tiles a side read 1 + 2 halo / 4096 of it: 1.096 of the frame, or 1.104
     assert choose_core((4096, 4096), halo=halo, stride=8, largest_window=1e9, lean=True) == core
+
+
+@pytest.mark.parametrize(
+    ("length", "halo", "cores"),
+    [
+        (200, 56, [200, 100, 67, 33, 16]),  # parts as equal as can be, then halves
+        (320, 0, [320, 160, 107, 64, 54, 46, 36, 16]),
+        (120, 60, [120, 30]),  # 60 would read as much as the whole
+        (96, 24, [96, 48, 16]),
+        (40, 56, [40, 20]),
+    ],
+)
+def test_the_less_memory_the_smaller_the_core(length: int, halo: int, cores: list[int]) -> None:
+    found = [
+        choose_core((length,), halo=halo, stride=8, largest_window=room, lean=False)
+        for room in range(length, 0, -1)
+    ]
+    assert sorted(set(found), reverse=True) == cores
+    assert found == sorted(found, reverse=True)
+
+
+@pytest.mark.parametrize("is_one", [True, False])
+@pytest.mark.parametrize(("free_gib", "used_gib"), [(64, 2.5), (6, 2.5), (4, 2)])
+def test_half_of_the_free_memory_is_used_and_at_most_two_and_a_half_gigabytes(
+    monkeypatch: pytest.MonkeyPatch, free_gib: int, used_gib: float, is_one: bool
+) -> None:
+    monkeypatch.setattr(predictor, "free_memory", lambda device: free_gib * 2**30)
+    engine = TiledNetwork(NETWORKS["compact"], device="cpu", precision="float32")
+    engine._prepared.halo = 1000  # smaller tiles would read much twice
+    a_pixel = int(used_gib * 2**30 / 4000**2)
+    engine._prepared.bytes_per_pixel = a_pixel if is_one else a_pixel + 1
+    assert (len(engine._plan((4000, 4000), 1)) == 1) == is_one

@@ -107,7 +107,7 @@ def test_a_folder_that_holds_an_image_names_it(tmp_path: Path) -> None:
 
 
 def test_a_plate_opens_a_well_that_exists(tmp_path: Path) -> None:
-    wells = [{"path": f"A/{i}"} for i in (1, 2, 3)]
+    wells = [{"rowIndex": 0}, "A/3", *({"path": f"A/{i}"} for i in (1, 2, 3))]
     zarr.create_group(tmp_path / "p.zarr", zarr_format=2).attrs["plate"] = {"wells": wells}
     for i in (2, 3):
         well = tmp_path / "p.zarr" / "A" / str(i)

@@ -16,6 +16,7 @@ from napari_virtualstain.errors import InputError, OutputExistsError
 from napari_virtualstain.metrics import COLUMNS, evaluate, write_report
 from napari_virtualstain.metrics.intervals import summarise
 from napari_virtualstain.metrics.report import _own_warnings
+from napari_virtualstain.metrics.report_figures import spectrum_figure
 
 
 @pytest.fixture(scope="module")
@@ -196,3 +197,10 @@ def test_other_units_are_named_from_three_times_the_spread(gain, warned, tmp_pat
     assert table["nrmse"].to_numpy() == pytest.approx(gain - 1, rel=0.02)
     texts = _own_warnings(table, summarise(table))
     assert any("different units" in text for text in texts) == warned
+
+
+@pytest.mark.parametrize(("lowest", "bottom"), [(0.3, -0.1), (-0.05, -0.1), (-0.4, -0.4)])
+def test_negative_correlations_are_inside_the_spectrum(lowest: float, bottom: float) -> None:
+    curve = pd.DataFrame({"frequency_per_um": [0.0, 1.0], "correlation": [1.0, lowest]})
+    (panel,) = spectrum_figure([curve]).axes
+    assert panel.get_ylim() == (bottom, 1.02)

@@ -42,10 +42,10 @@ def test_what_cannot_be_is_named_with_its_step(tmp_path: Path, content, message:
         load_settings(file)
 
 
-@pytest.mark.parametrize("text", ["", "{", "axes: tyx"])
-def test_what_is_no_json_is_refused(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("content", [b"", b"{", b"axes: tyx", b"\xff\xfe", b"[" * 10**5])
+def test_what_is_no_json_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "s.json"
-    file.write_text(text)
+    file.write_bytes(content)
     with pytest.raises(InputError, match=r"no settings file|cannot be used"):
         load_settings(file)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from napari_virtualstain.segmentation import (
     split_instances,
     train_segmenter,
 )
-from napari_virtualstain.segmentation.fine_tuning import SEGMENTATION_DEFAULTS, new_card
+from napari_virtualstain.segmentation.fine_tuning import SEGMENTATION_DEFAULTS, _scores, new_card
 from napari_virtualstain.segmentation.learning import (
     contact_target,
     pair_targets,
@@ -339,3 +340,28 @@ def test_an_existing_model_is_kept_and_a_bad_checkpoint_named(discs, threshold_m
         train_segmenter(
             images, labels, tmp_path / "x.safetensors", init=threshold_model, checkpoint=bad
         )
+
+
+def test_held_out_scores_are_means_over_the_examples_that_have_them() -> None:
+    """A stand-in that finds the upper half of each image."""
+    found = np.zeros((4, 4), np.int32)
+    found[:2] = 1
+    segmenter = SimpleNamespace(maps_of_normalised=lambda _: SimpleNamespace(labels=lambda: found))
+    image, known = np.zeros((4, 4), np.float32), np.ones((4, 4), bool)
+    whole, quarter = np.ones_like(found), found * (np.arange(4) < 2)
+    right = LabelledImage(image, found, known)
+    partly = known.copy()
+    partly[3, 3] = False
+    examples = [
+        right,
+        LabelledImage(image, whole, known),  # 1/2 of the pixels
+        LabelledImage(image, quarter, known, parted=False),  # 1/2 as well, and no objects
+        LabelledImage(image, found[::-1].copy(), known),
+        LabelledImage(image, found, partly),
+        LabelledImage(image, 0 * found, found == 0),  # nothing is there, and nothing found
+    ]
+    scores = _scores(segmenter, examples)
+    assert scores["iou"] == pytest.approx((1 + 0.5 + 0.5 + 0 + 1) / 5)
+    assert scores["f1"] == pytest.approx((1 + 1 + 0) / 3)
+    assert set(_scores(segmenter, [examples[-1]])) == set()
+    assert _scores(segmenter, []) == {}

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from .._version import __version__
-from ..errors import InputError, reading
+from ..errors import InputError
 from ..io import check_is_file, write_text_atomically
 from ..settings import PipelineSettings, TrackSettings, checked_settings, reasons
 
@@ -35,25 +35,21 @@ def load_settings(path: str | Path) -> PipelineSettings:
     >>> load_settings(file) == PipelineSettings()
     True
     """
-    expected = "the JSON that a run writes as settings.json"
-    with reading(path, expected, error_class=InputError):
-        try:
-            check_is_file(Path(path))
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-            return PipelineSettings.model_validate(content)
-        except OSError as error:
-            raise InputError(
-                f"The settings file {path} cannot be read ({error.strerror or error}). Check the "
-                "path."
-            ) from error
-        except ValidationError as error:
-            raise InputError(
-                f"The settings file {path} cannot be used: {reasons(error)}"
-            ) from error
-        except (ValueError, RecursionError) as error:
-            raise InputError(
-                f"{path} is no settings file ({error}): expected {expected}."
-            ) from error
+    try:
+        check_is_file(Path(path))
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        return PipelineSettings.model_validate(content)
+    except OSError as error:
+        raise InputError(
+            f"The settings file {path} cannot be read ({error.strerror or error}). Check the path."
+        ) from error
+    except ValidationError as error:
+        raise InputError(f"The settings file {path} cannot be used: {reasons(error)}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{path} is no settings file ({error}): expected the JSON that a run writes as "
+            "settings.json."
+        ) from error
 
 
 def save_settings(path: str | Path, settings: PipelineSettings, *, overwrite: bool = False) -> Path:

@@ -70,8 +70,8 @@ class MaskPixels:
         shift = np.round(moved).astype(np.int64)
         rows, columns = self.rows[pixel] + shift[owner, 0], self.columns[pixel] + shift[owner, 1]
         other, there = self.of(after)
-        height = int(max(self.rows[there].max(initial=0), 0)) + 1
-        width = int(max(self.columns[there].max(initial=0), 0)) + 1
+        height = int(self.rows[there].max(initial=0)) + 1
+        width = int(self.columns[there].max(initial=0)) + 1
         plane = np.full((height, width), -1, np.int32)
         plane[self.rows[there], self.columns[there]] = other
         inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QApplication
 from napari_virtualstain.plugin.kit.layer_region import LayerRegion
 from napari_virtualstain.plugin.kit.preferences import Preferences
 from napari_virtualstain.plugin.layers.description import uncertainty_of
+from napari_virtualstain.plugin.stain import preview
 from napari_virtualstain.plugin.stain.dock import StainWidget
 from napari_virtualstain.plugin.stain.job import PlaneStainer, StainRequest
 from napari_virtualstain.staining import Stainer, stain, steady_in_place
@@ -431,8 +432,14 @@ def test_rgb_and_channels_are_not_offered(qtbot: Any, viewer_model: Any) -> None
 
 
 def test_the_preview_follows_the_slider_and_goes_away(
-    widget: StainWidget, qtbot: Any, movie: np.ndarray, models: Path
+    widget: StainWidget,
+    qtbot: Any,
+    movie: np.ndarray,
+    models: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    loaded: list[StainRequest] = []
+    monkeypatch.setattr(preview, "PlaneStainer", lambda r: loaded.append(r) or PlaneStainer(r))
     whole = stain(movie, models, pixel_size_um=0.08, device="cpu")
     layers, dims = widget.viewer.layers, widget.viewer.dims
 
@@ -452,6 +459,7 @@ def test_the_preview_follows_the_slider_and_goes_away(
     dims.set_point(0, 2.0 * 2)
     qtbot.waitUntil(lambda: shows(2), timeout=500)
     assert len(layers) == 2
+    assert len(loaded) == 1  # one network for all frames
     widget.preview_box.setChecked(False)
     assert [layer.name for layer in layers if layer.visible] == ["cell"]
     widget.preview_box.setChecked(True)

@@ -65,7 +65,7 @@ class RegionChoice:
         for box in (self.first, self.last):
             box.setMaximum(count - 1)
         if untouched:
-            self.last.setValue(count - 1)
+            self.last.setValue(self.last.maximum())
 
     def why_not(self) -> str | None:
         """Return why the region cannot be used, None when it can."""

@@ -134,7 +134,7 @@ class _Movie:
     def _learn_motion(self) -> None:
         """Estimate the persistence of each track's velocity and the spread around it."""
         count, track = len(self.rows), self.track
-        many = int(track.max()) + 1 if count else 0
+        many = int(track.max(initial=-1)) + 1
         middle = np.flatnonzero((self.next < count) & (self.before < count))
         speed = np.sqrt((self.velocity[self.a] ** 2).sum(axis=1))
         limit = 4 * (np.median(speed) if len(speed) else 1.0) + _TINY
