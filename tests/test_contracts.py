@@ -164,7 +164,9 @@ LABELS[:, 4:8, 4:8] = 1
 DETECTIONS = pd.DataFrame({"frame": [0, 1], "y_um": [1.0, 1.1], "x_um": [1.0, 1.0]})
 
 
-@pytest.mark.parametrize("wrong", [5, "xyz", 2.5, object(), (1, 2, 3)], ids=repr)
+@pytest.mark.parametrize(
+    "wrong", [5, "xyz", 2.5, object(), (1, 2, 3)], ids=lambda w: type(w).__name__
+)
 @pytest.mark.parametrize(
     ("call", "name"),
     [

@@ -117,8 +117,6 @@ def bandpass_pearson(
     0.3
     """
     first, second = as_pair(predicted, reference)
-    if is_constant(first) or is_constant(second) or pixel_size_um >= COARSE_UM:
-        return math.nan
     return pearson(
         band_pass(first, pixel_size_um=pixel_size_um),
         band_pass(second, pixel_size_um=pixel_size_um),
