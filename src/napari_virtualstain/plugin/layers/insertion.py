@@ -22,7 +22,8 @@ def insert(viewer: Any, layer: Any) -> Any:
 
     napari takes 60 ms to make the controls and the drawing of a layer, and 30 to 40 ms to paint
     the window and to draw the layer for the first time. The layer is inserted hidden, and the
-    window is painted a little later, once for both, so that these do not fall together.
+    window is painted a little later, once for both, so that these do not fall together. A layer
+    that is hidden or shown meanwhile stays so.
     """
     visible, layer.visible = layer.visible, False
     chosen = viewer.layers.selection.active
@@ -38,8 +39,14 @@ def insert(viewer: Any, layer: Any) -> Any:
         for window in windows:
             if isalive(window):  # the viewer may have been closed meanwhile
                 window.setUpdatesEnabled(True)
-        if visible and has_layer(viewer, layer):
+        layer.events.visible.disconnect(decide)
+        if visible and not decided and has_layer(viewer, layer):
             layer.visible = True
+
+    decided: list[bool] = []
+
+    def decide() -> None:
+        decided.append(True)
 
     try:
         with collecting_later():
@@ -47,6 +54,7 @@ def insert(viewer: Any, layer: Any) -> Any:
             if not visible:  # napari makes every new layer the active one, hidden ones too
                 viewer.layers.selection.active = chosen
     finally:
+        layer.events.visible.connect(decide)
         QTimer.singleShot(_SHOWN_AFTER_MS, show)
     return layer
 
