@@ -214,3 +214,43 @@ def test_there_is_nothing_to_compare_before_staining(qtbot: Any, viewer_model: A
     assert not made.compare.slider.isEnabled()
     assert not made.compare.blink_button.isEnabled()
     assert _ends(made) == ["bright-field"]
+
+
+def test_deleting_the_picture_ends_the_comparison(widget: StainWidget) -> None:
+    widget.compare.slider.setValue(50)
+    assert _seen(widget) == [NAME]
+    widget.viewer.layers.remove(widget.viewer.layers[NAME])
+    assert not widget.compare.is_comparing
+    assert widget.compare.slider.value() == 0
+    assert _seen(widget) == ["cell", "stained · cell [fluorescence]"]
+    widget.compare.slider.setValue(50)
+    assert _seen(widget) == [NAME]
+
+
+@pytest.mark.parametrize("first", [0, -1])
+def test_nothing_is_left_of_a_comparison_whose_layers_are_all_deleted(
+    widget: StainWidget, qtbot: Any, first: int
+) -> None:
+    _add_true(widget)
+    widget.compare.slider.setValue(50)
+    layers = widget.viewer.layers
+    while layers:
+        layers.remove(layers[first])
+    qtbot.wait(100)
+    assert list(layers) == []
+
+
+def test_the_picture_lies_where_the_bright_field_lies(widget: StainWidget) -> None:
+    """Of another movie with as many pixels, other pixel sizes and another place."""
+    widget.compare.slider.setValue(50)
+    other = {"scale": (2.0, 0.3, 0.3), "translate": (0.0, 5.0, 7.0), "contrast_limits": (0, 1)}
+    names = ("dish", "stained · dish [fluorescence]")
+    for name, step in zip(
+        names, (None, provenance("stain", "dish", kind="fluorescence")), strict=True
+    ):
+        widget.viewer.add_image(_movie(1), name=name, metadata=step, **{**SCALE, **other})
+    widget.source.value = widget.viewer.layers["dish"]
+    widget.compare.slider.setValue(51)
+    picture = widget.viewer.layers[NAME]
+    assert tuple(picture.scale) == (0.3, 0.3)
+    assert tuple(picture.translate) == (5.0, 7.0)

@@ -75,6 +75,7 @@ class CompareSlider(QWidget):
         self._visible_before: list[tuple[Any, bool]] | None = None
         self._dimmed = False
         self._picture: Any = None
+        self._reference: Any = None  # where the picture lies
         self._drawn: dict[Any, np.ndarray] = {}
         self._cleanup = Cleanup()
         self._add_widgets()
@@ -130,7 +131,7 @@ class CompareSlider(QWidget):
         """Offer the images of the moment; each end is named after what it shows."""
         stops = self.stops
         ready = len(stops) > 1
-        if self.is_comparing and not ready:
+        if self.is_comparing and (not ready or self._was_deleted()):
             self.end()
         blocked = self.slider.blockSignals(True)
         self.slider.setRange(0, STEPS * max(1, len(stops) - 1))
@@ -161,14 +162,19 @@ class CompareSlider(QWidget):
         for layer, was_visible in visible:
             if still_there(self._viewer, layer) is not None:
                 layer.visible = was_visible
-        if (picture := still_there(self._viewer, self._picture)) is not None:
-            picture.visible = False
+        self._picture = still_there(self._viewer, self._picture)
+        if self._picture is not None:
+            self._picture.visible = False
         if self._dimmed:
             dim(self._layers()[0])
         blocked = self.slider.blockSignals(True)
         self.slider.setValue(0)
         self.slider.blockSignals(blocked)
         self.back_button.setEnabled(False)
+
+    def _was_deleted(self) -> bool:
+        """Whether the user has deleted the picture: then the comparison is over."""
+        return self._picture is not None and still_there(self._viewer, self._picture) is None
 
     def _begin(self) -> None:
         """Note which images are visible, and follow the frame."""
@@ -200,10 +206,15 @@ class CompareSlider(QWidget):
         reference = self.stops[0].layer
         picture = swiped(self._plane(before, reference), self._plane(after, reference), share)
         layer = still_there(self._viewer, self._picture)
-        if layer is None or layer.data.shape != picture.shape:
+        if layer is None:
             self._add_picture(picture, reference)
-        else:
-            layer.data = picture
+            return
+        layer.data = picture
+        if self._reference is not reference:
+            self._reference = reference
+            for name, value in flat_geometry(geometry_of(reference)).items():
+                setattr(layer, name, value)
+            layer.metadata = provenance("compare", reference.name)
 
     def _plane(self, layer: Any, reference: Any) -> np.ndarray:
         key = id(layer)
@@ -215,8 +226,7 @@ class CompareSlider(QWidget):
     def _add_picture(self, picture: np.ndarray, reference: Any) -> None:
         """Add the layer of the comparison above the images, below outlines and tracks."""
         layers, chosen = self._viewer.layers, self._viewer.layers.selection.active
-        if (former := still_there(self._viewer, self._picture)) is not None:
-            layers.remove(former)
+        self._reference = reference
         self._picture = Image(
             picture,
             rgb=True,
