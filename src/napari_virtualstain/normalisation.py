@@ -263,8 +263,8 @@ class _MeasuredFrame:
 def _counted(frames: list[_MeasuredFrame]) -> list[_MeasuredFrame]:
     """Return the frames that show something: all of them if none does."""
     open_ones = [frame for frame in frames if not frame.is_clipped]
-    if len(open_ones) < 2:
-        return open_ones or frames
+    if not open_ones:
+        return frames
     levels = [frame.level for frame in open_ones]
     middle = (min(levels) + max(levels)) / 2
     bright = [frame for frame in open_ones if frame.level >= middle]

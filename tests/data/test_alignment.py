@@ -207,5 +207,9 @@ def test_a_constant_image_is_like_no_other() -> None:
     image, flat = np.random.default_rng(0).normal(size=(16, 16)), np.ones((16, 16))
     assert _is_same(image, 3 * image + 1)
     assert _is_same(image, -image)
+    waves = np.mgrid[:16, :16] * np.pi / 8
+    one, other = np.sin(waves)  # nothing in common
+    for noise, is_same in ((0.19, True), (0.22, False)):  # correlation 0.982 and 0.977
+        assert _is_same(one, one + noise * other) == is_same
     for first, second in ((image, flat), (flat, image), (flat, flat), (image, image[:8])):
         assert not _is_same(first, second)

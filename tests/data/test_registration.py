@@ -17,6 +17,8 @@ from napari_virtualstain.data import (
     registration_notes,
     shift_map,
 )
+from napari_virtualstain.data.registration import Shift
+from napari_virtualstain.data.shift_correction import _moved_back
 
 
 def _scene(seed: int, dy: float, dx: float, size: int = 128) -> tuple[np.ndarray, np.ndarray]:
@@ -120,3 +122,15 @@ def test_real_pairs_are_registered_to_two_pixels(real_data) -> None:
     certain = [shift for shift in shifts.values() if shift.is_certain]
     assert certain
     assert all(shift.distance <= 3 for shift in certain)
+
+
+def test_whole_numbers_do_not_wrap_round_where_a_shifted_edge_overshoots() -> None:
+    edge = np.zeros((16, 16), np.uint8)
+    edge[:, 8:] = 255
+    half = Shift(dy=0.0, dx=0.5, significance=99.0, pairs=1)
+    smooth = _moved_back(edge.astype(np.float64), half)
+    assert smooth.min() < -1  # a spline swings on both sides of an edge
+    assert smooth.max() > 256
+    moved = _moved_back(edge, half)
+    assert moved.dtype == np.uint8
+    assert np.abs(moved - smooth.clip(0, 255)).max() <= 0.5

@@ -104,6 +104,20 @@ def test_a_single_pixel_is_an_image_and_none_is_not(tmp_path: Path) -> None:
             open_stack(path)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("side", "fits"), [(65536, True), (65537, False)])
+def test_a_plane_has_at_most_65536_pixels_a_side(
+    tmp_path: Path, side: int, fits: bool, turned: bool
+) -> None:
+    shape = (1, side, 1) if turned else (1, 1, side)
+    path = written(tmp_path / "m.dv", np.zeros(shape, np.uint8), kind=0)
+    if fits:
+        assert open_stack(path).shape[-2:] == shape[1:]
+    else:
+        with pytest.raises(ImageFileError, match="it states"):
+            open_stack(path)
+
+
 def test_planes_must_fit_frames_and_channels(tmp_path: Path) -> None:
     path = written(tmp_path / "m.dv", np.zeros((5, 2, 2), np.uint16), frames=2, channels=1)
     with pytest.raises(ImageFileError, match="5 planes of 2 times 1 channels"):

@@ -157,6 +157,12 @@ def test_names_of_objectives(label: str, na: float | None, index: float | None) 
     assert (optics.numerical_aperture, optics.immersion_index) == (na, index)
 
 
+@pytest.mark.parametrize(("letters", "is_read"), [(200, True), (201, False)])
+def test_an_aperture_is_looked_for_in_the_first_200_letters(letters: int, is_read: bool) -> None:
+    label = " NA 1.4".rjust(letters, "x")
+    assert optics_in_words(label).numerical_aperture == (1.4 if is_read else None)
+
+
 def test_bounds_of_a_wavelength() -> None:
     assert stated(wavelengths_um=[0.3, 1.2]).wavelengths_um == (0.3, 1.2)
     assert stated(wavelengths_um=[0.29, 1.21]).wavelengths_um == ()
@@ -187,6 +193,7 @@ def test_lenses_of_40x_and_above_collect_widely_but_not_beyond_their_medium() ->
         assert 0.49 * found.immersion_index < aperture < found.immersion_index
     numbers = [number for lenses in _LENSES.values() for number in lenses]
     assert len(numbers) == len(set(numbers))
+    assert all(10000 <= number < 13000 for number in numbers)  # other series are of weaker lenses
 
 
 @pytest.mark.parametrize(

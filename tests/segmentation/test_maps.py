@@ -27,6 +27,14 @@ def test_a_part_too_small_to_count_is_no_piece_of_its_neighbour(least_um2: float
     assert (labels > 0).sum() == 36 + 2 * (least_um2 < 0.02)
 
 
+@pytest.mark.parametrize(("columns", "objects"), [(4, 1), (5, 2)])
+def test_objects_count_from_a_twentieth_of_a_square_micrometre(columns: int, objects: int) -> None:
+    inner = np.zeros((24, 24), np.float32)
+    inner[4:10, 4:10] = 0.9
+    inner[18, 10 : 10 + columns] = 0.9  # pixels of 0.01 square micrometres
+    assert _maps(inner, inner).labels().max() == objects
+
+
 def test_an_object_seen_at_full_size_only_is_one_of_its_own() -> None:
     inner = np.zeros((24, 24), np.float32)
     inner[4:10, 4:10] = 0.9

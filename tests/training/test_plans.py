@@ -7,13 +7,21 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 from torch import nn
 
 from napari_virtualstain.errors import InputError, TrainingError
-from napari_virtualstain.training import PlaneReading, TrainingConfig, preset
+from napari_virtualstain.simulation import Microscope
+from napari_virtualstain.training import (
+    PlaneReading,
+    TrainingConfig,
+    preset,
+    simulated,
+    simulated_training,
+)
 from napari_virtualstain.training.loop.trainer import Trainer, _largest_rate, _optimizer
 from napari_virtualstain.training.loop.training_run import (
     History,
@@ -192,3 +200,21 @@ def test_planes_are_those_asked_for_or_those_of_the_start(
 def test_even_numbers_of_planes_and_other_axes_are_refused(planes: int, axis: str) -> None:
     with pytest.raises(InputError):
         plane_reading(TrainingConfig(), planes, axis)
+
+
+@pytest.mark.parametrize(("distance", "is_said"), [(1.29, False), (1.31, True)])
+def test_simulated_training_has_the_optics_and_says_when_the_movie_is_far_from_its_scenes(
+    monkeypatch: pytest.MonkeyPatch, distance: float, is_said: bool
+) -> None:
+    image = np.random.default_rng(0).random((32, 32))
+    stills = (SimpleNamespace(bright_field=image, expected_fluorescence=image),) * 20
+    like = SimpleNamespace(stills=stills, distance=distance)
+    monkeypatch.setattr(simulated, "simulate_like", lambda *_, **__: like)
+    optics = Microscope(na=0.9, emission_um=0.55, n_immersion=1.33, n_sample=1.33)
+    made = simulated_training([image], preset(), pixel_size_um=0.1, microscope=optics)
+    card = made.config
+    assert (card.numerical_aperture, card.wavelength_um, card.immersion_index) == (0.9, 0.55, 1.33)
+    assert card.pixel_size_um == 0.1
+    assert made.pairs.groups.count("simulated, held out") == 2
+    assert any("1.3 times as far" in note for note in made.notes) == is_said
+    assert made.distance == distance

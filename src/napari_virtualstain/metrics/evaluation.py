@@ -286,7 +286,7 @@ class _Pairs:
                 f"The images have frames of {small[0]} pixels: expected at least {SSIM_WINDOW} x "
                 f"{SSIM_WINDOW}, the window of SSIM. Colour images: give one channel."
             )
-        self.is_movie = not isinstance(reference, list | tuple) and len(shapes[0]) > 2
+        self.is_movie = not isinstance(reference, list | tuple)
 
     @property
     def sides(self) -> tuple[list[Any], list[Any]]:

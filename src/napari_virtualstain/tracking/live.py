@@ -116,8 +116,7 @@ class LiveTracker:
                 f"Detections of frames {frame} to {found.frame[-1]} came at once: push one frame "
                 "at a time, or use link() for a whole movie."
             )
-        last = frame - 1 if self._previous is None else int(self._previous.frame[0])
-        if frame <= last:
+        if self._previous is not None and frame <= (last := int(self._previous.frame[0])):
             raise InputError(
                 f"Frame {frame} came after frame {last}: push frames in order of time."
             )

@@ -131,6 +131,7 @@ def test_the_simulated_sample_opens_at_once_and_needs_no_network() -> None:
     layers = simulated_time_lapse()
     assert [kind for _, _, kind in layers] == ["image", "image", "labels"]
     assert layers[0][0].shape == (20, 256, 256)
+    assert (SCENE["frames"], SCENE["size"]) == (20, 256)  # of which it was made
     assert layers[0][1]["units"] == ("second", "micrometer", "micrometer")
 
 

@@ -29,6 +29,7 @@ def test_speed_is_way_over_time(frames: list[int], x_px: list[float], speeds: li
     (curve,) = curves(EditableTracks(rows), 1, "speed", Scale(0.1, 2.0), None)
     assert curve.y.tolist() == pytest.approx(speeds)
     assert curve.x.tolist() == [2.0 * frame for frame in frames[1:]]
+    assert list(curve.frames) == frames[1:]
 
 
 def test_position_is_in_micrometres() -> None:

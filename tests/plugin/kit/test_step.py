@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLineEdit
 
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.plugin.kit.jobs import JobContext, Work
@@ -238,3 +239,19 @@ def test_napari_knows_of_the_running_task_and_can_stop_it(
     manager.cancel_all()
     wait_for(widget, "idle", timeout_s=1)
     assert not manager.is_busy()
+
+
+def test_tab_goes_from_a_control_that_was_made_late_to_run(qtbot: Any, viewer_model: Any) -> None:
+    made = SlowWidget(viewer_model)
+    late = QLineEdit()
+    made.form.addWidget(late)
+    qtbot.addWidget(made)
+    made.show()
+    following = [late]
+    while following[-1] is not made.next_button:
+        following.append(following[-1].nextInFocusChain())
+        assert len(following) < 100
+    assert [w for w in following if w in (made.source, made.run_button, made.cancel_button)] == [
+        made.run_button,
+        made.cancel_button,
+    ]

@@ -385,6 +385,9 @@ def test_uncertainty_becomes_a_layer_of_its_own(widget: StainWidget, wait_for: A
     assert not error.visible
     assert widget.viewer.layers.selection.active is layer  # what is seen is what is worked on
     assert uncertainty_of(widget.viewer, layer) is error
+    error.translate += 1
+    assert uncertainty_of(widget.viewer, layer) is None  # it lies elsewhere
+    error.translate -= 1
     widget.settings["average"].value = False
     widget.settings["uncertainty"].value = False
     again = _run(widget, wait_for)

@@ -15,6 +15,7 @@ from napari_virtualstain import simulate
 from napari_virtualstain.plugin.contributions.readers import read_time_lapse
 from napari_virtualstain.plugin.segment.dock import SegmentWidget
 from napari_virtualstain.plugin.stain.dock import StainWidget
+from napari_virtualstain.plugin.stain.job import FitChecked
 from napari_virtualstain.staining import stain
 
 from .test_stain_dock import _run, models, movie, widget  # noqa: F401
@@ -161,3 +162,19 @@ def test_the_dock_offers_openvino_and_writes_it_down(
     assert layer.metadata["virtualstain"]["settings"]["device"] == "openvino"
     expected = stain(movie, models, pixel_size_um=0.08, device="openvino")
     np.testing.assert_array_equal(layer.data, expected)
+
+
+def test_what_was_checked_is_not_checked_again_after_a_pause(
+    widget: StainWidget, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = widget.fit_check
+    assert check._asked is not None
+    check.pause()
+    qtbot.waitUntil(lambda: not check.runner.state.is_active, timeout=20000)
+    throttled: list[bool] = []
+    monkeypatch.setattr(check._settle, "throttle", lambda: throttled.append(True))
+    check.resume()  # the run has not answered it
+    assert throttled == [True]
+    check.show(FitChecked("green", ()))
+    check.resume()
+    assert throttled == [True]

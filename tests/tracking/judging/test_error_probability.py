@@ -151,3 +151,10 @@ def test_the_movie_itself_is_evidence() -> None:
     assert stated(calm)["restless"] == pytest.approx(np.log(1 / 18))
     assert stated(calm)["unsteady"] == pytest.approx(np.log(0.02))
     assert stated(calm.drop(columns="area_um2"))["unsteady"] == 0
+
+
+def test_a_track_that_begins_beside_others_takes_nobodys_place() -> None:
+    table = walks(count=150, side=8.0)  # a swap is possible in every frame
+    late = (table["track_id"] % 3 == 0) & (table["frame"] < 10)
+    features = link_evidence(table[~late]).features
+    assert np.isfinite(features).all()

@@ -69,7 +69,7 @@ class FitCheck(QObject):
 
     def resume(self) -> None:
         """Go on with the check that a run has paused and not answered itself."""
-        if self._asked is not None and self._asked != self._checked:
+        if self._asked != self._checked:
             self._settle.throttle()
 
     def _start(self) -> None:
