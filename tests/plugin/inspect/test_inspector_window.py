@@ -113,6 +113,8 @@ def test_an_outline_of_fewer_points_follows_a_hidden_one(
     inspected.choose(widget, 2)
     outline = viewer.layers["inspected mitochondrion [outline]"]
     many = len(outline.data)
+    line, rim = outline.size.min(), outline.size.max()
+    assert rim - line == pytest.approx(1)  # half a pixel on each side
     inspected.press(widget, "delete")
     assert not outline.visible
     viewer.dims.set_point(0, 2.0 * 5)

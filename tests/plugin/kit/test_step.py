@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLineEdit
+from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.plugin.kit.jobs import JobContext, Work
@@ -242,16 +242,17 @@ def test_napari_knows_of_the_running_task_and_can_stop_it(
 
 
 def test_tab_goes_from_a_control_that_was_made_late_to_run(qtbot: Any, viewer_model: Any) -> None:
-    made = SlowWidget(viewer_model)
-    late = QLineEdit()
+    made, late, beyond = SlowWidget(viewer_model), QLineEdit(), QLineEdit()
     made.form.addWidget(late)
-    qtbot.addWidget(made)
-    made.show()
+    window = QWidget()
+    side_by_side = QHBoxLayout(window)
+    side_by_side.addWidget(made)
+    side_by_side.addWidget(beyond)
+    qtbot.addWidget(window)
+    window.show()
     following = [late]
     while following[-1] is not made.next_button:
         following.append(following[-1].nextInFocusChain())
         assert len(following) < 100
-    assert [w for w in following if w in (made.source, made.run_button, made.cancel_button)] == [
-        made.run_button,
-        made.cancel_button,
-    ]
+    passed = (made.source, made.run_button, made.cancel_button, beyond)
+    assert [w for w in following if w in passed] == [made.run_button, made.cancel_button]
