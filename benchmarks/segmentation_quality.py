@@ -93,10 +93,16 @@ def surest(
 
 
 def methods(
-    model: str, pixel_size_um: float | None, average: bool, least: float = 0.0
+    given: argparse.Namespace, pixel_size_um: float | None, least: float = 0.0
 ) -> dict[str, Method]:
     """Return the methods that are compared, by name."""
-    segmenter = Segmenter(model, pixel_size_um=pixel_size_um, average=average)
+    segmenter = Segmenter(
+        given.model,
+        pixel_size_um=pixel_size_um,
+        average=given.average,
+        device=given.device,
+        precision=given.precision,
+    )
 
     def ours(split: str) -> Method:
         def outlined(image: Image, _: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -111,8 +117,8 @@ def methods(
     return {
         **{f"{name}, components": cut(values, "none") for name, values in BASELINES.items()},
         "top-hat + Otsu, skeleton graph": cut(peaks, "skeleton"),
-        f"{model}, components": ours("none"),
-        f"{model}": ours("skeleton"),
+        f"{given.model}, components": ours("none"),
+        f"{given.model}": ours("skeleton"),
         "true mask, components": lambda _, truth: split_instances(truth > 0, split="none"),
         "true mask, skeleton graph": lambda _, truth: split_instances(truth > 0),
     }
@@ -129,10 +135,10 @@ def table(
     return pd.DataFrame(rows).T
 
 
-def foreground_table(data: Path, count: int, model: str, average: bool) -> pd.DataFrame:
+def foreground_table(given: argparse.Namespace) -> pd.DataFrame:
     """Return the scores on held-out physics-simulated images."""
-    frames = [pair for pair in physeg(data, count) if pair[1].any()]
-    chosen = {k: v for k, v in methods(model, None, average).items() if "true" not in k}
+    frames = [pair for pair in physeg(given.data, given.physeg) if pair[1].any()]
+    chosen = {k: v for k, v in methods(given, None).items() if "true" not in k}
     return table(frames, chosen, ["iou", "miou", "boundary_f1"])
 
 
@@ -142,7 +148,7 @@ def instance_table(
     """Return the scores on simulated frames of one density."""
     columns = ["iou", "miou", "f1", "ap", "pq", "boundary_f1", "predicted_count", "reference_count"]
     images = list(simulated(density, given.frames, given.seed, virtual=virtual))
-    return table(images, methods(given.model, 0.08, given.average, given.surest), columns)
+    return table(images, methods(given, 0.08, given.surest), columns)
 
 
 def tiles_foreground(data: Path, model: str) -> pd.Series:
@@ -245,6 +251,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=900_000)
     parser.add_argument("--model", default="mito-segment")
     parser.add_argument("--average", action="store_true", help="over turns; not tiles and pairs")
+    parser.add_argument("--device", help="such as openvino; not tiles and pairs")
+    parser.add_argument("--precision", default="auto", help="such as int8; not tiles and pairs")
     parser.add_argument(
         "--surest", type=float, default=0.0, help="least mean probability of objects, simulated"
     )
@@ -267,7 +275,7 @@ def main() -> None:
 TABLES: dict[str, tuple[str, Callable[[argparse.Namespace], pd.DataFrame | pd.Series]]] = {
     "physeg": (
         "physeg_sim, {physeg} held-out images",
-        lambda a: foreground_table(a.data, a.physeg, a.model, a.average),
+        foreground_table,
     ),
     "sparse": (
         "simulated, 25 mitochondria in 256 x 256, {frames} frames",

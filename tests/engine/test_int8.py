@@ -19,7 +19,7 @@ from napari_virtualstain.engine import (
 from napari_virtualstain.engine.compiled import graph_of
 from napari_virtualstain.engine.prepared import PreparedNetwork, fold_batch_norm
 from napari_virtualstain.errors import InputError, ModelError
-from napari_virtualstain.metrics import bandpass_pearson, pearson
+from napari_virtualstain.metrics import bandpass_pearson, object_scores, pearson
 from napari_virtualstain.models import ModelCard, UNet, list_models, load_model, save_model
 from napari_virtualstain.simulation import simulate
 
@@ -72,7 +72,7 @@ def test_int8_without_openvino_and_without_ranges_says_what_to_do() -> None:
 
 @needs_openvino
 def test_a_model_without_ranges_says_what_to_do() -> None:
-    with pytest.raises(ModelError, match="Choose another precision, train the generator with"):
+    with pytest.raises(ModelError, match="Choose another precision, train it on with"):
         TiledNetwork(NETWORK, device="openvino", precision="int8")
 
 
@@ -140,8 +140,8 @@ def test_ranges_that_are_no_numbers_are_refused() -> None:
         ModelCard(name="a", activation_ranges={"down.0.2": (0.0, float("nan"))})
 
 
-def test_shipped_generators_have_ranges() -> None:
-    for entry in list_models("generator"):
+def test_shipped_models_have_ranges() -> None:
+    for entry in [*list_models("generator"), *list_models("segmenter")]:
         if entry.source == "shipped":
             assert entry.card.activation_ranges, entry.name
 
@@ -156,6 +156,18 @@ def test_int8_keeps_the_scores_of_a_shipped_model() -> None:
     )
     for score in (pearson, bandpass_pearson):
         assert abs(score(integer, truth) - score(exact, truth)) < 0.01
+
+
+@needs_openvino
+def test_int8_outlines_what_float32_outlines() -> None:
+    scene = simulate(frames=1, size=256, count=20, seed=5)
+    exact, integer = (
+        vs.segment(scene.fluorescence[0], pixel_size_um=0.08, device=device, precision=precision)
+        for device, precision in (("cpu", "float32"), ("openvino", "int8"))
+    )
+    scores = object_scores(integer, exact)
+    assert scores["iou"] > 0.98
+    assert scores["f1"] > 0.95
 
 
 @needs_openvino

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_virtualstain.engine import activation_ranges
 from napari_virtualstain.errors import CancelledError, InputError, OutputExistsError, TrainingError
 from napari_virtualstain.models import build_network, load_model, save_model
 from napari_virtualstain.progress import CancelToken
@@ -175,6 +176,26 @@ def test_fine_tuning_learns_and_says_how_much(discs, threshold_model, tmp_path):
     assert set(model.card.split["train"]).isdisjoint(model.card.split["held_out"])
     found = segment(images[0], model) > 0
     assert (found & (labels[0] == 9)).sum() > 100
+
+
+def test_ranges_for_int8_are_those_of_the_new_weights(discs, tmp_path):
+    images, labels = shifted_task(discs)
+    settings = SegmenterTraining(steps=1, learning_rate=0.1, batch_size=1, crop=32, held_out=0)
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    train_segmenter(images, labels, first, init=None, settings=settings)
+    train_segmenter(images, labels, second, init=first, settings=settings)
+    for path in (first, second):
+        model = load_model(path, kind="segmenter")
+        segmenter, normalisation = Segmenter(model), model.card.normalisation.input
+        read = [
+            segmenter.compressed(normalisation.fit(image[None]).apply(image[None]))
+            for image in images
+        ]
+        found, expected = model.card.activation_ranges, activation_ranges(model.network, read)
+        assert list(found) == list(expected)
+        assert len(found) > 3
+        for name, limits in found.items():  # weights are stored in float16
+            assert limits == pytest.approx(expected[name], rel=0.01, abs=1e-3)
 
 
 def test_unpainted_pixels_teach_nothing():

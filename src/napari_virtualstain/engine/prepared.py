@@ -213,8 +213,8 @@ class PreparedNetwork:
             )
         if not self._ranges:
             raise ModelError(
-                "This model lacks the ranges that int8 needs. Choose another precision, train the "
-                "generator with this version, or add them to it "
+                "This model lacks the ranges that int8 needs. Choose another precision, train it "
+                "on with this version, or add them to it "
                 "(napari_virtualstain.engine.with_activation_ranges)."
             )
 

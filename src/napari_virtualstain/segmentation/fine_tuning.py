@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from .._version import __version__
 from ..axes import USUAL_PIXEL_SIZE_UM
+from ..data import middle_part
 from ..io import check_output
 from ..metrics import object_scores
 from ..models import Architecture, ModelCard, build_network, save_model
+from ..normalisation import spread_evenly
 from ..progress import CancelToken, ProgressCallback, Reporter
 from ..settings import SegmenterTraining as SegmenterTraining
 from .affinities import step_directions
@@ -291,9 +293,12 @@ def _finished_card(
     painted: bool,
     names: Sequence[str],
 ) -> ModelCard:
+    from ..engine import activation_ranges
+
     train, test = parts
     return card.model_copy(
         update={
+            "activation_ranges": activation_ranges(model.network, _typical(train)),
             "training": {
                 "started_from": model.sha256,
                 "painted": painted,
@@ -310,3 +315,12 @@ def _finished_card(
             "versions": {"napari-virtualstain": __version__},
         }
     )
+
+
+def _typical(
+    examples: Sequence[LabelledImage], most: int = 24, side: int = 512
+) -> Iterator[NDArray[np.float32]]:
+    """Yield what the network reads (1, Y, X) of some images, cut to their middle."""
+    for index in spread_evenly(most, len(examples)):
+        image = examples[index].image
+        yield image[middle_part(image.shape, side)][None]
