@@ -11,6 +11,7 @@ from scipy import ndimage
 from napari_virtualstain.data import (
     Alignment,
     CorrelativePairs,
+    alignment,
     correct_alignments,
     measure_alignment,
     measure_alignments,
@@ -213,3 +214,15 @@ def test_a_constant_image_is_like_no_other() -> None:
         assert _is_same(one, one + noise * other) == is_same
     for first, second in ((image, flat), (flat, image), (flat, flat), (image, image[:8])):
         assert not _is_same(first, second)
+
+
+@pytest.mark.parametrize(
+    ("light", "glow", "is_swapped"),
+    [(1.21, 0.5, True), (1.19, 0.5, False), (1.6, 1.09, True), (1.6, 1.11, False)],
+)
+def test_channels_are_swapped_where_the_bright_field_alone_is_skewed(
+    monkeypatch: pytest.MonkeyPatch, light: float, glow: float, is_swapped: bool
+) -> None:
+    monkeypatch.setattr(alignment, "fine_skewness", lambda image: float(image.max()))
+    lights, glows = ([np.full((2, 2), skew)] * 3 for skew in (light, glow))
+    assert alignment._is_swapped(lights, glows) == is_swapped
