@@ -6,7 +6,8 @@ all cells but one, and is judged on that one; five cells, three seeds:
     python -m paper.study --data DATA/h9c2_pairs
 
 What is finished is kept, so that the same command goes on where it was stopped; several
-processes share the work by ``--cells`` and ``--seeds``. ``--published`` trains the methods of
+processes share the work by ``--cells`` and ``--seeds``, and ``--join`` puts their scores
+together. ``--published`` trains the methods of
 Table 1 and Fig. 6 as published instead (network of the paper, from nothing, 200 epochs): that
 needs a GPU.
 """
@@ -211,10 +212,12 @@ def _table(rows: list[dict[str, object]]) -> str:
 
 
 def write(scores: pd.DataFrame, folder: Path) -> None:
-    """Write the tables, and the scores of each crop behind them."""
+    """Write the tables, and the scores of each crop behind them; those of a baseline once."""
     (folder / "study.md").write_text(markdown(scores), encoding="utf-8")
     columns = ["setting", "method", "cell", "seed", "name", *SCORES]
-    scores[columns].to_csv(folder / "study_scores.csv", index=False, float_format="%.4f")
+    again = scores.duplicated(["method", "cell", "name"]) & (scores["method"] != "virtual stain")
+    kept = scores.loc[~again, columns]
+    kept.to_csv(folder / "study_scores.csv", index=False, float_format="%.4f")
 
 
 def main() -> None:
@@ -228,6 +231,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--cells", nargs="+", default=list(JUDGED))
     parser.add_argument("--only", nargs="+", default=[], help="parts of names of methods")
+    parser.add_argument(
+        "--join", type=Path, nargs="+", default=[], help="study_scores.csv of other seeds"
+    )
     parser.add_argument("--published", action="store_true", help="Table 1 and Fig. 6, from nothing")
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
@@ -237,7 +243,7 @@ def main() -> None:
         if arguments.published
         else fine_tuned_methods(arguments.init, arguments.steps, arguments.crop)
     )
-    tables: list[pd.DataFrame] = []
+    tables = [pd.read_csv(path) for path in arguments.join]
     for seed in arguments.seeds:
         for cell in arguments.cells:
             for name, config in methods.items():
