@@ -7,9 +7,8 @@ all cells but one, and is judged on that one; five cells, three seeds:
 
 What is finished is kept, so that the same command goes on where it was stopped; several
 processes share the work by ``--cells`` and ``--seeds``, and ``--join`` puts their scores
-together. ``--published`` trains the methods of
-Table 1 and Fig. 6 as published instead (network of the paper, from nothing, 200 epochs): that
-needs a GPU.
+together. ``--published`` trains the methods of Table 1 and Fig. 6 as published instead (network
+of the paper, from nothing, 200 epochs): that needs a GPU.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from napari_virtualstain.training import TrainingConfig, train
 from napari_virtualstain.training.presets import PSF_WEIGHT
+from paper.study import run
 from recipes.h9c2 import h9c2_pairs
 from recipes.train_shipped_models import JUDGED, real_config
 
@@ -48,20 +48,6 @@ def extrapolated(means: pd.Series, recordings: int) -> tuple[float, float]:
     )
 
 
-def run(config: TrainingConfig, data: Path, cell: str, recordings: int, folder: Path) -> pd.Series:
-    """Return the mean scores on a cell after training on so many others, from disk if there."""
-    path = folder / f"{cell}-{recordings}.csv"
-    if not path.exists():
-        pairs = h9c2_pairs(data).of_groups([cell, *training_cells(cell, recordings)])
-        settings = config.updated(validation_groups=(cell,))
-        model = path.with_suffix(".safetensors")
-        scores = train(pairs, settings, output=model, overwrite=True).scores
-        assert scores is not None
-        scores.to_csv(path, index=False)
-    table = pd.read_csv(path)
-    return table[table["method"] == "virtual stain"][SCORES].mean()
-
-
 def main() -> None:
     """Train what is missing and print the curve."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -73,11 +59,14 @@ def main() -> None:
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     config = real_config(given.init, given.steps, PSF_WEIGHT).updated(crop_size=given.crop)
+    pairs = h9c2_pairs(given.data)
     rows = []
     for recordings in range(1, len(JUDGED)):
         for cell in JUDGED:
-            scores = run(config, given.data, cell, recordings, given.output)
-            rows.append({"recordings": recordings, "cell": cell, **scores})
+            part = pairs.of_groups([cell, *training_cells(cell, recordings)])
+            scores = run(f"{recordings} recordings", config, cell, part, given.output)
+            means = scores.loc[scores["method"] == "virtual stain", SCORES].mean()
+            rows.append({"recordings": recordings, "cell": cell, **means})
             print(*rows[-1].values(), flush=True)
     table = pd.DataFrame(rows)
     for score in SCORES:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -55,3 +58,10 @@ def config() -> TrainingConfig:
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
     return tmp_path / "tiny.safetensors"
+
+
+def script(name: str) -> Iterator[ModuleType]:
+    """Yield a script as `python -m` imports it, which runs in the root of the repository."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).parents[2])
+        yield importlib.import_module(name)

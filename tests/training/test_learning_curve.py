@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 
 import pandas as pd
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from .conftest import script
 
 
 @pytest.fixture(scope="module")
 def curve() -> Iterator[ModuleType]:
-    # as with `python -m recipes.learning_curve`, which runs in the root of the repository
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT)
-        yield importlib.import_module("recipes.learning_curve")
+    yield from script("recipes.learning_curve")
 
 
 @pytest.mark.parametrize("recordings", [1, 2, 3, 4])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -13,15 +12,12 @@ import pytest
 
 from napari_virtualstain.training import TrainingConfig
 
-ROOT = Path(__file__).parents[2]
+from .conftest import script
 
 
 @pytest.fixture(scope="module")
 def study() -> Iterator[ModuleType]:
-    # as with `python -m paper.study`, which runs in the root of the repository
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT)
-        yield importlib.import_module("paper.study")
+    yield from script("paper.study")
 
 
 def test_fine_tuned_methods_differ_in_their_loss_alone(study: ModuleType) -> None:
