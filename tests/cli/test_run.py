@@ -249,3 +249,32 @@ def test_tracking_needs_the_same_shape(bright_field: Path, labels: Path) -> None
 
     with pytest.raises(InputError, match="expected the same"):
         stages.track_stack(open_stack(labels), open_stack(bright_field))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # distributed warns of its own
+def test_many_movies_are_stained_by_the_workers_of_a_cluster(
+    run: Run, bright_field: Path, generator: Path, tmp_path: Path
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    movies = [bright_field, tmp_path / "truth.ome.tif"]
+    run("run", *movies, "-o", "here", "--model", generator)
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        address = cluster.scheduler_address
+        run("run", *movies, "-o", "there", "--model", generator, "--scheduler", address)
+        stained = client.run(lambda dask_worker: dask_worker.state.executed_count)
+    assert sum(stained.values()) >= 2 * 4
+    for name in ("cell", "truth"):
+        here, there = (_contents(tmp_path / place / name) for place in ("here", "there"))
+        assert here.keys() == there.keys()
+        for image in ("virtual_fluorescence.ome.tif", "labels.ome.tif"):
+            pixels = (
+                np.asarray(open_stack(tmp_path / p / name / image).data) for p in ("here", "there")
+            )
+            np.testing.assert_array_equal(*pixels)
+        assert here["tracks.csv"] == there["tracks.csv"]

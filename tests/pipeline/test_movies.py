@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_virtualstain.errors import AxesError, CancelledError, InputError
+from napari_virtualstain.errors import AxesError, CancelledError, DeviceError, InputError
 from napari_virtualstain.io import Stack, open_stack, write_image
 from napari_virtualstain.pipeline import (
     PipelineSettings,
@@ -207,3 +207,12 @@ def test_images_of_other_shapes_and_trust_without_light_are_refused() -> None:
         track_stack(labels, _bright_field(3))
     with pytest.raises(InputError, match="only the uncertainty was given"):
         track_stack(labels, uncertainty=_bright_field())
+
+
+def test_a_cluster_that_is_not_there_ends_the_run_before_the_first_movie(tmp_path: Path) -> None:
+    opened: list[str] = []
+    movies = _movies(tmp_path, a=lambda: opened.append("a"), b=lambda: opened.append("b"))
+    with pytest.raises(DeviceError, match="no dask scheduler at"):
+        list(process_movies(movies, tmp_path, scheduler="nonsense://x"))
+    assert not opened
+    assert not list(tmp_path.iterdir())

@@ -6,6 +6,7 @@ import signal
 import dask.array as da
 import numpy as np
 import pytest
+import torch
 
 import napari_virtualstain as vs
 from napari_virtualstain.errors import DeviceError
@@ -57,6 +58,27 @@ def test_workers_are_asked_of_the_scheduler() -> None:
         assert isinstance(client, _Client)
     with pytest.raises(DeviceError, match="no workers"), cluster_client(_Client(0)):
         pass
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # distributed warns of its own
+def test_a_worker_stains_a_plane_with_all_of_its_threads(make_model, tmp_path) -> None:
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=3, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        stain_to_file(
+            np.zeros((4, 16, 16)),
+            tmp_path / "out.ome.tif",
+            make_model(),
+            pixel_size_um=0.08,
+            device="cpu",
+            scheduler=client,
+        )
+        assert client.submit(torch.get_num_threads).result() == 3
 
 
 @pytest.mark.slow

@@ -99,6 +99,9 @@ Tile = Annotated[
     int | None,
     typer.Option(help="Tile size in pixels; by default it follows the free memory.", min=16),
 ]
+Scheduler = Annotated[
+    str | None, typer.Option(help="Address of a dask scheduler whose workers stain.")
+]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Ends in .ome.tif or .ome.zarr.")]
 Generator = Annotated[str | None, setting_option(StainSettings, "model")]
 Segmenter = Annotated[str | None, setting_option(SegmentSettings, "model")]

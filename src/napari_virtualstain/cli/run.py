@@ -26,6 +26,7 @@ from .options import (
     PixelSize,
     Position,
     ReferenceChannel,
+    Scheduler,
     Segmenter,
     SplitBy,
     Temporal,
@@ -95,6 +96,7 @@ def run(
     frames: Frames = None,
     device: Devices = None,
     tile: Tile = None,
+    scheduler: Scheduler = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Stain, segment, track and measure movies; score them against a reference.
@@ -157,6 +159,7 @@ def run(
             settings,
             device=device,
             tile=tile,
+            scheduler=scheduler,
             overwrite=overwrite,
             on_fit=lambda _, report: say_fit(job, report, settings.stain.model),
             progress=job.progress,

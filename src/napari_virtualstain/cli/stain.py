@@ -22,6 +22,7 @@ from .options import (
     PixelSize,
     Position,
     Resume,
+    Scheduler,
     Temporal,
     Tile,
     check_free,
@@ -56,9 +57,7 @@ def stain(
         Path | None,
         typer.Option(help="Also write the expected error of each pixel, .ome.tif or .ome.zarr."),
     ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="Address of a dask scheduler whose workers do the work.")
-    ] = None,
+    scheduler: Scheduler = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:

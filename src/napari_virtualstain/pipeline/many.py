@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -99,6 +100,7 @@ def process_movies(
     *,
     device: str | None = None,
     tile: int | None = None,
+    scheduler: Any = None,
     overwrite: bool = False,
     on_fit: Callable[[Movie, FitReport | None], None] | None = None,
     progress: ProgressCallback | None = None,
@@ -112,7 +114,7 @@ def process_movies(
         From :func:`movies_of` for instance.
     out : Path
         Gets the table.
-    settings, device, tile, overwrite, progress, cancel : optional
+    settings, device, tile, scheduler, overwrite, progress, cancel : optional
         See :func:`process_movie`. The same call goes on where a cancelled one stopped.
     on_fit : callable, optional
         Gets each movie and its :class:`napari_virtualstain.staining.FitReport`, None with an
@@ -122,38 +124,45 @@ def process_movies(
     ------
     CancelledError
         As asked; what is finished is kept.
+    DeviceError
+        There is no cluster at the scheduler's address.
     """
+    from ..staining import cluster_client
+
     chosen = settings or PipelineSettings()
     options: dict[str, Any] = {"device": device, "tile": tile, "overwrite": overwrite}
     rows: list[MovieRow] = []
-    for movie in movies:
-        if cancel is not None:
-            cancel.raise_if_cancelled()
-        try:
-            stack = movie.open()
-            report = fit_of(stack, chosen.stain.model)
-            if on_fit is not None:
-                on_fit(movie, report)
-            reference = None if movie.reference is None else movie.reference()
-            result = process_movie(
-                stack,
-                movie.folder,
-                chosen,
-                reference=reference,
-                progress=progress,
-                cancel=cancel,
-                **options,
-            )
-            outcome = MovieOutcome(movie, _row(movie, result, report), result)
-        except CancelledError:
-            raise
-        except Exception as error:  # the others go on, whatever is wrong with this one
-            message = " ".join(str(error).split()) or type(error).__name__
-            outcome = MovieOutcome(movie, MovieRow(movie.name, message=message), error=error)
-        rows.append(outcome.row)
-        if outcome.error is None or len(movies) > 1:  # a single refused movie leaves nothing
-            _write(out, rows)
-        yield outcome
+    with contextlib.ExitStack() as opened:
+        client = None if scheduler is None else opened.enter_context(cluster_client(scheduler))
+        for movie in movies:
+            if cancel is not None:
+                cancel.raise_if_cancelled()
+            try:
+                stack = movie.open()
+                report = fit_of(stack, chosen.stain.model)
+                if on_fit is not None:
+                    on_fit(movie, report)
+                reference = None if movie.reference is None else movie.reference()
+                result = process_movie(
+                    stack,
+                    movie.folder,
+                    chosen,
+                    reference=reference,
+                    progress=progress,
+                    cancel=cancel,
+                    scheduler=client,
+                    **options,
+                )
+                outcome = MovieOutcome(movie, _row(movie, result, report), result)
+            except CancelledError:
+                raise
+            except Exception as error:  # the others go on, whatever is wrong with this one
+                message = " ".join(str(error).split()) or type(error).__name__
+                outcome = MovieOutcome(movie, MovieRow(movie.name, message=message), error=error)
+            rows.append(outcome.row)
+            if outcome.error is None or len(movies) > 1:  # a single refused movie leaves nothing
+                _write(out, rows)
+            yield outcome
 
 
 def result_folders(inputs: Sequence[str], out: Path) -> list[Path]:

@@ -63,6 +63,7 @@ def process_movie(
     reference: Stack | None = None,
     device: str | None = None,
     tile: int | None = None,
+    scheduler: Any = None,
     overwrite: bool = False,
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
@@ -87,6 +88,8 @@ def process_movie(
         True fluorescence of the same frames.
     device, tile : optional
         See :func:`napari_virtualstain.engine.stain`; they do not change the result.
+    scheduler : str or distributed.Client, optional
+        Of a cluster that stains, see :func:`napari_virtualstain.staining.cluster_client`.
     overwrite : bool
         Whether results of another input or other settings may be replaced.
     progress, cancel : optional
@@ -111,7 +114,7 @@ def process_movie(
         common={"progress": progress, "cancel": cancel},
     )
     run.prepare(device)
-    run.stain(device=device, tile=tile)
+    run.stain(device=device, tile=tile, scheduler=scheduler)
     run.segment()
     run.track()
     run.measure()
@@ -152,13 +155,12 @@ class _Run:
         geometry = self.stack.geometry
         self.mark = fingerprint(str(self.stack.data.name), self.stack.shape, geometry.scale)
 
-    def stain(self, device: str | None, tile: int | None) -> None:
+    def stain(self, **place: Any) -> None:
         """Write the virtual fluorescence."""
         from ..staining import FrameFit, describe_fits
 
         chosen = self.settings.stain
         used = _model_facts(chosen.model, "generator")
-        place: dict[str, Any] = {"device": device, "tile": tile}
         outputs = [FLUORESCENCE, *([UNCERTAINTY] if self._is_uncertain else [])]
         facts = dict(used)
         fits: list[FrameFit] = []

@@ -29,7 +29,7 @@ def stain_stack(
     uncertainty_out: Path | None = None,
     device: str | None = None,
     tile: int | None = None,
-    scheduler: str | None = None,
+    scheduler: Any = None,
     on_fit: OnFit | None = None,
     resume: bool = False,
     overwrite: bool = False,

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from ..engine import Planes, is_lazy
+from ..engine import Planes, is_lazy, use_threads
 from ..errors import DeviceError, InputError, VirtualStainError
 from ..normalisation import FittedNormalisation
 from .model_opening import AnyStainer
@@ -150,6 +150,10 @@ def _keep(value: Any) -> Any:
 def _stain_plane(
     stainer: AnyStainer, planes: Any, fitted: FittedNormalisation, index: int
 ) -> StainedPlane:
+    from distributed import get_worker
+
+    # a worker starts with OMP_NUM_THREADS=1, as if its tasks ran side by side
+    use_threads(get_worker().state.nthreads)
     read = planes.read(index) if isinstance(planes, Planes) else planes
     return stainer.stain(read, fitted)
 
