@@ -49,6 +49,24 @@ def test_blocks_three_spreads_off_the_surface_do_not_count(spreads: float, count
     assert (moved > 0.02) == counts
 
 
+@pytest.mark.parametrize(
+    ("field", "most", "least"),
+    [
+        (lambda y, x: 0.25 + 1.5 * x, 4, 1 / 1.75),
+        (lambda y, x: 0.15 + 1.7 * x, 5, 1 / 1.85),  # a corner of less than a fifth
+        (lambda y, x: 1.9 * ((x + y - 0.4) ** 2), 5, 1 / 4.86),
+        (lambda y, x: 4.8 * ((x + y - 0.8) ** 2), 5, 1 / 5),  # a spot of seven times the mean
+    ],
+)
+def test_a_field_is_followed_down_to_a_fifth_and_up_to_five_times_its_mean(
+    field, most: float, least: float
+) -> None:
+    frame = 1000 * field(*(np.indices((96, 96)) + 0.5) / 96)
+    gain = flattened(frame) / frame
+    assert gain.max() == pytest.approx(most, rel=0.05)
+    assert gain.min() == pytest.approx(least, rel=0.05)
+
+
 def test_the_stain_of_an_uneven_movie_is_that_of_the_even_one() -> None:
     even = _scene()
     options = {"pixel_size_um": 0.08, "device": "cpu", "precision": "float32"}
