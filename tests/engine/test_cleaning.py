@@ -53,13 +53,27 @@ def test_a_dead_pixel_gets_the_value_of_its_neighbours_and_not_of_the_wider_fiel
     assert abs(filled[30, 20] - ramp[30, 20]) < 3  # rows differ by 60, the field by 1500
 
 
-def test_a_wide_gap_gets_the_nearest_values_that_the_narrowest_width_reaches() -> None:
-    # a rim of 100 around a gap of 5 x 5 pixels in a field of 0
-    plane = np.zeros((41, 41))
-    plane[16:25, 16:25] = 100.0
-    plane[18:23, 18:23] = np.nan
+@pytest.mark.parametrize(("reach", "least"), [(2, 95), (10, 95), (30, 30)])
+def test_a_gap_gets_the_nearest_values_that_the_narrowest_width_reaches(
+    reach: int, least: float
+) -> None:
+    # a rim of 100 four pixels wide around a gap in a field of 0, of which little must be seen:
+    # with 4 pixels for 1, 8 for 4 or 32 for 16 the middle would be half as bright
+    plane = np.zeros((141, 141))
+    plane[66 - reach : 75 + reach, 66 - reach : 75 + reach] = 100.0
+    plane[70 - reach : 71 + reach, 70 - reach : 71 + reach] = np.nan
     filled, _ = fill_non_finite(plane)
-    assert filled[20, 20] > 95  # with a width of 4 pixels it would be below 50
+    assert filled[70, 70] > least
+
+
+@pytest.mark.parametrize(("reach", "filled_with"), [(50, 100.0), (70, 7.0)])
+def test_pixels_without_a_finite_one_within_about_60_get_the_fallback(
+    reach: int, filled_with: float
+) -> None:
+    plane = np.full((161, 161), 100.0)
+    plane[80 - reach : 81 + reach, 80 - reach : 81 + reach] = np.nan
+    filled, _ = fill_non_finite(plane, fallback=7.0)
+    assert filled[80, 80] == pytest.approx(filled_with)
 
 
 @pytest.mark.parametrize(("size_um", "side"), [(0.0815, 100), (0.0785, 100), (0.083, 104)])

@@ -20,6 +20,8 @@ from napari_virtualstain.segmentation import (
 )
 from napari_virtualstain.segmentation.fine_tuning import SEGMENTATION_DEFAULTS, _scores, new_card
 from napari_virtualstain.segmentation.learning import (
+    Learner,
+    as_batch,
     contact_target,
     pair_targets,
     segmentation_loss,
@@ -89,6 +91,71 @@ def test_small_mitochondria_count_more_a_pixel():
     segmentation_loss(outputs, labels, labels >= 0, STEPS).backward()
     right = outputs.grad[0, 2 + STEPS.index((0, 3))]
     assert float(right[5, 5] / right[30, 20]) == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "share"),
+    [((2, 5), 2.0), ((5, 5), 1.79), ((8, 10), 1.0), ((14, 20), 0.535), ((20, 35), 0.5)],
+)
+def test_the_weight_of_a_pixel_falls_from_twice_to_half(shape: tuple[int, int], share: float):
+    """Beside one of usual area, 80 pixels."""
+    labels = torch.zeros(1, 48, 48, dtype=torch.int32)
+    labels[0, 2:10, 4:14], labels[0, 20 : 20 + shape[0], 4 : 4 + shape[1]] = 3, 7
+    outputs = torch.zeros(1, 2 + len(STEPS), 48, 48, requires_grad=True)
+    segmentation_loss(outputs, labels, labels >= 0, STEPS).backward()
+    right = outputs.grad[0, 2 + STEPS.index((0, 3))]
+    assert float(right[20, 4] / right[5, 5]) == pytest.approx(share, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("output", "row", "share"),
+    [(STEPS.index((3, 0)), 11, 2.5), (STEPS.index((3, 0)), 8, 0.5), (-1, 12, 3), (-1, 8, 0.5)],
+    ids=["pair of two", "pair outside", "contact", "no contact outside"],
+)
+def test_what_parts_two_counts_more_and_pixels_outside_half(output: int, row: int, share: float):
+    """Rows 10 to 13 are of one mitochondrion, rows 14 to 17 of another of the same area."""
+    labels = torch.zeros(1, 40, 40, dtype=torch.int32)
+    labels[0, 10:14, 5:35], labels[0, 14:18, 5:35] = 1, 2
+    outputs = torch.zeros(1, 2 + len(STEPS), 40, 40, requires_grad=True)
+    segmentation_loss(outputs, labels, labels >= 0, STEPS).backward()
+    down = outputs.grad[0, 2 + output, :, 20].abs()
+    assert float(down[row] / down[10]) == pytest.approx(share)
+
+
+def test_an_undecided_network_costs_ln_2_a_term_of_which_the_foreground_counts_most() -> None:
+    labels = torch.zeros(1, 200, 200, dtype=torch.int32)
+    labels[0, 50:150, 50:150] = 1
+    outputs = torch.zeros(1, 2 + len(STEPS), 200, 200)
+    loss = float(segmentation_loss(outputs, labels, labels >= 0, STEPS))
+    dice = 1 - 2 * 0.5 * 100**2 / (0.5 * 200**2 + 100**2)
+    assert loss == pytest.approx((2 + 0.5 + 1) * np.log(2) + dice, rel=1e-3)
+
+
+def test_the_learning_rate_rises_over_ten_steps_and_falls_along_half_a_cosine() -> None:
+    learner = Learner(torch.nn.Conv2d(1, 1, 1), [], learning_rate=0.01, total_steps=40)
+    image = np.zeros((8, 8), np.float32)
+    batch = as_batch([(image, image > 0, image == 0)])
+    rates = []
+    for _ in range(40):
+        learner.learn(batch)
+        rates.append(100 * learner.optimiser.param_groups[0]["lr"])
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[4] == pytest.approx(0.5, abs=0.02)
+    assert np.argmax(rates) == 9
+    assert rates[20] == pytest.approx(0.5)
+    assert rates[30] == pytest.approx((1 - 0.5**0.5) / 2)
+    assert rates[39] < 0.01
+
+
+@pytest.mark.parametrize(("contrast", "norm"), [(1.0, None), (1e3, 2.0)])
+def test_the_gradient_of_a_step_is_cut_at_a_norm_of_two(contrast: float, norm: float | None):
+    network = torch.nn.Conv2d(1, 1, 1)
+    torch.nn.init.zeros_(network.weight)
+    image = np.full((8, 8), contrast, np.float32)
+    image[4:] *= -1
+    Learner(network, [], 0.01, 10).learn(as_batch([(image, image < 0, image == image)]))
+    found = float(torch.stack([p.grad.norm() for p in network.parameters()]).norm())
+    assert found == pytest.approx(norm, rel=1e-3) if norm else 0.5 < found < 1.9
 
 
 @pytest.mark.parametrize(("init", "kept"), [("mito-segment", True), (None, False)])
@@ -312,6 +379,38 @@ def test_of_several_images_one_at_least_is_held_out_and_one_left(fraction: float
     examples = [LabelledImage(plane, plane.astype(int), plane > 0) for _ in range(6)]
     train, test = hold_out(examples, fraction, np.random.default_rng(0))
     assert (len(train), len(test)) == (6 - held, held)
+
+
+@pytest.mark.parametrize("columns", [2, 5])
+def test_a_block_of_64_pixels_is_held_out_with_a_margin_of_eight(columns: int) -> None:
+    shape = (64, 64 * columns)
+    example = LabelledImage(np.zeros(shape), np.ones(shape, int), np.ones(shape, bool))
+    (train,), (test,) = hold_out([example], 0.2, np.random.default_rng(0))
+    held = np.flatnonzero(test.known.all(axis=0))
+    assert len(held) == test.known.any(axis=0).sum() == 64
+    assert held[0] % 64 == 0
+    away = np.abs(np.arange(shape[1])[:, None] - held).min(axis=1)
+    assert np.array_equal(train.known, np.broadcast_to(away > 8, shape))
+
+
+@pytest.mark.parametrize(
+    ("count", "rows", "held", "unit"),
+    [(2, 128, 2, "block of 64 pixels"), (3, 64, 0, "block of 64 pixels"), (4, 64, 1, "image")],
+)
+def test_whole_images_are_held_out_from_four_on_and_the_card_says_so(
+    count: int, rows: int, held: int, unit: str, tmp_path
+) -> None:
+    labels = np.zeros((count, rows, 64), int)
+    labels[:, 20:30, 10:50], labels[:, -30:-20, 10:50] = 1, 2
+    settings = SegmenterTraining(steps=1, batch_size=1, crop=32)
+    out = tmp_path / "m.safetensors"
+    result = train_segmenter(
+        list(labels * 9.0), list(labels), out, settings=settings, names="abcd"[:count]
+    )
+    split = result.card.split
+    assert len(split["held_out"]) == held
+    assert len(split["train"]) == (count - held if unit == "image" else count)
+    assert split["by"] == unit
 
 
 def test_crops_of_images_smaller_than_a_crop():

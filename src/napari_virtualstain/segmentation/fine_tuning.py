@@ -23,7 +23,7 @@ from ..normalisation import spread_evenly
 from ..progress import CancelToken, ProgressCallback, Reporter
 from ..settings import SegmenterTraining as SegmenterTraining
 from .affinities import step_directions
-from .painted import LabelledImage, draw_crop, hold_out, labelled_images
+from .painted import LabelledImage, draw_crop, hold_out, labelled_images, unit_held_out
 from .segmenter import Segmenter, as_segmenter
 
 if TYPE_CHECKING:
@@ -172,7 +172,8 @@ def train_segmenter(
     saved = None if checkpoint is None else Path(checkpoint)
     history = _learn(model, train, settings, rng, saved, progress, cancel)
     after = _scores(Segmenter(model), test)
-    card = _finished_card(card, model, settings, before, after, (train, test), painted, names)
+    unit = unit_held_out(len(examples))
+    card = _finished_card(card, model, settings, before, after, (train, test), unit, painted, names)
     save_model(target, model.network, card, overwrite=overwrite)
     if saved is not None:
         saved.unlink(missing_ok=True)
@@ -290,6 +291,7 @@ def _finished_card(
     before: dict[str, float],
     after: dict[str, float],
     parts: tuple[list[LabelledImage], list[LabelledImage]],
+    unit: str,
     painted: bool,
     names: Sequence[str],
 ) -> ModelCard:
@@ -308,7 +310,7 @@ def _finished_card(
             "split": {
                 "train": sorted({example.name for example in train}),
                 "held_out": sorted({example.name for example in test}),
-                "by": "image" if len(train) + len(test) >= 4 else "block of 64 pixels",
+                "by": unit,
             },
             "scores": {"before": before, "after": after},
             "data": {"images": list(names)},

@@ -20,6 +20,7 @@ from ..errors import InputError
 from ..normalisation import Normalisation
 
 PAINTED_BACKGROUND = 1
+_WHOLE_IMAGES = 4
 _BLOCK = 64
 _GUARD = 8
 
@@ -153,17 +154,28 @@ def _check_content(examples: list[LabelledImage], painted: bool) -> None:
         )
 
 
+def unit_held_out(images: int) -> str:
+    """Return what :func:`hold_out` holds out of so many images.
+
+    Examples
+    --------
+    >>> unit_held_out(3), unit_held_out(4)
+    ('block of 64 pixels', 'image')
+    """
+    return "image" if images >= _WHOLE_IMAGES else f"block of {_BLOCK} pixels"
+
+
 def hold_out(
     examples: Sequence[LabelledImage], fraction: float, rng: np.random.Generator
 ) -> tuple[list[LabelledImage], list[LabelledImage]]:
     """Return examples to train on, and examples to score on that training never sees.
 
     Whole images where there are at least four; else blocks of 64 pixels, with a margin
-    between the two that neither has.
+    of 8 pixels between the two that neither has.
     """
     if fraction <= 0:
         return list(examples), []
-    if len(examples) >= 4:
+    if len(examples) >= _WHOLE_IMAGES:
         order = rng.permutation(len(examples))
         count = min(len(examples) - 1, max(1, round(fraction * len(examples))))
         chosen = set(order[:count].tolist())
