@@ -207,3 +207,21 @@ def test_the_caller_may_write_into_the_kernel() -> None:
 def test_impossible_optics_are_named(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         gibson_lanni_psf(**arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "inside", "outside"),
+    [
+        ("wavelength_um", (0.05, 20.0), (0.049, 20.1)),
+        ("pixel_size_um", (0.0005, 20.0), (0.00049, 20.1)),
+    ],
+)
+def test_a_length_that_may_be_nanometres_is_refused(
+    name: str, inside: tuple[float, float], outside: tuple[float, float]
+) -> None:
+    for value in inside:
+        kernel = gibson_lanni_psf(size=1, integrate=False, **{name: value})  # type: ignore[arg-type]
+        assert kernel.sum() == pytest.approx(1)
+    for value in outside:
+        with pytest.raises(InputError, match=f"{name} is {value}: expected .* Check the unit"):
+            gibson_lanni_psf(**{name: value})  # type: ignore[arg-type]

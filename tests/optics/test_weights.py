@@ -160,6 +160,20 @@ def test_a_local_background_takes_a_slope_away() -> None:
     assert (found >= 0).all()
 
 
+def test_percentiles_from_0_to_100_are_the_darkest_to_the_brightest_pixel(target) -> None:
+    for percentile, level in ((0, target.min()), (100, target.max())):
+        found = subtract_background(target.astype(float), "percentile", percentile=percentile)
+        np.testing.assert_array_equal(found, np.maximum(target - float(level), 0))
+
+
+def test_the_radius_of_a_local_background_is_any_number_from_one_pixel_on(target) -> None:
+    for radius_px in (1, 1.2, 15.7):
+        found = subtract_background(target.astype(float), "local", radius_px=radius_px)
+        assert 0 <= found.min() < found.max() < target.max()
+    with pytest.raises(InputError, match=r"radius is 0\.9 pixels: expected at least 1"):
+        subtract_background(target.astype(float), "local", radius_px=0.9)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -167,10 +181,12 @@ def test_a_local_background_takes_a_slope_away() -> None:
         ({"maximum": "mean"}, "maximum is 'mean'"),
         ({"normalise": "sum"}, "normalise is 'sum'"),
         ({"floor": -0.1}, "floor is -0.1"),
+        ({"floor": 1.01}, "floor is 1.01"),
         ({"floor": float("nan")}, "floor is nan"),
         ({"background": "rolling ball"}, "'percentile', 'local' or None"),
         ({"background": float("nan")}, "background is nan"),
-        ({"background": "percentile", "background_percentile": 120}, "percentile is 120"),
+        ({"background": "percentile", "background_percentile": 100.1}, "percentile is 100.1"),
+        ({"background": "percentile", "background_percentile": -0.1}, "percentile is -0.1"),
         ({"kind": "gaussian", "sigma_px": 0}, "sigma_px is 0"),
         ({"psf": np.ones((4, 4))}, "odd number"),
         ({"iterations": 0}, "iterations is 0"),
