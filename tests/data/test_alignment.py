@@ -69,6 +69,7 @@ def test_a_turned_or_magnified_channel_is_measured_and_straightened(
     found = measure_alignment(_cut(_stains(scenes)), _cut(made))
     assert found.angle_deg == pytest.approx(angle, abs=0.6)
     assert found.scale == pytest.approx(scale, abs=0.01)
+    assert (found.angle_deg != 0, found.scale != 1) == (angle != 0, scale != 1)
     pairs = CorrelativePairs.from_arrays(_cut(scenes), _cut(made))
     corrected = correct_alignments(pairs, {"all": found})
     before, after = (
@@ -226,3 +227,62 @@ def test_channels_are_swapped_where_the_bright_field_alone_is_skewed(
     monkeypatch.setattr(alignment, "fine_skewness", lambda image: float(image.max()))
     lights, glows = ([np.full((2, 2), skew)] * 3 for skew in (light, glow))
     assert alignment._is_swapped(lights, glows) == is_swapped
+
+
+@pytest.mark.parametrize(
+    ("given", "worth"),
+    [
+        ({"dx": 0.9}, False),
+        ({"dx": 1.1}, True),
+        ({"dx": 1.5, "spread_px": 0.8}, False),  # within two standard errors
+        ({"dx": 1.7, "spread_px": 0.8}, True),
+        ({"dx": 3.9, "has_stain": False}, False),
+        ({"dx": 4.1, "has_stain": False}, True),
+        ({"angle_deg": 0.5}, True),
+        ({"scale": 1.01}, True),
+        ({"angle_deg": 0.5, "significance": 7.9}, False),
+    ],
+)
+def test_shifts_beyond_their_error_and_all_turns_are_worth_correcting(
+    given: dict[str, float], worth: bool
+) -> None:
+    found = Alignment(**{"significance": 9.0, "spread_px": 0.2, **given})
+    assert found.is_worth_correcting == worth
+
+
+@pytest.mark.parametrize(
+    ("plain", "flipped", "is_mirrored"),
+    [
+        (3.0, 6.9, False),  # no peak that stands out
+        (3.0, 7.1, True),
+        (5.5, 7.6, False),  # not so much higher
+        (5.5, 7.8, True),
+        (5.9, 30.0, True),
+        (6.0, 30.0, False),  # fits as it is
+    ],
+)
+def test_a_channel_is_mirrored_where_flipped_it_fits_clearly_and_as_it_is_it_does_not(
+    monkeypatch: pytest.MonkeyPatch, plain: float, flipped: float, is_mirrored: bool
+) -> None:
+    monkeypatch.setattr(alignment, "_significance", lambda _: flipped)
+    pair = np.random.default_rng(0).normal(size=(2, 32, 32))
+    assert alignment._is_mirrored([tuple(pair)], 4, Alignment(significance=plain)) == is_mirrored
+
+
+@pytest.mark.parametrize(("size", "is_measured"), [(32, False), (33, True)])
+def test_images_no_larger_than_the_search_are_no_evidence(size: int, is_measured: bool) -> None:
+    images = [one[:size, :size] for one in _scenes(2)]
+    found = measure_alignment(images, images, search_px=16)
+    assert (found.significance > 0) == is_measured
+    assert found.pairs == 2
+
+
+@pytest.mark.parametrize("flat", [0.0, 0.4, np.nan])
+def test_frames_without_contrast_are_passed_over(flat: float) -> None:
+    scenes = _cut(_scenes(2))
+    dark = np.full_like(scenes[0], flat)
+    alone = measure_alignment(scenes[:1], scenes[:1])
+    found = measure_alignment([scenes[0], dark], [scenes[0], scenes[1]])
+    assert found.significance == alone.significance
+    assert measure_alignment([0.001 * scenes[0]], scenes[:1]).significance > 6
+    assert not measure_alignment([dark], scenes[:1]).is_certain

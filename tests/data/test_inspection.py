@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_virtualstain.data import CorrelativePairs, inspect_pairs
+from napari_virtualstain.data.inspection import _saturated_share
 from napari_virtualstain.errors import InputError
 
 
@@ -98,10 +99,13 @@ def test_nan_is_named() -> None:
         inspect_pairs(_pairs(_images(), targets))
 
 
-def test_tiny_images_are_refused() -> None:
-    small = [np.eye(8), np.eye(8)]
-    with pytest.raises(InputError, match="at least 16 x 16"):
-        inspect_pairs(_pairs(small, small))
+def test_images_of_fewer_than_16_pixels_are_refused() -> None:
+    for shape in ((15, 40), (40, 15)):
+        small = list(np.random.default_rng(0).normal(size=(2, *shape)))
+        with pytest.raises(InputError, match="at least 16 x 16"):
+            inspect_pairs(_pairs(small, small))
+    least = list(np.random.default_rng(0).normal(size=(2, 16, 16)))
+    assert len(inspect_pairs(_pairs(least, least)).pairs) == 2
 
 
 @pytest.mark.parametrize(("share", "stops"), [(0.19, False), (0.21, True)])
@@ -122,3 +126,41 @@ def test_one_saturated_pixel_in_a_thousand_is_worth_a_warning(pixels: int, warne
         target[target == 255] = 254
     targets[1].ravel()[:pixels] = 255
     assert bool(inspect_pairs(_pairs(_images(), targets)).warnings) == warned
+
+
+@pytest.mark.parametrize("top", [1023, 4095, 16383, 65535])
+@pytest.mark.parametrize("below", [0, 1])
+def test_the_ceiling_of_a_camera_is_known_where_its_neighbours_are_as_common(
+    top: int, below: int
+) -> None:
+    """Of 10, 12, 14 and 16 bits; one level lower the same pixels are ordinary."""
+    targets = _images(4, "uint16")
+    brightest = [top - below - level for level in range(4) for _ in range(10)]
+    targets[1].ravel()[:40] = brightest
+    warnings = inspect_pairs(_pairs(_images(), targets)).warnings
+    assert bool(warnings) == (below == 0)
+
+
+@pytest.mark.parametrize(
+    ("levels", "clipped", "is_clipped"),
+    [
+        (39, 450, False),  # less than five times the 94 pixels of each level below
+        (39, 490, True),
+        (15, 2000, False),  # few levels are a mask or photons in the dark
+        (16, 2000, True),
+    ],
+)
+def test_a_plateau_is_clipping_where_it_stands_out_of_many_grey_levels(
+    levels: int, clipped: int, is_clipped: bool
+) -> None:
+    below = np.arange(64 * 64 - clipped) % levels
+    image = np.append(below, [levels] * clipped).reshape(64, 64).astype("uint16")
+    assert _saturated_share(image) == (clipped / image.size if is_clipped else 0)
+
+
+@pytest.mark.parametrize(("bad", "more"), [(5, ""), (6, " and 1 more")])
+def test_five_bad_pairs_are_named_and_the_others_counted(bad: int, more: str) -> None:
+    targets = [np.zeros_like(image) if n < bad else image for n, image in enumerate(_images(8))]
+    note = inspect_pairs(_pairs(_images(8), targets), bad_pairs="drop").warnings[0]
+    assert note.startswith(f"{bad} of 8 pairs cannot train ('0': ")
+    assert note.endswith(f"'4': the fluorescence image is constant (0){more}); they are left out.")

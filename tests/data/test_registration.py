@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -15,6 +17,7 @@ from napari_virtualstain.data import (
     measure_shift,
     measure_shifts,
     registration_notes,
+    registration_warnings,
     shift_map,
 )
 from napari_virtualstain.data.registration import Shift
@@ -134,3 +137,39 @@ def test_whole_numbers_do_not_wrap_round_where_a_shifted_edge_overshoots() -> No
     moved = _moved_back(edge, half)
     assert moved.dtype == np.uint8
     assert np.abs(moved - smooth.clip(0, 255)).max() <= 0.5
+
+
+@pytest.mark.parametrize(("far", "said"), [(1.9, False), (2.1, True)])
+def test_channels_are_said_to_be_displaced_from_two_pixels_on(far: float, said: bool) -> None:
+    shift = Shift(dy=far, dx=0.0, significance=6.0, pairs=4)
+    assert bool(registration_notes({"a": shift})) == said
+    assert registration_notes({"a": replace(shift, significance=5.9)}) == ()
+
+
+@pytest.mark.parametrize(
+    ("frames", "far", "said"), [(3, 1.9, False), (3, 2.1, True), (2, 9.0, False)]
+)
+def test_one_frame_of_three_is_odd_from_two_pixels_on(
+    monkeypatch: pytest.MonkeyPatch, frames: int, far: float, said: bool
+) -> None:
+    common = Shift(dy=1.0, dx=0.0, significance=9.0, pairs=frames)
+    each = (replace(common, dy=1.0 + far), *[common] * (frames - 1))
+    monkeypatch.setattr(registration_warnings, "frame_shifts", lambda *_, **__: each)
+    images = np.zeros((frames, 32, 32))
+    pairs = CorrelativePairs.from_arrays(images, images, groups=["a"] * frames)
+    assert bool(frame_motion_notes(pairs, {"a": common})) == said
+    assert frame_motion_notes(pairs, {"a": replace(common, significance=5.9)}) == ()
+
+
+@pytest.mark.parametrize(
+    ("far", "significance", "said"), [(2.9, 9.0, False), (3.1, 9.0, True), (30.0, 5.9, False)]
+)
+def test_parts_of_a_field_move_differently_from_three_pixels_on(
+    monkeypatch: pytest.MonkeyPatch, far: float, significance: float, said: bool
+) -> None:
+    still, moved = Shift(1.0, 0.0, 9.0, 1), Shift(1.0, far, significance, 1)
+    monkeypatch.setattr(
+        registration_warnings, "shift_map", lambda *_, **__: [[still, still], [still, moved]]
+    )
+    images = np.zeros((1, 32, 32))
+    assert bool(local_motion_notes(CorrelativePairs.from_arrays(images, images))) == said

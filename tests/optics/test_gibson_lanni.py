@@ -140,6 +140,11 @@ def test_the_best_focus_lies_beyond_the_paraxial_one(depth_um: float, best_um: f
         assert optics.intensity(0.0, depth_um=depth_um, focus_um=found + shift) < brightest
 
 
+@pytest.mark.parametrize("depth_um", [0.3, 1.0, 3.0])
+def test_the_best_focus_is_found_at_every_depth(depth_um: float) -> None:
+    assert depth_um < GibsonLanni().best_focus_um(depth_um) < 1.5 * depth_um
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     size=st.integers(0, 10).map(lambda n: 2 * n + 1),
