@@ -13,6 +13,7 @@ from PIL import Image
 
 from napari_virtualstain.errors import AxesError, ImageFileError, InputError, VirtualStainError
 from napari_virtualstain.io import open_stack, read_table, write_image
+from napari_virtualstain.io.limits import check_extent
 
 MOVIE = np.random.default_rng(3).integers(0, 4000, (5, 40, 50)).astype(np.uint16)
 
@@ -216,6 +217,37 @@ def test_a_table_has_at_most_two_thousand_columns(tmp_path: Path, columns: int) 
     else:
         with pytest.raises(InputError, match="2,?001 columns|columns"):
             read_table(path, "columns")
+
+
+def test_a_table_of_more_than_a_gigabyte_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "spots.csv"
+    with path.open("wb") as file:
+        file.truncate(2**30 + 1)  # sparse: no such space is taken
+    with pytest.raises(InputError, match="more than 1 GB"):
+        read_table(path, "frame, y_um, x_um")
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "refused"),
+    [
+        ((2_000_000, 8, 8), "u1", ""),
+        ((2_000_001, 8, 8), "u1", "declares 2,000,001 planes"),
+        ((2, 1_000_001, 8, 8), "u1", "declares 2,000,002 planes"),
+        ((16_384, 16_384), "u2", ""),
+        ((16_384, 16_385), "u2", "planes of 537 MB"),
+        ((1, 0, 8), "u1", "holds no pixels"),
+        ((1, 8, -1), "u1", "holds no pixels"),
+        ((1, 1), "u1", ""),
+    ],
+)
+def test_a_movie_has_at_most_two_million_planes_of_half_a_gigabyte(
+    shape: tuple[int, ...], dtype: str, refused: str
+) -> None:
+    if not refused:
+        check_extent("movie.tif", shape, np.dtype(dtype))
+    else:
+        with pytest.raises(ImageFileError, match=refused):
+            check_extent("movie.tif", shape, np.dtype(dtype))
 
 
 @pytest.mark.parametrize(("size_um", "taken"), [(19.9, True), (20.1, False), (4e-4, False)])

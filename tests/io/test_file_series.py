@@ -330,3 +330,29 @@ def test_times_of_day_may_vary_by_half_of_the_shortest_step(last: int, is_said: 
     words = {("t", time): str(time) for time in times}
     grid = PlaneGrid("t", {"t": [(time,) for time in times]}, words, {})
     assert bool(gap_notes(grid, (3,))) is is_said
+
+
+@pytest.mark.parametrize(("count", "axes"), [(12, "c"), (13, "t")])
+def test_a_microscope_has_at_most_twelve_channels(count: int, axes: str) -> None:
+    assert _arranged([f"ch{i:03}.png" for i in range(count)])[0].axes == axes
+
+
+@pytest.mark.parametrize(
+    ("lights", "are_channels"),
+    [((350, 1100), True), ((349, 561), False), ((488, 1101), False)],
+)
+def test_numbers_of_nanometres_are_channels_where_they_can_be_light(
+    lights: tuple[int, int], are_channels: bool
+) -> None:
+    names = _names("t{t:03}_{c}nm.tif", t=T, c=lights)
+    if are_channels:
+        assert _arranged(names)[0].axes == "tc"
+    else:
+        with pytest.raises(AxesError, match="counters"):
+            _arranged(names)
+
+
+def test_all_wells_of_a_plate_are_positions() -> None:
+    wells = [f"{row}{column:02}" for row in "ABCDEFGHIJKLMNOP" for column in range(1, 25)]
+    series, _ = _arranged(_names("{well}_t{t}.tif", well=wells, t=T))
+    assert (series.axes, series.shape) == ("t", (len(T),))

@@ -97,6 +97,26 @@ def test_an_absurd_interval_in_the_file_is_ignored_and_noted(tmp_path: Path) -> 
     assert "frame interval of -3 s" in stack.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("length_um", "interval_s", "step_um", "believed"),
+    [
+        (0.0005, 1e-6, 0.0005, True),
+        (0.00049, 0.9e-6, 0.00049, False),
+        (20.0, 1e6, 1000.0, True),
+        (20.1, 1.1e6, 1001.0, False),
+    ],
+)
+def test_of_a_file_only_sizes_and_times_of_a_microscope_are_believed(
+    tmp_path: Path, length_um: float, interval_s: float, step_um: float, believed: bool
+) -> None:
+    stated = {"TimeIncrement": interval_s, "PhysicalSizeZ": step_um, "axes": "TZYX"}
+    stated |= {"PhysicalSizeX": length_um, "PhysicalSizeY": length_um}
+    tifffile.imwrite(tmp_path / "m.ome.tif", np.zeros((2, 2, 8, 9), np.uint8), metadata=stated)
+    stack = open_stack(tmp_path / "m.ome.tif")
+    found = (stack.pixel_size_um, stack.frame_interval_s, stack.z_step_um)
+    assert found == ((length_um, interval_s, step_um) if believed else (None, None, None))
+
+
 def test_oblong_pixels_are_noted(tmp_path: Path) -> None:
     metadata = {"axes": "TYX", "PhysicalSizeX": 0.1, "PhysicalSizeY": 0.2}
     tifffile.imwrite(tmp_path / "m.ome.tif", MOVIE, metadata=metadata)
