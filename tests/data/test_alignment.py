@@ -286,3 +286,38 @@ def test_frames_without_contrast_are_passed_over(flat: float) -> None:
     assert found.significance == alone.significance
     assert measure_alignment([0.001 * scenes[0]], scenes[:1]).significance > 6
     assert not measure_alignment([dark], scenes[:1]).is_certain
+
+
+@pytest.mark.parametrize(
+    ("angle", "gain", "scale_gain", "found"),
+    [
+        (2.0, 0.1, 0.0, (0.0, 1.0)),  # fits hardly better
+        (2.0, 0.2, 0.0, (2.0, 1.0)),
+        (2.0, 0.2, 0.04, (2.0, 1.0)),
+        (2.0, 0.2, 0.06, (2.0, 1.02)),
+        (0.2, 0.2, 0.06, (0.0, 1.02)),
+        (0.3, 0.2, 0.06, (0.3, 1.02)),
+        (-0.3, 0.2, 0.06, (-0.3, 1.02)),
+    ],
+)
+def test_a_turn_or_a_scale_counts_where_it_fits_clearly_better(
+    monkeypatch: pytest.MonkeyPatch,
+    angle: float,
+    gain: float,
+    scale_gain: float,
+    found: tuple[float, float],
+) -> None:
+    """The height of the peak is a parabola of angle and scale, 0.5 for the channel as it is."""
+
+    def better(share: float, most: float) -> float:
+        return 1 + most * (1 - (share - 1) ** 2)
+
+    def peak(reference: np.ndarray, made: np.ndarray, search_px: int) -> np.ndarray:
+        turned, magnified = made
+        return 0.5 * better(turned / angle, gain) * better((magnified - 1) / 0.02, scale_gain)
+
+    monkeypatch.setattr(alignment, "straightened", lambda target, *of: np.array(of))
+    monkeypatch.setattr(alignment, "_band", lambda image: image)
+    monkeypatch.setattr(alignment, "_correlation", peak)
+    image = np.zeros((4, 4))
+    assert alignment._deformation([(image, image)], 4, None) == pytest.approx(found)

@@ -129,6 +129,14 @@ def test_maps_may_be_flipped_and_turned_with_the_image(target, kind: str) -> Non
         np.testing.assert_allclose(turned, turn(found), atol=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["psf_deconvolution", "psf_convolution", "gaussian"])
+@pytest.mark.parametrize("maximum", ["max", "robust"])
+def test_the_unit_of_the_intensities_does_not_count(target, kind: str, maximum: str) -> None:
+    found = weight_map(target, kind, maximum=maximum)
+    dim = weight_map(1e-4 * target, kind, maximum=maximum)
+    np.testing.assert_allclose(dim, found, atol=1e-4)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_image_of_a_batch_has_its_own_map(target, kind: str) -> None:
     batch = np.stack([target, target * 3])

@@ -168,13 +168,54 @@ def test_the_pixel_size_is_doubted_on_both_sides(
 
 
 @pytest.mark.parametrize(
+    ("bright_field", "glow", "said"),
+    [
+        (1.3, 1.0, ""),
+        (1.5, 1.0, "resembles simulated fluorescence more"),
+        (5.0, 2.1, ""),  # like neither: nothing is known of the channel
+    ],
+)
+def test_a_movie_much_nearer_to_fluorescence_is_refused(
+    bright_field: float, glow: float, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(likeness, "_distance", lambda *_: glow)
+    if not said:
+        likeness._check_channel([], [], bright_field)
+    else:
+        with pytest.raises(InputError, match=said):
+            likeness._check_channel([], [], bright_field)
+
+
+@pytest.mark.parametrize(("distance", "is_refused"), [(1.95, False), (2.05, True)])
+def test_a_movie_twice_as_far_as_scenes_from_each_other_is_like_none(
+    distance: float, is_refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shares(movie: np.ndarray, scenes: np.ndarray) -> tuple[np.ndarray, float]:
+        return np.full(len(scenes), 1 / len(scenes)), distance
+
+    monkeypatch.setattr(likeness, "likeness_shares", shares)
+    quick = QUICK | {"number": 1, "candidates": 2}
+    if is_refused:
+        with pytest.raises(InputError, match=r"lies 2\.0 times further .* \(expected below 2\)"):
+            simulate_like(_movie(1, 64), **quick)
+    else:
+        assert simulate_like(_movie(1, 64), **quick).distance == distance
+
+
+@pytest.mark.parametrize(
     ("optics", "message"),
     [
         ({"na": 1.4, "n_immersion": 1.0}, "aperture is 1.4 in a medium of index 1.0"),
-        ({"na": 0.01}, "aperture is 0.01"),
+        ({"na": 1.0, "n_immersion": 1.0}, "aperture is 1.0 in a medium of index 1.0"),
+        ({"na": 0.09}, "aperture is 0.09"),
+        ({"emission_um": 0.29}, "emission is 0.29 µm: expected 0.3 to 1.1 µm"),
         ({"emission_um": 608.0}, "emission is 608.0 µm"),
         ({"illumination_um": 0.0}, "bright-field light is 0.0 µm"),
-        ({"condenser_na": 3.0}, "condenser's aperture is 3.0"),
+        ({"illumination_um": 1.11}, "bright-field light is 1.11 µm"),
+        ({"condenser_na": 0.019}, "condenser's aperture is 0.019: expected 0.02 to 1.4"),
+        ({"condenser_na": 1.41}, "condenser's aperture is 1.41"),
+        ({"bright_field_offset_um": 5.1}, "offset of the focus is 5.1 µm: expected -5 to 5"),
+        ({"bright_field_offset_um": -5.1}, "offset of the focus is -5.1"),
         ({"bright_field_offset_um": float("nan")}, "offset of the focus is nan"),
     ],
 )
@@ -184,16 +225,46 @@ def test_impossible_optics_are_named(optics: dict, message: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "optics",
+    [
+        {"na": 0.1, "emission_um": 0.3, "illumination_um": 1.1, "condenser_na": 0.02},
+        {"emission_um": 1.1, "illumination_um": 0.3, "condenser_na": 1.4},
+        {"bright_field_offset_um": 5.0},
+        {"bright_field_offset_um": -5.0},
+    ],
+)
+def test_optics_at_the_ends_of_what_is_possible_are_taken(optics: dict) -> None:
+    given = replace(Microscope(), **optics)
+    assert checked_microscope(given) is given
+
+
+@pytest.mark.parametrize(
     ("frames", "message"),
     [
         ([], "no frames"),
-        ([np.zeros((20, 200))], "20 x 200 pixels"),
+        ([np.zeros((47, 200))], "47 x 200 pixels"),
+        ([np.zeros((48, 200))], "constant"),
         ([np.full((64, 64), 7)], "constant"),
     ],
 )
 def test_movies_without_an_image_are_refused(frames: list, message: str) -> None:
     with pytest.raises(InputError, match=message):
         simulate_like(frames, **QUICK)
+
+
+@pytest.mark.parametrize(("number", "candidates"), [(0, 2), (1, 1)])
+def test_at_least_one_pair_of_two_candidates_is_asked_for(number: int, candidates: int) -> None:
+    quick = QUICK | {"number": number, "candidates": candidates}
+    with pytest.raises(InputError, match="expected at least 1 of 2"):
+        simulate_like(_movie(1, 64), **quick)
+
+
+def test_faint_parts_count_and_empty_ones_do_not() -> None:
+    frame = np.zeros((64, 128))
+    frame[:, 64:] = 1e-3 * np.random.default_rng(0).normal(size=(64, 64))
+    parts = likeness._parts([frame], 64)
+    assert len(parts) == 1
+    np.testing.assert_array_equal(parts[0], frame[:, 64:])
 
 
 def test_it_can_be_cancelled() -> None:

@@ -22,7 +22,13 @@ from napari_virtualstain.simulation import (
     simulate,
     truth,
 )
-from napari_virtualstain.simulation.simulate import _Stage
+from napari_virtualstain.simulation.simulate import (
+    _check,
+    _check_movie,
+    _check_room,
+    _Stage,
+    checked_size,
+)
 from napari_virtualstain.simulation.transfer_functions import _radial
 
 
@@ -157,14 +163,21 @@ def test_progress_is_told_and_cancelling_stops() -> None:
     ("settings", "message"),
     [
         ({"frames": 0}, "frames is 0"),
-        ({"size": 8}, "size is 8"),
+        ({"frames": 2**32}, "frames is 4294967296"),
+        ({"size": 15}, "size is 15"),
+        ({"size": (16, 16_385)}, "at most 16384"),
         ({"size": (64, 64, 64)}, "height, width"),
+        ({"frames": 15, "size": 16_384}, r"at most 4e\+09 pixels in all"),
         ({"frames": 2.5}, "frames is 2.5"),
-        ({"count": 100_000}, "at most 839"),
-        ({"pixel_size_um": 5.0}, "0.01 to 0.5"),
+        ({"count": 840}, "at most 839"),
+        ({"count": 51, "size": 16}, "at most 50"),
+        ({"pixel_size_um": 0.0099}, "0.01 to 0.5"),
+        ({"pixel_size_um": 0.501}, "0.01 to 0.5"),
         ({"count": -1}, "count is -1"),
+        ({"density": -0.1}, "density is -0.1"),
         ({"density": float("nan")}, "density is nan"),
         ({"seed": -3}, "seed is -3"),
+        ({"seed": 2**32}, "seed is 4294967296"),
         ({"pixel_size_um": 0}, "pixel size is 0"),
         ({"frame_interval_s": float("inf")}, "frame interval is inf"),
     ],
@@ -172,6 +185,28 @@ def test_progress_is_told_and_cancelling_stops() -> None:
 def test_impossible_settings_are_named(settings: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         simulate(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"size": (16, 18), "seed": 2**32 - 1, "count": 1},
+        {"size": 16, "density": 0.1},
+        {"size": 64, "density": 0},
+        {"size": 16, "count": 1, "pixel_size_um": 0.5},
+    ],
+)
+def test_settings_at_the_ends_of_their_range_make_a_scene(settings: dict[str, Any]) -> None:
+    assert simulate(frames=1, **settings).bright_field.min() > 0
+
+
+def test_the_largest_fields_and_movies_are_allowed() -> None:
+    """Only checked: such a movie takes hours."""
+    assert checked_size((16, 16_384)) == (16, 16_384)
+    _check_movie(14, (16_384, 16_384))
+    _check(1, 839, 0, None, 0.01, 1e-3)
+    _check_room(839, (20.48, 20.48))
+    _check_room(50, (0.1, 0.1))
 
 
 def test_a_saved_scene_reads_back(scene: Scene, tmp_path) -> None:
