@@ -493,6 +493,5 @@ def _refined(heights: dict[float, float]) -> float:
     if not 0 < index < len(places) - 1:
         return places[index]
     before, at, after = values[index - 1 : index + 2]
-    curvature = before - 2 * at + after
     step = places[index + 1] - places[index]
-    return places[index] + (0.5 * (before - after) / curvature * step if curvature < 0 else 0.0)
+    return places[index] + 0.5 * (before - after) / (before - 2 * at + after) * step
