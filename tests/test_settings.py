@@ -8,6 +8,7 @@ import pytest
 
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.settings import (
+    MotionTuning,
     PairSettings,
     PipelineSettings,
     ReadSettings,
@@ -119,3 +120,36 @@ def test_a_keyword_must_not_contradict_the_settings_beside_it() -> None:
 def test_settings_survive_a_file() -> None:
     settings = PipelineSettings(stain=StainSettings(temporal=3), track=TrackSettings(max_gap=1))
     assert PipelineSettings.model_validate_json(settings.model_dump_json()) == settings
+
+
+@pytest.mark.parametrize(
+    ("persistence", "variance", "is_taken"),
+    [
+        (1.0, 0.1, True),
+        (1.01, 0.1, False),
+        (-0.99, 1e-9, True),
+        (-1.0, 0.1, False),
+        (0.5, 0, False),
+    ],
+)
+def test_a_motion_keeps_at_most_all_of_a_step(
+    persistence: float, variance: float, is_taken: bool
+) -> None:
+    motions = ((0.0, 1.0, 1.0), (0.5, 1.0, 1.0), (persistence, variance, 1.0))
+    if is_taken:
+        assert checked_settings(MotionTuning, motions=motions).motions == motions
+    else:
+        with pytest.raises(InputError, match="persistences over -1 and up to 1, and variances ove"):
+            checked_settings(MotionTuning, motions=motions)
+
+
+@pytest.mark.parametrize(
+    ("z_plane", "taken"),
+    [(0, 0), ("0", 0), ("7", 7), ("max", "max"), (-1, None), (1.5, None), ("min", None)],
+)
+def test_planes_are_counted_from_0(z_plane: Any, taken: Any) -> None:
+    if taken is not None:
+        assert checked_settings(TrackSettings, z_plane=z_plane).z_plane == taken
+    else:
+        with pytest.raises(InputError, match="expected max, or the number of a plane"):
+            checked_settings(TrackSettings, z_plane=z_plane)

@@ -298,6 +298,8 @@ def test_frames_without_contrast_are_passed_over(flat: float) -> None:
         (0.2, 0.2, 0.06, (0.0, 1.02)),
         (0.3, 0.2, 0.06, (0.3, 1.02)),
         (-0.3, 0.2, 0.06, (-0.3, 1.02)),
+        (-2.9, 0.2, 0.06, (-2.9, 1.02)),
+        (2.9, 0.2, 0.06, (2.9, 1.02)),
     ],
 )
 def test_a_turn_or_a_scale_counts_where_it_fits_clearly_better(
@@ -321,3 +323,61 @@ def test_a_turn_or_a_scale_counts_where_it_fits_clearly_better(
     monkeypatch.setattr(alignment, "_correlation", peak)
     image = np.zeros((4, 4))
     assert alignment._deformation([(image, image)], 4, None) == pytest.approx(found)
+
+
+def test_an_error_is_stated_from_three_parts_on() -> None:
+    y, x = np.mgrid[-8:9, -8:9]
+    parts = [np.exp(-((y - d) ** 2 + x**2) / 8) for d in (0, 1, 0)]
+    assert alignment._jackknife(parts[:2], 8) == 0
+    assert 0.1 < alignment._jackknife(parts, 8) < 2
+
+
+@pytest.mark.parametrize(
+    ("angle_deg", "scale"), [(2.0, 1.0), (-2.0, 1.0), (0.0, 1.04), (0.0, 0.96), (1.0, 1.03)]
+)
+def test_a_channel_that_is_straightened_loses_the_rim_that_may_be_missing(
+    angle_deg: float, scale: float
+) -> None:
+    found = Alignment(0, 0, angle_deg, scale, significance=9.0, spread_px=0.2)
+    images = np.random.default_rng(0).normal(size=(1, 200, 180))
+    pairs = correct_alignments(CorrelativePairs.from_arrays(images, images), {"all": found})
+    moves_px = (np.deg2rad(abs(angle_deg)) + abs(scale - 1)) * 100  # at the end of the longer side
+    for before, after in zip((200, 180), pairs.fluorescence[0].shape, strict=True):
+        assert 2 * moves_px - 1e-6 <= before - after <= 2 * moves_px + 2
+    assert pairs.bright_field[0].shape[1:] == pairs.fluorescence[0].shape
+
+
+def test_of_a_narrow_strip_no_rim_is_cut_that_would_take_half_of_it() -> None:
+    found = Alignment(0, 0, 5.0, significance=9.0, spread_px=0.2)  # 18 px at the ends
+    for rows, kept in ((72, 72), (73, 37)):
+        images = np.random.default_rng(0).normal(size=(1, rows, 400))
+        pairs = correct_alignments(CorrelativePairs.from_arrays(images, images), {"all": found})
+        assert pairs.fluorescence[0].shape == (kept, 364)
+
+
+def test_a_channel_that_is_only_displaced_is_not_turned() -> None:
+    images = np.random.default_rng(0).normal(size=(1, 64, 64))
+    pairs = CorrelativePairs.from_arrays(images, images)
+    shifted = Alignment(3, 0, significance=9.0, spread_px=0.2)
+    notes = correct_alignments(pairs, {"all": shifted}).notes
+    assert "moved by dy -3" in notes[-1]
+    assert not any("turned" in note for note in notes)
+    turned = replace(shifted, angle_deg=1.0)
+    assert any("turned" in note for note in correct_alignments(pairs, {"all": turned}).notes)
+
+
+@pytest.mark.parametrize("turn", [(1, 0), (-1, 0), (0, 1), (0, -1)])
+def test_a_shift_is_never_beyond_those_that_are_looked_for(turn: tuple[int, int]) -> None:
+    """Of a slope the vertex would lie hundreds of pixels away."""
+    y, x = np.mgrid[-8:9, -8:9]
+    slope = turn[0] * y + turn[1] * x - 0.001 * (y**2 + x**2)
+    assert alignment._vertex(slope, 8) == pytest.approx((8 * turn[0], 8 * turn[1]), abs=0.01)
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(1e-3, 0.0), (1.0, 500.0), (40.0, -7.0)])
+def test_skewness_is_blind_to_gain_and_offset(gain: float, offset: float) -> None:
+    scene = _scenes(1)[0]
+    expected = alignment.fine_skewness(scene)
+    assert expected > 0.5
+    assert alignment.fine_skewness(gain * scene + offset) == pytest.approx(expected, rel=1e-6)
+    assert alignment.fine_skewness(np.full((32, 32), offset)) == 0

@@ -231,7 +231,30 @@ def test_a_group_larger_than_twice_the_wanted_share_is_not_held_out_first(seed: 
     assert "a" not in split_pairs(pairs, seed=seed).validation_groups
 
 
-@pytest.mark.parametrize(("fraction", "held"), [(0.29, 1), (0.3, 1), (0.31, 2)])
-def test_another_group_is_held_out_only_where_that_is_nearer(fraction: float, held: int) -> None:
-    # five groups of two: 0.3 of them is as near to one group as to two
-    assert len(_chosen_groups(list("aabbccddee"), fraction, seed=0)) == held
+@pytest.mark.parametrize(
+    ("groups", "fraction", "held"),
+    [
+        ("aabbccddee", 0.29, 1),
+        ("aabbccddee", 0.3, 1),  # as near to one group of two as to two of them
+        ("aabbccddee", 0.31, 2),
+        ("abc", 0.6, 2),  # one pair is enough to train on
+        ("abc", 0.9, 2),
+        ("ab", 0.9, 1),
+    ],
+)
+def test_another_group_is_held_out_only_where_that_is_nearer(
+    groups: str, fraction: float, held: int
+) -> None:
+    assert len(_chosen_groups(list(groups), fraction, seed=0)) == held
+
+
+def test_a_turned_image_that_is_not_square_is_known_again() -> None:
+    image = _frame(4, (64, 96))
+    assert len(find_shared_pixels([image, np.rot90(image), image.T])) >= 2
+
+
+def test_forty_crops_of_one_place_are_all_found() -> None:
+    frame = _frame(5, (52, 52))
+    corners = np.random.default_rng(0).integers(0, 8, (40, 2))
+    found = find_shared_pixels([frame[y : y + 44, x : x + 44] for y, x in corners])
+    assert len(found) == 40 * 39 / 2

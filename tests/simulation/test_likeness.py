@@ -279,3 +279,41 @@ def test_it_can_be_cancelled() -> None:
     with pytest.raises(CancelledError):
         simulate_like(_movie(1), **QUICK, progress=progress, cancel=cancel)
     assert len(seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("distance", "coarser", "finer", "size", "likely"),
+    [
+        (1.2, 1.4, 1.0, 96, ""),
+        (0.9, 1.5, 1.0, 96, "0.16"),
+        (1.2, 1.5, 1.3, 96, "0.16"),
+        (1.2, 1.0, 1.05, 96, ""),
+        (1.05, 1.0, 1.15, 96, "0.04"),
+        (0.95, 1.0, 1.15, 96, ""),  # it may well be one of the scenes
+        (1.2, 1.5, 1.5, 95, ""),  # too small to be binned
+    ],
+)
+def test_how_many_times_nearer_to_other_pixels_a_movie_may_lie(
+    distance: float,
+    coarser: float,
+    finer: float,
+    size: int,
+    likely: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    others = iter([distance / coarser, distance / finer])
+    monkeypatch.setattr(likeness, "_distance", lambda *_: next(others))
+    image = np.zeros((size, 128))
+    stills = [Still(image, image, image, image, 0.08, SceneConfig())] * 40  # type: ignore[arg-type]
+    if not likely:
+        likeness._check_pixel_size([image], stills, distance, 0.08)
+    else:
+        with pytest.raises(InputError, match=rf"pixels of {likely} µm more"):
+            likeness._check_pixel_size([image], stills, distance, 0.08)
+
+
+def test_a_single_frame_may_lie_twice_as_far_off_as_a_long_movie() -> None:
+    """Its own scatter is not known."""
+    scenes = np.repeat([[-1.0], [1.0]], 10, axis=0)
+    one, many = (likeness_shares(np.zeros((number, 1)), scenes)[1] for number in (1, 1000))
+    assert many == pytest.approx(2 * one, rel=0.01)

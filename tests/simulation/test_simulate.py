@@ -22,6 +22,7 @@ from napari_virtualstain.simulation import (
     simulate,
     truth,
 )
+from napari_virtualstain.simulation.rendering import photograph
 from napari_virtualstain.simulation.simulate import (
     _check,
     _check_movie,
@@ -284,3 +285,14 @@ def test_bright_field_shows_nothing_finer_than_both_apertures_let_through() -> N
     assert np.abs(contrast[:, frequency > 1.02 * limit]).max() < 1e-3 * largest
     below = (frequency > 0.8 * limit) & (frequency < limit)
     assert np.abs(contrast[:, below]).max() > 0.01 * largest
+
+
+def test_a_camera_saturates_and_never_wraps_round() -> None:
+    config = SceneConfig()
+    dark = dataclasses.replace(config.camera, offset=0.0, read_noise=5.0)
+    config = dataclasses.replace(config, camera=dark)
+    rng = np.random.default_rng(0)
+    black = photograph(np.zeros((32, 32), np.float32), config, rng)
+    assert black.min() == 0
+    assert black.max() < 100
+    assert (photograph(np.full((32, 32), 1e6, np.float32), config, rng) == 65535).all()

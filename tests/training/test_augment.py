@@ -37,12 +37,14 @@ def test_flips_and_turns_only_permute_pixels() -> None:
     varied = augment(batch, Augmentation(), _generator())
     before = batch.targets.flatten(1).sort(1).values
     torch.testing.assert_close(varied.targets.flatten(1).sort(1).values, before)
-    turned = {
-        tuple(torch.rot90(batch.targets[0].flip(-1) if flip else batch.targets[0], k, (-2, -1))
-              .flatten().tolist())
-        for k in range(4) for flip in (False, True)
-    }  # fmt: skip
-    assert len(turned) == 8
+
+
+def test_all_eight_orientations_are_drawn_about_equally_often() -> None:
+    images = torch.randn(1, 1, 6, 6).expand(800, 1, 6, 6)
+    varied = augment(TensorBatch(images, images, images), Augmentation(), _generator()).targets
+    _, counts = torch.unique(varied.flatten(1), dim=0, return_counts=True)
+    assert len(counts) == 8
+    assert 65 < int(counts.min()) <= int(counts.max()) < 135
 
 
 def test_equal_seeds_vary_equally_and_others_do_not() -> None:
@@ -101,3 +103,20 @@ def test_plane_dropout_leaves_some_images_their_middle_plane_only() -> None:
     alone = (varied == batch.inputs[:, 1:2]).all(dim=(1, 2, 3))
     assert 8 < int(alone.sum()) < 32
     assert torch.equal(varied[~alone], batch.inputs[~alone])
+
+
+def test_about_half_of_the_batches_are_sharpened_and_the_others_blurred() -> None:
+    config = Augmentation(flips=False, blur_px=2, sharpen=1, intensity_probability=1)
+    batch = _batch(1)
+    sharper = [
+        float(augment(batch, config, _generator(seed)).inputs.var() > batch.inputs.var())
+        for seed in range(200)
+    ]
+    assert 0.35 < sum(sharper) / len(sharper) < 0.65
+
+
+def test_gamma_leaves_a_flat_crop_flat() -> None:
+    flat = torch.full((4, 1, 8, 8), 3.0)
+    config = Augmentation(flips=False, gamma=0.5, intensity_probability=1)
+    varied = augment(TensorBatch(flat, flat, flat), config, _generator()).inputs
+    torch.testing.assert_close(varied, flat)

@@ -5,19 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from napari_virtualstain.data import CorrelativePairs
+from napari_virtualstain.data import CorrelativePairs, PreparedPair
 from napari_virtualstain.errors import (
     InputError,
 )
 from napari_virtualstain.models import load_model
+from napari_virtualstain.normalisation import FittedNormalisation
 from napari_virtualstain.training import (
     TrainingConfig,
     train,
 )
 from napari_virtualstain.training.loop import training_run as run_module
+from napari_virtualstain.training.validation import trivial_scores
 
 
 def _weights(path: Path) -> bytes:
@@ -99,3 +102,17 @@ def test_a_report_that_fails_does_not_lose_the_model(
 def test_absurd_settings_are_refused(config: TrainingConfig, wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         config.updated(**wrong)
+
+
+@pytest.mark.parametrize(("size", "rim", "is_like"), [(400, 40, True), (320, 40, False)])
+def test_bright_field_is_scored_in_the_middle_and_its_dark_structures_count_as_bright(
+    size: int, rim: int, is_like: bool
+) -> None:
+    """While a model trains the middle 320 x 320 pixels are looked at."""
+    rng = np.random.default_rng(0)
+    glow, light = rng.normal(size=(2, size, size))
+    light[rim:-rim, rim:-rim] = -glow[rim:-rim, rim:-rim]
+    as_it_is = FittedNormalisation()
+    pair = PreparedPair(light[None], glow, None, (as_it_is,), as_it_is)
+    scores = trivial_scores([pair], pixel_size_um=0.08)["bright-field"]
+    assert all((score > 0.99) == is_like for score in scores.values())
