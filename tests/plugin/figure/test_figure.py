@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,16 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_virtualstain.errors import CancelledError
 from napari_virtualstain.plugin.figure.dock import FigureWidget
-from napari_virtualstain.plugin.figure.job import files_of, free_figure_path
+from napari_virtualstain.plugin.figure.job import (
+    FigureRequest,
+    _tiff,
+    figure_job,
+    files_of,
+    free_figure_path,
+)
+from napari_virtualstain.plugin.kit.jobs import JobContext
 
 pytestmark = pytest.mark.gui
 SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
@@ -130,3 +139,41 @@ def test_no_figure_is_replaced_and_other_endings_are_refused(
     widget.path_edit.setText(str(path))
     assert "Nothing is shown" in widget.status_label.text()
     assert not widget.run_button.isEnabled()
+
+
+def test_a_film_of_any_length_keeps_one_picture_in_memory(tmp_path: Path) -> None:
+    """Of 500 frames of 2048 x 2048 pixels all would be 6 GB."""
+    request = FigureRequest(tmp_path / "film.tif", tuple(range(5)))
+    taken: list[weakref.ref[np.ndarray]] = []
+    for take in figure_job(request, JobContext()):
+        assert sum(picture() is not None for picture in taken) <= 1
+        assert not request.path.exists()
+        picture = np.full((8, 9, 3), take.frame, np.uint8)
+        taken.append(weakref.ref(picture))
+        request.pictures[take.frame] = picture
+        del picture
+    film = tifffile.imread(request.path)
+    assert film.shape == (5, 8, 9, 3)
+    assert film[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_film_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
+    context = JobContext()
+    request = FigureRequest(tmp_path / "film.tif", (0, 1, 2))
+    with pytest.raises(CancelledError):
+        for take in figure_job(request, context):
+            request.pictures[take.frame] = np.zeros((8, 9, 3), np.uint8)
+            if take.frame == 1:
+                context.cancel.cancel()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("frames", "is_big"), [(1420, False), (1421, True)])
+def test_a_film_beyond_four_gigabytes_is_a_big_tiff(
+    frames: int, is_big: bool, tmp_path: Path
+) -> None:
+    picture = np.zeros((1000, 1000, 3), np.uint8)
+    with _tiff(tmp_path / "film.tif", frames * picture.nbytes) as pages:
+        pages.write(picture, photometric="rgb", compression="zlib", metadata=None)
+    with tifffile.TiffFile(tmp_path / "film.tif") as written:
+        assert written.is_bigtiff is is_big

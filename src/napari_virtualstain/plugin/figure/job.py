@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +14,11 @@ from ...errors import InputError
 from ...progress import Reporter
 from ..kit.jobs import JobContext
 
+if TYPE_CHECKING:
+    from tifffile import TiffWriter
+
 ENDINGS = (".png", ".tif", ".tiff")
+_CLASSIC_TIFF_BYTES = 2**32 - 2**25
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +66,25 @@ def figure_job(request: FigureRequest, context: JobContext) -> Iterator[Take]:
             f"{', '.join(ENDINGS)}."
         )
     paths = files_of(path, request.frames)
-    is_stack = len(paths) < len(request.frames)
     for one in paths:
         check_output(one, overwrite=False)
     reporter = Reporter(len(request.frames), "frame", "exporting", context.progress, context.cancel)
-    kept: list[np.ndarray] = []
-    for place, frame in enumerate(request.frames):
-        reporter.check()
-        yield Take(frame)
-        context.wait_until_shown(most_s=60)
-        if frame not in request.pictures:
-            raise InputError("napari took no picture: no layer is visible. Show one first.")
-        picture = request.pictures.pop(frame)
-        if is_stack:
-            kept.append(picture)
-        else:
-            _write(paths[place], picture)
-        reporter.advance()
-    if is_stack:
-        _write(path, np.stack(kept))
+    pages: TiffWriter | None = None
+    with contextlib.ExitStack() as opened:
+        for place, frame in enumerate(request.frames):
+            reporter.check()
+            yield Take(frame)
+            context.wait_until_shown(most_s=60)
+            if frame not in request.pictures:
+                raise InputError("napari took no picture: no layer is visible. Show one first.")
+            picture = request.pictures.pop(frame)
+            if ending == ".png":
+                _write_png(paths[place], picture)
+            else:
+                if pages is None:
+                    pages = opened.enter_context(_tiff(path, len(request.frames) * picture.nbytes))
+                pages.write(picture, photometric="rgb", compression="zlib", metadata=None)
+            reporter.advance()
 
 
 def files_of(path: Path, frames: tuple[int | None, ...]) -> list[Path]:
@@ -104,14 +110,24 @@ def free_figure_path(path: Path, frames: tuple[int | None, ...]) -> Path:
     return free_path(path, lambda one: any(file.exists() for file in files_of(one, frames)))
 
 
-def _write(path: Path, picture: np.ndarray) -> None:
-    import imageio.v3 as imageio
+@contextlib.contextmanager
+def _tiff(path: Path, size_bytes: int) -> Iterator[TiffWriter]:
+    """Hold a TIFF that appears under its name when it is complete."""
     import tifffile
 
     from ...io import atomic_path
 
+    with (
+        atomic_path(path, overwrite=True) as temporary,
+        tifffile.TiffWriter(temporary, bigtiff=size_bytes >= _CLASSIC_TIFF_BYTES) as pages,
+    ):
+        yield pages
+
+
+def _write_png(path: Path, picture: np.ndarray) -> None:
+    import imageio.v3 as imageio
+
+    from ...io import atomic_path
+
     with atomic_path(path, overwrite=True) as temporary:
-        if path.suffix.lower() == ".png":
-            imageio.imwrite(temporary, picture, extension=".png")
-        else:
-            tifffile.imwrite(temporary, picture, photometric="rgb", compression="zlib")
+        imageio.imwrite(temporary, picture, extension=".png")
