@@ -247,11 +247,12 @@ def test_a_movie_of_one_whole_numbered_frame_has_the_offset_of_the_frame(kind: s
     assert fitted.for_plane(frame).offset == pytest.approx(fitted.offset, abs=1e-9)
 
 
+@pytest.mark.parametrize("level", [1e4, -1e4])
 @pytest.mark.parametrize(("deviation", "is_constant"), [(2e-3, False), (5e-4, True)])
 def test_a_spread_below_the_rounding_of_32_bits_is_none(
-    deviation: float, is_constant: bool
+    level: float, deviation: float, is_constant: bool
 ) -> None:
-    frame = 1e4 + deviation * (-1.0) ** np.add.outer(np.arange(16), np.arange(16))
+    frame = level + deviation * (-1.0) ** np.add.outer(np.arange(16), np.arange(16))
     assert Normalisation(kind="mean_sd").fit(frame[None]).constant == is_constant
 
 

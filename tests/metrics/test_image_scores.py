@@ -337,6 +337,20 @@ def test_the_resolved_size_ends_where_the_correlation_falls_below_a_seventh(
     assert frc_summary(curve)["frc_size_um"] == pytest.approx(size_um)
 
 
+@pytest.mark.parametrize(
+    ("correlation", "size_um"), [([0.1, 0.1], math.nan), ([0.9, 0.1], 1.0), ([0.9, 0.9], 0.25)]
+)
+def test_the_resolved_size_is_none_below_a_seventh_and_nyquists_above(
+    correlation: list[float], size_um: float
+) -> None:
+    """Two rings whose middles are at 1 and 3 periods a micrometre end at 4."""
+    frequency = np.array([1.0, 3.0])
+    curve = pd.DataFrame(
+        {"frequency_per_um": frequency, "size_um": 1 / frequency, "correlation": correlation}
+    )
+    assert frc_summary(curve)["frc_size_um"] == pytest.approx(size_um, nan_ok=True)
+
+
 @pytest.mark.parametrize(("by", "scale"), [("sd", 2.0), ("range", 4.0), ("euclidean", 20**0.5)])
 def test_the_error_is_over_spread_range_or_size(by: str, scale: float) -> None:
     reference = np.array([[2.0, 6.0]])

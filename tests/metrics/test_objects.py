@@ -112,6 +112,9 @@ def test_bad_labels_get_a_plain_message() -> None:
         object_scores(-one, one)
     with pytest.raises(InputError, match=r"in \(0, 1\]"):
         object_scores(one, one, iou_threshold=0)
+    with pytest.raises(InputError, match=r"in \(0, 1\]"):
+        object_scores(one, one, iou_threshold=1.01)
+    assert object_scores(one, one, iou_threshold=1)["f1"] == 1
     with pytest.raises(InputError, match="3 groups for 1 frames"):
         evaluate_labels(one, one, groups=["a", "b", "c"])
 

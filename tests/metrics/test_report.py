@@ -199,6 +199,17 @@ def test_other_units_are_named_from_three_times_the_spread(gain, warned, tmp_pat
     assert any("different units" in text for text in texts) == warned
 
 
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [(None, "No groups were given"), (["a", "a"], "one cell or movie"), (["a", "b"], None)],
+)
+def test_intervals_are_doubted_without_groups_and_with_one_only(groups, said: str | None) -> None:
+    truth = np.random.default_rng(0).normal(0, 1, (2, 64, 64))
+    table = evaluate(truth + 0.1, truth, groups=groups)
+    texts = _own_warnings(table, summarise(table))
+    assert [said in text for text in texts] == ([True] if said else [])
+
+
 @pytest.mark.parametrize(("lowest", "bottom"), [(0.3, -0.1), (-0.05, -0.1), (-0.4, -0.4)])
 def test_negative_correlations_are_inside_the_spectrum(lowest: float, bottom: float) -> None:
     curve = pd.DataFrame({"frequency_per_um": [0.0, 1.0], "correlation": [1.0, lowest]})

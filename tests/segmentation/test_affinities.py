@@ -75,6 +75,24 @@ def test_doubt_everywhere_keeps_nothing_together_and_trust_all():
     assert merge_fragments(mask, contact, 0 * ones, STEPS, min_area_px=1e9).max() == 1
 
 
+@pytest.mark.parametrize(
+    ("probability", "options", "is_whole"),
+    [(0.45, {}, False), (0.55, {}, True), (0.45, {"merge_above": 0.4}, True)],
+)
+def test_pieces_are_merged_above_a_mean_probability_of_one_half(
+    probability: float, options: dict, is_whole: bool
+) -> None:
+    """Also few pairs suffice: the mean counts, not the sum."""
+    mask = np.zeros((9, 24), bool)
+    mask[3:6, 3:21] = True
+    contact = np.zeros(mask.shape, np.float32)
+    contact[:, 12] = 1.0  # so that there are two pieces
+    step = STEPS[:1]
+    same = np.full((1, mask.sum()), probability, np.float32)
+    labels = merge_fragments(mask, contact, same, step, **options)
+    assert (labels.max() == 1) == is_whole
+
+
 def test_nothing_in_nothing_out():
     mask = np.zeros((20, 30), bool)
     same = np.zeros((len(STEPS), 0), np.float32)

@@ -67,6 +67,28 @@ def test_short_spurs_do_not_split_a_rod():
     assert count(rod) == 1
 
 
+@pytest.mark.parametrize(("length", "objects"), [(2, 1), (3, 2)])
+def test_a_side_branch_longer_than_eleven_tenths_of_the_width_is_an_object(length, objects):
+    mask = empty()
+    mask[40, 10:70] = mask[40 - length : 40, 40] = True  # lines that are two pixels wide
+    assert count(mask, min_area_um2=0) == objects
+
+
+@pytest.mark.parametrize(("length", "objects"), [(2, 2), (3, 3)])
+def test_two_that_cross_share_a_bridge_no_longer_than_they_are_wide(length, objects):
+    mask = empty()
+    for step in range(20):
+        mask[[40 - step, 40 + step], 30 - step] = True
+        mask[[40 - step, 40 + step], 31 + length + step] = True
+    mask[40, 30 : 32 + length] = True
+    assert count(mask, min_area_um2=0) == objects
+
+
+def test_a_tail_comes_off_its_ring():
+    labels = split_instances(ring() | np.roll(bar(0, half=15, one_sided=True), 18, axis=1))
+    assert labels.max() == 2
+
+
 def test_none_keeps_connected_components():
     mask = cross()
     mask[2:6, 2:8] = True

@@ -49,3 +49,15 @@ def test_pairs_are_kept_where_the_probability_is_above_a_fiftieth() -> None:
     inner = np.array([[0.0, 0.019, 0.021, 0.5]], np.float32)
     maps = SegmentationMaps.compact(inner, inner, np.zeros((2, 1, 4), np.float32), ((0, 1),))
     assert maps.support.tolist() == [2, 3]
+
+
+@pytest.mark.parametrize(("across", "objects"), [(-9.0, 2), (9.0, 1)])
+def test_pairs_of_one_step_suffice_to_part_and_to_join(across: float, objects: int) -> None:
+    inner = np.zeros((14, 24), np.float32)
+    inner[4:10, 4:20] = 0.9
+    logits = np.full((2, *inner.shape), 9.0, np.float32)
+    logits[0] = -9.0
+    logits[0, :, 11:13] = 9.0
+    logits[1, :, 11] = across
+    maps = SegmentationMaps.compact(inner, inner, logits, ((0, 1),))
+    assert maps.labels().max() == objects

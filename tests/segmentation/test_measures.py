@@ -138,6 +138,24 @@ def test_intensities_are_above_the_background():
     assert row.weighted_x_um == pytest.approx(row.x_um)
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 1.0, 1e4])
+def test_the_unit_of_intensity_does_not_move_the_weighted_centroid(scale: float):
+    labels = np.zeros((20, 30), np.int32)
+    labels[5:10, 5:10] = 1
+    image = np.where(labels > 0, np.arange(30.0), 0.0)
+    row = measure(labels, scale * image).iloc[0]
+    columns = np.arange(5, 10)
+    assert row.weighted_x_um == pytest.approx((columns**2).sum() / columns.sum())
+
+
+def test_the_smallest_ring_is_closed():
+    mask = empty()
+    mask[39:42, 39:42] = True
+    mask[40, 40] = False
+    row = row_of(mask)
+    assert (row.branches, row.junctions, row.ends, row.shape_class) == (1, 0, 0, "rod")
+
+
 def test_unsigned_images_below_background_do_not_wrap():
     mask = empty()
     mask[10:20, 10:20] = True

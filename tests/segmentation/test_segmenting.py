@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import dask.array as da
 import numpy as np
@@ -14,9 +15,10 @@ from napari_virtualstain.errors import (
     OutputExistsError,
 )
 from napari_virtualstain.io import Stack, open_stack
-from napari_virtualstain.models import Model, ModelCard, build_network
+from napari_virtualstain.models import Model, ModelCard, build_network, read_card
 from napari_virtualstain.progress import CancelToken
 from napari_virtualstain.segmentation import Segmenter, fit_movie, segment, segment_to_file
+from napari_virtualstain.segmentation.fine_tuning import new_card
 from napari_virtualstain.simulation import simulate
 
 
@@ -144,6 +146,71 @@ def test_a_wide_mitochondrion_is_one_where_its_width_is_told(pixel_size_um):
     usual = segment(image, pixel_size_um=pixel_size_um)
     assert usual.max() > 2
     assert np.array_equal(segment(image, pixel_size_um=pixel_size_um, width_um=0.3), usual)
+
+
+@pytest.mark.parametrize(
+    ("pixel_size_um", "seen_um"),
+    [
+        (0.03, [0.04, 0.08]),
+        (0.059, [0.059, 0.08]),
+        (0.061, [0.061]),
+        (0.1, [0.1]),
+        (0.12, [0.11]),
+        (None, [None]),
+    ],
+)
+def test_the_network_sees_pixels_of_the_range_it_knows_and_fine_ones_also_at_the_usual_size(
+    threshold_segmenter, pixel_size_um: float | None, seen_um: list[float | None]
+) -> None:
+    segmenter = Segmenter(threshold_segmenter, pixel_size_um=pixel_size_um)
+    scales = segmenter._inner_sizes((96, 120))
+    assert [size for size, _ in scales] == seen_um
+    for size, (height, width) in scales:
+        factor = pixel_size_um / size if size else 1
+        assert (height, width) == pytest.approx((96 * factor, 120 * factor), abs=0.5)
+
+
+@pytest.mark.parametrize(("width_um", "seen_um"), [(0.4, 0.08), (0.79, 0.08), (1.6, 0.16)])
+def test_mitochondria_wider_than_ten_pixels_are_seen_ten_pixels_wide(
+    threshold_segmenter, discs, width_um: float, seen_um: float
+) -> None:
+    segmenter = Segmenter(threshold_segmenter, pixel_size_um=0.08, width_um=width_um)
+    maps = segmenter.maps(discs[1])
+    assert maps.inner_pixel_size_um == pytest.approx(seen_um)
+    assert maps.foreground.shape == discs[1].shape
+
+
+@pytest.mark.parametrize(("probability", "lowest", "found"), [(0.38, 0.12, 1), (0.1, 0.12, 0)])
+def test_a_blurred_map_is_cut_where_it_fits_best_but_not_below_the_cut_of_the_card(
+    threshold_segmenter, probability: float, lowest: float, found: int
+) -> None:
+    """The stand-in's log odds are 12 times the intensity, less 6."""
+    plane = np.zeros((40, 40), np.float32)
+    plane[10:20, 10:20] = (np.log(probability / (1 - probability)) + 6) / 12
+    segmentation = {**threshold_segmenter.card.segmentation, "lowest_cut": lowest}
+    card = threshold_segmenter.card.model_copy(update={"segmentation": segmentation})
+    segmenter = Segmenter(replace(threshold_segmenter, card=card))
+    assert segmenter.maps_of_normalised(plane).labels().max() == found
+    assert Segmenter(threshold_segmenter).maps_of_normalised(plane).labels().max() == 0
+
+
+@pytest.mark.parametrize(("gain", "of_a_tenth"), [(0.0, 0.1), (0.5, 0.104), (5.0, 0.208)])
+def test_dim_mitochondria_are_raised_by_the_gain_of_the_card(
+    threshold_segmenter, gain: float, of_a_tenth: float
+) -> None:
+    card = threshold_segmenter.card.model_copy(update={"segmentation": {"asinh_gain": gain}})
+    segmenter = Segmenter(replace(threshold_segmenter, card=card))
+    values = segmenter.compressed(np.array([0.0, 0.1, 1.0], np.float32))
+    assert values.tolist() == pytest.approx([0, of_a_tenth, 1], abs=1e-3)
+
+
+def test_a_new_segmenter_sees_images_as_the_shipped_one_does() -> None:
+    new, shipped = new_card("new"), read_card("mito-segment")
+    for part in ("architecture", "outputs", "normalisation", "pixel_size_um"):
+        assert getattr(new, part) == getattr(shipped, part)
+    chosen_on_its_images = {"merge_above", "lowest_cut"}
+    for name in set(shipped.segmentation) - chosen_on_its_images:
+        assert new.segmentation[name] == shipped.segmentation[name]
 
 
 def test_small_objects_go_by_their_physical_area(discs, threshold_segmenter):

@@ -21,6 +21,19 @@ def test_the_factor_undoes_a_wrong_scale(wrong: float) -> None:
     assert found.rank_correlation > 0.3
 
 
+@pytest.mark.parametrize("unit", [1e-6, 1e-3, 1e5])
+def test_the_unit_of_intensity_changes_no_factor_and_pixels_without_a_deviation_do_not_count(
+    unit: float,
+) -> None:
+    rng = np.random.default_rng(0)
+    error = rng.laplace(0, 2**-0.5, 20_000)
+    stated = np.full(error.shape, 0.5)
+    stated[::3] = 0
+    error[::3] = 1000
+    found = calibrate(unit * error, np.zeros_like(error), unit * stated)
+    assert found.factor == pytest.approx(2, rel=0.03)
+
+
 def test_a_map_that_says_nothing_has_no_rank_correlation() -> None:
     rng = np.random.default_rng(1)
     error = rng.laplace(size=20_000)

@@ -36,6 +36,12 @@ def test_a_frame_without_a_field_is_as_it_was(frame: np.ndarray) -> None:
     np.testing.assert_array_equal(flattened(frame), frame.astype(np.float32))
 
 
+@pytest.mark.parametrize("gain", [1e-6, 1e-3, 10.0])
+def test_the_unit_of_intensity_does_not_matter(gain: float) -> None:
+    frame = _scene()[0] * _fields(96)[0]
+    np.testing.assert_allclose(flattened(gain * frame), gain * flattened(frame), rtol=1e-3)
+
+
 @pytest.mark.parametrize(("spreads", "counts"), [(2.7, True), (3.3, False)])
 def test_blocks_three_spreads_off_the_surface_do_not_count(spreads: float, counts: bool) -> None:
     # a chequered field of deviations of 1, and one block farther off

@@ -100,3 +100,13 @@ def test_a_filter_needs_a_movie(make_model, movie, tmp_path) -> None:
         with pytest.raises(error, match=words):
             stain_to_file(image, tmp_path / "o.ome.tif", model, axes=axes, temporal=1, **SETTINGS)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("radius", "fits"), [(1, True), (15, True), (0, False), (16, False)])
+def test_the_filter_looks_1_to_15_frames_around(movie, radius: int, fits: bool) -> None:
+    frames = movie.astype(np.float32)
+    if fits:
+        assert len(list(steady_in_place(frames, "tyx", radius))) == len(movie)
+    else:
+        with pytest.raises(InputError, match="expected 1 to 15"):
+            list(steady_in_place(frames, "tyx", radius))
