@@ -162,6 +162,14 @@ def test_multi_scale_averages_noise_away_but_not_structure() -> None:
     assert float(gradient_l1(zero + 2, zero)) == 0
 
 
+@pytest.mark.parametrize(("side", "loss"), [(1, 0), (2, 1 / 3), (4, 2 / 3), (8, 1), (16, 1)])
+def test_the_scales_are_half_quarter_and_eighth(side: int, loss: float) -> None:
+    """Squares of +1 and -1 cancel at each scale whose pixels are larger."""
+    board = np.indices((64 // side, 64 // side)).sum(0) % 2 * 2.0 - 1
+    error = torch.from_numpy(np.kron(board, np.ones((side, side))))[None, None]
+    assert float(multi_scale_l1(error, 0 * error)) == pytest.approx(loss)
+
+
 @pytest.mark.parametrize("kind", ["minimax", "modified_minimax", "least_squares"])
 def test_adversaries_pull_in_opposite_directions(kind: str) -> None:
     fake = torch.zeros(4, 1, requires_grad=True)

@@ -10,6 +10,7 @@ import pytest
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.metrics import evaluate, evaluate_labels, fourier_ring_correlation
 from napari_virtualstain.metrics.comparable import as_pair
+from napari_virtualstain.metrics.distributions import reference_range
 from napari_virtualstain.metrics.evaluation import find_ranges
 from napari_virtualstain.metrics.similarity import band_pass
 
@@ -57,6 +58,18 @@ def test_unlike_shapes_and_numbers_of_groups_are_refused() -> None:
         evaluate_labels(labels[0, 0], labels[0, 0])
     with pytest.raises(InputError, match="1 groups for 2 frames"):
         evaluate_labels(labels, labels, groups=["a"])
+
+
+@pytest.mark.parametrize(("pixels", "counts"), [(8, False), (12, True)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_thousandth_of_the_pixels_at_either_end_is_outside_the_range(
+    pixels: int, sign: int, counts: bool
+) -> None:
+    reference = np.random.default_rng(0).random(10_000)
+    reference[:pixels] = sign * 100
+    low, high = reference_range(reference.reshape(100, 100))
+    assert (max(-low, high) == 100) == counts
+    assert min(abs(low), abs(high)) < 1
 
 
 @pytest.mark.parametrize(("side", "fits"), [(8, True), (7, False)])

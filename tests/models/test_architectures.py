@@ -146,6 +146,31 @@ def test_impossible_arguments_are_refused_before_anything_is_allocated(arguments
         build_network({"name": "unet", "arguments": arguments})
 
 
+@pytest.mark.parametrize(
+    ("name", "most", "beyond"),
+    [
+        ("in_channels", 64, 65),
+        ("out_channels", 64, 65),
+        ("widths", 8 * [2], 9 * [2]),
+        ("kernel", 15, 17),
+        ("convolutions", 6, 7),
+        ("replicate", 16, 17),
+        ("dropout", 0.99, 1),
+        ("dropout", 0, -0.01),
+        ("in_channels", 1, 0),
+        ("out_channels", 1, 0),
+        ("convolutions", 1, 0),
+        ("kernel", 1, -1),
+        ("replicate", 1, 0),
+    ],
+)
+def test_a_file_may_ask_for_so_large_a_network_and_no_larger(name: str, most, beyond) -> None:
+    arguments = unet_arguments({"name": "unet", "arguments": {name: most}})
+    assert getattr(arguments, name) == (tuple(most) if name == "widths" else most)
+    with pytest.raises(ModelError, match=name):
+        unet_arguments({"name": "unet", "arguments": {name: beyond}})
+
+
 def test_unknown_architecture_lists_the_known_ones() -> None:
     with pytest.raises(ModelError, match="compact, paper, unet"):
         build_network({"name": "transformer"})

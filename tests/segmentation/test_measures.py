@@ -76,6 +76,13 @@ def test_topology_of_known_shapes(mask, branches, junctions, ends, shape_class):
     assert row.branch_index == (junctions / ends if ends else 0)
 
 
+@pytest.mark.parametrize(("length", "junctions"), [(2, 0), (3, 1)])
+def test_a_side_branch_longer_than_the_width_counts(length: int, junctions: int):
+    mask = empty()
+    mask[40, 10:70] = mask[40 - length : 40, 40] = True  # lines that are two pixels wide
+    assert row_of(mask).junctions == junctions
+
+
 def test_lengths_of_ring_and_cross():
     assert row_of(ring(20, 15)).skeleton_length_um == pytest.approx(2 * np.pi * 17.5, rel=0.04)
     assert row_of(cross()).skeleton_length_um == pytest.approx(100, abs=8)

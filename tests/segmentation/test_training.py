@@ -279,6 +279,12 @@ def test_unpainted_pixels_teach_nothing():
     assert outputs.grad[:, :, 15:].abs().max() == 0
 
 
+def test_where_nothing_is_known_nothing_is_to_lose():
+    outputs = torch.ones(1, 2 + len(STEPS), 16, 16)
+    labels = torch.zeros(1, 16, 16, dtype=torch.int32)
+    assert float(segmentation_loss(outputs, labels, labels > 0, STEPS)) == 0
+
+
 def test_a_mask_teaches_where_they_are_but_not_how_to_part_them():
     labels = torch.zeros(2, 32, 32, dtype=torch.int32)
     labels[:, 5:9, 3:20], labels[:, 11:15, 3:20] = 1, 1

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import copy
 import inspect
 import pickle
 import warnings
+from dataclasses import replace
 
 import dask.array as da
 import numpy as np
@@ -235,6 +237,18 @@ def test_not_a_number_stays_local_and_finite(model) -> None:
     np.testing.assert_allclose(stained[:20], expected[:20], atol=0.02 * np.ptp(expected))
 
 
+@pytest.mark.parametrize(
+    ("hot", "hotter", "same"), [(9e3, 9.9e3, False), (1.1e4, 3e4, True), (-1.1e4, -3e4, True)]
+)
+def test_a_hot_pixel_counts_up_to_ten_thousand_contrasts(make_model, hot, hotter, same) -> None:
+    model = make_model(normalisation={"input": {"kind": "none"}})
+    images = np.zeros((2, 32, 32), np.float32)
+    images[:, 16, 16] = hot, hotter
+    one, other = vs.stain(images, model, precision="float32", **PIXEL)
+    assert np.array_equal(one, other) == same
+    assert np.isfinite(one).all()
+
+
 def test_a_frame_without_a_number_does_not_spoil_the_others(model, movie) -> None:
     broken = movie.astype(float)
     broken[2] = np.nan
@@ -329,6 +343,20 @@ def test_predicted_uncertainty_is_the_laplace_deviation(make_model) -> None:
     mean, deviation = vs.stain(image, model, uncertainty=True, precision="float32", **PIXEL)
     np.testing.assert_allclose(mean, output[0] * 7 + 5, rtol=1e-4, atol=1e-3)
     np.testing.assert_allclose(deviation, 7 * 2**0.5 * np.exp(output[1]), rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("log_scale", "counts_as"), [(19.5, 19.5), (25.0, 20.0), (-19.5, -19.5), (-25.0, -20.0)]
+)
+def test_a_predicted_log_scale_counts_up_to_twenty(make_model, log_scale, counts_as) -> None:
+    model = make_model(outputs=["mean", "log_scale"])
+    network = copy.deepcopy(model.network)
+    with torch.no_grad():
+        network.head.weight[1] = 0
+        network.head.bias[1] = log_scale
+    image = np.random.default_rng(8).normal(size=(40, 48))
+    _, deviation = vs.stain(image, replace(model, network=network), uncertainty=True, **PIXEL)
+    np.testing.assert_allclose(deviation, 2**0.5 * np.exp(counts_as), rtol=0.2)
 
 
 def test_without_a_predicted_uncertainty_the_spread_over_turns_is_given(model, movie) -> None:
