@@ -101,6 +101,14 @@ def test_large_frames_are_sampled_closely_enough() -> None:
     assert (fitted.offset, fitted.scale) == pytest.approx((100, 7), rel=0.01)
 
 
+@pytest.mark.parametrize("side", [256, 1024, 2048])
+def test_stripes_do_not_hide_between_the_sampled_pixels(side: int) -> None:
+    frame = np.zeros((side, side))
+    frame[:, ::2] = 100
+    fitted = Normalisation(kind="mean_sd").fit(frame)
+    assert (fitted.offset, fitted.scale) == pytest.approx((50, 50), rel=0.01)
+
+
 def test_percentiles_must_be_ordered() -> None:
     with pytest.raises(ValidationError, match="below"):
         Normalisation(kind="percentile", low=90, high=10)

@@ -53,6 +53,22 @@ def test_ranges_are_those_of_the_inner_convolutions_without_the_outermost_values
         assert high - low > 0.8 * (highest - lowest)
 
 
+@pytest.mark.parametrize(("pixels", "is_inside"), [(1, False), (2, True)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_one_value_in_ten_thousand_is_outside_the_ranges_at_either_end(
+    pixels: int, sign: int, is_inside: bool
+) -> None:
+    network = UNet(widths=(1,), convolutions=2, kernel=1, batch_norm=False)
+    with torch.no_grad():
+        network.down[0][0].weight.fill_(1.0)
+        network.down[0][0].bias.fill_(20.0)
+    image = np.random.default_rng(0).random((1, 100, 100)).astype(np.float32)
+    image[0, 7, :pixels] = sign * 10
+    ((low, high),) = activation_ranges(network, [image]).values()
+    assert (max(20 - low, high - 20) == pytest.approx(10)) == is_inside
+    assert min(abs(low - 20), abs(high - 20)) < 1
+
+
 def test_a_hot_value_does_not_stretch_the_ranges() -> None:
     image = np.random.default_rng(0).normal(size=(1, 256, 256)).astype(np.float32)
     hot = image.copy()

@@ -160,6 +160,20 @@ def test_baselines_are_the_best_of_their_kind(movie) -> None:
     assert np.allclose(flat["bright-field"], reference.mean())
 
 
+@pytest.mark.parametrize("pixel_size_um", [0.04, 0.08, 0.16])
+def test_the_texture_is_that_within_two_fifths_of_a_micrometre(pixel_size_um: float) -> None:
+    """The root of a Gaussian of 0.4 um is half as high at 0.8 um times the root of ln 2."""
+    half = round(6 / pixel_size_um)
+    speck = np.zeros((2 * half + 1, 2 * half + 1))
+    speck[half, half] = 1
+    x = np.arange(-half, half + 1) * pixel_size_um
+    truth = np.exp(-np.add.outer(x**2, x**2))
+    (texture,) = baselines(truth, speck, pixel_size_um=pixel_size_um)["bright-field texture"]
+    profile = texture[half] - texture[half, 0]
+    above = x[profile > profile.max() / 2]
+    assert above.max() == pytest.approx(0.8 * np.log(2) ** 0.5, abs=pixel_size_um)
+
+
 def test_comparison_has_the_stain_and_every_baseline(movie) -> None:
     predicted, reference = movie
     table = compare(predicted, reference, 4000.0 - reference, groups=list("aabbb"))

@@ -10,6 +10,7 @@ import torch
 
 from napari_virtualstain.errors import ModelError
 from napari_virtualstain.models import Discriminator, build_network, unet_arguments
+from napari_virtualstain.models.unet import _trainable_relu
 
 
 def _parameters(network: torch.nn.Module) -> int:
@@ -43,6 +44,20 @@ def test_discriminator_ends_at_2048_features_for_256_pixel_crops() -> None:
     assert len(convolutions) == 1 + 5 * 2
 
 
+def test_the_discriminator_lets_a_fifth_of_what_is_negative_through() -> None:
+    network = Discriminator(width=1, blocks=1)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+            if parameter.ndim == 4:
+                parameter[:, :, 1, 1] = 1
+            elif parameter.ndim == 2:
+                parameter.copy_(torch.eye(*parameter.shape))
+    for value, logit in ((1.0, 1.0), (-1.0, -(0.2**4))):
+        found = network(torch.full((1, 1, 16, 16), value))
+        torch.testing.assert_close(found, torch.tensor([[logit]]))
+
+
 def test_discriminator_probability_is_the_sigmoid_of_its_logit() -> None:
     network = Discriminator(width=2, blocks=2)
     image = torch.randn(3, 1, 32, 32)
@@ -71,6 +86,14 @@ def test_output_activation_bounds_the_output(
         output = 30 * network(30 * torch.randn(1, 1, 32, 32)) / 30
     assert output.min() >= low
     assert high is None or output.max() <= high
+
+
+def test_a_relu_output_learns_a_tenth_where_it_is_nought() -> None:
+    output = torch.tensor([-2.0, 3.0], requires_grad=True)
+    made = _trainable_relu(output)
+    made.sum().backward()
+    assert made.tolist() == [0, 3]
+    torch.testing.assert_close(output.grad, torch.tensor([0.1, 1.0]))
 
 
 def test_a_relu_output_that_has_died_comes_back() -> None:
