@@ -382,7 +382,7 @@ def test_training_never_sees_the_held_out_blocks():
 @pytest.mark.parametrize(("fraction", "held"), [(0.01, 1), (0.5, 3), (0.99, 5)])
 def test_of_several_images_one_at_least_is_held_out_and_one_left(fraction: float, held: int):
     plane = np.ones((8, 8))
-    examples = [LabelledImage(plane, plane.astype(int), plane > 0) for _ in range(6)]
+    examples = [LabelledImage(plane, plane.astype(int), plane > 0, name) for name in "abcdef"]
     train, test = hold_out(examples, fraction, np.random.default_rng(0))
     assert (len(train), len(test)) == (6 - held, held)
 

@@ -23,7 +23,14 @@ from ..normalisation import spread_evenly
 from ..progress import CancelToken, ProgressCallback, Reporter
 from ..settings import SegmenterTraining as SegmenterTraining
 from .affinities import step_directions
-from .painted import LabelledImage, draw_crop, hold_out, labelled_images, unit_held_out
+from .painted import (
+    LabelledImage,
+    draw_crop,
+    hold_out,
+    labelled_images,
+    planes_by_image,
+    unit_held_out,
+)
 from .segmenter import Segmenter, as_segmenter
 
 if TYPE_CHECKING:
@@ -126,7 +133,7 @@ def train_segmenter(
     name : str, optional
         Under which the model is listed; the file's name if not given.
     names : sequence of str
-        Of the images, for messages and the card.
+        Of the images, for messages and the card; images of one name are held out together.
     checkpoint : str or Path, optional
         Written every 50 steps and when cancelled; where it exists, training goes on
         from it. It is removed when the model is written.
@@ -172,7 +179,7 @@ def train_segmenter(
     saved = None if checkpoint is None else Path(checkpoint)
     history = _learn(model, train, settings, rng, saved, progress, cancel)
     after = _scores(Segmenter(model), test)
-    unit = unit_held_out(len(examples))
+    unit = unit_held_out(len(planes_by_image(examples)))
     card = _finished_card(card, model, settings, before, after, (train, test), unit, painted, names)
     save_model(target, model.network, card, overwrite=overwrite)
     if saved is not None:

@@ -160,7 +160,7 @@ def _object_weight(labels: Tensor, wide: Tensor) -> Tensor:
     for number, (plane, around) in enumerate(zip(labels.long(), wide.long(), strict=True)):
         _, plane_index = torch.unique(torch.stack([plane, around]), return_inverse=True)
         area = torch.bincount(plane_index[0].flatten(), minlength=int(plane_index.max()) + 1)
-        each = (_USUAL_AREA_PX / area.clamp(min=1)).sqrt().clamp(0.5, 2.0)
+        each = (_USUAL_AREA_PX / area).sqrt().clamp(0.5, 2.0)
         weight[number] = each[plane_index[1]]
     return weight
 

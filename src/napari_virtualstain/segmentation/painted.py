@@ -38,7 +38,7 @@ class LabelledImage:
     known : ndarray of bool, shape (Y, X)
         Where the labels may be believed.
     name : str
-        For messages.
+        Of the image or movie, for messages; planes of one name are held out together.
     parted : bool
         Whether each mitochondrion has its own value. A mask has one for all, which says
         where they are, but not which pixels belong together.
@@ -154,6 +154,22 @@ def _check_content(examples: list[LabelledImage], painted: bool) -> None:
         )
 
 
+def planes_by_image(examples: Sequence[LabelledImage]) -> list[list[LabelledImage]]:
+    """Return examples of one name and shape together, in the order in which they came.
+
+    Examples
+    --------
+    >>> plane = np.zeros((4, 4))
+    >>> examples = [LabelledImage(plane, plane, plane == 0, name) for name in "aab"]
+    >>> [len(planes) for planes in planes_by_image(examples)]
+    [2, 1]
+    """
+    images: dict[tuple[str, tuple[int, ...]], list[LabelledImage]] = {}
+    for example in examples:
+        images.setdefault((example.name, example.labels.shape), []).append(example)
+    return list(images.values())
+
+
 def unit_held_out(images: int) -> str:
     """Return what :func:`hold_out` holds out of so many images.
 
@@ -170,18 +186,19 @@ def hold_out(
 ) -> tuple[list[LabelledImage], list[LabelledImage]]:
     """Return examples to train on, and examples to score on that training never sees.
 
-    Whole images where there are at least four; else blocks of 64 pixels, with a margin
-    of 8 pixels between the two that neither has.
+    Whole images where there are at least four, movies with all their planes; else blocks of
+    64 pixels, the same in all planes of a movie, with a margin of 8 pixels between the two
+    that neither has.
     """
     if fraction <= 0:
         return list(examples), []
-    if len(examples) >= _WHOLE_IMAGES:
-        order = rng.permutation(len(examples))
-        count = min(len(examples) - 1, max(1, round(fraction * len(examples))))
-        chosen = set(order[:count].tolist())
-        train = [e for i, e in enumerate(examples) if i not in chosen]
-        return train, [e for i, e in enumerate(examples) if i in chosen]
-    pairs = [_split_blocks(example, fraction, rng) for example in examples]
+    images = planes_by_image(examples)
+    if len(images) >= _WHOLE_IMAGES:
+        order = rng.permutation(len(images)).tolist()
+        count = min(len(images) - 1, max(1, round(fraction * len(images))))
+        train = [plane for index in sorted(order[count:]) for plane in images[index]]
+        return train, [plane for index in sorted(order[:count]) for plane in images[index]]
+    pairs = [pair for planes in images for pair in _split_blocks(planes, fraction, rng)]
     train = [one for one, _ in pairs if one.known.any()]
     test = [other for _, other in pairs if other.labels.any()]
     if not any(example.labels.any() for example in train):
@@ -190,23 +207,25 @@ def hold_out(
 
 
 def _split_blocks(
-    example: LabelledImage, fraction: float, rng: np.random.Generator
-) -> tuple[LabelledImage, LabelledImage]:
-    rows, columns = (-(-n // _BLOCK) for n in example.labels.shape)
-    block = np.add.outer(
-        np.arange(example.labels.shape[0]) // _BLOCK * columns,
-        np.arange(example.labels.shape[1]) // _BLOCK,
-    )
-    amount = np.bincount(block[example.labels > 0], minlength=rows * columns)
-    candidates = rng.permutation(np.flatnonzero(amount))
+    planes: Sequence[LabelledImage], fraction: float, rng: np.random.Generator
+) -> list[tuple[LabelledImage, LabelledImage]]:
+    """Return the planes of one image without and with the same blocks only."""
+    height, width = planes[0].labels.shape
+    columns = -(-width // _BLOCK)
+    block = np.add.outer(np.arange(height) // _BLOCK * columns, np.arange(width) // _BLOCK)
+    labelled = np.any([plane.labels > 0 for plane in planes], axis=0)
+    candidates = rng.permutation(np.unique(block[labelled]))
     count = round(fraction * len(candidates))
     chosen = candidates[: max(1, count)] if len(candidates) > 1 else candidates[:0]
     held = np.isin(block, chosen)
     near = ndimage.binary_dilation(held, iterations=_GUARD)
-    return (
-        replace(example, known=example.known & ~near, labels=np.where(near, 0, example.labels)),
-        replace(example, known=example.known & held, labels=np.where(held, example.labels, 0)),
-    )
+    return [
+        (
+            replace(plane, known=plane.known & ~near, labels=np.where(near, 0, plane.labels)),
+            replace(plane, known=plane.known & held, labels=np.where(held, plane.labels, 0)),
+        )
+        for plane in planes
+    ]
 
 
 def draw_crop(
