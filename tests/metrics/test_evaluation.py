@@ -285,6 +285,31 @@ def test_the_fitted_error_of_constants() -> None:
     assert empty["nrmse_fitted"].isna().all()
 
 
+@pytest.mark.parametrize("scale", [2.0**-30, 2.0**-8, 2.0**20])
+def test_the_unit_of_intensity_changes_no_score_of_a_series(movie, scale: float) -> None:
+    images = [image.astype(float) for image in movie]
+    usual = evaluate(*images, groups=list("aabbb"))
+    scaled = evaluate(*(scale * image for image in images), groups=list("aabbb"))
+    np.testing.assert_allclose(scaled.pop("data_range"), scale * usual.pop("data_range"))
+    pd.testing.assert_frame_equal(scaled, usual, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("frames", "groups", "inner"), [(3, None, 1), (5, None, 3), (2, None, 0), (5, "aabbb", 0)]
+)
+def test_the_flicker_of_pixels_is_the_noise_over_the_contrast_between_three_frames(
+    frames: int, groups: str | None, inner: int
+) -> None:
+    rng = np.random.default_rng(0)
+    still = np.repeat(rng.normal(0, 100, (1, 64, 64)), frames, axis=0)
+    noisy = still + rng.normal(0, 10, still.shape)
+    table = evaluate(noisy, still, groups=None if groups is None else list(groups))
+    found = table["pixel_flicker"]
+    assert found.notna().tolist() == [0 < i < frames - 1 and inner > 0 for i in range(frames)]
+    assert found.dropna().to_numpy() == pytest.approx(inner * [0.1], rel=0.1)
+    assert (table["pixel_flicker_reference"].dropna() == 0).all()
+
+
 def test_a_large_group_counts_for_more_in_each_draw() -> None:
     # of two groups, half of all draws hold each once: a quarter of the values is 1
     interval = bootstrap_interval([0.0, 0.0, 0.0, 1.0], ["a", "a", "a", "b"], level=0.4)
