@@ -258,3 +258,8 @@ def test_forty_crops_of_one_place_are_all_found() -> None:
     corners = np.random.default_rng(0).integers(0, 8, (40, 2))
     found = find_shared_pixels([frame[y : y + 44, x : x + 44] for y, x in corners])
     assert len(found) == 40 * 39 / 2
+
+
+def test_groups_are_named_in_the_order_of_the_alphabet() -> None:
+    """A seed then holds out the same ones in each process."""
+    assert _pairs(list("qjxzbvkwfhgym")).group_names == tuple("bfghjkmqvwxyz")

@@ -71,6 +71,7 @@ def test_groups_by_pattern() -> None:
         ("c1_t001_z05_3.png", "c1"),
         ("fov3-frame012.tif", "fov3"),
         ("17.png", "all"),
+        ("cell_2.tif", "cell_2"),
         ("img_001.tif", "img"),
         ("img001.tif", "all"),
         ("cellA/img_3.tif", "cellA/img"),

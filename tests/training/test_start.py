@@ -93,7 +93,16 @@ def test_pixels_of_another_size_than_the_start_are_said(share: float | None, is_
 
 @pytest.mark.parametrize(
     ("share", "interpolated"),
-    [(1.09, False), (1.12, True), (0.9, True), (0.92, False), (3.99, True), (4.01, False)],
+    [
+        (1.09, False),
+        (1.12, True),
+        (0.9, True),
+        (0.92, False),
+        (3.99, True),
+        (4.01, False),
+        (0.251, True),
+        (0.249, False),
+    ],
 )
 def test_pairs_of_another_pixel_size_are_brought_to_that_of_the_start(
     share: float, interpolated: bool
