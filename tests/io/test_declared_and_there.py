@@ -137,9 +137,20 @@ def test_times_of_planes_where_the_increment_says_nothing(tmp_path: Path, increm
     assert stack.notes == ()
 
 
-def test_an_increment_counts_before_times(tmp_path: Path) -> None:
-    path = _with_ome(tmp_path / "m.ome.tif", f'SizeT="5" TimeIncrement="3">{PLANES}{LATER}')
-    assert open_stack(path).frame_interval_s == 3.0
+@pytest.mark.parametrize("increment_s", [1.0, 3.0])
+def test_an_increment_counts_before_times(tmp_path: Path, increment_s: float) -> None:
+    stated = f'SizeT="5" TimeIncrement="{increment_s}"'
+    path = _with_ome(tmp_path / "m.ome.tif", f"{stated}>{PLANES}{LATER}")
+    assert open_stack(path).frame_interval_s == increment_s
+
+
+@pytest.mark.parametrize("order", [(0, 1, 3), (3, 1, 0), (1, 3, 0)])
+def test_times_of_planes_may_stand_in_any_order(tmp_path: Path, order: tuple[int, ...]) -> None:
+    times = "".join(
+        f'<Plane TheC="0" TheZ="0" TheT="{frame}" DeltaT="{2.5 * frame}"/>' for frame in order
+    )
+    stack = open_stack(_with_ome(tmp_path / "m.ome.tif", f'SizeT="5">{PLANES}{times}'))
+    assert (stack.frame_interval_s, stack.notes) == (2.5, ())
 
 
 def test_fewer_planes_declared_than_there_are_is_said(tmp_path: Path) -> None:

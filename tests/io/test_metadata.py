@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from napari_virtualstain.errors import AxesError, InputError
 from napari_virtualstain.io import Stack, open_stack, write_image
+from napari_virtualstain.io.readers.source import Facts
 from napari_virtualstain.io.units import micrometres, seconds
 
 MOVIE = np.zeros((5, 8, 9), np.uint16)
@@ -117,12 +118,30 @@ def test_of_a_file_only_sizes_and_times_of_a_microscope_are_believed(
     assert found == ((length_um, interval_s, step_um) if believed else (None, None, None))
 
 
-def test_oblong_pixels_are_noted(tmp_path: Path) -> None:
-    metadata = {"axes": "TYX", "PhysicalSizeX": 0.1, "PhysicalSizeY": 0.2}
+@pytest.mark.parametrize(
+    ("stated_um", "kept_um"), [(0.3, 0.3), (-0.3, 0.3), (0.0, None), (-1001.0, None), (None, None)]
+)
+def test_a_step_in_depth_has_no_sign(stated_um: float | None, kept_um: float | None) -> None:
+    facts = Facts()
+    facts.set_z_step(stated_um)
+    assert (facts.z_step_um, facts.notes) == (kept_um, [])
+
+
+@pytest.mark.parametrize(("interval_s", "notes"), [(0.0, 0), (1.0, 0), (-1.0, 1), (1e7, 1)])
+def test_an_interval_of_zero_means_that_there_is_none(interval_s: float, notes: int) -> None:
+    facts = Facts()
+    facts.set_frame_interval(interval_s)
+    assert facts.frame_interval_s == (1.0 if interval_s == 1 else None)
+    assert len(facts.notes) == notes
+
+
+@pytest.mark.parametrize(("height_um", "is_said"), [(0.1019, False), (0.1021, True), (0.2, True)])
+def test_oblong_pixels_are_noted(tmp_path: Path, height_um: float, is_said: bool) -> None:
+    metadata = {"axes": "TYX", "PhysicalSizeX": 0.1, "PhysicalSizeY": height_um}
     tifffile.imwrite(tmp_path / "m.ome.tif", MOVIE, metadata=metadata)
     stack = open_stack(tmp_path / "m.ome.tif")
-    assert stack.pixel_size_um == pytest.approx(0.15)
-    assert "not square" in stack.notes[0]
+    assert stack.pixel_size_um == pytest.approx((0.1 + height_um) / 2)
+    assert any("not square" in note for note in stack.notes) == is_said
 
 
 @pytest.mark.parametrize("value", [0.0, -0.08, float("nan"), float("inf"), 80.0])

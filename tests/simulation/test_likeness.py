@@ -317,3 +317,22 @@ def test_a_single_frame_may_lie_twice_as_far_off_as_a_long_movie() -> None:
     scenes = np.repeat([[-1.0], [1.0]], 10, axis=0)
     one, many = (likeness_shares(np.zeros((number, 1)), scenes)[1] for number in (1, 1000))
     assert many == pytest.approx(2 * one, rel=0.01)
+
+
+@pytest.mark.parametrize(("alike", "is_near"), [(5, True), (4, False)])
+def test_the_distance_is_that_of_the_nearest_twentieth_of_the_scenes(
+    alike: int, is_near: bool
+) -> None:
+    scenes = np.r_[np.zeros(alike), np.full(100 - alike, 3.0)][:, None]
+    assert (likeness_shares(np.zeros((4, 1)), scenes)[1] == 0) == is_near
+
+
+@pytest.mark.parametrize(("frames", "parts"), [(3, 12), (6, 24), (9, 24)])
+def test_at_most_24_parts_of_a_movie_are_looked_at_from_its_first_to_its_last(
+    frames: int, parts: int
+) -> None:
+    movie = np.random.default_rng(0).normal(size=(frames, 130, 140))
+    found = likeness._parts(list(movie), 64)
+    assert len(found) == parts
+    np.testing.assert_array_equal(found[0], movie[0, :64, :64])
+    np.testing.assert_array_equal(found[-1], movie[-1, 64:128, 64:128])
