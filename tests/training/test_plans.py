@@ -18,10 +18,12 @@ from napari_virtualstain.simulation import Microscope
 from napari_virtualstain.training import (
     PlaneReading,
     TrainingConfig,
+    TrainingWarning,
     preset,
     simulated,
     simulated_training,
 )
+from napari_virtualstain.training.loop import training_run
 from napari_virtualstain.training.loop.trainer import Trainer, _largest_rate, _optimizer
 from napari_virtualstain.training.loop.training_run import (
     History,
@@ -218,3 +220,32 @@ def test_simulated_training_has_the_optics_and_says_when_the_movie_is_far_from_i
     assert made.pairs.groups.count("simulated, held out") == 2
     assert any("1.3 times as far" in note for note in made.notes) == is_said
     assert made.distance == distance
+
+
+@pytest.mark.parametrize(
+    ("spreads", "is_said"),
+    [((0.9e-6, 0.0), True), ((1.1e-6, 0.0), False), ((0.0, 0.5), False)],
+)
+def test_a_network_that_answers_all_images_with_one_constant_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, spreads: tuple[float, ...], is_said: bool
+) -> None:
+    images = [np.array([[0.0, 2 * spread]]) for spread in spreads]
+    scores = {"loss": 1.0, "pearson": 0.0, "bandpass_pearson": 0.0}
+    monkeypatch.setattr(training_run, "quick_scores", lambda *_, **__: (scores, images))
+    monkeypatch.setattr(training_run, "preview", lambda *_: None)
+    run = _run(
+        prepared=SimpleNamespace(validation=images, scale_um=0.08),
+        trainer=SimpleNamespace(averaged=nn.Identity()),
+        history=History(tmp_path / "history.csv"),
+        group=SimpleNamespace(is_first=True),
+        compute=None,
+        cancel=None,
+        _best=training_run.BestWeights(),
+        _looked_at=lambda: images,
+        _before=lambda _: None,
+        _warn=TrainingWarning,
+    )
+    run.config.validation_images, run.config.monitor = 2, "pearson"
+    said = [e.message for e in Session._validate(run, 7) if isinstance(e, TrainingWarning)]
+    assert len(said) == is_said
+    assert all("answers every image with one constant" in text for text in said)
