@@ -27,6 +27,7 @@ def test_order_of_the_lists_does_not_matter(order: list[int]) -> None:
         (["a_c0.tif", "b_c0.tif"], ["a_c1.tif", "b_c1.tif"]),
         (["trans-x-a.tif", "trans-x-b.tif"], ["red-y-a.tif", "red-y-b.tif"]),
         (["d1/bf.tif", "d2/bf.tif"], ["d1/gfp.tif", "d2/gfp.tif"]),
+        (["a_c0.tif", "b.tif"], ["a_c1.tif", "b.tif"]),  # b by an earlier rule
     ],
 )
 def test_every_rule_finds_the_partners(first: list[str], second: list[str]) -> None:
@@ -35,6 +36,11 @@ def test_every_rule_finds_the_partners(first: list[str], second: list[str]) -> N
 
 def test_one_of_each_belongs_together() -> None:
     assert match_names(["movie.tif"], ["whatever.tif"]).pairs == ((0, 0),)
+
+
+def test_one_image_finds_its_partner_among_several() -> None:
+    match = match_names(["1.tif"], ["1_dye.tif", "2_dye.tif"])
+    assert match.pairs == ((0, 0),)
 
 
 def test_what_did_not_match_is_reported() -> None:
