@@ -27,10 +27,11 @@ def _write(folder: Path, names: list[str], seed: int, shape=(24, 32), dtype="uin
 
 def test_folders_are_paired_by_name_and_grouped(tmp_path: Path) -> None:
     names = [f"c{c}_t{t:03d}.tif" for c in (1, 2) for t in range(3)]
-    bf = _write(tmp_path / "bf", names, 0)
-    fl = _write(tmp_path / "fl", names, 1)
+    mixed = [names[i] for i in (3, 0, 5, 1, 4, 2)]
+    bf = _write(tmp_path / "bf", mixed, 0)
+    fl = _write(tmp_path / "fl", mixed[::-1], 1)
     pairs = match_pairs(bf, fl, pixel_size_um=0.08)
-    assert len(pairs) == 6
+    assert [f"{name}.tif" for name in pairs.names] == names
     assert pairs.group_names == ("c1", "c2")
     assert pairs.pixel_size_um == 0.08
     for name, image in zip(pairs.names, pairs.fluorescence, strict=True):
