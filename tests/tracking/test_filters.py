@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import permutations, product
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import linear_sum_assignment
+from scipy.special import expit
 
 from napari_virtualstain.errors import InputError
-from napari_virtualstain.settings import PaperTuning
+from napari_virtualstain.settings import PaperTuning, TrackTuning
 from napari_virtualstain.tracking import LiveTracker, TrackingConfig, link
+from napari_virtualstain.tracking.detections import read_detections
 from napari_virtualstain.tracking.linking.assignment import assign, candidate_pairs
 from napari_virtualstain.tracking.linking.link_quality import link_probabilities
+from napari_virtualstain.tracking.linking.noise import (
+    _longest_tracks,
+    model_from_step,
+    refined_model,
+    spread_of,
+    typical_step_um,
+)
 from napari_virtualstain.tracking.linking.paper import OBSERVATION, TRANSITION, box_noise
 from napari_virtualstain.tracking.motion_models import kalman, mixture
+
+from .link_measures import walks
 
 
 def test_the_papers_filter_is_filterpys() -> None:
@@ -95,8 +107,6 @@ def test_the_assignment_is_the_cheapest(seed: int) -> None:
 
 
 def test_a_large_assignment_is_as_cheap_as_the_dense_one() -> None:
-    from scipy.optimize import linear_sum_assignment
-
     rng = np.random.default_rng(3)
     place, other = rng.uniform(0, 20, (2, 300, 2))
     rows, columns = candidate_pairs(place, other, 4.0)
@@ -105,6 +115,77 @@ def test_a_large_assignment_is_as_cheap_as_the_dense_one() -> None:
     dense = np.zeros((300, 300))
     dense[rows, columns] = np.minimum(costs - 4.0, 0)
     assert (costs[chosen] - 4.0).sum() == pytest.approx(dense[linear_sum_assignment(dense)].sum())
+
+
+SIZES = list(product((1, 2, 3, 4), repeat=2))
+
+
+@pytest.mark.parametrize(
+    "sizes", [*([one] for one in SIZES), *([one] * 80 for one in SIZES), SIZES * 9]
+)
+def test_groups_of_equal_rivals_are_paired_as_cheaply_as_can_be(
+    sizes: list[tuple[int, int]],
+) -> None:
+    # gains of 1 and 2, so that most are ties, and none is settled before the rest
+    rng = np.random.default_rng(0)
+    groups = [rng.integers(1, 3, size).astype(float) for size in sizes]
+    for gains in groups:
+        gains[:, 0] = gains[0] = 2.0
+    heights, widths = np.cumsum(sizes, axis=0).T - np.transpose(sizes)
+    inside = [np.indices(size).reshape(2, -1) for size in sizes]
+    rows, columns = (
+        np.concatenate([some[k] + begin for some, begin in zip(inside, begins, strict=True)])
+        for k, begins in enumerate((heights, widths))
+    )
+    gain = np.concatenate([gains.ravel() for gains in groups])
+    chosen = assign(rows, columns, -gain, (rows.max() + 1, columns.max() + 1))
+    assert len(set(rows[chosen])) == len(set(columns[chosen])) == len(chosen)
+    best = [gains[linear_sum_assignment(gains, maximize=True)].sum() for gains in groups]
+    assert gain[chosen].sum() == sum(best)
+
+
+@pytest.mark.parametrize(("frames", "every"), [(119, 1), (120, 2)])
+def test_of_long_movies_some_pairs_of_frames_show_the_step(frames: int, every: int) -> None:
+    steps = np.random.default_rng(0).uniform(1.0, 3.0, frames - 1)
+    x_um = np.append(0.0, steps.cumsum())
+    found = read_detections(pd.DataFrame({"frame": range(frames), "y_um": 0.0, "x_um": x_um}))
+    assert typical_step_um(found) == pytest.approx(spread_of(steps[::every]))
+
+
+@pytest.mark.parametrize(("seen", "step_um"), [(39_999, 3.0), (40_000, 1.0)])
+def test_of_crowded_movies_some_pairs_of_frames_show_the_step(seen: int, step_um: float) -> None:
+    # steps of 1 µm, then of 3 µm by some more
+    count = seen // 3 + 1
+    place = 9.0 * np.column_stack(np.divmod(np.arange(count), 100))
+    parts = [
+        pd.DataFrame({"frame": k, "y_um": place[:, 0], "x_um": place[:, 1] + x})
+        for k, x in enumerate((0.0, 1.0, 4.0))
+    ]
+    found = read_detections(pd.concat(parts)[-seen:])
+    assert typical_step_um(found) == pytest.approx(spread_of(np.array([step_um])), rel=0.01)
+
+
+def test_the_model_of_a_movie_does_not_depend_on_who_is_listed_first() -> None:
+    table = walks(3, 8)
+    models = []
+    for first in range(3):
+        order = np.lexsort((table.track != first, table.frame))
+        found, track_ids = read_detections(table.iloc[order]), table.track.to_numpy()[order]
+        tuning = TrackTuning()
+        models.append(
+            refined_model(model_from_step(1.0, tuning), found, track_ids, tuning.motion).mixture
+        )
+    assert all(len(some.prior) == len(models[0].prior) for some in models)
+    assert np.allclose([some.transition for some in models], models[0].transition, rtol=1e-6)
+
+
+def test_the_longest_tracks_are_learned_from_until_they_hold_3000_detections() -> None:
+    counts = np.random.default_rng(0).permutation(np.arange(20, 120))
+    track_ids = np.repeat(np.arange(100), counts)
+    chosen = np.unique(track_ids[_longest_tracks(track_ids)])
+    held = counts[chosen]
+    assert held.min() > np.delete(counts, chosen).max()
+    assert held.sum() >= 3000 > held.sum() - held.min()
 
 
 def test_link_probabilities_are_those_of_all_pairings() -> None:
@@ -116,6 +197,14 @@ def test_link_probabilities_are_those_of_all_pairings() -> None:
     exact = [sum(v for links, v in pairings if e in links) / total for e in range(3)]
     assert np.allclose(found, exact, atol=1e-6)
     assert alone[0] == pytest.approx(1 - exact[0] - exact[1], abs=1e-6)
+
+
+@pytest.mark.parametrize("log_ratio", [-1000.0, -29.0, -20.0, 0.0, 20.0, 29.0, 1000.0])
+def test_a_lone_link_is_as_probable_as_its_ratio_says(log_ratio: float) -> None:
+    pair = np.zeros(1, int)
+    found, alone = link_probabilities(pair, pair, np.array([log_ratio]), (1, 1))
+    assert found[0] == pytest.approx(expit(log_ratio), rel=1e-9, abs=1e-12)
+    assert alone[0] == pytest.approx(expit(-log_ratio), rel=1e-9, abs=1e-12)
 
 
 def crossing(frames: int = 20) -> pd.DataFrame:

@@ -62,25 +62,37 @@ def test_equal_costs_settle_each_row_and_column_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "longest", "apart"), [(0.34, 3, True), (0.36, 3, False), (0.34, 2, False)]
+    ("change", "longest", "lasts", "seen", "apart"),
+    [
+        (0.34, 3, 3, 4, True),
+        (0.36, 3, 3, 4, False),
+        (0.34, 2, 3, 4, False),
+        (0.34, 3, 1, 4, True),  # one mask in a single frame
+        # who is seen apart more briefly than as one is a fragment
+        (0.34, 3, 3, 3, True),
+        (0.34, 3, 3, 2, False),
+    ],
 )
-def test_a_clump_is_one_only_within_its_limits(change: float, longest: int, apart: bool) -> None:
-    # two objects, one mask in frames 4 to 6, and two again, the smaller with another size
-    rows = [(frame, 1, 0.0, 5.0 if 4 <= frame <= 6 else 4.0) for frame in range(11)]
+def test_a_clump_is_one_only_within_its_limits(
+    change: float, longest: int, lasts: int, seen: int, apart: bool
+) -> None:
+    # two objects, one mask from frame 4 on, and two again, the smaller with another size
+    after = 4 + lasts
+    rows = [(frame, 1, 0.0, 5.0 if 4 <= frame < after else 4.0) for frame in range(11)]
     rows += [(frame, 2, 3.0, 1.0) for frame in range(4)]
-    rows += [(frame, 3, 3.0, float(np.exp(change))) for frame in range(7, 11)]
+    rows += [(frame, 3, 3.0, float(np.exp(change))) for frame in range(after, after + seen)]
     table = pd.DataFrame(sorted(rows), columns=["frame", "track", "x_um", "area_um2"])
     found = read_detections(table.assign(y_um=0.0))
     place = {(row.frame, row.track): k for k, row in enumerate(table.itertuples())}
     events = [
         Event("fusion", place[4, 1], (place[3, 1], place[3, 2]), 0.9),
-        Event("fission", place[6, 1], (place[7, 1], place[7, 3]), 0.9),
+        Event("fission", place[after - 1, 1], (place[after, 1], place[after, 3]), 0.9),
     ]
     tuning = TrackTuning(events=EventTuning(clump_frames=longest))
     movie = LinkedMovie(found, table.track.to_numpy(), None, 1.0, tuning)
     names, left = untangle_clumps(movie, events)
-    assert (names[place[10, 3]] == 2) == apart
-    assert names[place[5, 1]] == 1  # the larger one keeps the common mask
+    assert (names[place[after, 3]] == 2) == apart
+    assert names[place[4, 1]] == 1  # the larger one keeps the common mask
     assert len(left) == (0 if apart else 2)
 
 

@@ -11,9 +11,16 @@ import pytest
 from napari_virtualstain.settings import LinkTuning, TrackTuning
 from napari_virtualstain.tracking.detections import read_detections
 from napari_virtualstain.tracking.events import candidates
-from napari_virtualstain.tracking.events.candidates import Event, LinkedMovie, find_events
+from napari_virtualstain.tracking.events.candidates import (
+    Event,
+    LinkedMovie,
+    _overlap_odds,
+    _place_odds,
+    _splits,
+    find_events,
+)
 from napari_virtualstain.tracking.events.lifetimes import log_lasts
-from napari_virtualstain.tracking.events.persistence import Fragment, lasting_events
+from napari_virtualstain.tracking.events.persistence import Fragment, _Tracks, lasting_events
 from napari_virtualstain.tracking.linking.appearance import _overlap_ratio
 
 from ..event_measures import strips
@@ -89,3 +96,71 @@ def test_overlap_speaks_for_the_same_object_and_its_lack_for_another() -> None:
     assert ratio[-1] == pytest.approx(min(share, tuning.appearance_cap))
     assert ratio[0] == pytest.approx(-min(share, tuning.appearance_cap))
     assert ratio[1 : classes - 1] == pytest.approx(0.0)
+
+
+def rows_in(
+    order: list[int], tracks: list[int], x_um: list[float], area_um2: list[float]
+) -> LinkedMovie:
+    """Return a movie whose first frame holds the first two objects, in this `order`."""
+    frame = [0, 0] + [1] * (len(tracks) - 2)
+    table = pd.DataFrame({"frame": frame, "x_um": x_um, "area_um2": area_um2, "track": tracks})
+    table = table.iloc[[*order, *range(2, len(table))]].reset_index(drop=True)
+    found = read_detections(table.drop(columns="track").assign(y_um=0.0))
+    return LinkedMovie(found, table.track.to_numpy(), None, 0.1, TrackTuning())
+
+
+ORDERS = pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+
+
+@ORDERS
+def test_two_of_the_first_frame_fuse_whichever_is_listed_first(order: list[int]) -> None:
+    movie = rows_in(order, [1, 2, 1], [-0.5, 1.1, 0.0], [1.7, 1.6, 4.0])
+    assert [event.kind for event in _splits(movie, backwards=True)] == ["fusion"]
+
+
+@ORDERS
+def test_who_was_there_before_is_no_daughter(order: list[int]) -> None:
+    # the smaller part was seen beside the parent already
+    movie = rows_in(order, [1, 2, 1, 2], [0.0, 3.0, -0.5, 1.1], [4.0, 1.6, 1.7, 1.6])
+    assert _splits(movie, backwards=False) == []
+
+
+def daughters_at(*x_um: float) -> LinkedMovie:
+    """Return a parent of radius 1 µm at 0, and daughters in the next frame."""
+    table = pd.DataFrame({"frame": [0, 1, 1], "x_um": [0.0, *x_um], "area_um2": np.pi})
+    found = read_detections(table.assign(y_um=0.0))
+    return LinkedMovie(found, np.array([1, 2, 3]), None, 0.1, TrackTuning())
+
+
+@pytest.mark.parametrize(("log_odds", "counted"), [(-5.9, -5.9), (-6.1, -6.0), (-60.0, -6.0)])
+def test_daughters_beside_the_parent_cost_so_much_at_most(log_odds: float, counted: float) -> None:
+    # a Gaussian of the middle, a tenth of a step and a quarter of the radius wide
+    off = 0.35 * np.sqrt(2 * (2.0 - log_odds))
+    movie = daughters_at(off - 1, off + 1)
+    assert _place_odds(movie, 0, (1, 2), goes_on=False) == pytest.approx(counted)
+
+
+def test_without_masks_only_the_way_out_of_the_parent_counts_up_to_an_end() -> None:
+    inside, rim, out, far, farther = (
+        _overlap_odds(daughters_at(0.0, 1 + beyond_um), 0, (1, 2))
+        for beyond_um in (-0.9, 0.0, 0.1, 3.4, 34.0)
+    )
+    numbers = TrackTuning().events
+    assert inside == rim == numbers.near_log_odds > out
+    # no more than masks that share nothing say
+    assert far == farther == numbers.overlap_log_odds[0]
+    assert _overlap_odds(daughters_at(0.0, 1 + 3.2), 0, (1, 2)) > far
+
+
+@pytest.mark.parametrize("lasts", [1, 2, 5])
+def test_parts_that_fuse_again_are_undone_after_the_frames_they_lasted(lasts: int) -> None:
+    again = 10 + lasts
+    movie, place = movie_of([(0, 9), (10, again - 1), (10, again - 1), (again, LAST)])
+    parts = [(place[2, frame], place[3, frame]) for frame in (10, again - 1)]
+    events = [
+        Event("fission", place[1, 9], parts[0], 0.9),
+        Event("fusion", place[4, again], parts[1], 0.9),
+    ]
+    for lives in map(_Tracks(movie, events)._lives, events):
+        assert lives[1:] == [(lasts, True, True)] * 2
+        assert not lives[0][2]

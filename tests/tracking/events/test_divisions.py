@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 
 import napari_virtualstain as vs
+from napari_virtualstain.settings import DivisionTuning
 from napari_virtualstain.tracking import TrackingConfig
+from napari_virtualstain.tracking.detections import read_detections
+from napari_virtualstain.tracking.events.division import Triples, _Links, divisions
+
+from ..event_measures import DIVIDING
 
 FRAMES, COUNT, SPACING = 30, 25, 60.0
 
@@ -70,3 +75,52 @@ def test_broken_tracks_of_crowded_walkers_are_no_divisions() -> None:
 
 def test_divisions_can_be_left_out() -> None:
     assert vs.link(dividing(), config=TrackingConfig(fission_fusion=False)).graph == {}
+
+
+def test_fusions_of_the_first_frame_do_not_depend_on_who_is_listed_first() -> None:
+    # the marked divisions up to frame 8, with time reversed
+    found, ids = DIVIDING
+    table = pd.DataFrame(found.position_um, columns=["y_um", "x_um"])
+    table = table.assign(frame=8 - found.frame, track=ids, area_um2=found.area_um2)
+    table = table[table.frame >= 0]
+    chances = []
+    for first in (4, 104, 0):  # daughters of a fusion in frame 1, and another object
+        order = np.lexsort((table.track != first, table.frame))
+        movie, track = read_detections(table.iloc[order]), table.track.to_numpy()[order]
+        fused, chance = divisions(movie, track, 1.0, DivisionTuning(), backwards=True)
+        members = np.column_stack([fused.parent, fused.sibling, fused.child])
+        assert {4, 104} in [set(some) for some in track[members[chance > 0.5, 1:]].tolist()]
+        chances.append(np.sort(chance))
+    assert np.allclose(chances, chances[0])
+
+
+def test_who_was_seen_once_is_not_lost_and_found_again() -> None:
+    densities = []
+    for seen in (1, 2):
+        frames = [*range(2 - seen, 2), 1, 9]
+        ids = np.array([1] * seen + [2, 3])
+        x_um = [0.0] * seen + [90.0, 90.0]
+        table = pd.DataFrame({"frame": frames, "x_um": x_um, "y_um": 0.0})
+        links = _Links(read_detections(table), ids, 1.0, False, DivisionTuning())
+        near, far = links.log_begins(
+            np.array([[0.0, 1.0], [50.0, 50.0]]), np.full(2, 2), np.full(2, -1)
+        )
+        densities.append(near - far)
+    assert densities[0] == pytest.approx(0.0)
+    assert densities[1] > 1.0
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_who_goes_on_did_not_end_whoever_is_listed_first(first: int) -> None:
+    # backwards: an object of frame 1, far from where it was in frame 0, and one beside it
+    table = pd.DataFrame({"frame": [0, 0, 1, 1], "x_um": [30.0, 1.0, 0.0, 60.0], "y_um": 0.0})
+    order, ids = np.array([first, 1 - first, 2, 3]), np.array([1, 2, 1, 3])
+    found = read_detections(table.iloc[order])
+    links = _Links(found, ids[order], 1.0, True, DivisionTuning())
+    triple = Triples(np.array([2]), order[:1], order[1:2], np.ones(1, int))
+    alone = links.log_alone(triple, found.position_um[triple.child])
+    goes_on = [
+        links.log_step(*found.position_um[[2, part]]) + np.log(links.begins)
+        for part in (triple.sibling[0], triple.child[0])
+    ]
+    assert alone == pytest.approx(np.logaddexp(*goes_on))

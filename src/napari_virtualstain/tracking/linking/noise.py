@@ -31,7 +31,8 @@ def typical_step_um(detections: Detections) -> float:
     Parameters
     ----------
     detections : Detections
-        Of a whole movie; at most 60 pairs of frames and some 20 000 points are looked at.
+        Of a whole movie; where it has 120 frames or 40 000 points or more, only some of its pairs
+        of frames are looked at.
 
     Returns
     -------
@@ -125,7 +126,7 @@ def refined_model(
 
 
 def _longest_tracks(track_ids: IntArray) -> IntArray:
-    """Return the sorted indices of detections in the longest tracks, some thousands."""
+    """Return the sorted indices of detections in the longest tracks that hold 3000 of them."""
     _, inverse, counts = np.unique(track_ids, return_inverse=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     enough = int(np.searchsorted(np.cumsum(counts[order]), _ENOUGH)) + 1
