@@ -29,6 +29,19 @@ def _one_track(labels, *, intensity=None, pixel_size_um=1.0, frame_interval_s=1.
     )
 
 
+def _dividing(first, nobody):
+    """Return a tracker of a track that divides and of another one, numbered from `first` on."""
+    return lambda *_, **__: pd.DataFrame(
+        {
+            "track_id": first + np.arange(4),
+            "frame": [0, 1, 1, 1],
+            "y_um": 0.0,
+            "x_um": range(4),
+            "parent": [nobody, first, first, nobody],
+        }
+    )
+
+
 class _Plugin:
     @staticmethod
     @hook_implementation
@@ -41,7 +54,13 @@ class _Plugin:
     @staticmethod
     @hook_implementation
     def virtualstain_trackers():
-        return {"one": lambda: _one_track, "broken": lambda: lambda *_, **__: 1 / 0}
+        return {
+            "one": lambda: _one_track,
+            "broken": lambda: lambda *_, **__: 1 / 0,
+            "parted from 1": lambda: _dividing(1, 0),
+            "parted from 0": lambda: _dividing(0, -1),
+            "parted, unknown": lambda: _dividing(1, np.nan),
+        }
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +106,14 @@ def test_a_tracker_add_on_is_a_linker(movie) -> None:
             pd.DataFrame({"frame": [0], "y_um": 1.0, "x_um": 1.0}),
             config=TrackSettings(linker="one"),
         )
+
+
+@pytest.mark.parametrize(
+    ("linker", "first"), [("parted from 1", 1), ("parted from 0", 0), ("parted, unknown", 1)]
+)
+def test_parents_of_an_add_on_are_tracks_or_stand_for_none(movie, linker, first) -> None:
+    tracks = vs.track((movie > 100).astype(np.int32), config=TrackSettings(linker=linker))
+    assert tracks.graph == {first + 1: [first], first + 2: [first]}
 
 
 def test_both_work_from_the_command_line(movie, tmp_path: Path) -> None:

@@ -109,7 +109,8 @@ class Tracker(Protocol):
         -------
         DataFrame
             One row per mitochondrion and frame; at least ``track_id frame y_um x_um label``.
-            ``parent``, the track that this one came from, is optional.
+            ``parent``, the track that this one came from, is optional; a number that is no track,
+            as 0 or -1, and NaN stand for none.
         """
 
 

@@ -207,6 +207,55 @@ def test_what_is_impossible_is_refused() -> None:
         assert _state(tracks) == before
 
 
+def test_the_last_track_and_the_last_detection_of_a_track_stay() -> None:
+    rows = pd.DataFrame({"track_id": [1, 1, 2], "frame": [0, 1, 0], "y_px": 0.0, "x_px": 0.0})
+    tracks = EditableTracks(rows)
+    editing.perform(tracks, "remove_detection", track_id=1, frame=0)
+    with pytest.raises(InputError, match="only in frame 1"):
+        editing.perform(tracks, "remove_detection", track_id=1, frame=1)
+    editing.perform(tracks, "delete", track_id=1)
+    with pytest.raises(InputError, match="the only one"):
+        editing.perform(tracks, "delete", track_id=2)
+    assert tracks.track_ids == [2]
+
+
+@pytest.mark.parametrize("kind", ["fission", "fusion"])
+@pytest.mark.parametrize("parents", [0, 1, 2, 3])
+@pytest.mark.parametrize("children", [0, 1, 2, 3])
+def test_a_fission_makes_two_of_one_and_a_fusion_one_of_two(
+    kind: str, parents: int, children: int
+) -> None:
+    rows = pd.DataFrame({"track_id": range(1, 7), "frame": [0] * 3 + [1] * 3})
+    tracks = EditableTracks(rows.assign(y_px=0.0, x_px=0.0))
+    arguments: dict[str, Any] = {
+        "kind": kind,
+        "frame": 1,
+        "parents": [1, 2, 3][:parents],
+        "children": [4, 5, 6][:children],
+    }
+    if (parents, children) == ((1, 2) if kind == "fission" else (2, 1)):
+        editing.perform(tracks, "add_event", **arguments)
+        assert [event["kind"] for event in tracks.events] == [kind]
+    else:
+        with pytest.raises(InputError, match="one into two or a fusion of two into one"):
+            editing.perform(tracks, "add_event", **arguments)
+        assert tracks.events == []
+
+
+@pytest.mark.parametrize("shift", [-2, -1, 0, 1, 2])
+def test_a_logged_event_is_that_of_the_same_tracks_a_frame_off_at_most(shift: int) -> None:
+    tracks = _tracks()
+    _, record = editing.perform(tracks, "accept_event", place=0)
+    today = _tracks()
+    with today.change("Shifted"):
+        today.set_events([{**event, "frame": 4 + shift} for event in today.events])
+    result = editing.replay([record], today)
+    assert [event.get("status") for event in today.events] == (
+        ["accepted"] if abs(shift) < 2 else [None]
+    )
+    assert bool(result.failed) == (abs(shift) == 2)
+
+
 def test_partners_are_the_near_ones_that_share_no_frame() -> None:
     rows = pd.DataFrame(
         [(1, 0), (1, 1), (2, 2), (2, 3), (3, 1), (3, 2)], columns=["track_id", "frame"]

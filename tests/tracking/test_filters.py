@@ -260,6 +260,14 @@ def test_frames_must_come_in_order_and_one_by_one() -> None:
         live.push(pd.DataFrame({"frame": [4], "y_um": 0.0, "x_um": 0.0, "area_um2": 1.0}))
 
 
+def test_whom_live_tracking_saw_first_is_beyond_doubt() -> None:
+    live = LiveTracker()
+    for frame, x_um in enumerate([0.0, 0.5, 1.0]):
+        live.push(pd.DataFrame({"frame": frame, "y_um": [0.0], "x_um": [x_um]}))
+    table = live.tracks().table
+    assert table.quality[0] == 1.0 > table.quality[1]
+
+
 def test_trackpy_links_behind_the_same_interface() -> None:
     pytest.importorskip("trackpy")
     seen = pd.DataFrame({"frame": np.repeat(range(6), 2), "y_um": [0.0, 9.0] * 6, "x_um": 0.0})
@@ -267,7 +275,9 @@ def test_trackpy_links_behind_the_same_interface() -> None:
     assert len(tracks) == 2
 
 
-@pytest.mark.parametrize("numbers", [(0, 2, 4, 6, 8, 12), (7, 10, 13, 16, 22), (0, 4, 6, 8, 12)])
+@pytest.mark.parametrize(
+    "numbers", [(0, 2, 4, 6, 8, 12), (7, 10, 13, 16, 22), (0, 4, 6, 8, 12), (0, 4, 8, 10, 14)]
+)
 def test_pushed_frame_numbers_mean_what_they_mean_to_link(numbers: tuple[int, ...]) -> None:
     rows = [
         pd.DataFrame({"frame": t, "y_um": [0.0, 20.0], "x_um": [0.1 * t, 0.0]}) for t in numbers

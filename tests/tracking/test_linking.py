@@ -167,3 +167,23 @@ def test_progress_counts_up_to_its_end(settings: dict[str, str]) -> None:
         assert [one.done for one in told] == sorted({one.done for one in told})
         assert {one.total for one in told} <= {told[-1].done if told else 0}
         assert {one.unit for one in told} <= {"step"}
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_who_is_listed_first_is_judged_like_the_rest(first: int) -> None:
+    # four objects so near each other that no link is beyond doubt
+    truth = walkers(4, 5, spacing=2.5, step=0.7, seed=4)
+    usual = vs.link(truth.sort_values(["frame", "track"])).table
+    order = np.lexsort((truth.track != first, truth.frame))
+    other = vs.link(truth.iloc[order]).table
+    keys = ["frame", "y_um", "x_um"]
+    both = usual.merge(other, on=keys, suffixes=("", "_other"))
+    assert len(both) == len(truth)
+    assert np.allclose(both.quality, both.quality_other)
+    assert (both.reason == both.reason_other).all()
+    assert both.quality[both.frame > 0].max() < 1
+
+
+def test_two_frames_follow_each_other_whatever_their_numbers() -> None:
+    seen = pd.DataFrame({"frame": [0, 7], "y_um": 0.0, "x_um": 0.0})
+    assert len(vs.link(seen, max_gap=0)) == 1

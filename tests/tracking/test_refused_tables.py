@@ -17,6 +17,8 @@ from napari_virtualstain.tracking.relabelling import relabel
 from napari_virtualstain.tracking.summary import summarise
 
 TABLE = pd.DataFrame({"track_id": 1, "frame": range(4), "y_um": 0.0, "x_um": range(4)})
+OTHERS = {"label", "area_um2", "intensity"}
+NAMES = {*TABLE, *OTHERS}
 LABELS = np.zeros((2, 8, 8), np.int32)
 
 
@@ -34,6 +36,38 @@ LABELS = np.zeros((2, 8, 8), np.int32)
 def test_detections_that_cannot_be_linked(detections: Any, error: type, said: str) -> None:
     with pytest.raises(error, match=said):
         link(detections)
+
+
+@pytest.mark.parametrize(
+    ("name", "largest", "too_large"),
+    [
+        ("frame", 2_000_000, 2_000_001),
+        ("y_um", 1e7, 1.01e7),
+        ("x_um", -1e7, -1.01e7),
+        ("track_id", 2**53, 2**53 + 2),
+        ("label", 2**53, 2**53 + 2),
+        ("area_um2", 1e30, 1.01e30),
+        ("intensity", -1e30, -1.01e30),
+    ],
+)
+def test_numbers_of_detections_and_tracks_have_ends(
+    name: str, largest: float, too_large: float
+) -> None:
+    for read, names in ((link, NAMES - {"track_id"}), (Tracks.from_table, NAMES - OTHERS)):
+        if name in names:
+            table = TABLE[[*names & {*TABLE}]]
+            read(table.assign(**{name: [0, 1, 2, largest]}))
+            with pytest.raises(InputError, match=f"column {name}"):
+                read(table.assign(**{name: [0, 1, 2, too_large]}))
+
+
+@pytest.mark.parametrize(("radius_um", "allowed"), [(1e7, True), (1.01e7, False)])
+def test_a_search_radius_has_an_end(radius_um: float, allowed: bool) -> None:
+    if allowed:
+        assert len(link(TABLE, search_radius_um=radius_um)) == 1
+    else:
+        with pytest.raises(InputError, match="search radius is 1.01e"):
+            link(TABLE, search_radius_um=radius_um)
 
 
 def test_a_constant_plane_is_no_third_dimension() -> None:

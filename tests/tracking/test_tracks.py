@@ -62,6 +62,19 @@ def test_csv_comes_back_exactly(tmp_path: Path) -> None:
     tracks.to_csv(path, overwrite=True)
 
 
+def test_parents_may_be_empty_or_no_tracks_of_the_table(tmp_path: Path) -> None:
+    layers = pytest.importorskip("napari.layers")
+    table = pd.DataFrame({"track_id": [1, 2, 3, 4], "frame": [0, 1, 1, 2]})
+    table = table.assign(y_um=0.0, x_um=[0.0, 1, 2, 3])
+    tracks = vs.Tracks.from_table(table, {2: [1], 3: [1, 7], 4: [7], 9: [1]})
+    data, properties, graph = tracks.to_napari()
+    assert layers.Tracks(data, properties=properties, graph=graph).graph == {2: [1], 3: [1]}
+    # by hand: nothing stands for no parent
+    path = tmp_path / "tracks.csv"
+    table.assign(parent=["", 1, 1, ""]).to_csv(path, index=False)
+    assert vs.Tracks.from_csv(path).graph == {2: [1], 3: [1]}
+
+
 def test_napari_takes_data_and_graph() -> None:
     layers = pytest.importorskip("napari.layers")
     table = pd.DataFrame(

@@ -49,7 +49,8 @@ def tracks_of_add_on(
         table = pd.DataFrame(tracker(np.asarray(labels), intensity=brightness, **scale))
         parents: dict[int, list[int]] = {}
         if "parent" in table:
-            known = table.loc[table["parent"].fillna(-1) >= 0, ["track_id", "parent"]]
+            # 0, -1 and NaN stand for no parent where they are no track
+            known = table.loc[table["parent"].isin(table["track_id"]), ["track_id", "parent"]]
             parents = {int(child): [int(parent)] for child, parent in known.to_numpy(float)}
         return Tracks.from_table(
             table, parents, pixel_size_um=pixel_size_um, frame_interval_s=frame_interval_s

@@ -80,8 +80,8 @@ def assemble(
 def _with_joins(linked: Linking, chance: FloatArray, tuning: JoinTuning) -> Linking:
     """Return the linking with what joined tracks say about themselves."""
     here = np.isfinite(chance)
-    least, most = sorted((tuning.least_quality, tuning.sure_quality))
-    of_joins = np.clip(tuning.sure_quality - tuning.quality_loss * chance, least, most)
+    least = min(tuning.least_quality, tuning.sure_quality)
+    of_joins = np.maximum(tuning.sure_quality - tuning.quality_loss * chance, least)
     quality = np.where(here, of_joins, linked.quality)
     reason = np.where(here, "jump", linked.reason)
     return replace(linked, quality=quality, reason=reason)

@@ -171,7 +171,7 @@ def _complete(table: pd.DataFrame, pixel_size_um: float) -> pd.DataFrame:
             f"{', '.join(map(str, table.columns)) or 'no columns'}. Expected at least "
             "track_id, frame, y_um, x_um."
         )
-    full = table.copy()
+    full = table.drop(columns="parent", errors="ignore")  # the graph says it
     _check_numbers(full)
     defaults: dict[str, Any] = {
         "y_px": full.y_um / pixel_size_um,

@@ -58,14 +58,17 @@ class Tracks(TrackTables):
         properties : dict of str to ndarray of shape (n,)
             The other columns of the table.
         graph : dict of int to list of int
-            Parents of each track that has some.
+            Parents of each track that has some in the table: napari refuses others.
         """
         unit = "px" if pixels else "um"
         columns = ["track_id", "frame", f"y_{unit}", f"x_{unit}"]
         data = self.table[columns].to_numpy(np.float64)
         numeric = self.table.drop(columns=columns).select_dtypes(["number", "bool"])
         properties = {str(name): values.to_numpy() for name, values in numeric.items()}
-        return data, properties, {child: list(parents) for child, parents in self.graph.items()}
+        here = set(self.table.track_id)
+        known = {child: [p for p in some if p in here] for child, some in self.graph.items()}
+        graph = {child: some for child, some in known.items() if some and child in here}
+        return data, properties, graph
 
     def relabel(self, labels: Any) -> Any:
         """Return `labels` with each value replaced by the track of that object.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from unittest import mock
 
 import numpy as np
@@ -21,6 +22,7 @@ from napari_virtualstain.tracking.events.candidates import (
 )
 from napari_virtualstain.tracking.events.lifetimes import log_lasts
 from napari_virtualstain.tracking.events.persistence import Fragment, _Tracks, lasting_events
+from napari_virtualstain.tracking.fragments import _ended_at_gaps
 from napari_virtualstain.tracking.linking.appearance import _overlap_ratio
 
 from ..event_measures import strips
@@ -164,3 +166,18 @@ def test_parts_that_fuse_again_are_undone_after_the_frames_they_lasted(lasts: in
     for lives in map(_Tracks(movie, events)._lives, events):
         assert lives[1:] == [(lasts, True, True)] * 2
         assert not lives[0][2]
+
+
+@pytest.mark.parametrize("step", [1, 3])
+def test_a_track_is_two_at_a_gap_and_one_where_nothing_is_missing(step: int) -> None:
+    frames = step * np.array([0, 0, 1, 1, 2, 3, 3, 4])
+    tracks = np.array([1, 2, 1, 2, 1, 1, 2, 2])
+    table = pd.DataFrame({"frame": frames, "y_um": 0.0, "x_um": 9.0 * tracks})
+    movie = LinkedMovie(read_detections(table), tracks, None, 1.0, TrackTuning())
+    assert _ended_at_gaps(movie).track_ids.tolist() == [1, 2, 1, 2, 1, 1, 3, 3]
+
+
+def test_an_object_reaches_the_border_with_one_of_its_fragments() -> None:
+    masks = strips([(0, 10), (10, 20), (30, 40)])
+    masks = replace(masks, at_border=np.array([True, False, False]))
+    assert masks.joined(np.array([0, 0, 1])).at_border.tolist() == [True, False]

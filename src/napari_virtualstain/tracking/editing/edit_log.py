@@ -219,7 +219,7 @@ def movie_identity(movie: Any) -> dict[str, Any]:
     digest = hashlib.sha256()
     for frame in sorted({0, len(movie) // 2, len(movie) - 1}):
         plane = movie[frame]
-        plane = np.asarray(plane[(0,) * (plane.ndim - 2)] if plane.ndim > 2 else plane)
+        plane = np.asarray(plane[(0,) * (plane.ndim - 2)])
         digest.update(np.ascontiguousarray(plane[::7, ::7]).astype(np.float64).tobytes())
     return {"shape": [int(n) for n in movie.shape], "sha256": digest.hexdigest()[:32]}
 
