@@ -187,3 +187,15 @@ def test_who_is_listed_first_is_judged_like_the_rest(first: int) -> None:
 def test_two_frames_follow_each_other_whatever_their_numbers() -> None:
     seen = pd.DataFrame({"frame": [0, 7], "y_um": 0.0, "x_um": 0.0})
     assert len(vs.link(seen, max_gap=0)) == 1
+
+
+def test_in_three_frames_the_last_tells_who_went_where_in_the_first_two() -> None:
+    # a crowd whose velocities are constant: half of the nearest places are somebody else's
+    rng = np.random.default_rng(1)
+    first, velocity = rng.uniform(0, 14, (60, 2)), rng.normal(0, 1, (60, 2))
+    places = first + np.arange(3)[:, None, None] * velocity + rng.normal(0, 0.05, (3, 60, 2))
+    truth = pd.DataFrame(places.reshape(-1, 2), columns=["y_um", "x_um"])
+    truth = truth.assign(frame=np.repeat(np.arange(3), 60), track=np.tile(np.arange(60), 3))
+    table = vs.link(truth.drop(columns="track")).table.merge(truth, on=["frame", "y_um", "x_um"])
+    steps = table.sort_values(["track_id", "frame"]).groupby("track_id").track.diff().dropna()
+    assert (steps == 0).mean() > 0.7

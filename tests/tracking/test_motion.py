@@ -76,3 +76,22 @@ def test_rates_count_minutes_of_mitochondria() -> None:
     event |= {"probability": 1.0, "parents": "1", "children": "2;3"}
     tracks = Tracks.from_table(tracks.table, events=pd.DataFrame([event]), frame_interval_s=1.0)
     assert event_rates(tracks) == {"fission_per_min": 1.0, "fusion_per_min": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("turn", "frames", "persistence"),
+    [
+        ((0.1, 0.0), (0, 1, 2), 1.0),
+        ((0.0, 0.1), (0, 1, 2), 0.0),
+        ((-0.1, 0.0), (0, 1, 2), -1.0),
+        ((0.1, 0.0), (0, 1, 3), np.nan),  # one of the two steps is over a missing frame
+        ((0.0, 0.0), (0, 1, 2), np.nan),  # who rests has no direction
+    ],
+)
+def test_persistence_is_the_cosine_of_steps_from_frame_to_frame(
+    turn: tuple[float, float], frames: tuple[int, ...], persistence: float
+) -> None:
+    place = np.cumsum([(0.0, 0.0), (0.1, 0.0), turn], axis=0)
+    table = pd.DataFrame(place, columns=["y_um", "x_um"]).assign(track_id=1, frame=frames)
+    found = analyse_motion(Tracks.from_table(table)).persistence[0]
+    assert found == pytest.approx(persistence, nan_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import napari_virtualstain as vs
@@ -32,3 +33,15 @@ def test_few_steps_raise_no_doubt() -> None:
     for frame in range(len(labels)):
         labels[frame, 5:11, 4 + 10 * frame : 10 + 10 * frame] = 1
     assert doubt_about(vs.track(labels)) == ""
+
+
+@pytest.mark.parametrize(
+    ("steps", "diameters", "is_doubtful"), [(10, 1.01, True), (9, 1.01, False), (10, 0.99, False)]
+)
+def test_doubt_takes_ten_steps_of_more_than_a_diameter(
+    steps: int, diameters: float, is_doubtful: bool
+) -> None:
+    frame = np.arange(steps + 1)
+    table = pd.DataFrame({"track_id": 1, "frame": frame, "y_um": 0.0, "x_um": diameters * frame})
+    tracks = vs.Tracks.from_table(table.assign(area_um2=np.pi / 4))
+    assert bool(doubt_about(tracks)) == is_doubtful

@@ -46,7 +46,7 @@ def test_a_reason_is_given_from_its_number_on(track: dict[str, float], reason: s
 
 def test_risk_is_mostly_quality_and_a_little_of_each_reason() -> None:
     assert why().risk == 0
-    assert why(quality=0.0).risk == pytest.approx(0.7)
+    assert why(quality=0.0).risk == why(quality=-0.4).risk == pytest.approx(0.7)
     assert why(quality=0.6, last_step=9.0, gap=True).risk == pytest.approx(0.7 * 0.4 + 2 * 0.15)
     assert why(quality=0.0, last_step=9.0, area=9.0, gap=True).risk == 1
 

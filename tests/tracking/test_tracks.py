@@ -11,6 +11,10 @@ import pytest
 
 import napari_virtualstain as vs
 from napari_virtualstain.errors import ImageFileError, InputError, OutputExistsError
+from napari_virtualstain.tracking.detections import read_detections
+from napari_virtualstain.tracking.formats import geff
+from napari_virtualstain.tracking.mask_detections import measure_plane
+from napari_virtualstain.tracking.track_masks import _mask_pixels
 
 
 def moving_squares() -> np.ndarray:
@@ -257,3 +261,69 @@ def test_masks_of_another_movie_are_not_written(tmp_path: Path) -> None:
     (written / "res_track.txt").write_text("1 0 two 0\n")
     with pytest.raises(InputError, match="four whole numbers"):
         vs.Tracks.from_ctc(written)
+
+
+@pytest.mark.parametrize(("area_um2", "pixels"), [(np.nan, 9), (2.0, 9), (9 * np.pi, 29)])
+def test_a_disc_has_the_area_of_its_object_and_nine_pixels_at_least(
+    area_um2: float, pixels: int, tmp_path: Path
+) -> None:
+    table = pd.DataFrame({"track_id": 1, "frame": [0, 1], "y_um": 9.0, "x_um": 9.0})
+    folder = vs.Tracks.from_table(table.assign(area_um2=area_um2)).to_ctc(tmp_path / "ctc")
+    mask = vs.open_stack(folder / "mask000.tif").data
+    assert np.count_nonzero(np.asarray(mask)) == pixels
+
+
+@pytest.mark.parametrize(("frames", "lines"), [([0, 1, 2], 1), ([0, 2], 2), ([0, 3], 2)])
+def test_a_missing_frame_begins_a_line_of_the_challenge_layout(
+    frames: list[int], lines: int, tmp_path: Path
+) -> None:
+    table = pd.DataFrame({"track_id": 1, "frame": frames, "y_um": 9.0, "x_um": 9.0})
+    folder = vs.Tracks.from_table(table).to_ctc(tmp_path / "ctc")
+    assert len((folder / "res_track.txt").read_text().splitlines()) == lines
+    assert len(vs.Tracks.from_ctc(folder)) == 1
+
+
+def test_one_parent_that_goes_on_as_two_after_a_gap_stays_a_parent(tmp_path: Path) -> None:
+    table = pd.DataFrame({"track_id": [1, 2, 3], "frame": [0, 2, 2], "y_um": 9.0})
+    tracks = vs.Tracks.from_table(table.assign(x_um=[9.0, 5.0, 15.0]), {2: [1], 3: [1]})
+    assert vs.Tracks.from_ctc(tracks.to_ctc(tmp_path / "ctc")).graph == {2: [1], 3: [1]}
+
+
+def test_a_file_of_trackmate_has_an_end(tmp_path: Path) -> None:
+    table = pd.DataFrame({"track_id": 1, "frame": range(300), "y_um": 0.0, "x_um": 0.0})
+    path = vs.Tracks.from_table(table).to_trackmate(tmp_path / "long.xml")
+    assert path.stat().st_size > 2**16
+    assert len(vs.Tracks.from_trackmate(path).table) == 300
+    with path.open("ab") as file:
+        file.truncate(2**31 + 1)  # takes no room on the disk
+    with pytest.raises(ImageFileError, match="more than 2 GB"):
+        vs.Tracks.from_trackmate(path)
+
+
+@pytest.mark.parametrize(("values", "allowed"), [(2**25, True), (2**25 + 1, False)])
+def test_arrays_of_a_geff_are_refused_above_268_mb(
+    values: int, allowed: bool, tmp_path: Path
+) -> None:
+    zarr = pytest.importorskip("zarr")
+    zarr.create_array(tmp_path / "x", shape=(values,), chunks=(1024,), dtype="float64")
+    if allowed:
+        geff._check_sizes(tmp_path)
+    else:
+        with pytest.raises(ImageFileError, match="at most those of 268 MB"):
+            geff._check_sizes(tmp_path)
+
+
+def test_objects_at_the_border_have_a_pixel_of_the_frames_rim() -> None:
+    labels = np.zeros((1, 9, 9), np.int32)
+    places = [(0, 4), (8, 4), (4, 0), (4, 8), (1, 2), (7, 2), (2, 7), (6, 1)]
+    for name, place in enumerate(places, 1):
+        labels[0][place] = name
+    table, pixels = measure_plane(labels[0], None, 0, 1.0)
+    masks = _mask_pixels(read_detections(table), [pixels], (9, 9), 1.0)
+    assert masks.at_border.tolist() == [True] * 4 + [False] * 4
+
+
+def test_labels_that_no_track_has_become_background() -> None:
+    table = pd.DataFrame({"track_id": 5, "frame": [0], "y_um": 0.0, "x_um": 0.0, "label": 3})
+    relabelled = vs.Tracks.from_table(table).relabel(np.array([[[0, 1, 3, 4, 9]]]))
+    assert relabelled.tolist() == [[[0, 0, 5, 0, 0]]]

@@ -266,3 +266,11 @@ def test_a_filled_gap_heeds_detections_up_to_twelve_frames_off(apart: int, heede
 def test_two_rows_that_want_one_column_alike_get_it_once() -> None:
     chosen = assign(np.array([0, 1]), np.array([0, 0]), np.full(2, -1.0), (2, 1))
     assert len(chosen) == 1
+
+
+def test_who_turns_back_at_each_step_is_filled_in_straight() -> None:
+    frame = np.array([0, 1, 2, 3, 7, 8, 9, 10])
+    table = pd.DataFrame({"track_id": 1, "frame": frame, "y_um": 0.0, "x_um": (-1.0) ** frame})
+    filled = fill_gaps(table.assign(interpolated=False))
+    x_um = filled[filled.interpolated].sort_values("frame").x_um.to_numpy()
+    assert np.diff(x_um, n=2) == pytest.approx(0.0, abs=1e-6)

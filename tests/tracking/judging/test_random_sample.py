@@ -29,6 +29,14 @@ def test_nothing_judged_is_said_and_impossible_numbers_are_refused() -> None:
             wilson_interval(right, judged, confidence)
 
 
+def test_a_sample_is_of_one_or_more() -> None:
+    table = pd.DataFrame({"track_id": [1, 1, 2], "frame": [0, 1, 0]})
+    assert len(draw_tracks(table, 1, seed=0)) == len(draw_links(table, 1, seed=0)) == 1
+    for draw in (draw_tracks, draw_links):
+        with pytest.raises(InputError, match="sample of 0"):
+            draw(table, 0, seed=0)
+
+
 def test_unsure_verdicts_do_not_count() -> None:
     found = share_right({1: "ok", 2: "ok", 3: "wrong", 4: "unsure"})
     assert (found.right, found.judged) == (2, 3)
