@@ -268,6 +268,12 @@ def test_partners_are_the_near_ones_that_share_no_frame() -> None:
     assert editing.partners(tracks, 3).empty
 
 
+def test_eight_partners_are_listed_the_nearest_first() -> None:
+    rows = pd.DataFrame({"track_id": range(12), "frame": [0, *[1] * 11], "y_px": 0.0})
+    found = editing.partners(EditableTracks(rows.assign(x_px=np.arange(12.0))), 0)
+    assert found["track_id"].tolist() == list(range(1, 9))
+
+
 def _logged(path: Path) -> tuple[EditableTracks, EditLog]:
     tracks, log = _tracks(), EditLog(path, MOVIE)
     for action, arguments in (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import multivariate_t
 
 import napari_virtualstain as vs
 from napari_virtualstain.settings import DivisionTuning
@@ -124,3 +125,13 @@ def test_who_goes_on_did_not_end_whoever_is_listed_first(first: int) -> None:
         for part in (triple.sibling[0], triple.child[0])
     ]
     assert alone == pytest.approx(np.logaddexp(*goes_on))
+
+
+@pytest.mark.parametrize("away", [0.0, 1.0, 9.0])
+@pytest.mark.parametrize("tail", [1.0, 3.0])
+def test_usual_steps_are_those_of_students_t(away: float, tail: float) -> None:
+    found, ids = DIVIDING
+    links = _Links(found, ids, 1.5, False, DivisionTuning(step_tail=tail))
+    law = multivariate_t(np.zeros(2), 1.5**2 * np.eye(2), df=tail)
+    place = np.array([0.6, 0.8]) * away
+    assert links.log_step(np.zeros(2), place) == pytest.approx(law.logpdf(place))

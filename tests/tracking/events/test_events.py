@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import napari_virtualstain as vs
-from napari_virtualstain.settings import EventTuning
+from napari_virtualstain.settings import EventTuning, PersistenceTuning
 from napari_virtualstain.tracking import TrackingConfig, event_rates
-from napari_virtualstain.tracking.events.lifetimes import Changes, Lifetimes
+from napari_virtualstain.tracking.events.lifetimes import Changes, Lifetimes, learn_lifetimes
 from napari_virtualstain.tracking.events.persistence import (
     event_probability,
     log_length_ratio,
@@ -253,3 +253,9 @@ def test_an_event_is_no_likelier_where_outlines_are_restless() -> None:
     )
     assert (restless < 0.5 * calm).all()
     assert (np.diff(calm) > 0).all()
+
+
+def test_without_tracks_things_end_as_believed_beforehand() -> None:
+    tuning = PersistenceTuning()
+    model = learn_lifetimes(np.zeros(0, int), np.zeros(0, bool), tuning)
+    assert model.thing == pytest.approx(tuning.ends / tuning.observed_frames)

@@ -242,3 +242,16 @@ def test_objects_that_mostly_rest_are_judged_alike_in_any_unit() -> None:
     table = pd.concat(rest, ignore_index=True)
     larger = table.assign(y_um=1e3 * table.y_um, x_um=1e3 * table.x_um)
     assert np.allclose(link_evidence(table).features, link_evidence(larger).features, atol=1e-6)
+
+
+def test_the_density_is_that_of_the_three_nearest() -> None:
+    others = [track(np.array([[0.0, away]]), 2 + k) for k, away in enumerate((1.0, 1.5, 2.0, 5.0))]
+    movie = _Movie(pd.concat([track(np.zeros((1, 2))), *others]), 1.0)
+    assert movie.density[0] == pytest.approx(3 / (np.pi * 2.0**2))
+
+
+@pytest.mark.parametrize(("missed", "counted"), [(0, 0), (1, 1), (3, 3), (4, 3)])
+def test_missed_frames_count_up_to_three(missed: int, counted: int) -> None:
+    others = square(2, 50.0)  # so that no frame is missing in all
+    found = evidence(pd.concat([track(np.zeros((3, 2)), 1, [0, 1, 2 + missed]), others]))
+    assert found.gap[found.track_id == 1].tolist() == [0, counted]
