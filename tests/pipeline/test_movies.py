@@ -22,11 +22,12 @@ from napari_virtualstain.pipeline import (
     track_stack,
 )
 from napari_virtualstain.pipeline.many import SUMMARY, Movie, one_channel, process_movies
-from napari_virtualstain.pipeline.movie import LABELS, process_movie
+from napari_virtualstain.pipeline.movie import LABELS, MovieResult, process_movie
 from napari_virtualstain.pipeline.stages import trusted
 from napari_virtualstain.progress import CancelToken
 from napari_virtualstain.settings import TrackSettings
 from napari_virtualstain.staining import FrameFit
+from napari_virtualstain.tracking import Tracks
 
 
 def _bright_field(frames: int = 4, *, step_px: int = 2) -> Stack:
@@ -148,6 +149,19 @@ def test_a_single_movie_has_its_table_and_no_speed_in_one_frame(tmp_path: Path) 
     (outcome,) = process_movies(_movies(tmp_path, **opens), tmp_path)
     assert (outcome.row.frames, outcome.row.mean_speed_um_s) == (1, None)
     assert (tmp_path / SUMMARY).exists()
+
+
+def test_the_speed_of_a_movie_is_the_mean_of_its_tracks_and_each_the_mean_of_its_steps(
+    tmp_path: Path,
+) -> None:
+    # one of three goes 0.6 µm in the last of three steps of 5 s, the others rest
+    rows = [(k, t, 9.0 * k, 0.6 * (k == 1 and t == 3)) for k in (1, 2, 3) for t in range(4)]
+    table = pd.DataFrame(rows, columns=["track_id", "frame", "y_um", "x_um"])
+    Tracks.from_table(table, frame_interval_s=5.0).to_csv(tmp_path / "tracks.csv")
+    _write(tmp_path / LABELS, np.zeros((4, 8, 8), np.int32), _bright_field())
+    movie = Movie("a", tmp_path, _bright_field)
+    row = many._row(movie, MovieResult(tmp_path), None)
+    assert row.mean_speed_um_s == pytest.approx(0.6 / 3 / 3 / 5)
 
 
 def test_cancelling_ends_all(tmp_path: Path) -> None:

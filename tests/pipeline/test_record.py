@@ -53,6 +53,19 @@ def test_a_file_that_was_there_before_does_not_make_a_step_complete(
     assert not RunRecord.of(tmp_path, "movie.tif").is_done("segment", "m", [output])
 
 
+def test_a_step_of_two_files_is_complete_with_both(tmp_path: Path, output: Path) -> None:
+    both = [output, tmp_path / "uncertainty.ome.tif"]
+    RunRecord.of(tmp_path, "movie.tif").begin("stain", "m", both)
+    for path, is_done in zip(both, (False, True), strict=True):
+        path.write_text("image")
+        assert RunRecord.of(tmp_path, "movie.tif").is_done("stain", "m", both) == is_done
+    # one that was there before may be of other settings
+    both[1].unlink()
+    RunRecord.of(tmp_path, "movie.tif").begin("stain", "n", both)
+    both[1].write_text("image")
+    assert not RunRecord.of(tmp_path, "movie.tif").is_done("stain", "n", both)
+
+
 def test_results_of_other_settings_are_not_replaced_unasked(tmp_path: Path, output: Path) -> None:
     record = RunRecord.of(tmp_path, "movie.tif")
     record.check_free("segment", "m", [output], overwrite=False)
