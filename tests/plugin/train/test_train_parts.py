@@ -36,6 +36,7 @@ from napari_virtualstain.plugin.train.sources import (
     pairing_text,
     pixel_size_text,
 )
+from napari_virtualstain.training import preset
 
 
 def _settings(**given: Any) -> DockSettings:
@@ -202,6 +203,20 @@ def test_regions_are_16_pixels_wide_and_high(side: int, is_used: bool) -> None:
     assert is_used or f"Region 1 is {side + 1} x 41 pixels" in region.problem
     turned = _drawn("rectangle", *(corner[::-1] for corner in corners))
     assert (turned.problem == "") == is_used
+
+
+@pytest.mark.parametrize(("tilt_px", "is_upright"), [(0.4, True), (0.6, False)])
+def test_a_rectangle_that_is_tilted_by_half_a_pixel_keeps_its_corners(
+    tilt_px: float, is_upright: bool
+) -> None:
+    corners = ((10.0, 10.0), (10.0, 50.0), (40.0, 50.0), (40.0, 10.0))
+    tilted = [(y + tilt_px * (x > 30), x + tilt_px * (y < 20)) for y, x in corners]
+    assert (_drawn("rectangle", *tilted).vertices == ()) == is_upright
+
+
+def test_the_background_of_the_weight_map_is_that_of_the_recommended_method() -> None:
+    settings = DockSettings(pixel_size_um=0.1)
+    assert settings.weight_background == preset("recommended").loss.weight_background
 
 
 def test_regions_are_cut_at_the_border_of_the_image() -> None:
