@@ -91,3 +91,25 @@ def test_a_device_is_there_or_refused(
             resolve_device(asked)
     else:
         assert str(resolve_device(asked)) == found
+
+
+@pytest.mark.parametrize(
+    ("shape", "are_colours"),
+    [
+        ((16, 16, 3), True),
+        ((16, 40, 4), True),
+        ((15, 40, 3), False),
+        ((40, 15, 4), False),
+        ((40, 40, 5), False),
+        ((40, 40, 2), False),
+        ((40, 4), False),
+    ],
+)
+def test_colours_are_told_from_frames_of_few_columns(
+    shape: tuple[int, ...], are_colours: bool
+) -> None:
+    if are_colours:
+        with pytest.raises(InputError, match="looks like RGB"):
+            as_image(np.zeros(shape))
+    else:
+        assert as_image(np.zeros(shape)).shape == shape

@@ -38,6 +38,18 @@ def test_filter_lowers_flicker_and_does_not_smear_what_moves() -> None:
     assert np.abs(filtered - clean).mean() < 0.7 * np.abs(noisy - clean).mean()
 
 
+@pytest.mark.parametrize("radius", [None, 1, 3])
+def test_a_still_movie_is_averaged_over_the_radius_before_and_after(radius: int | None) -> None:
+    """Where all frames agree, the mean of those around is left; two are, if not given."""
+    movie = np.random.default_rng(0).normal(size=(9, 16, 16))
+    options = {} if radius is None else {"radius": radius}
+    filtered = reduce_flicker(movie, strength=1e4, **options)
+    reach = radius or 2
+    for t in range(9):
+        around = movie[max(0, t - reach) : t + reach + 1]
+        np.testing.assert_allclose(filtered[t], around.mean(0), atol=1e-5)
+
+
 def test_what_cannot_be_filtered_is_refused() -> None:
     with pytest.raises(InputError, match="three frames"):
         flicker(np.zeros((2, 8, 8)))
