@@ -263,3 +263,31 @@ def test_forty_crops_of_one_place_are_all_found() -> None:
 def test_groups_are_named_in_the_order_of_the_alphabet() -> None:
     """A seed then holds out the same ones in each process."""
     assert _pairs(list("qjxzbvkwfhgym")).group_names == tuple("bfghjkmqvwxyz")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_order_of_the_pairs_does_not_choose_the_groups(seed: int) -> None:
+    groups = list("aabbccddee")
+    assert _chosen_groups(groups, 0.4, seed) == _chosen_groups(groups[::-1], 0.4, seed)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [(0, "'1' is identical to '0'"), (24, "'1' shares 75% of its pixels with '0'")],
+)
+def test_shared_pixels_of_two_groups_are_named(rows: int, said: str) -> None:
+    frame = _frame(0)
+    images = [frame[:96], frame[rows : rows + 96]]
+    pairs = CorrelativePairs.from_arrays(images, images, groups=["a", "b"])
+    with pytest.raises(InputError, match=said):
+        split_pairs(pairs, validation_groups=["b"])
+    together = split_pairs(pairs)
+    assert not together.independent
+    assert "Groups a, b share pixels" in together.notes[0]
+
+
+@pytest.mark.parametrize(("count", "held"), [(2, 1), (7, 1), (8, 2), (12, 2), (13, 3)])
+def test_of_one_group_about_the_last_fifth_follows_the_training(count: int, held: int) -> None:
+    split = split_pairs(_pairs(["a"] * count))
+    assert split.validation == tuple(range(count - held, count))
+    assert f"the last {held} follow the training" in split.notes[-1]
