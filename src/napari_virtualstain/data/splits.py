@@ -128,8 +128,7 @@ def split_pairs(
         return _with_given_groups(pairs, validation_groups, shared, allow_leakage)
     merged = merge_groups(pairs.groups, shared)
     notes = _merging_notes(pairs.groups, merged)
-    names = sorted(set(merged))
-    if len(names) == 1:
+    if len(set(merged)) == 1:
         return _within_one_group(pairs, fraction, shared, notes)
     held_out = _chosen_groups(merged, fraction, seed)
     split = _split(pairs, [g in held_out for g in merged], notes)
