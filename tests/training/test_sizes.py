@@ -12,10 +12,11 @@ from napari_virtualstain.data import CorrelativePairs
 from napari_virtualstain.data.splits import _chosen_groups, _within_one_group
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.normalisation import FittedNormalisation
-from napari_virtualstain.training import TrainingConfig
+from napari_virtualstain.training import TrainingConfig, preparation
 from napari_virtualstain.training.cross_validation import _folds
 from napari_virtualstain.training.finishing import _judged
 from napari_virtualstain.training.preparation import (
+    PreparedTraining,
     _fitting_crop,
     _median,
     _with_margin,
@@ -139,3 +140,14 @@ def test_of_one_cell_the_last_pairs_follow_the_training(
     assert split.validation[-1] == count - 1
     assert len(split.train) == count - held
     assert not split.independent
+
+
+@pytest.mark.parametrize(("count", "looked_at"), [(1, 1), (200, 200), (399, 399), (400, 200)])
+def test_statistics_of_a_card_are_of_all_images_or_of_at_least_200(
+    monkeypatch: pytest.MonkeyPatch, count: int, looked_at: int
+) -> None:
+    monkeypatch.setattr(preparation, "image_statistics", lambda image: image)
+    monkeypatch.setattr(preparation, "summarise_statistics", lambda images: len(list(images)))
+    pair = SimpleNamespace(bright_field=np.zeros((1, 4, 4)), input_maps=(FittedNormalisation(),))
+    training = SimpleNamespace(train=[pair] * count, pairs=SimpleNamespace(planes=1))
+    assert PreparedTraining.input_statistics(training) == looked_at
