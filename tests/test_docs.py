@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import napari_virtualstain as vs
 from napari_virtualstain.cli.app import app
+from napari_virtualstain.hooks import EXTENSIONS
 from napari_virtualstain.io import write_image
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -101,6 +102,7 @@ def test_the_examples_of_a_page_run_in_order(
             _run_shell(code)
         else:
             exec(compile(code, str(page), "exec"), names)
+    EXTENSIONS.unregister("my-plugin")  # what a page registers goes with it
 
 
 @pytest.fixture(scope="module")

@@ -274,6 +274,22 @@ def test_eight_partners_are_listed_the_nearest_first() -> None:
     assert found["track_id"].tolist() == list(range(1, 9))
 
 
+@pytest.mark.parametrize(
+    ("tail", "within_px", "found"),
+    [(0, 5.0, None), (1, 5.0, None), (2, 5.0, 1), (2, 4.9, None), (9, 5.0, 1)],
+)
+def test_a_track_is_found_by_its_tail_within_its_reach(
+    tail: int, within_px: float, found: int | None
+) -> None:
+    # track 1 passed by two frames ago, 3 and 4 px off; others are there later, or far away
+    rows = [(1, 3, 3.0, 4.0), (1, 4, 50.0, 50.0), (1, 5, 60.0, 60.0), (2, 5, 90.0, 90.0)]
+    rows.append((3, 6, 0.0, 0.0))
+    tracks = EditableTracks(pd.DataFrame(rows, columns=["track_id", "frame", "y_px", "x_px"]))
+    assert tracks.near(5, 0.0, 0.0, within_px, tail) == found
+    assert tracks.nearest(5, 91.0, 90.0) == (2, 1.0)
+    assert tracks.nearest(9, 0.0, 0.0) is None
+
+
 def _logged(path: Path) -> tuple[EditableTracks, EditLog]:
     tracks, log = _tracks(), EditLog(path, MOVIE)
     for action, arguments in (

@@ -327,3 +327,12 @@ def test_labels_that_no_track_has_become_background() -> None:
     table = pd.DataFrame({"track_id": 5, "frame": [0], "y_um": 0.0, "x_um": 0.0, "label": 3})
     relabelled = vs.Tracks.from_table(table).relabel(np.array([[[0, 1, 3, 4, 9]]]))
     assert relabelled.tolist() == [[[0, 0, 5, 0, 0]]]
+
+
+@pytest.mark.parametrize(("frame", "tracks"), [(1, 2), (2, 1)])
+def test_an_only_child_after_a_gap_is_the_same_track(
+    frame: int, tracks: int, tmp_path: Path
+) -> None:
+    table = pd.DataFrame({"track_id": [1, 2], "frame": [0, frame], "y_um": 9.0, "x_um": 9.0})
+    folder = vs.Tracks.from_table(table, {2: [1]}).to_ctc(tmp_path / "ctc")
+    assert len(vs.Tracks.from_ctc(folder)) == tracks
