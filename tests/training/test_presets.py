@@ -88,6 +88,7 @@ def test_every_setting_is_described() -> None:
         ({"colour": 1}, "colour"),
         ({"steps": 3, "epochs": 2}, "not both"),
         ({"trainable": "head"}, "needs init"),
+        ({"loss": {"distillation": 0.01}}, "needs teachers"),
         ({"optimisation": {"learning_rate": -1}}, "learning_rate"),
         ({"name": "a/b"}, "name"),
     ],
