@@ -30,6 +30,7 @@ from napari_virtualstain.simulation.simulate import (
     _Stage,
     checked_size,
 )
+from napari_virtualstain.simulation.surroundings import Surroundings
 from napari_virtualstain.simulation.transfer_functions import _radial
 
 
@@ -261,6 +262,31 @@ def test_a_mitochondrion_that_shows_in_fewer_than_six_pixels_has_no_label(
     one = SimpleNamespace()
     drawn = truth.draw_labels([one], [np.zeros((2, 3))], (4, 8), 0.08, Mitochondria())
     assert np.unique(drawn).tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("height_um", "is_labelled"), [(0.49, True), (-0.49, True), (0.51, False), (-0.51, False)]
+)
+def test_mitochondria_within_half_a_micrometre_of_the_focus_have_labels(
+    height_um: float, is_labelled: bool
+) -> None:
+    line = np.stack([np.full(10, height_um), np.full(10, 1.0), np.linspace(0.5, 1.5, 10)], axis=1)
+    one = SimpleNamespace(track_id=3, radius_um=0.2)
+    drawn = truth.draw_labels([one], [line], (32, 32), 0.08, Mitochondria())
+    assert np.unique(drawn).tolist() == ([0, 3] if is_labelled else [0])
+
+
+def test_granules_stay_about_their_homes_and_forget_within_seconds() -> None:
+    homes, none = np.zeros((6000, 3)), np.zeros(0)
+    start = np.full_like(homes, 1.0)
+    around = Surroundings(
+        start, homes, homes[:, None], none, homes[:0], none, none, homes[:0], none
+    )
+    around.advance(10.0, np.random.default_rng(0))  # the time after which 1 / e is left
+    assert around.granules.mean() == pytest.approx(1 / np.e, abs=0.02)
+    around.advance(1e4, np.random.default_rng(1))
+    assert around.granules.mean() == pytest.approx(0, abs=0.01)
+    assert around.granules.std() == pytest.approx(0.15, rel=0.05)
 
 
 def test_a_mitochondrion_divides_from_1_1_um() -> None:
