@@ -273,6 +273,8 @@ def test_brightness_jumps_ignore_bleaching_and_find_a_jump() -> None:
     assert np.nanargmax(brightness_jumps(movie)) == 7
     assert np.isnan(brightness_jumps(movie)[[0, -1]]).all()
     assert np.isnan(brightness_jumps(movie[:2])).all()
+    assert np.isnan(brightness_jumps(movie[:1])).all()
+    assert brightness_jumps(np.array([2.0, 5.0, 2.0])[:, None, None])[1] == 1
 
 
 @pytest.mark.parametrize("name", ALL)

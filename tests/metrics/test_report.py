@@ -17,6 +17,7 @@ from napari_virtualstain.metrics import COLUMNS, evaluate, write_report
 from napari_virtualstain.metrics.intervals import summarise
 from napari_virtualstain.metrics.report import _own_warnings
 from napari_virtualstain.metrics.report_figures import spectrum_figure
+from napari_virtualstain.metrics.report_page import _row
 
 
 @pytest.fixture(scope="module")
@@ -208,6 +209,18 @@ def test_intervals_are_doubted_without_groups_and_with_one_only(groups, said: st
     table = evaluate(truth + 0.1, truth, groups=groups)
     texts = _own_warnings(table, summarise(table))
     assert [said in text for text in texts] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("baselines", "bold"),
+    [({}, []), ({"best constant": 0.2}, [0]), ({"best constant": 0.9, "bright-field": 0.3}, [5])],
+)
+def test_the_best_of_stain_and_baselines_is_bold_where_there_is_a_baseline(
+    baselines: dict[str, float], bold: list[int]
+) -> None:
+    columns = ("mean", "low", "high", "median", "minimum", "maximum", "undefined")
+    row = _row("pearson", pd.Series(0.5, columns), baselines)
+    assert [i for i, cell in enumerate(row.cells) if cell.is_best] == bold
 
 
 @pytest.mark.parametrize(("lowest", "bottom"), [(0.3, -0.1), (-0.05, -0.1), (-0.4, -0.4)])

@@ -170,6 +170,24 @@ def test_the_network_sees_pixels_of_the_range_it_knows_and_fine_ones_also_at_the
         assert (height, width) == pytest.approx((96 * factor, 120 * factor), abs=0.5)
 
 
+@pytest.mark.parametrize("surer_um", [0.05, 0.08])
+def test_of_two_scales_that_counts_at_which_the_network_is_surer(
+    threshold_segmenter, monkeypatch, surer_um: float
+) -> None:
+    segmenter = Segmenter(threshold_segmenter, pixel_size_um=0.05)
+    surer = dict(segmenter._inner_sizes((40, 48)))[surer_um]
+
+    def raw_maps(normal, shape, *, on_tile):
+        maps = np.full((2 + len(segmenter._steps), *shape), -9.0, np.float32)
+        maps[0, 5:15, 5:15] = 9.0 if shape == surer else -1.0
+        return maps
+
+    monkeypatch.setattr(segmenter, "_raw_maps", raw_maps)
+    maps = segmenter.maps_of_normalised(np.zeros((40, 48), np.float32))
+    assert maps.inner_pixel_size_um == surer_um
+    assert maps.inner.shape == surer
+
+
 @pytest.mark.parametrize(("width_um", "seen_um"), [(0.4, 0.08), (0.79, 0.08), (1.6, 0.16)])
 def test_mitochondria_wider_than_ten_pixels_are_seen_ten_pixels_wide(
     threshold_segmenter, discs, width_um: float, seen_um: float

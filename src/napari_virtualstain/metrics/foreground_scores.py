@@ -134,6 +134,6 @@ def jumps_of_means(means: Image) -> Image:
     """
     jumps = np.full(len(means), math.nan)
     level = abs(float(means.mean())) if len(means) else 0.0
-    if len(means) > 2 and level:
+    if level:
         jumps[1:-1] = np.abs(means[1:-1] - (means[:-2] + means[2:]) / 2) / level
     return jumps
