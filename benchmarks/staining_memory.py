@@ -13,7 +13,8 @@ line is one whole-frame forward pass of the same network with torch alone, in it
 
 --movies stains so many movies of 2 frames, one after another in this process and then on a local
 cluster of four workers, of which one is killed half-way. All must be there, with the same pixels.
-Wall seconds of one run: what counts is how they grow with the number of movies.
+Wall seconds of one run: what counts is how they grow with the number of movies. With --command
+the cluster gets each movie by a `virtualstain stain --scheduler` of its own.
 """
 
 from __future__ import annotations
@@ -135,7 +136,9 @@ def print_movies(model: Model, given: argparse.Namespace) -> None:
             LocalCluster(n_workers=4, threads_per_worker=1, dashboard_address=None) as cluster,
             Client(cluster, set_as_default=False) as client,
         ):
-            here, together, is_same = movies_twice(model, count, given.size, client, Path(place))
+            here, together, is_same = movies_twice(
+                model, count, given.size, client, Path(place), by_command=given.command
+            )
         print(
             f"{count:6} {here:8.1f} {1e3 * here / count:9.1f} {together:10.1f} "
             f"{1e3 * together / count:9.1f}  {'identical' if is_same else 'DIFFERENT'}",
@@ -144,7 +147,7 @@ def print_movies(model: Model, given: argparse.Namespace) -> None:
 
 
 def movies_twice(
-    model: Model, count: int, size: int, client: Any, root: Path
+    model: Model, count: int, size: int, client: Any, root: Path, *, by_command: bool
 ) -> tuple[float, float, bool]:
     """Return the seconds here and on the cluster, and whether all pixels are the same."""
     rng, inputs = np.random.default_rng(count), root / "in"
@@ -162,7 +165,11 @@ def movies_twice(
             killed.append(processes[min(processes)])
             os.kill(killed[0], signal.SIGKILL)
 
-    together = stain_all(model, inputs, root / "cluster", scheduler=client, after=kill_one)
+    out = root / "cluster"
+    if by_command:
+        together = stain_by_commands(model, inputs, out, client.scheduler.address, kill_one)
+    else:
+        together = stain_all(model, inputs, out, scheduler=client, after=kill_one)
 
     def pixels(folder: str, name: str) -> np.ndarray:
         return np.asarray(open_stack(root / folder / name).data)
@@ -191,12 +198,29 @@ def stain_all(
     return time.perf_counter() - started
 
 
+def stain_by_commands(
+    model: Model, inputs: Path, out: Path, address: str, after: Callable[[int], None]
+) -> float:
+    """Stain every movie of a folder by a command of its own, and return the seconds."""
+    out.mkdir()
+    started = time.perf_counter()
+    for number, path in enumerate(sorted(inputs.iterdir()), start=1):
+        command = [sys.executable, "-m", "napari_virtualstain.cli", "stain", path]
+        options = ["-o", out / path.name, "--model", model.path, "--device", "cpu"]
+        subprocess.run(
+            [*command, *options, "--scheduler", address], check=True, capture_output=True
+        )
+        after(number)
+    return time.perf_counter() - started
+
+
 def main() -> None:
     """Print the memory after so many frames, and of plain torch."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, nargs="*", default=[3, 12, 48])
     parser.add_argument("--plain", type=int, nargs="*", default=[], help="sizes of plain lines")
     parser.add_argument("--movies", type=int, nargs="*", default=[], help="numbers of movies")
+    parser.add_argument("--command", action="store_true", help="a command for each movie")
     parser.add_argument("--length", type=int, default=2000, help="frames of the whole movie")
     parser.add_argument("--size", type=int, default=2048)
     parser.add_argument("--model", default="mito-simulated")
@@ -204,6 +228,8 @@ def main() -> None:
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--one", action="store_true", help="the plain line in this process")
     given = parser.parse_args()
+    if given.command and given.widths:
+        parser.error("--command takes --model, not --widths")
     if given.one:
         print_plain(model_of(given), given.plain[0])
         return
