@@ -140,6 +140,12 @@ def test_an_arm_of_exactly_the_smallest_area_is_an_object() -> None:
         assert (len(np.unique(found[mask])) == len(values)) == is_kept
 
 
+def test_the_last_piece_stays_however_small() -> None:
+    labels = split_along_skeleton(cross(), min_area_px=1e9)
+    assert (labels[cross()] == labels.max()).all()
+    assert labels.max() > 0
+
+
 def test_probabilities_are_cut_at_the_threshold():
     probability = np.where(disc(), 0.6, 0.1)
     assert count(probability, threshold=0.5) == 1

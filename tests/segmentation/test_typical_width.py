@@ -21,8 +21,9 @@ def test_the_width_of_bars_is_found_in_blur_and_noise(
     assert typical_width_um(noisy, pixel_size_um) == pytest.approx(width_um, rel=0.25)
 
 
-def test_an_empty_image_has_no_width() -> None:
-    assert typical_width_um(np.zeros((32, 32)), 0.1) is None
+@pytest.mark.parametrize("level", [0.0, 1.0, -300.0])
+def test_an_empty_image_has_no_width(level: float) -> None:
+    assert typical_width_um(np.full((32, 32), level), 0.1) is None
 
 
 def test_noise_is_no_sure_width() -> None:

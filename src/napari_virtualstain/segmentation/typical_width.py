@@ -86,8 +86,6 @@ def measure_width(fluorescence: ArrayLike, pixel_size_um: float) -> MeasuredWidt
     image = np.nan_to_num(np.asarray(fluorescence, np.float32))
     smooth = gaussian_filter(image, _SMOOTH_PX)
     raised = smooth - gaussian_filter(image, max(_BACKGROUND_UM / pixel_size_um, 2 * _SMOOTH_PX))
-    if np.ptp(raised) == 0:
-        return None
     numbered, _ = label(raised > threshold_otsu(raised))
     bright = (numbered > 0) & (np.bincount(numbered.ravel()) > _SMALLEST_PX)[numbered]
     widths = 2 * distance_transform_edt(bright)[skeletonize(bright)] - 1
