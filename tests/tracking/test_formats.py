@@ -457,7 +457,10 @@ def test_numbers_beyond_any_movie_are_refused() -> None:
     assert vs.simulate(frames=1, size=32.0, count=1).labels.shape == (1, 32, 32)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("area_um2", "radius_um"), [(4 * np.pi, 2.0), (np.nan, 0.5)])
+@pytest.mark.parametrize(
+    ("area_um2", "radius_um"),
+    [(4 * np.pi, 2.0), (0.04 * np.pi, 0.2), (0.0, 0.5), (np.nan, 0.5)],
+)
 def test_trackmate_draws_spots_of_the_area_of_the_object(
     tmp_path: Path, area_um2: float, radius_um: float
 ) -> None:
