@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QPushButton
 
+from napari_virtualstain.plugin.kit.jobs import JobContext
 from napari_virtualstain.plugin.segment.dock import SegmentWidget
+from napari_virtualstain.plugin.segment.fine_tuning_job import FineTuneRequest, fine_tuning_job
 from napari_virtualstain.segmentation import SegmenterTraining, segment
 
 from ..models import save_segmenter
@@ -273,6 +275,19 @@ def test_corrections_go_straight_into_a_model_that_is_then_chosen(
     assert corrected[70, 80]
     assert not before[70, 80]
     assert layer.data[2, 70, 80] == 9
+
+
+def test_no_corrected_frame_is_scored_by_a_model_that_learnt_from_its_neighbour(
+    models: Path, movie: np.ndarray, tmp_path: Path
+) -> None:
+    frames = tuple(movie[:4])
+    labels = tuple((frame > frame.mean()).astype(np.int32) for frame in frames)
+    settings = SegmenterTraining(steps=1, crop=32, batch_size=1)
+    output = tmp_path / "corrected.safetensors"
+    request = FineTuneRequest(frames, labels, str(models), 0.1, output, 1, settings)
+    tuned = fine_tuning_job(request, JobContext())
+    assert tuned.result.card.split["by"] == "block of 64 pixels"
+    assert [picture.shape for picture in tuned.pictures] == [frames[0].shape] * 4
 
 
 @pytest.mark.parametrize(("width_px", "shown_um"), [(12, 1.2), (4, 0.0)])

@@ -68,8 +68,9 @@ def fine_tuning_job(request: FineTuneRequest, context: JobContext) -> FineTuned:
 
     use_threads(request.threads)
     result = train_segmenter(
-        list(request.images),
-        list(request.labels),
+        # one movie: neighbouring frames, all but alike, are no test of each other
+        [np.stack(request.images)],
+        [np.stack(request.labels)],
         request.output,
         init=request.init,
         settings=request.settings,
