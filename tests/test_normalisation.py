@@ -173,6 +173,13 @@ def test_a_dim_frame_is_dark_below_a_quarter_of_the_contrast(contrast: float, co
     assert spread == pytest.approx(expected)
 
 
+def test_one_frame_of_great_contrast_makes_no_dark_frame_count() -> None:
+    usual, dark = _raw(1), 0.01 * _raw(1, 1)
+    double, glaring = (20_000 + times * (_raw(1, 2) - 20_000) for times in (2, 100))
+    fitted = Normalisation(kind="mean_sd").fit(np.concatenate([usual, double, glaring, dark]))
+    assert fitted.scale == pytest.approx(double.std())
+
+
 @pytest.mark.parametrize(("depth", "counts"), [(1.8, True), (2.2, False)])
 def test_a_flat_frame_is_dark_two_contrasts_below_the_others(depth: float, counts: bool) -> None:
     bright = _raw(2)

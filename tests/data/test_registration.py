@@ -161,6 +161,12 @@ def test_one_frame_of_three_is_odd_from_two_pixels_on(
     assert frame_motion_notes(pairs, {"a": replace(common, significance=5.9)}) == ()
 
 
+def test_a_frame_without_a_peak_in_a_group_without_one_stays_where_it_is() -> None:
+    flat = np.ones((2, 64, 64))
+    found = frame_shifts(CorrelativePairs.from_arrays(flat, flat), {})
+    assert [(shift.dy, shift.dx, shift.is_certain) for shift in found] == [(0, 0, False)] * 2
+
+
 @pytest.mark.parametrize(
     ("far", "significance", "said"), [(2.9, 9.0, False), (3.1, 9.0, True), (30.0, 5.9, False)]
 )

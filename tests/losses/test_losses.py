@@ -162,6 +162,12 @@ def test_multi_scale_averages_noise_away_but_not_structure() -> None:
     assert float(gradient_l1(zero + 2, zero)) == 0
 
 
+def test_multi_scale_stops_where_a_strip_cannot_be_halved() -> None:
+    strip = torch.zeros(1, 1, 2, 32)
+    halved = multi_scale_l1(strip + 2, strip, levels=3)
+    torch.testing.assert_close(halved, torch.tensor(2.0 / 3))  # one of three levels
+
+
 @pytest.mark.parametrize(("side", "loss"), [(1, 0), (2, 1 / 3), (4, 2 / 3), (8, 1), (16, 1)])
 def test_the_scales_are_half_quarter_and_eighth(side: int, loss: float) -> None:
     """Squares of +1 and -1 cancel at each scale whose pixels are larger."""

@@ -115,8 +115,9 @@ def test_events_match_one_to_one_within_time_and_distance() -> None:
     # the first comes 3 frames late, which is 1 frame before the second: one of the two counts
     assert event_scores(late, truth)["fission_recall"] == 0.5
     assert event_scores(late, truth)["fusion_f1"] == 0
-    far = truth.assign(y_um=truth.y_um + 2)
-    assert event_scores(far, truth)["fission_f1"] == 0
+    for apart, score in ((1.0, 1), (1.01, 0), (2, 0)):  # the radius is 1 um
+        far = truth.assign(y_um=truth.y_um + apart)
+        assert event_scores(far, truth)["fission_f1"] == score
     assert math.isnan(event_scores(truth.iloc[:0], truth.iloc[:0])["fusion_f1"])
 
 

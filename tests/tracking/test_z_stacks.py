@@ -39,6 +39,13 @@ def test_half_of_the_smaller_mask_makes_one_object(shared: int, objects: int) ->
     assert project_labels(labels, "max").max() == objects
 
 
+def test_a_stack_of_one_plane_is_that_plane() -> None:
+    labels = stack_of_two()[:, :1]
+    flat = project_labels(labels, "max")
+    assert flat.shape == (4, 16, 24)
+    assert np.array_equal(flat > 0, labels[:, 0] > 0)
+
+
 def test_dask_is_projected_lazily_and_the_same() -> None:
     labels = stack_of_two()
     lazy = project_labels(da.from_array(labels, chunks=(2, 1, 16, 12)), "max")

@@ -38,6 +38,7 @@ def test_the_table_is_the_engines_and_goes_to_the_frame(
     np.testing.assert_allclose(widget.table.frame["pearson"], expected["pearson"])
     widget.table.row_entered.emit(2)
     assert widget.viewer.dims.point[0] == pytest.approx(4.0)
+    (tmp_path / "metrics.csv").write_text("of an earlier run")
     widget.save(tmp_path / "metrics.csv")
     np.testing.assert_allclose(pd.read_csv(tmp_path / "metrics.csv")["ssim"], expected["ssim"])
 

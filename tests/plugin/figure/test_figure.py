@@ -69,7 +69,8 @@ def test_one_press_writes_the_frame_with_scale_bar_time_and_names(
     viewer: Any, qtbot: Any, wait_for: Any, tmp_path: Path
 ) -> None:
     bare = dict.fromkeys(("scale_bar", "time", "names"), False)
-    _export(viewer, qtbot, wait_for, tmp_path / "bare.png", **bare)
+    made = _export(viewer, qtbot, wait_for, tmp_path / "bare.png", **bare)
+    assert made.status_label.text() == f"Exported the figure to {tmp_path / 'bare.png'}."
     plain = imageio.imread(tmp_path / "bare.png")
     height, width = plain.shape[:2]
     assert (height, width) == pytest.approx((640, 800), abs=8)
@@ -109,6 +110,7 @@ def test_each_frame_is_exported_and_the_window_is_as_before(
         widget.run_button.click()
         wait_for(widget)
         assert widget.state == "done", widget.status_label.text()
+        assert widget.status_label.text().startswith("Exported 3 frames to")
     stack = tifffile.imread(tmp_path / "film.tif")
     files = sorted(tmp_path.glob("film_*.png"))
     assert [path.name for path in files] == ["film_0.png", "film_1.png", "film_2.png"]

@@ -33,6 +33,7 @@ def test_a_random_sample_is_judged_with_the_keys_and_reported_with_its_seed(
         keys[key].activated.emit()
     assert "2 of 3 right: 67 % (21 to 94 %)" in panel.text.text()
     assert "The sample is judged" in widget.status_label.text()
+    (tmp_path / "sample.md").write_text("of an earlier sample")
     panel.save(tmp_path / "sample.md")
     report = (tmp_path / "sample.md").read_text(encoding="utf-8")
     assert "seed 7" in report
