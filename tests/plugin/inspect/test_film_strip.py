@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from qtpy.QtCore import QPoint
-from qtpy.QtGui import QImage
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QImage, QWheelEvent
+from qtpy.QtWidgets import QApplication
 
 from napari_virtualstain.plugin.inspect.film.cells import Film, FilmSource
 from napari_virtualstain.plugin.inspect.film.drawing import film_image, frame_image, time_text
@@ -99,6 +100,28 @@ def strip(qtbot: Any) -> FilmStrip:
     made.resize_pictures(100 / made._side())
     made.show_film(_film(), Scale(0.1, 2.0), 0)
     return made
+
+
+def _turn_wheel(
+    strip: FilmStrip, x: int, y: int, keys: Any = Qt.KeyboardModifier.NoModifier
+) -> None:
+    place, still = QPointF(50, 50), Qt.MouseButton.NoButton
+    phase = Qt.ScrollPhase.NoScrollPhase
+    turn = QWheelEvent(place, place, QPoint(), QPoint(x, y), still, keys, phase, False)
+    QApplication.sendEvent(strip.viewport(), turn)
+
+
+def test_either_wheel_scrolls_through_time_and_with_control_zooms(strip: FilmStrip) -> None:
+    bar = strip.horizontalScrollBar()
+    _turn_wheel(strip, 0, -120)
+    assert bar.value() == 120
+    _turn_wheel(strip, -60, 0)
+    assert bar.value() == 180
+    _turn_wheel(strip, 0, 120)
+    assert bar.value() == 60
+    for turned, side in ((120, 115), (-120, 100)):
+        _turn_wheel(strip, 0, turned, Qt.KeyboardModifier.ControlModifier)
+        assert strip.side == side
 
 
 def test_pictures_may_be_32_to_260_pixels(strip: FilmStrip) -> None:

@@ -40,6 +40,21 @@ def test_it_opens_filled_the_doubtful_first_and_says_why(widget: InspectorWidget
     assert list(table.columns)[header.sortIndicatorSection()] == "error_probability"
 
 
+@pytest.mark.parametrize("column", [0, 1, -1])
+def test_the_order_that_was_clicked_stays_when_the_table_is_filtered(
+    widget: InspectorWidget, column: int
+) -> None:
+    view = widget.table.view
+    place = range(len(widget.table.frame.columns))[column]
+    for order in (Qt.SortOrder.DescendingOrder, Qt.SortOrder.AscendingOrder):
+        view.sortByColumn(place, order)
+        widget.table.show_tracks()
+        header = view.horizontalHeader()
+        assert (header.sortIndicatorSection(), header.sortIndicatorOrder()) == (place, order)
+    if column == 0:
+        assert widget.table.tracks() == [1, 2, 3]
+
+
 def test_a_new_layer_of_tracks_is_listed_at_once(
     widget: InspectorWidget, wait_for: Any, qtbot: Any
 ) -> None:

@@ -49,6 +49,14 @@ def test_a_single_skewed_layer_is_no_bright_field(
     assert _named(propose_pair(viewer_model)) == proposed
 
 
+def test_a_layer_that_says_that_it_glows_is_no_bright_field(
+    viewer_model: Any, looks: dict[str, float]
+) -> None:
+    _add(viewer_model, "cell mCherry")
+    looks["cell mCherry"] = 0.0
+    assert _named(propose_pair(viewer_model)) == [None, "cell mCherry"]
+
+
 def test_looks_are_asked_only_of_layers_that_say_nothing(
     viewer_model: Any, looks: dict[str, float]
 ) -> None:
