@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from scipy.ndimage import gaussian_filter
 
 from napari_virtualstain.plugin.train.dock import TrainWidget
 from napari_virtualstain.plugin.train.drawn_regions import COLOURS, HELD_OUT, TRAIN
 from napari_virtualstain.plugin.train.job import collect_pairs
-from napari_virtualstain.training import PlaneReading
+from napari_virtualstain.plugin.train.kept_training import keep, kept_pairs, restore
+from napari_virtualstain.training import PlaneReading, training_folder
 
 SCALE = {"units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 
@@ -55,6 +58,32 @@ def test_a_region_drawn_at_once_counts_and_is_an_outline(widget: TrainWidget) ->
     pairs = collect_pairs(widget._request_now(), PlaneReading(1))
     assert pairs.masks[0] is None
     assert 0.4 < pairs.masks[1].mean() < 0.6
+
+
+def test_the_regions_of_a_killed_training_come_back_in_another_window(
+    widget: TrainWidget, tmp_path: Path
+) -> None:
+    widget.pairs.new_regions.click()
+    drawn = widget.shapes.value
+    drawn.add_rectangles([[4, 4], [60, 40]])
+    drawn.add_polygons([[4, 50], [60, 50], [60, 90]])
+    drawn.selected_data = {0}
+    widget.pairs.hold_button.click()
+    output = tmp_path / "mine.safetensors"
+    settings = widget._request_now().settings
+    keep(output, kept_pairs(widget.pairs.rows), settings, lambda: None)
+    later = ViewerModel()
+    (found,) = restore(training_folder(output), later)
+    for role, layer in (("bright_field", "one"), ("fluorescence", "one GFP")):
+        np.testing.assert_array_equal(found[role].data, widget.viewer.layers[layer].data)
+    regions = found["shapes"]
+    assert regions.name == drawn.name
+    assert list(regions.shape_type) == ["rectangle", "polygon"]
+    for there, here in zip(regions.data, drawn.data, strict=True):
+        np.testing.assert_allclose(there, here)
+    np.testing.assert_allclose(regions.scale, drawn.scale)
+    np.testing.assert_allclose(regions.edge_color, drawn.edge_color)
+    assert np.all(regions.face_color[:, 3] == 0)
 
 
 @pytest.mark.parametrize(
