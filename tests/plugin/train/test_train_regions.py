@@ -86,6 +86,21 @@ def test_the_regions_of_a_killed_training_come_back_in_another_window(
     assert np.all(regions.face_color[:, 3] == 0)
 
 
+def test_a_new_training_of_an_old_name_keeps_its_own_images(
+    widget: TrainWidget, tmp_path: Path
+) -> None:
+    output, settings = tmp_path / "mine.safetensors", widget._request_now().settings
+    for changed in (0, 1):
+        for layer in widget.viewer.layers:
+            layer.data = layer.data + changed
+        kept = kept_pairs(widget.pairs.rows)
+        for _ in range(2):  # the second time nothing is written
+            keep(output, kept, settings, lambda: None)
+        (found,) = restore(training_folder(output), ViewerModel())
+        for role, layer in (("bright_field", "one"), ("fluorescence", "one GFP")):
+            np.testing.assert_array_equal(found[role].data, widget.viewer.layers[layer].data)
+
+
 @pytest.mark.parametrize(
     ("draw", "said"),
     [

@@ -94,7 +94,7 @@ def keep(
     settings: DockSettings,
     check: Callable[[], None],
 ) -> None:
-    """Write the settings and layers of a training into its folder; images that are there stay.
+    """Write the settings and layers of a training into its folder, unless the same are there.
 
     Raises
     ------
@@ -188,17 +188,28 @@ def _kept(role: str, layer: Any) -> KeptLayer:
 
 
 def _save(path: Path, data: Any, check: Callable[[], None]) -> None:
-    """Write an array plane by plane; what is there with the same shape is the same."""
+    """Write an array plane by plane, unless the same is there."""
     from ...io import atomic_path
 
-    if path.exists():
-        try:
-            if np.load(path, mmap_mode="r").shape == tuple(data.shape):
-                return
-        except ValueError:
-            pass
+    if path.exists() and _holds(path, data, check):
+        return
     with atomic_path(path, overwrite=True) as partial:
         _write_planes(partial, data, check)
+
+
+def _holds(path: Path, data: Any, check: Callable[[], None]) -> bool:
+    """Return whether a file has these pixels: a new training may have the name of an old one."""
+    try:
+        kept = np.load(path, mmap_mode="r")
+    except ValueError:
+        return False
+    if (kept.shape, kept.dtype) != (tuple(data.shape), np.dtype(data.dtype)):
+        return False
+    for index in np.ndindex(*kept.shape[:-2]):
+        check()
+        if kept[index].tobytes() != np.asarray(plane_at(data, index)).tobytes():
+            return False
+    return True
 
 
 def _write_planes(path: Path, data: Any, check: Callable[[], None]) -> None:
