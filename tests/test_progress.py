@@ -37,6 +37,7 @@ def test_time_left_is_never_more_than_the_limit(limit_s: float | None, left_s: f
     [
         (Progress(0, None, "frame", "loading"), "loading"),
         (Progress(2, 10, "frame", "staining", 4.0), "staining: frame 2/10, 2 s/frame, 16 s left"),
+        (Progress(10, None, "frame", "staining", 0.5), "staining: frame 10, 0.05 s/frame"),
         (Progress(3, None, "epoch"), "epoch 3"),
         (Progress(1, 360, "step", "training"), "training: step 1/360"),
     ],

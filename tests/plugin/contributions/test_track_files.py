@@ -16,6 +16,7 @@ from napari_virtualstain.errors import InputError
 from napari_virtualstain.folders import settings_folder
 from napari_virtualstain.plugin.contributions.reader_preferences import propose_readers
 from napari_virtualstain.plugin.contributions.track_readers import format_of
+from napari_virtualstain.plugin.contributions.writers import tracks_of
 from napari_virtualstain.plugin.inspect.dock import InspectorWidget
 from napari_virtualstain.plugin.layers.colours import brighten, dim
 from napari_virtualstain.plugin.layers.description import sampling_of
@@ -461,3 +462,10 @@ def test_a_table_without_tracks_is_refused_in_words(
     assert str(caught.value).startswith("spots.csv")
     assert said in str(caught.value)
     assert not viewer.layers
+
+
+def test_without_units_a_pixel_is_a_micrometre_and_a_frame_a_second() -> None:
+    rows = [[1, 0, 4.0, 6.0], [1, 1, 4.0, 7.0]]
+    tracks = tracks_of(rows, {"scale": (3.0, 0.5, 0.5)})
+    assert (tracks.pixel_size_um, tracks.frame_interval_s) == (1, 1)
+    assert tracks.table[["y_um", "x_um"]].to_numpy().tolist() == [[4, 6], [4, 7]]
