@@ -381,3 +381,18 @@ def test_skewness_is_blind_to_gain_and_offset(gain: float, offset: float) -> Non
     assert expected > 0.5
     assert alignment.fine_skewness(gain * scene + offset) == pytest.approx(expected, rel=1e-6)
     assert alignment.fine_skewness(np.full((32, 32), offset)) == 0
+
+
+@pytest.mark.parametrize(
+    ("heights", "place"),
+    [
+        ([1.0, 3.0, 2.0], 1.0 + 0.1 / 3 / 2),
+        ([3.0, 2.0, 1.0], 0.9),
+        ([1.0, 2.0, 3.0], 1.1),
+        ([np.nextafter(1, 0), 1.0, 1.0], 1.0),  # flat to the last digit
+        ([0.5, np.nan, 0.5], 1.0),
+    ],
+)
+def test_a_scale_lies_at_the_vertex_where_there_is_one(heights: list[float], place: float) -> None:
+    found = alignment._refined(dict(zip((0.9, 1.0, 1.1), heights, strict=True)))
+    assert found == pytest.approx(place)

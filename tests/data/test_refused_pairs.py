@@ -14,7 +14,7 @@ from napari_virtualstain.data.correlative_pairs import inside_only
 from napari_virtualstain.data.inspection import _problem
 from napari_virtualstain.data.leakage import _common, _levels
 from napari_virtualstain.data.pair_reading import _one_channel
-from napari_virtualstain.data.registration import _vertex
+from napari_virtualstain.data.registration import peak_offset
 from napari_virtualstain.data.registration_warnings import alignment_notes
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.io import Stack
@@ -110,11 +110,11 @@ def test_images_without_structure_are_not_aligned() -> None:
     assert not np.allclose(with_stain, without)
 
 
-def test_a_peak_at_the_edge_has_no_vertex() -> None:
+def test_a_peak_at_the_edge_has_no_offset() -> None:
     values = np.array([1.0, 3.0, 2.0, 5.0])
-    assert _vertex(values, 0) == _vertex(values, 3) == 0
-    assert _vertex(values, 1) == pytest.approx(0.5 * (1 - 2) / (1 - 6 + 2))
-    assert _vertex(values, 2) == 0  # a valley
+    assert peak_offset(values, 0) == peak_offset(values, 3) == 0
+    assert peak_offset(values, 1) == pytest.approx(0.5 * (1 - 2) / (1 - 6 + 2))
+    assert peak_offset(values, 2) == 0  # a valley
 
 
 def test_levels_of_constant_and_tiny_images_are_not_compared() -> None:

@@ -20,7 +20,7 @@ from ..normalisation import spread_evenly
 from ..progress import CancelToken, watched
 from .correlative_pairs import CorrelativePairs
 from .foreground import middle
-from .registration import band, enough_pairs, local_variance
+from .registration import band, enough_pairs, local_variance, peak_offset
 
 Reference = Callable[[NDArray[np.generic]], NDArray[np.floating]]
 _Image = NDArray[np.float64]
@@ -490,8 +490,5 @@ def _refined(heights: dict[float, float]) -> float:
     places = sorted(heights)
     values = [heights[place] for place in places]
     index = int(np.argmax(values))
-    if not 0 < index < len(places) - 1:
-        return places[index]
-    before, at, after = values[index - 1 : index + 2]
-    step = places[index + 1] - places[index]
-    return places[index] + 0.5 * (before - after) / (before - 2 * at + after) * step
+    offset = peak_offset(values, index)
+    return places[index] + (offset * (places[index + 1] - places[index]) if offset else 0.0)

@@ -287,12 +287,12 @@ def _peak(correlation: _FloatImage, search_px: int, pairs: int) -> Shift:
     elsewhere = correlation[around] if around.any() else correlation.ravel()
     spread = float(elsewhere.std()) or 1.0
     significance = float((correlation[y, x] - elsewhere.mean()) / spread)
-    dy = y - search_px + _vertex(correlation[:, x], y)
-    dx = x - search_px + _vertex(correlation[y], x)
+    dy = y - search_px + peak_offset(correlation[:, x], y)
+    dx = x - search_px + peak_offset(correlation[y], x)
     return Shift(float(dy), float(dx), significance, pairs)
 
 
-def _vertex(values: _FloatImage, index: int) -> float:
+def peak_offset(values: _FloatImage | Sequence[float], index: int) -> float:
     """Return the sub-pixel offset of the parabola through the maximum and its neighbours."""
     if not 0 < index < len(values) - 1:
         return 0.0
