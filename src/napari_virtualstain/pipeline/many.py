@@ -130,39 +130,47 @@ def process_movies(
     from ..staining import cluster_client
 
     chosen = settings or PipelineSettings()
-    options: dict[str, Any] = {"device": device, "tile": tile, "overwrite": overwrite}
     rows: list[MovieRow] = []
     with contextlib.ExitStack() as opened:
         client = None if scheduler is None else opened.enter_context(cluster_client(scheduler))
+        options: dict[str, Any] = {
+            "device": device,
+            "tile": tile,
+            "scheduler": client,
+            "overwrite": overwrite,
+            "progress": progress,
+            "cancel": cancel,
+        }
         for movie in movies:
             if cancel is not None:
                 cancel.raise_if_cancelled()
-            try:
-                stack = movie.open()
-                report = fit_of(stack, chosen.stain.model)
-                if on_fit is not None:
-                    on_fit(movie, report)
-                reference = None if movie.reference is None else movie.reference()
-                result = process_movie(
-                    stack,
-                    movie.folder,
-                    chosen,
-                    reference=reference,
-                    progress=progress,
-                    cancel=cancel,
-                    scheduler=client,
-                    **options,
-                )
-                outcome = MovieOutcome(movie, _row(movie, result, report), result)
-            except CancelledError:
-                raise
-            except Exception as error:  # the others go on, whatever is wrong with this one
-                message = " ".join(str(error).split()) or type(error).__name__
-                outcome = MovieOutcome(movie, MovieRow(movie.name, message=message), error=error)
+            outcome = _outcome(movie, chosen, on_fit, options)
             rows.append(outcome.row)
             if outcome.error is None or len(movies) > 1:  # a single refused movie leaves nothing
                 _write(out, rows)
             yield outcome
+
+
+def _outcome(
+    movie: Movie,
+    settings: PipelineSettings,
+    on_fit: Callable[[Movie, FitReport | None], None] | None,
+    options: dict[str, Any],
+) -> MovieOutcome:
+    """Return what came of a movie, whatever is wrong with it."""
+    try:
+        stack = movie.open()
+        report = fit_of(stack, settings.stain.model)
+        if on_fit is not None:
+            on_fit(movie, report)
+        reference = None if movie.reference is None else movie.reference()
+        result = process_movie(stack, movie.folder, settings, reference=reference, **options)
+        return MovieOutcome(movie, _row(movie, result, report), result)
+    except CancelledError:
+        raise
+    except Exception as error:  # the others go on
+        message = " ".join(str(error).split()) or type(error).__name__
+        return MovieOutcome(movie, MovieRow(movie.name, message=message), error=error)
 
 
 def result_folders(inputs: Sequence[str], out: Path) -> list[Path]:
