@@ -29,6 +29,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,7 @@ def movies_twice(
         movie = rng.normal(1000, 50, (2, size, size)).astype(np.uint16)
         name = f"movie_{number:04}.ome.tif"
         write_image(inputs / name, movie, axes="tyx", pixel_size_um=0.08)
-    here = stain_all(model, inputs, root / "here")
+    here = stain_all(partial(stain_here, model), inputs, root / "here")
     killed: list[int] = []
 
     def kill_one(done: int) -> None:
@@ -165,11 +166,11 @@ def movies_twice(
             killed.append(processes[min(processes)])
             os.kill(killed[0], signal.SIGKILL)
 
-    out = root / "cluster"
     if by_command:
-        together = stain_by_commands(model, inputs, out, client.scheduler.address, kill_one)
+        on_cluster = partial(stain_by_command, model, client.scheduler.address)
     else:
-        together = stain_all(model, inputs, out, scheduler=client, after=kill_one)
+        on_cluster = partial(stain_here, model, scheduler=client)
+    together = stain_all(on_cluster, inputs, root / "cluster", kill_one)
 
     def pixels(folder: str, name: str) -> np.ndarray:
         return np.asarray(open_stack(root / folder / name).data)
@@ -182,36 +183,30 @@ def movies_twice(
 
 
 def stain_all(
-    model: Model,
+    stain: Callable[[Path, Path], None],
     inputs: Path,
     out: Path,
-    *,
-    scheduler: Any = None,
     after: Callable[[int], None] = lambda _: None,
 ) -> float:
     """Stain every movie of a folder, and return the seconds; `after` gets how many are done."""
     out.mkdir()
     started = time.perf_counter()
     for number, path in enumerate(sorted(inputs.iterdir()), start=1):
-        stain_to_file(open_stack(path), out / path.name, model, device="cpu", scheduler=scheduler)
+        stain(path, out / path.name)
         after(number)
     return time.perf_counter() - started
 
 
-def stain_by_commands(
-    model: Model, inputs: Path, out: Path, address: str, after: Callable[[int], None]
-) -> float:
-    """Stain every movie of a folder by a command of its own, and return the seconds."""
-    out.mkdir()
-    started = time.perf_counter()
-    for number, path in enumerate(sorted(inputs.iterdir()), start=1):
-        command = [sys.executable, "-m", "napari_virtualstain.cli", "stain", path]
-        options = ["-o", out / path.name, "--model", model.path, "--device", "cpu"]
-        subprocess.run(
-            [*command, *options, "--scheduler", address], check=True, capture_output=True
-        )
-        after(number)
-    return time.perf_counter() - started
+def stain_here(model: Model, path: Path, out: Path, *, scheduler: Any = None) -> None:
+    """Stain a movie from this process, by the workers of a scheduler if there is one."""
+    stain_to_file(open_stack(path), out, model, device="cpu", scheduler=scheduler)
+
+
+def stain_by_command(model: Model, scheduler: str, path: Path, out: Path) -> None:
+    """Stain a movie by a command of its own."""
+    command = [sys.executable, "-m", "napari_virtualstain.cli", "stain", path, "-o", out]
+    options = ["--model", model.path, "--device", "cpu", "--scheduler", scheduler]
+    subprocess.run([*command, *options], check=True, capture_output=True)
 
 
 def main() -> None:
