@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from dask_cluster import local_cluster
 
 import napari_virtualstain as vs
 from napari_virtualstain.io import open_stack, write_image
@@ -256,16 +257,10 @@ def test_tracking_needs_the_same_shape(bright_field: Path, labels: Path) -> None
 def test_many_movies_are_stained_by_the_workers_of_a_cluster(
     run: Run, bright_field: Path, generator: Path, tmp_path: Path
 ) -> None:
-    distributed = pytest.importorskip("distributed")
     movies = [bright_field, tmp_path / "truth.ome.tif"]
     run("run", *movies, "-o", "here", "--model", generator)
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as client,
-    ):
-        address = cluster.scheduler_address
+    with local_cluster(2) as client:
+        address = client.scheduler.address
         run("run", *movies, "-o", "there", "--model", generator, "--scheduler", address)
         stained = client.run(lambda dask_worker: dask_worker.state.executed_count)
     assert sum(stained.values()) >= 2 * 4

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
+from typing import Any
 
 import dask.array as da
 import numpy as np
 import pytest
 import torch
+from dask_cluster import local_cluster
 
 import napari_virtualstain as vs
 from napari_virtualstain.errors import DeviceError
@@ -14,19 +17,23 @@ from napari_virtualstain.io import Stack
 from napari_virtualstain.staining import cluster_client, stain_to_file
 
 
+def _stained(make_model: Any, out: Path, frames: int, scheduler: Any) -> None:
+    stain_to_file(
+        np.zeros((frames, 16, 16)),
+        out,
+        make_model(),
+        pixel_size_um=0.08,
+        device="cpu",
+        scheduler=scheduler,
+    )
+
+
 def test_no_scheduler_is_a_clear_error_and_leaves_what_was_begun(make_model, tmp_path) -> None:
     pytest.importorskip("distributed")
     begun = tmp_path / "out.ome.tif.partial"
     begun.write_text("a run that was interrupted")
     with pytest.raises(DeviceError, match="no dask scheduler at"):
-        stain_to_file(
-            np.zeros((2, 16, 16)),
-            tmp_path / "out.ome.tif",
-            make_model(),
-            pixel_size_um=0.08,
-            device="cpu",
-            scheduler="nonsense://x",
-        )
+        _stained(make_model, tmp_path / "out.ome.tif", 2, "nonsense://x")
     assert begun.read_text() == "a run that was interrupted"
 
 
@@ -63,39 +70,20 @@ def test_workers_are_asked_of_the_scheduler() -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # distributed warns of its own
 def test_a_worker_stains_a_plane_with_all_of_its_threads(make_model, tmp_path) -> None:
-    distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(
-            n_workers=1, threads_per_worker=3, dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as client,
-    ):
-        stain_to_file(
-            np.zeros((4, 16, 16)),
-            tmp_path / "out.ome.tif",
-            make_model(),
-            pixel_size_um=0.08,
-            device="cpu",
-            scheduler=client,
-        )
+    with local_cluster(1, threads=3) as client:
+        _stained(make_model, tmp_path / "out.ome.tif", 4, client)
         assert client.submit(torch.get_num_threads).result() == 3
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # distributed warns while it restarts the worker
 def test_a_worker_killed_in_mid_run_changes_nothing(make_model, tmp_path) -> None:
-    distributed = pytest.importorskip("distributed")
     model = make_model()
     movie = np.random.default_rng(0).normal(100, 10, (24, 64, 64)).astype(np.float32)
     stack = Stack(da.from_array(movie, chunks=(1, 64, 64)), "tyx", 0.08)
     killed = []
 
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as client,
-    ):
+    with local_cluster(2) as client:
 
         def kill_one(progress) -> None:
             if progress.done == 5 and not killed:
@@ -108,7 +96,7 @@ def test_a_worker_killed_in_mid_run_changes_nothing(make_model, tmp_path) -> Non
             tmp_path / "out.ome.tif",
             model,
             device="cpu",
-            scheduler=cluster.scheduler_address,
+            scheduler=client.scheduler.address,
             progress=kill_one,
         )
     assert killed
