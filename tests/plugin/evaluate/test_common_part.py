@@ -123,6 +123,21 @@ def test_movies_that_begin_later_share_their_later_frames() -> None:
     assert not part.is_whole
 
 
+def test_planes_of_a_part_are_counted_through_depth_then_time() -> None:
+    first = Image(np.zeros((9, 3, 6, 8)), scale=(2, 1, 1, 1), axis_labels=tuple("tzyx"))
+    second = Image(
+        np.zeros((2, 2, 6, 8)),
+        scale=(8, 1, 1, 1),
+        translate=(0, 1, 0, 0),
+        axis_labels=tuple("tzyx"),
+    )
+    part = common_part(first, second)
+    places = [part.plane_of_first(first.data, place) for place in range(4)]
+    assert places == [(0, 1), (0, 2), (4, 1), (4, 2)]
+    flat = _layer((6, 8), (0.1, 0.1), (0.0, 0.0))
+    assert common_part(flat, flat).plane_of_first(flat.data, 0) == ()
+
+
 def test_unlike_axes_are_refused() -> None:
     with pytest.raises(InputError, match="unlike axes, tyx and yx"):
         common_part(_layer(), _layer((6, 8), (0.1, 0.1), (0.0, 0.0)))

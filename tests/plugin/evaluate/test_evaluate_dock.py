@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
 
 from napari_virtualstain import evaluate
+from napari_virtualstain.plugin.evaluate.common_part import CommonPart
 from napari_virtualstain.plugin.evaluate.dock import EvaluateWidget
 from napari_virtualstain.plugin.layers.description import provenance
 
@@ -172,3 +176,107 @@ def test_a_sample_that_trained_the_model_is_said_with_its_honest_score(
     wait_for(dock, "done")
     text = "This cell also trained mito-h9c2. A model that had not seen it: Pearson 0.61."
     assert (text in dock.summary.text()) == is_said
+
+
+def test_a_row_of_sparse_stacks_goes_to_its_frame_and_plane(
+    qtbot: Any, viewer_model: Any, wait_for: Any
+) -> None:
+    """Fluorescence of frames 0 and 3, planes 1 and 2."""
+    names = {"units": ("s", "um", "um", "um"), "axis_labels": ("t", "z", "y", "x")}
+    stack = np.random.default_rng(0).random((6, 3, 40, 40), np.float32)
+    scale = (2.0, 0.5, 0.08, 0.08)
+    viewer_model.add_image(stack, name="cell [fluorescence]", scale=scale, **names)
+    viewer_model.add_image(
+        stack[::3, 1:] ** 2,
+        name="cell mCherry",
+        scale=(6.0, *scale[1:]),
+        translate=(0, 0.5, 0, 0),
+        **names,
+    )
+    widget = EvaluateWidget(viewer_model)
+    qtbot.addWidget(widget)
+    assert len(_scored(widget, wait_for)) == 4
+    assert widget.control.isHidden()  # of planes there is no curve over time
+    seen = []
+    for row in range(4):
+        widget.table.choose(row)
+        qtbot.keyClick(widget.table, Qt.Key.Key_Return)
+        seen.append(viewer_model.dims.point[:2])
+    np.testing.assert_allclose(seen, [(0, 0.5), (0, 1), (6, 0.5), (6, 1)])
+    viewer_model.layers.clear()
+    before = viewer_model.dims.point
+    qtbot.keyClick(widget.table, Qt.Key.Key_Return)
+    assert viewer_model.dims.point == before
+
+
+@pytest.mark.parametrize(
+    ("frames", "is_whole", "text"),
+    [
+        ((0, 2), True, ""),
+        ((), False, " Compared where both lie."),
+        (range(8), False, " Compared where both lie, in frames 0, 1, 2, 3, 4, 5, 6, 7."),
+        (range(9), False, " Compared where both lie, in frames 0, 1, 2, 3, 4, 5, 6, 7, …."),
+    ],
+)
+def test_what_was_left_out_is_said_with_up_to_eight_frames(
+    frames: Any, is_whole: bool, text: str
+) -> None:
+    common = CommonPart("tyx", (), (), tuple(frames), (), is_whole)
+    assert EvaluateWidget._compared_text(SimpleNamespace(_common=common)) == text
+
+
+@pytest.mark.parametrize(("side", "is_baseline"), [(64, True), (63, False)])
+def test_the_bright_field_is_a_baseline_where_it_has_the_pixels_of_the_stain(
+    widget: EvaluateWidget, monkeypatch: pytest.MonkeyPatch, side: int, is_baseline: bool
+) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(
+        "napari_virtualstain.pipeline.score_movie", lambda *_, **options: given.update(options)
+    )
+    context = SimpleNamespace(progress=None, cancel=None)
+    widget.prepare()(context)
+    assert given["bright_field"] is None
+    widget.viewer.layers[1].metadata.update(provenance("stain", "light"))
+    light = np.ones((3, side, side))
+    widget.viewer.add_image(light, name="light", **SCALE)
+    widget.prepare()(context)
+    assert (given["bright_field"] is not None) == is_baseline
+    widget.predicted.value.translate = (2.0, 0, 0)  # one frame later: two are common
+    widget.prepare()(context)
+    assert not is_baseline or given["bright_field"].data.shape == (2, 64, 64)
+
+
+def test_scores_stand_first_and_are_saved_where_asked(
+    qtbot: Any,
+    viewer_model: Any,
+    wait_for: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    truth = np.random.default_rng(0).random((1, 48, 48), np.float32)
+    scale = {**SCALE, "scale": (2.0, 0.2, 0.2)}
+    viewer_model.add_image(truth, name="cell mCherry", **scale)
+    viewer_model.add_image(truth**2, name="cell [fluorescence]", **scale)
+    widget = EvaluateWidget(viewer_model)
+    qtbot.addWidget(widget)
+    assert widget.status_label.text() == "Ready to evaluate."
+    assert widget.pixel_size.value() == 0.2
+    assert not widget.save_button.isEnabled()
+    assert widget.save_button.toolTip() == "Evaluate first"
+    assert list(_scored(widget, wait_for))[:3] == ["frame", "bandpass_pearson", "pearson"]
+    assert widget.status_label.text() == "Scored 1 frame."
+    assert widget.save_button.toolTip() == "Save the table"
+    answers = [("", ""), (str(tmp_path / "none" / "m.txt"), ""), (str(tmp_path / "m.csv"), "")]
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: answers.pop(0))
+    said = []
+    for _ in range(3):
+        qtbot.mouseClick(widget.save_button, Qt.MouseButton.LeftButton)
+        said.append(widget.status_label.text())
+    assert said[0] == "Scored 1 frame."
+    assert said[2] == f"Saved {tmp_path / 'm.csv'}."
+    assert len(pd.read_csv(tmp_path / "m.csv")) == 1
+    (tmp_path / "folder").write_text("")
+    answers.append((str(tmp_path / "folder" / "m.csv"), ""))
+    qtbot.mouseClick(widget.save_button, Qt.MouseButton.LeftButton)
+    assert "folder" in widget.status_label.text()
+    assert not widget.status_label.text().startswith("Saved")

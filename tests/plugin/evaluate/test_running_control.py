@@ -49,6 +49,7 @@ def test_four_scores_suffice_and_two_of_them_are_the_beginning(
     ("scores", "is_shown", "said"),
     [
         ([0.9], False, "At least 4 frames"),
+        ([0.9, 0.9], True, "At least 4 frames"),
         ([0.9, 0.9, 0.9], True, "At least 4 frames"),
         ([0.9, 0.9, 0.9, 0.9], True, "fits as well at the end"),
         ([0.9, 0.9, 0.1, 0.1], True, "went stale at s 20: band-pass Pearson 0.90 before, 0.10"),

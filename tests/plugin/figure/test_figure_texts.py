@@ -63,10 +63,17 @@ def test_images_without_time_have_none(viewer_model: Any) -> None:
 
 @pytest.mark.parametrize(
     ("shape", "times"),
-    [((200, 500), 5), ((600, 400), 2), ((680, 680), 1), ((660, 900), 2), ((3000, 4000), 1)],
+    [
+        ((200, 500), 5),
+        ((600, 400), 2),
+        ((680, 680), 1),
+        ((660, 900), 2),
+        ((3000, 4000), 1),
+        ((500, 900, 3), 2),  # a colour image
+    ],
 )
 def test_figures_are_enlarged_to_about_a_thousand_pixels(
-    qtbot: Any, viewer_model: Any, shape: tuple[int, int], times: int
+    qtbot: Any, viewer_model: Any, shape: tuple[int, ...], times: int
 ) -> None:
     dock = FigureWidget(viewer_model)
     qtbot.addWidget(dock)

@@ -17,7 +17,7 @@ from napari_virtualstain.errors import InputError
 from napari_virtualstain.plugin.kit.jobs import JobContext, Work
 from napari_virtualstain.plugin.kit.layer_choice import LayerChoice
 from napari_virtualstain.plugin.kit.step import StepWidget
-from napari_virtualstain.progress import Reporter
+from napari_virtualstain.progress import Progress, Reporter
 
 
 class SlowWidget(StepWidget):
@@ -155,6 +155,84 @@ def test_the_keyboard_runs_and_cancels(widget: SlowWidget, qtbot: Any, wait_for:
     assert widget.state == "running"
     qtbot.keyClick(widget, Qt.Key.Key_Escape)
     wait_for(widget, "idle", timeout_s=1)
+
+
+def test_enter_alone_and_escape_at_rest_do_nothing(widget: SlowWidget, qtbot: Any) -> None:
+    qtbot.keyClick(widget, Qt.Key.Key_Return)
+    qtbot.keyClick(widget, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    assert widget.state == "idle"
+    widget.say("Ready.")
+    qtbot.keyClick(widget, Qt.Key.Key_Escape)
+    assert (widget.state, widget.status_label.text()) == ("idle", "Ready.")
+
+
+def test_what_cannot_begin_is_said_and_nothing_runs(
+    widget: SlowWidget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> Work:
+        raise InputError("The folder is gone (--output).")
+
+    monkeypatch.setattr(widget, "prepare", refuse)
+    widget.run()
+    assert (widget.state, widget.status_label.text()) == ("idle", "The folder is gone.")
+    widget.viewer.layers.clear()
+    widget.say("")
+    widget.run()
+    assert widget.status_label.text() == "Load a movie first."
+
+
+@pytest.mark.parametrize(
+    ("progress", "maximum", "value"),
+    [
+        (Progress(3, 0, "frame", "staining"), 0, None),  # a bar that only says that it lives
+        (Progress(1, 4, "frame", "staining"), 1000, 250),
+        (Progress(4, 4, "frame", "staining"), 1000, 1000),
+    ],
+)
+def test_the_bar_moves_as_far_as_is_known(
+    widget: SlowWidget, wait_for: Any, progress: Progress, maximum: int, value: int | None
+) -> None:
+    widget.run_button.click()
+    widget.runner.progressed.emit(progress)
+    assert widget.bar.maximum() == maximum
+    if value is not None:
+        assert widget.bar.value() == value
+    assert widget.status_label.text() == str(progress)
+    assert not widget.bar.isHidden()
+    widget.cancel()
+    widget.say("Stopping.")
+    widget.runner.progressed.emit(progress)  # it was on its way
+    assert widget.status_label.text() == "Stopping."
+    wait_for(widget, "idle")
+    assert widget.bar.isHidden()
+
+
+def test_work_beside_the_step_has_the_bar_and_the_cancel_button(
+    widget: SlowWidget, qtbot: Any, wait_for: Any
+) -> None:
+    beside = widget.add_runner()
+    seen = threading.Event()
+
+    def look(context: JobContext) -> None:
+        while not context.cancel.cancelled:
+            context.progress(Progress(1, 2, "frame", "looking"))
+            time.sleep(0.005)
+        seen.set()
+
+    assert widget.cancel_button.toolTip() == "Nothing is running"
+    beside.start(look)
+    assert widget.cancel_button.isEnabled()
+    assert widget.cancel_button.toolTip().startswith("Stop; what is finished is kept")
+    assert widget.run_button.isEnabled()  # the step itself does not run
+    qtbot.waitUntil(lambda: "looking" in widget.status_label.text(), timeout=5000)
+    assert not widget.bar.isHidden()
+    qtbot.mouseClick(widget.cancel_button, Qt.MouseButton.LeftButton)
+    assert widget.cancel_button.text() == "Cancelling…"
+    assert not widget.cancel_button.isEnabled()
+    qtbot.waitUntil(lambda: not beside.state.is_active, timeout=5000)
+    assert seen.is_set()
+    assert (widget.state, widget.bar.isHidden()) == ("idle", True)
+    assert widget.cancel_button.text() == "Cancel"
 
 
 def test_the_source_may_vanish_mid_run(widget: SlowWidget, qtbot: Any, wait_for: Any) -> None:

@@ -47,6 +47,13 @@ class CommonPart:
         """Return the common part of the second layer's data."""
         return _taken(data, self.second)
 
+    def plane_of_first(self, data: Any, place: int) -> tuple[int, ...]:
+        """Return the index into the first layer's leading axes of a plane of the common part."""
+        leading = zip(data.shape[:-2], self.first, strict=False)
+        known = [np.arange(size)[part] for size, part in leading]
+        index = np.unravel_index(place, [len(places) for places in known])
+        return tuple(int(places[i]) for places, i in zip(known, index, strict=True))
+
 
 def common_part(first: Any, second: Any) -> CommonPart:
     """Return what two layers have in common.

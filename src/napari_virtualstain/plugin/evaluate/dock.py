@@ -17,7 +17,14 @@ from ..kit.sampling_rows import pixel_size_row
 from ..kit.step import StepWidget
 from ..kit.suitable_layers import is_movie
 from ..kit.table import FrameTable
-from ..layers.description import axes_of, provenance_of, sampling_of, source_of, stack_of, unwrap
+from ..layers.description import (
+    provenance_of,
+    sampling_of,
+    source_of,
+    stack_of,
+    still_there,
+    unwrap,
+)
 from .common_part import common_part
 from .running_control import RunningControl
 
@@ -39,6 +46,7 @@ class EvaluateWidget(StepWidget):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
+        self._shown_layer: Any = None
         form = new_form()
         self._add_layers(napari_viewer, form)
         self.form.addLayout(form)
@@ -160,7 +168,6 @@ class EvaluateWidget(StepWidget):
             + self._trained_text()
         )
         self._show_control(table)
-        self.save_button.setEnabled(True)
         return f"Scored {len(table)} frame{'s' * (len(table) != 1)}."
 
     def _compared_text(self) -> str:
@@ -183,7 +190,7 @@ class EvaluateWidget(StepWidget):
     def _show_control(self, table: pd.DataFrame) -> None:
         """Draw the scores over time."""
         common, layer = self._common, self._shown_layer
-        if common.axes != "tyx" or len(common.frames) != len(table):
+        if common.axes != "tyx":  # of planes of z there is no curve over time
             self.control.setVisible(False)
             return
         unit = str(layer.units[0])
@@ -194,10 +201,9 @@ class EvaluateWidget(StepWidget):
     def render(self) -> None:
         """Also enable saving once there is a table."""
         super().render()
-        if hasattr(self, "save_button"):
-            filled = len(self.table.frame) > 0
-            self.save_button.setEnabled(filled)
-            self.save_button.setToolTip("Save the table" if filled else "Evaluate first")
+        filled = len(self.table.frame) > 0
+        self.save_button.setEnabled(filled)
+        self.save_button.setToolTip("Save the table" if filled else "Evaluate first")
 
     def save(self, path: Path) -> None:
         """Write the table to `path`."""
@@ -238,16 +244,11 @@ class EvaluateWidget(StepWidget):
             self.say("Ready to evaluate.")
 
     def _go_to_frame(self, row: int) -> None:
-        layer = getattr(self, "_shown_layer", None)
+        layer = still_there(self.viewer, self._shown_layer)
         if layer is None:
             return
         place = int(self.table.frame["frame"].iloc[row])
-        if self._common.frames and self._common.axes == "tyx":
-            index: tuple[int, ...] = (self._common.frames[place],)
-        else:
-            shape = self._common.of_first(layer.data).shape[:-2]
-            index = tuple(int(i) for i in np.unravel_index(place, shape))
-        point = layer.data_to_world((*index, 0, 0))
+        point = layer.data_to_world((*self._common.plane_of_first(layer.data, place), 0, 0))
         first = self.viewer.dims.ndim - layer.ndim
-        for axis in range(len(axes_of(layer)) - 2):
-            self.viewer.dims.set_point(first + axis, point[axis])
+        for axis, position in enumerate(point[:-2]):
+            self.viewer.dims.set_point(first + axis, position)

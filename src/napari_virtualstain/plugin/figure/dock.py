@@ -31,9 +31,7 @@ class FigureWidget(StepWidget):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
-        self._request: FigureRequest | None = None
         self._annotations = Annotations()
-        self._steps: tuple[int, ...] = ()
         form = new_form()
         self.what = Choice([("the whole image", "image"), ("the view, as zoomed", "view")])
         add_row(form, "Show", self.what, "What of the canvas is exported", name="what")
@@ -77,27 +75,23 @@ class FigureWidget(StepWidget):
         if self.frames.value:
             frames = tuple(range(self.viewer.dims.nsteps[self._time_axis()]))
         path = free_figure_path(Path(self.path_edit.text().strip()).expanduser(), frames)
-        self._request = request = FigureRequest(path, frames)
+        request = FigureRequest(path, frames)
 
         def work(context: JobContext) -> Any:
             return figure_job(request, context)
 
         return work
 
-    def on_items(self, items: list[Any]) -> None:
+    def on_items(self, items: list[Take]) -> None:
         """Take the pictures that the thread asks for."""
         for item in items:
-            if isinstance(item, Take) and self._request is not None:
-                self._request.pictures[item.frame] = self._picture(item.frame)
+            item.request.pictures[item.frame] = self._picture(item.frame)
 
-    def on_result(self, value: Any) -> str:
+    def on_result(self, value: FigureRequest) -> str:
         """Say where the figure is."""
-        request = self._request
-        if request is None:
-            return "The dock was closed in the meantime."
-        frames = len(request.frames)
+        frames = len(value.frames)
         what = "the figure" if frames == 1 else counted(frames, "frame")
-        return f"Exported {what} to {request.path}."
+        return f"Exported {what} to {value.path}."
 
     def _picture(self, frame: int | None) -> np.ndarray:
         """Return what the canvas shows, of another frame if one is given."""
@@ -120,7 +114,8 @@ class FigureWidget(StepWidget):
         images = shown_images(self.viewer)
         if chosen or not images:
             return float(chosen or 1.0)
-        return float(max(1, round(_SHORT_SIDE_PX / min(images[0].data.shape[-2:]))))
+        sides_px = images[0].data.shape[: images[0].ndim][-2:]  # without the axis of colours
+        return float(max(1, round(_SHORT_SIDE_PX / min(sides_px))))
 
     def _time_axis(self) -> int:
         for layer in shown_images(self.viewer):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,13 +42,16 @@ class FigureRequest:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """Call for a picture, which the GUI thread takes; None stands for the visible frame."""
+    """Call for a picture of a request, which the GUI thread takes; None: the visible frame."""
 
+    request: FigureRequest
     frame: int | None
 
 
-def figure_job(request: FigureRequest, context: JobContext) -> Iterator[Take]:
+def figure_job(request: FigureRequest, context: JobContext) -> Generator[Take, None, FigureRequest]:
     """Yield what pictures are to be taken, and write them; one file, or one a frame as PNG.
+
+    Returns the request.
 
     Raises
     ------
@@ -73,7 +76,7 @@ def figure_job(request: FigureRequest, context: JobContext) -> Iterator[Take]:
     with contextlib.ExitStack() as opened:
         for place, frame in enumerate(request.frames):
             reporter.check()
-            yield Take(frame)
+            yield Take(request, frame)
             context.wait_until_shown(most_s=60)
             if frame not in request.pictures:
                 raise InputError("napari took no picture: no layer is visible. Show one first.")
@@ -85,6 +88,7 @@ def figure_job(request: FigureRequest, context: JobContext) -> Iterator[Take]:
                     pages = opened.enter_context(_tiff(path, len(request.frames) * picture.nbytes))
                 pages.write(picture, photometric="rgb", compression="zlib", metadata=None)
             reporter.advance()
+    return request
 
 
 def files_of(path: Path, frames: tuple[int | None, ...]) -> list[Path]:

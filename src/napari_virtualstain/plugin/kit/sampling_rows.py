@@ -98,8 +98,8 @@ class SamplingRows:
         size_um = stated.pixel_size_um if stated else None
         interval_s = stated.frame_interval_s if stated else None
         self._filling = True
-        if size_um or (is_new and assumed_um):
-            self.pixel_size.setValue(size_um or assumed_um or USUAL_PIXEL_SIZE_UM)
+        if shown_um := size_um or (assumed_um if is_new else None):
+            self.pixel_size.setValue(shown_um)
         if interval_s:
             self.interval.setValue(interval_s)
         self._filling = False

@@ -22,7 +22,6 @@ def is_movie(layer: Any) -> bool:
         type(layer).__name__ == "Image"
         and not layer.rgb
         and not layer.multiscale
-        and layer.ndim >= 2
         and "c" not in axes_of(layer)
     )
 

@@ -162,7 +162,7 @@ class LoadWidget(StepWidget):
         """Add the layers."""
         stack, layers = value
         added = [self.viewer.add_image(data, **settings) for data, settings, _kind in layers]
-        self._loaded = added[0] if added else None
+        self._loaded = added[0]
         self._show(stack)
         size = " x ".join(str(length) for length in stack.data.shape)
         return f"Loaded {stack.name}: {size} ({stack.axes})"
@@ -222,7 +222,7 @@ class LoadWidget(StepWidget):
         lines = [
             f"Understood: {size} ({stack.axes}), {stack.data.dtype}",
             f"Pixel size {pixel}, frame interval {seconds}",
-            *(str(remark) for remark in getattr(stack, "notes", ())),
+            *(str(remark) for remark in stack.notes),
         ]
         names = []
         if "c" in stack.axes:
@@ -241,5 +241,5 @@ class LoadWidget(StepWidget):
         self.channel.addItem("all, one layer each", None)
         for index, name in enumerate(names):
             self.channel.addItem(f"{index}: {name}", index)
-        self.channel.setCurrentIndex(before if 0 <= before <= len(names) else 0)
+        self.channel.setCurrentIndex(before if before <= len(names) else 0)
         self.channel.setEnabled(bool(names))
