@@ -67,7 +67,6 @@ class SegmentWidget(StepWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         self._session: Session | None = None
-        self._request: SegmentRequest | None = None
         self._source: Any = None
         self._layer: Any = None
         self._geometry: dict[str, Any] = {}
@@ -136,14 +135,14 @@ class SegmentWidget(StepWidget):
 
     def learn(self, settings: SegmenterTraining | None = None) -> None:
         """Fine-tune the segmenter on the frames that were painted on."""
-        request, painted = self._request, self.corrections
-        if self.state.is_active or painted.layer is None or request is None or not painted.planes:
+        painted = self.corrections
+        if self.state.is_active or not painted.planes:
             return
         from ...engine import Planes
         from ...io import free_path
         from ...models import user_model_folder
 
-        movie = Planes(request.data, request.axes)
+        request, movie = self._request, Planes(self._request.data, self._request.axes)
         # the plane that the user looks at last: it is shown before and after
         frames = sorted(painted.planes, key=lambda frame: (frame == self._visible(), frame))
         window = (request.region.slices[-2], request.region.slices[-1])
@@ -188,7 +187,7 @@ class SegmentWidget(StepWidget):
             return self._show_fine_tuned(value)
         self._session = value
         self.measures.measure()
-        if self._request is not None and self._cut_differs(self._request.settings):
+        if self._cut_differs(self._request.settings):
             self._settle.throttle()  # the threshold was moved while the network ran
         return self._told(self._found_text(value.labels))
 
@@ -335,8 +334,6 @@ class SegmentWidget(StepWidget):
         )
 
     def _add_layer(self, started: Started) -> None:
-        if self._request is None:  # the dock was closed meanwhile
-            return
         request, source = self._request, self._source
         self._placed = add_labels_layer(
             self.viewer,
@@ -359,7 +356,7 @@ class SegmentWidget(StepWidget):
             settle_unfinished(self.viewer, placed.layer, placed.former, self._frames_done, frames)
 
     def _on_planes(self, indices: list[Any]) -> None:
-        if self._layer is None or not indices:
+        if self._layer is None:
             return
         if self._layer_is_gone():
             self._forget()
@@ -415,11 +412,10 @@ class SegmentWidget(StepWidget):
 
     def _in_source(self, index: tuple[int, ...]) -> tuple[int, ...]:
         """Return the place of a plane of the labels in their source."""
-        offset = self._request.region.offset if self._request is not None else ()
-        return tuple(i + o for i, o in zip(index, offset, strict=False))
+        return tuple(i + o for i, o in zip(index, self._request.region.offset, strict=False))
 
     def _refresh_layer(self) -> None:
-        if self._layer is not None and has_layer(self.viewer, self._layer):
+        if has_layer(self.viewer, self._layer):
             self._layer.refresh(extent=False, highlight=False)
 
     def _layer_is_gone(self) -> bool:

@@ -40,7 +40,7 @@ class VisibleMeasures(QObject):
         self._say = say
         self._labels: Any = None
         self._source: Any = None
-        self._region: LayerRegion | None = None
+        self._region: Any = None
         self._pixel_size_um = 1.0
         self._pending = False
         self._cleanup = Cleanup()
@@ -92,7 +92,7 @@ class VisibleMeasures(QObject):
     def measure(self) -> None:
         """Measure the visible frame in a thread."""
         layer = self._labels
-        if layer is None or not has_layer(self._viewer, layer):
+        if not has_layer(self._viewer, layer):
             return
         if self.runner.state.is_active:
             self._pending = True
@@ -113,8 +113,6 @@ class VisibleMeasures(QObject):
         from ...engine import Planes
 
         source, region = self._source, self._region
-        if source is None or region is None:
-            return []
         inside = tuple(i + o for i, o in zip(index, region.offset, strict=False))
         window = (region.slices[-2], region.slices[-1])
         error = uncertainty_of(self._viewer, source)
@@ -124,7 +122,7 @@ class VisibleMeasures(QObject):
     def _conclude(self, outcome: Outcome) -> Outcome:
         if outcome.error is not None and not outcome.cancelled:
             self._say(error_text(outcome.error))
-        elif outcome.error is None and outcome.value[0] is self._labels is not None:
+        elif outcome.error is None and outcome.value[0] is self._labels:
             _, self.measured, table = outcome.value
             first = [name for name in SHOWN if name in table]
             others = [name for name in table.columns if name not in (*first, "frame")]
@@ -139,20 +137,20 @@ class VisibleMeasures(QObject):
         return visible_index(self._viewer, self._labels)
 
     def _on_label(self, _event: Any = None) -> None:
-        if self._labels is None or self.table.frame.empty:
+        if self.table.frame.empty:  # it is measured only now
             return
         rows = np.flatnonzero(self.table.frame["label"] == self._labels.selected_label)
         if len(rows):
             self.table.choose(int(rows[0]))
 
     def _select_label(self, row: int) -> None:
-        if self._labels is not None and has_layer(self._viewer, self._labels):
+        if has_layer(self._viewer, self._labels):
             self._labels.selected_label = int(self.table.frame["label"].iloc[row])
 
 
 def measured(
     labels: np.ndarray,
-    fluorescence: np.ndarray | None = None,
+    fluorescence: np.ndarray,
     uncertainty: np.ndarray | None = None,
     *,
     pixel_size_um: float,
@@ -161,7 +159,7 @@ def measured(
     from ...segmentation import measure
 
     table = measure(labels, fluorescence, pixel_size_um=pixel_size_um)
-    if fluorescence is not None and uncertainty is not None:
+    if uncertainty is not None:
         from ...staining import label_trust
 
         table["trust"] = table["label"].map(label_trust(labels, fluorescence, uncertainty))

@@ -287,7 +287,7 @@ class StainWidget(StepWidget):
 
     def _refresh_layers(self) -> None:
         for layer in (self._layer, self._error_layer):
-            if layer is not None and has_layer(self.viewer, layer):
+            if has_layer(self.viewer, layer):
                 layer.refresh(extent=False, highlight=False)
 
     def _add_layer(self, started: Started) -> None:

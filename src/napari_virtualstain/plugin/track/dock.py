@@ -59,7 +59,6 @@ class TrackWidget(StepWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         self._tracks_layer: Any = None
-        self._request: TrackRequest | None = None
         form = new_form()
         self._add_layers(napari_viewer, form)
         self.sampling = SamplingRows(form, changed=self.reset_choices)
@@ -169,30 +168,27 @@ class TrackWidget(StepWidget):
 
         return work
 
-    def on_items(self, items: list[Any]) -> None:
+    def on_items(self, items: list[Relabelled]) -> None:
         """Add the labels that keep their number."""
         for item in items:
-            if isinstance(item, Relabelled) and self._request is not None:
-                add_relabelled_layer(
-                    self.viewer,
-                    item.labels,
-                    self._request,
-                    self._source_name,
-                    geometry_in_stack(
-                        self._geometry,
-                        self._request.settings.z_plane,
-                        self._tracked.data.shape,
-                    ),
-                    self._tracked,
-                    keep_former=self.keep_former.isChecked(),
-                )
+            add_relabelled_layer(
+                self.viewer,
+                item.labels,
+                self._request,
+                self._source_name,
+                geometry_in_stack(
+                    self._geometry,
+                    self._request.settings.z_plane,
+                    self._tracked.data.shape,
+                ),
+                self._tracked,
+                keep_former=self.keep_former.isChecked(),
+            )
 
     def on_result(self, value: TrackResult) -> str:
         """Add the Tracks layer."""
         if not len(value.data):
             return "No track was found. Lower the shortest track, or check the labels."
-        if self._request is None:
-            return "The dock was closed in the meantime."
         self._tracks_layer = add_tracks_layer(
             self.viewer,
             value,
@@ -239,7 +235,7 @@ class TrackWidget(StepWidget):
 
     def _recolour(self, *_: Any) -> None:
         layer = self._tracks_layer
-        if layer is not None and has_layer(self.viewer, layer):
+        if has_layer(self.viewer, layer):
             column, colormap = COLOUR_BY[self.colour.value]
             layer.color_by = column
             layer.colormap = colormap

@@ -7,6 +7,7 @@ Images that came from a file are opened from it again; others are saved.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -136,10 +137,14 @@ def _write(target: Path, pairs: list[list[KeptLayer]], check: Callable[[], None]
 
 
 def unfinished(models: Path) -> list[Path]:
-    """Return the model files of trainings that were stopped and whose layers are kept."""
-    found = [path.parent.parent for path in models.glob(f"*.training/{_FOLDER}/{_FILE}")]
-    names = [models / f"{folder.name.removesuffix('.training')}.safetensors" for folder in found]
-    return sorted(path for path in names if not path.exists())
+    """Return the model files of trainings that were stopped and whose layers are kept.
+
+    The one that began last stands last.
+    """
+    kept = sorted(models.glob(f"*.training/{_FOLDER}/{_FILE}"), key=os.path.getmtime)
+    folders = [path.parent.parent for path in kept]
+    names = [models / f"{folder.name.removesuffix('.training')}.safetensors" for folder in folders]
+    return [path for path in names if not path.exists()]
 
 
 def restore(folder: Path, viewer: Any) -> list[dict[str, Any]]:
