@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,6 @@ class RunAllWidget(SettingsFileStep):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
-        self._request: RunAllRequest | None = None
         self._geometry: dict[str, Any] = {}
         self._name = ""
         self._layers: dict[str, Any] = {}
@@ -161,8 +161,9 @@ class RunAllWidget(SettingsFileStep):
 
     def _settle_unfinished(self) -> None:
         for step, placed in self._placed:
-            frames = len(placed.layer.data)
-            done = max(step == "stain", self._frames_done[step])
+            frames = math.prod(placed.layer.data.shape[:-2])
+            # the visible frame of a stain is there when its layer is
+            done = max(int(step == "stain"), self._frames_done[step])
             settle_unfinished(self.viewer, placed.layer, placed.former, done, frames)
         self._placed = []
 
@@ -209,8 +210,6 @@ class RunAllWidget(SettingsFileStep):
 
     def _add(self, item: Any) -> None:
         request = self._request
-        if request is None:
-            return
         where, keep = (self._name, self._geometry), self.keep_former.isChecked()
         if isinstance(item, StainStarted):
             placed = add_stain_layer(self.viewer, item, request.stain, *where, keep_former=keep)
