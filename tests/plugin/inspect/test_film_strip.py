@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from qtpy.QtWidgets import QApplication
 from napari_virtualstain.plugin.inspect.film.cells import Film, FilmSource
 from napari_virtualstain.plugin.inspect.film.drawing import film_image, frame_image, time_text
 from napari_virtualstain.plugin.inspect.film.strip import FilmStrip
+from napari_virtualstain.plugin.inspect.mask_book import MaskBook
+from napari_virtualstain.plugin.inspect.overlay import COLOUR
 from napari_virtualstain.plugin.inspect.plots.plots_panel import _Axis
 from napari_virtualstain.plugin.inspect.summary_rows import Scale
 from napari_virtualstain.tracking import EditableTracks
@@ -60,14 +63,18 @@ def _bar_px(pixel_size_um: float | None, side: int = 132) -> int:
 
 
 @pytest.mark.parametrize(
-    ("pixel_size_um", "length_um"), [(0.124, 2), (0.12, 1), (0.061, 1), (0.059, 0.5), (0.01, 0.5)]
-)
+    ("pixel_size_um", "length_um"),
+    [
+        (10, 50), (3.1, 50), (3.0, 20), (1.22, 20), (1.2, 10), (0.61, 10), (0.6, 5), (0.31, 5),
+        (0.3, 2), (0.122, 2), (0.12, 1), (0.061, 1), (0.059, 0.5), (0.01, 0.5),
+    ],
+)  # fmt: skip
 def test_the_bar_is_the_longest_within_half_of_the_picture(
     qapp: Any, pixel_size_um: float, length_um: float
 ) -> None:
-    # 33 pixels of the image are 132 of the picture
-    expected = min(length_um / pixel_size_um * 4, 128)
-    assert _bar_px(pixel_size_um) == pytest.approx(expected, abs=2)
+    # 33 pixels of the image are 330 of the picture
+    expected = min(length_um / pixel_size_um * 10, 326)
+    assert _bar_px(pixel_size_um, side=330) == pytest.approx(expected, abs=2)
 
 
 @pytest.mark.parametrize(("side", "is_drawn"), [(55, False), (56, True)])
@@ -80,6 +87,43 @@ def test_a_film_has_twelve_frames_a_line(qapp: Any, frames: int, columns: int, l
     image = film_image(_film(frames), Scale(0.1, None), side=40)
     assert image.width() == 90 + columns * 43 + 3
     assert image.height() == lines * (2 * 16 + 43) + 4
+
+
+def test_each_line_of_a_film_begins_with_the_names_of_its_rows(qapp: Any) -> None:
+    pixels = _pixels(film_image(_film(13, rows=2), Scale(0.1, None), side=40))
+    written = (pixels[:, :90] < 128).any(axis=(1, 2))
+    height = 2 * 16 + 2 * 43
+    for line in (0, 1):
+        for row in (0, 1):
+            top = line * height + 16 + row * 43
+            assert written[top : top + 40].any()
+
+
+def _orange(picture: np.ndarray) -> int:
+    away = np.abs(picture.astype(int) - 255 * np.array(COLOUR[:3])).max(axis=-1)
+    return int((away < 60).sum())
+
+
+def _masked_film(frames: int = 3) -> Film:
+    """Return a film of a dark movie, with masks of 9 x 21 pixels."""
+    image = np.zeros((frames, 64, 64))
+    labels = np.zeros((frames, 64, 64), np.int32)
+    labels[:, 28:37, 22:43] = 1
+    table = pd.DataFrame({"track_id": 1, "frame": range(frames), "y_px": 32.0, "x_px": 32.0})
+    grey = FilmSource("row", image, lambda u: np.column_stack([u, u, u, u]), (0.0, 1.0))
+    book = MaskBook(SimpleNamespace(data=labels), by_track=True)
+    return Film(EditableTracks(table), 1, [grey], book)
+
+
+def test_a_saved_film_has_its_outlines_around_the_masks(qapp: Any) -> None:
+    film = _masked_film(1)
+    side = 10 * (2 * film.half + 1)
+    pixels = _pixels(film_image(film, Scale(0.1, None), side=side))[16 : 16 + side, 93 : 93 + side]
+    away = np.abs(pixels.astype(int) - 255 * np.array(COLOUR[:3])).max(axis=-1)
+    rows, columns = np.nonzero(away < 60)
+    middle = side / 2  # of the pixel of the track
+    assert (rows.min() - middle, rows.max() - middle) == pytest.approx((-45, 45), abs=3)
+    assert (columns.min() - middle, columns.max() - middle) == pytest.approx((-105, 105), abs=3)
 
 
 def test_a_playing_film_has_its_rows_side_by_side_in_even_sizes(qapp: Any) -> None:
@@ -100,6 +144,58 @@ def strip(qtbot: Any) -> FilmStrip:
     made.resize_pictures(100 / made._side())
     made.show_film(_film(), Scale(0.1, 2.0), 0)
     return made
+
+
+def test_an_empty_strip_says_what_to_do_and_leaves_the_mouse_and_the_keys_alone(
+    strip: FilmStrip, qtbot: Any
+) -> None:
+    chosen: list[int] = []
+    strip.frame_chosen.connect(chosen.append)
+    strip.show_film(None, Scale(0.1, 2.0), None)
+    with qtbot.captureExceptions() as errors:
+        qtbot.mouseClick(strip.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(120, 60))
+        qtbot.mouseMove(strip.viewport(), QPoint(130, 60))
+        qtbot.keyClick(strip, Qt.Key.Key_Right)
+        strip.grab()
+    assert not errors
+    assert not chosen
+
+
+def test_arrow_keys_step_through_the_life_and_stop_at_its_ends(
+    strip: FilmStrip, qtbot: Any
+) -> None:
+    strip.frame_chosen.connect(strip.go)
+    for now, key, then in (
+        (3, Qt.Key.Key_Right, 4),
+        (3, Qt.Key.Key_Left, 2),
+        (0, Qt.Key.Key_Left, 0),
+        (28, Qt.Key.Key_Right, 29),
+        (29, Qt.Key.Key_Right, 29),
+        (None, Qt.Key.Key_Right, 0),
+        (3, Qt.Key.Key_Down, 3),
+    ):
+        strip.go(now)
+        qtbot.keyClick(strip, key)
+        assert strip.frame == then
+
+
+def test_a_click_goes_to_a_frame_and_a_double_click_enters_it(strip: FilmStrip, qtbot: Any) -> None:
+    seen: list[tuple[str, int]] = []
+    strip.frame_chosen.connect(lambda frame: seen.append(("chosen", frame)))
+    strip.frame_entered.connect(lambda frame: seen.append(("entered", frame)))
+    left = Qt.MouseButton.LeftButton
+    qtbot.mouseClick(strip.viewport(), left, pos=strip.box_of(2).center())
+    qtbot.mouseClick(strip.viewport(), left, pos=QPoint(40, 60))  # on the names
+    assert seen == [("chosen", 2)]
+    qtbot.mouseDClick(strip.viewport(), left, pos=strip.box_of(3).center())
+    assert seen[-1] == ("entered", 3)
+
+
+def test_outlines_are_drawn_until_they_are_switched_off(strip: FilmStrip) -> None:
+    strip.show_film(_masked_film(), Scale(0.1, 2.0), 0)
+    assert _orange(_pixels(strip.viewport().grab().toImage())) > 100
+    strip.outlines = False
+    assert _orange(_pixels(strip.viewport().grab().toImage())) < 20
 
 
 def _turn_wheel(

@@ -227,6 +227,88 @@ def test_splitting_a_mask_makes_a_second_mitochondrion_in_one_step(
     assert 5 in tracks.data[:, 0]
 
 
+def test_a_mask_that_is_missing_or_too_small_is_not_split(widget: InspectorWidget) -> None:
+    choose(widget, 3)
+    widget.viewer.dims.set_point(0, 2.0 * 5)  # before it began
+    press(widget, "split")
+    assert widget.status_label.text() == "The chosen mitochondrion has no mask in this frame."
+    choose(widget, 1)
+    labels(widget)[3] = np.where(labels(widget)[3] == 1, 0, labels(widget)[3])
+    widget.viewer.dims.set_point(0, 2.0 * 3)
+    press(widget, "split")
+    assert widget.status_label.text() == "The chosen mitochondrion has no mask in this frame."
+    labels(widget)[3, 10, 18:25] = 1
+    press(widget, "split")
+    assert widget.status_label.text() == "The mask is too small to be split."
+    labels(widget)[3, 10, 17] = 1
+    press(widget, "split")
+    assert widget.status_label.text().startswith("Split track 1 in frame 3")
+    press(widget, "undo")
+    widget.viewer.layers.remove("tracked outlines · cell [tracked mitochondria]")
+    press(widget, "split")
+    assert widget.status_label.text() == "The chosen mitochondrion has no mask in this frame."
+
+
+def test_a_click_where_the_chosen_track_is_seen_begins_a_new_one(widget: InspectorWidget) -> None:
+    tracks = layer(widget)
+    press(widget, "add_by_click")
+    assert widget.status_label.text() == (
+        "Click where a mitochondrion is missing in this frame. Esc ends this."
+    )
+    widget.buttons.stop_placing()
+    choose(widget, 2)
+    press(widget, "add_by_click")
+    assert "Where it is seen already, a new track begins." in widget.status_label.text()
+    widget._on_click((6.0, 50.0, 50.0), 1.0)
+    assert widget.selection.track_id == 5
+    assert tracks.data[tracks.data[:, 0] == 5, 1].tolist() == [6]
+    # a position that was only filled in is replaced
+    choose(widget, 2)
+    widget.viewer.dims.set_point(0, 2.0 * 7)
+    press(widget, "not_here")
+    press(widget, "fill_gap")
+    press(widget, "add_by_click")
+    widget._on_click((7.0, 50.0, 50.0), 1.0)
+    row = tracks.features[(tracks.features["track_id"] == 2) & (tracks.data[:, 1] == 7)]
+    assert row["interpolated"].tolist() == [False]
+    np.testing.assert_allclose(tracks.data[row.index, 2:], [[50, 50]], atol=0.5)
+    assert set(tracks.data[:, 0]) == {1, 2, 3, 4, 5}
+
+
+def test_a_mask_moves_within_itself_and_of_nothing_chosen_nothing_moves(
+    widget: InspectorWidget,
+) -> None:
+    choose(widget, 1)
+    widget.viewer.dims.set_point(0, 2.0 * 4)
+    press(widget, "move_by_click")
+    assert widget.status_label.text() == (
+        "Click where the chosen mitochondrion is in this frame. Esc ends this."
+    )
+    widget._on_click((4.0, 20.0, 22.0), 1.0)  # on another
+    assert "Track 2 is here in this frame already" in widget.status_label.text()
+    widget._on_click((4.0, 10.0, 22.0), 1.0)  # on itself
+    assert widget.status_label.text().endswith("Undo with Ctrl+Z.")
+    assert (labels(widget)[4] == 1).any()
+    press(widget, "undo")
+    before = _contents(layer(widget))
+    press(widget, "move_by_click")
+    widget.model.choose(None)
+    widget._on_click((4.0, 50.0, 50.0), 1.0)
+    assert widget.status_label.text().startswith("Choose a track first")
+    _assert_same(_contents(layer(widget)), before)
+    assert widget.mending.placing is None
+
+
+def test_a_number_that_was_judged_is_not_given_to_another_track(widget: InspectorWidget) -> None:
+    choose(widget, 4)
+    press(widget, "ok")
+    press(widget, "delete")
+    choose(widget, 1)
+    widget.viewer.dims.set_point(0, 2.0 * 5)
+    press(widget, "cut_here")
+    assert sorted(widget.model.tracks.track_ids) == [1, 2, 3, 5]
+
+
 def test_the_colour_of_the_tracks_survives_an_edit(widget: InspectorWidget) -> None:
     layer(widget).color_by = "speed_um_per_s"
     choose(widget, 1)
@@ -343,3 +425,10 @@ def test_labels_that_are_numbered_frame_by_frame_serve_as_masks_too(
     for _ in range(2):
         press(made, "undo")
     np.testing.assert_array_equal(layer_.data, before)
+    choose(made, 1)
+    made.viewer.dims.set_point(0, 2.0 * 4)
+    press(made, "split")
+    rows = [made.model.tracks.row_at(track, 4) for track in (1, 5)]
+    parts = [(layer_.data[4] == made.model.tracks["label"][row]).sum() for row in rows]
+    assert min(parts) > 0
+    assert sum(parts) == 16

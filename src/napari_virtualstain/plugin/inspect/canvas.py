@@ -36,7 +36,7 @@ class CanvasClicks:
             self._viewer.mouse_drag_callbacks.remove(self._on_press)
 
     def _on_press(self, viewer: Any, event: Any) -> Iterator[None]:
-        if self.layer is None or event.button != 1 or event.modifiers or self._is_painting():
+        if event.button != 1 or event.modifiers or self._is_painting():
             return
         start = np.array(event.pos, float)
         yield
@@ -55,5 +55,4 @@ class CanvasClicks:
 
     def _is_painting(self) -> bool:
         active = self._viewer.layers.selection.active
-        mode = str(getattr(active, "mode", "pan_zoom"))
-        return active is not None and mode not in _NEUTRAL
+        return str(getattr(active, "mode", "pan_zoom")) not in _NEUTRAL

@@ -223,9 +223,6 @@ class InspectorWidget(StepWidget):
 
     def go_to(self, track_id: int, frame: int | None = None, *, centre: bool = False) -> None:
         """Choose a track and look at it in a frame, the nearest of its frames without one."""
-        if track_id not in self.model.tracks:
-            self.say(f"There is no track {track_id} any more.")
-            return
         wanted = self.frame() if frame is None else frame
         rows = self.model.tracks.rows_of(track_id)
         frames = self.model.tracks["frame"][rows]

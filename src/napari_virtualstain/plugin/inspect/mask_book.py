@@ -79,7 +79,7 @@ class MaskBook:
     Parameters
     ----------
     layer : Labels layer
-        ``(T, Y, X)``, or ``(T, Z, Y, X)`` which is only looked at.
+        ``(T, Y, X)``, in memory.
     by_track : bool
         Whether the values are the numbers of the tracks; else they are the column ``label``.
     """
@@ -98,8 +98,7 @@ class MaskBook:
         data = self.layer.data
         if not 0 <= frame < len(data):
             return None
-        plane = np.asarray(data[frame])
-        return np.asarray(plane.max(axis=0) if plane.ndim == 3 else plane)
+        return np.asarray(data[frame])
 
     def mask(self, tracks: EditableTracks, row: int, half: int) -> np.ndarray | None:
         """Return the mask of a row in the square of 2 `half` + 1 pixels around it."""
@@ -126,7 +125,7 @@ class MaskBook:
 
     def follow(self, change: Change, tracks: EditableTracks) -> list[Pixels]:
         """Paint what a change of the tracks asks for; return the pixels."""
-        if not self.by_track or self.layer.data.ndim != 3:
+        if not self.by_track:
             return []
         done: list[Pixels] = []
         for kind, place, before, after in change.steps:
@@ -142,7 +141,7 @@ class MaskBook:
     def paint(self, patch: Patch, value: int) -> list[Pixels]:
         """Give the background pixels of a patch a value; other mitochondria stay whole."""
         plane = self.plane(patch.frame)
-        if plane is None or self.layer.data.ndim != 3:
+        if plane is None:
             return []
         rows, columns = np.nonzero(patch.mask)
         rows, columns = rows + patch.top, columns + patch.left
@@ -180,18 +179,12 @@ class MaskBook:
     def _write(self, frame: int, places: np.ndarray, values: np.ndarray) -> list[Pixels]:
         if not len(places):
             return []
-        before = np.asarray(self.layer.data[frame]).ravel()[places].copy()
+        before = self.layer.data[frame].flat[places]
         self._set(frame, places, values)
         return [Pixels(frame, places, before, values)]
 
     def _set(self, frame: int, places: np.ndarray, values: np.ndarray) -> None:
-        plane = self.layer.data[frame]
-        if isinstance(plane, np.ndarray) and plane.base is not None:
-            plane.flat[places] = values
-        else:  # stored somewhere else, as in zarr
-            plane = np.array(plane)
-            plane.flat[places] = values
-            self.layer.data[frame] = plane
+        self.layer.data[frame].flat[places] = values
 
 
 def find_masks(viewer: Any, tracks: EditableTracks, preferred: tuple[Any, ...]) -> MaskBook | None:

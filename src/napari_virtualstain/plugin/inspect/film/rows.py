@@ -10,7 +10,6 @@ from ...kit.suitable_layers import is_movie
 from ...layers.description import axes_of, base_name, provenance_of, source_of, unwrap
 from .cells import FilmSource
 
-_MOST = 3
 _ORDER = ("bright-field", "virtual", "true", "image")
 
 
@@ -54,13 +53,13 @@ def film_layers(viewer: Any, tracks: Any) -> list[Any]:
 
 
 def proposed(layers: list[Any]) -> list[Any]:
-    """Return one layer of each role, bright-field first."""
+    """Return one layer of each role, bright-field first; images without a role only alone."""
     chosen: dict[str, Any] = {}
     for layer in layers:
         chosen.setdefault(role_of(layer), layer)
     if len(chosen) > 1:
         chosen.pop("image", None)
-    return [chosen[role] for role in _ORDER if role in chosen][:_MOST]
+    return [chosen[role] for role in _ORDER if role in chosen]
 
 
 def film_source(layer: Any, tracks: Any) -> FilmSource:

@@ -101,12 +101,8 @@ def halves(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     counts = ndimage.uniform_filter1d(counts.astype(float), 3)
     quarter = max(1, len(counts) // 4)
     middle = counts[quarter : len(counts) - quarter]
-    if not len(middle):
-        return None
     place = edges[quarter + int(np.argmin(middle))] + 0.5
     first = np.zeros_like(mask)
     first[tuple(places[along < place].T)] = True
     second = mask & ~first
-    if not first.any() or not second.any():
-        return None
     return (first, second) if first.sum() >= second.sum() else (second, first)

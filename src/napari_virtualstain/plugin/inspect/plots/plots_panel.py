@@ -188,7 +188,8 @@ class PlotPanel(QWidget):
         item.setLabel("left", vertical)
         ids = self.chosen()
         for track_id in ids[:: max(1, len(ids) // _MOST_CURVES)]:
-            self.shown += curves(model.tracks, track_id, kind, model.scale, model.masks)
+            found = curves(model.tracks, track_id, kind, model.scale, model.masks)
+            self.shown += [curve for curve in found if len(curve.x)]
         for number, curve in enumerate(self.shown):
             pen = pyqtgraph.mkPen(COLOURS[number % len(COLOURS)], width=2)
             symbol = "o" if len(self.shown) < 4 and len(curve.x) < 200 else None
@@ -208,10 +209,9 @@ class PlotPanel(QWidget):
     def _name_curves(self, item: Any) -> None:
         """Write the name of each curve at its end."""
         for curve, colour in zip(self.shown, COLOURS, strict=False):
-            if len(curve.x):
-                name = pyqtgraph.TextItem(curve.name, color=colour, anchor=(1, 1))
-                name.setPos(float(curve.x[-1]), float(curve.y[-1]))
-                item.addItem(name)
+            name = pyqtgraph.TextItem(curve.name, color=colour, anchor=(1, 1))
+            name.setPos(float(curve.x[-1]), float(curve.y[-1]))
+            item.addItem(name)
 
     def _draw_events(self, item: Any, track_id: int) -> None:
         for frame, kind in event_frames(self.model.tracks, track_id):
@@ -295,14 +295,16 @@ class PlotPanel(QWidget):
                 row = int(np.nanargmin(np.abs(values - x)))
                 self.track_chosen.emit(int(self.model.table["track_id"].iloc[row]))
         elif kind != "msd" and self.shown:
-            near = min(self.shown, key=lambda c: np.min(np.abs(c.x - x)) if len(c.x) else np.inf)
-            if near.frames is not None and len(near.x):
+            near = min(self.shown, key=lambda curve: np.min(np.abs(curve.x - x)))
+            if near.frames is not None:
                 self.frame_chosen.emit(int(near.frames[int(np.argmin(np.abs(near.x - x)))]))
 
     def _why_empty(self, kind: str) -> str:
+        if kind == "distribution":
+            return "No track has a number in this column."
         if not self.model.selection.tracks and self.of.value != "all":
             return "Choose a mitochondrion first."
-        if kind in ("msd", "distribution", "speed"):
+        if kind in ("msd", "speed"):
             return "The track is too short."
         return f"These tracks hold no {QUANTITIES[kind]}: track with an intensity layer, or masks."
 

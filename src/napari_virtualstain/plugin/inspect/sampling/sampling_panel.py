@@ -80,6 +80,11 @@ class SamplePanel(QWidget):
             self._host.say(f"The sample is judged: {self.sample.text()}.")
             return
         track, frame = self._now
+        if track not in self._host.model.tracks:  # deleted, or joined with another
+            gone = f"There is no track {track} of the sample any more"
+            self._host.model.choose(None)  # a verdict would be of the track before
+            self._host.say(f"{gone}: undo brings it back, N goes on.")
+            return
         if frame < 0:
             self._host.go_to_worst(track)
             self._host.say(f"Track {track}: is it right? 1 ok, 2 wrong, 3 unsure.")
