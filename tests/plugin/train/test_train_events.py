@@ -127,3 +127,45 @@ def test_held_out_images_are_shown_from_the_1st_to_the_998th_thousandth() -> Non
     assert grey[998] == 255 > grey[980]
     assert _grey(values, (0, 2000)).max() == 127
     assert _grey(np.full((3, 3), 7.0)).max() == 0
+
+
+def _cell(name: str, first: int, frames: int = 8) -> PairSource:
+    regions = DrawnRegion(first, (0, 0, 32, 64)), DrawnRegion(first + 1, (32, 0, 64, 64))
+    return PairSource(name, *_movie(frames), "tyx", regions=regions)
+
+
+@pytest.mark.parametrize(
+    ("by", "names", "held_out"),
+    [
+        ("region", ["region 1", "region 2"], ("region 2",)),
+        (
+            "region",
+            ["a, region 1", "a, region 2", "b, region 3", "b, region 4"],
+            ("b, region 4",),
+        ),
+        ("time", ["first frames", "last frames"], ("last frames",)),
+        ("pair", ["a", "b"], ("b",)),
+    ],
+)
+def test_what_is_held_out_is_a_group_of_the_pairs(
+    by: str, names: list[str], held_out: tuple[str, ...]
+) -> None:
+    sources = (_cell("a", 1), _cell("b", 3))[: 1 if len(names) == 2 and by == "region" else 2]
+    request = _request(*sources, by=by)
+    assert job.held_out_groups(sources, request.settings) == held_out
+    pairs = job.collect_pairs(request, PlaneReading(1))
+    assert sorted(set(pairs.groups)) == names
+    assert len(set(pairs.names)) == len(pairs)  # reports and messages tell pairs by name
+
+
+def test_regions_of_planes_and_of_frames_without_fluorescence_are_left_out() -> None:
+    """A region of one frame holds for each of its planes, and for no other frame."""
+    light, glow = (image.reshape(4, 2, 64, 64) for image in _movie(8))
+    regions = (DrawnRegion(1, (0, 0, 32, 32), frame=3), DrawnRegion(2, (32, 0, 64, 32), frame=0))
+    pairs = _pairs(PairSource("cell", light, glow, "tzyx", regions=regions), by="region")
+    assert sorted(pairs.groups) == ["region 1"] * 2 + ["region 2"] * 2
+    last = [n for n, group in enumerate(pairs.groups) if group == "region 1"]
+    for number, plane in zip(last, (0, 1), strict=True):
+        np.testing.assert_array_equal(pairs.fluorescence[number], glow[3, plane, :32, :32])
+    sparse = PairSource("cell", light, glow[[0, 3]], "tzyx", frames=(0, 3), regions=regions)
+    assert sorted(_pairs(sparse, by="region").groups) == sorted(pairs.groups)

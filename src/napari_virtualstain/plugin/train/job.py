@@ -233,7 +233,7 @@ def _pairs_of(
     depth = dict(zip(source.axes, source.bright_field.shape, strict=True))
     planes = reading.planes or usual_planes(depth.get(reading.plane_axis, 1))
     light, frames = source.bright_field, source.frames
-    if frames is not None and (planes == 1 or reading.plane_axis != "t"):
+    if frames is not None and reading.plane_axis != "t":  # else neighbours in time are read too
         along = (slice(None),) * leading.index("t")
         light, frames = light[(*along, list(frames))], None
     pairs = stack_pairs(
