@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from napari_virtualstain.errors import InputError
-from napari_virtualstain.plugin.kit.jobs import JobContext, JobRunner, JobState, perform
+from napari_virtualstain.errors import CancelledError, InputError
+from napari_virtualstain.plugin.kit import jobs
+from napari_virtualstain.plugin.kit.jobs import JobContext, JobRunner, JobState, Outcome, perform
 from napari_virtualstain.progress import Progress, Reporter
 
 
@@ -217,6 +218,66 @@ def test_nobody_who_takes_results_is_nobody_to_wait_for() -> None:
     context.emit("layer")
     context.wait_until_shown(most_s=1e9)
     assert context.take() == ["layer"]
+
+
+def test_the_thread_waits_for_the_window_for_a_second_and_no_longer_once_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(jobs.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(jobs.time, "sleep", lambda seconds: clock.append(clock.pop() + seconds))
+    context = JobContext(watched=True)
+    context.wait_until_shown()
+    assert clock == [100.0]  # nothing was handed over
+    context.emit("layer")
+    context.wait_until_shown()
+    assert clock[0] == pytest.approx(101.0, abs=0.1)
+    context.take()
+    context.showing = True
+    context.wait_until_shown(most_s=5)
+    assert clock[0] == pytest.approx(106.0, abs=0.1)
+    context.cancel.cancel()
+    with pytest.raises(CancelledError):
+        context.wait_until_shown()
+
+
+@pytest.mark.parametrize(
+    ("error", "expected", "cancelled", "surprising"),
+    [
+        (None, False, False, False),
+        (InputError("wrong"), True, False, False),
+        (FileNotFoundError("gone"), True, False, False),
+        (MemoryError("1 GiB"), True, False, False),
+        (CancelledError("stop"), True, True, False),
+        (ZeroDivisionError("defect"), False, False, True),
+    ],
+)
+def test_only_what_nobody_can_mend_is_a_surprise(
+    error: Exception | None, expected: bool, cancelled: bool, surprising: bool
+) -> None:
+    outcome = Outcome(error=error)
+    found = (outcome.expected, outcome.cancelled, outcome.surprising)
+    assert found == (expected, cancelled, surprising)
+
+
+def test_a_runner_at_rest_has_nothing_to_stop(qtbot: Any, runner: JobRunner) -> None:
+    states: list[JobState] = []
+    runner.state_changed.connect(states.append)
+    runner.cancel()
+    runner.canceller()()
+    runner.abandon()
+    runner.reset()
+    assert (runner.last_items(), states) == ([], [])
+    runner.start(lambda context: context.emit("layer") or time.sleep(0.2))
+    runner.reset()  # while it runs this changes nothing
+    assert runner.state is JobState.RUNNING
+    deadline = time.monotonic() + 5
+    while not (items := runner.last_items()) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert items == ["layer"]
+    _ended(qtbot, runner)
+    runner.reset()
+    assert states == [JobState.RUNNING, JobState.DONE, JobState.IDLE]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities of threads")

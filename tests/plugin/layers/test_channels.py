@@ -57,8 +57,10 @@ def test_without_channels_it_says_so(viewer_model: Any, monkeypatch: pytest.Monk
     module = "napari_virtualstain.plugin.layers.channels"
     monkeypatch.setattr(f"{module}.show_info", said.append)
     viewer_model.add_image(np.zeros((5, 16, 20)))
+    # of single lines there are no images
+    viewer_model.add_image(np.zeros((5, 20)), axis_labels=("c", "x"))
     split_channels(viewer_model)
-    assert len(viewer_model.layers) == 1
+    assert len(viewer_model.layers) == 2
     assert "No layer has channels" in said[0]
 
 

@@ -41,6 +41,26 @@ def test_results_follow_a_new_name_through_all_steps(qtbot: Any, viewer_model: A
     assert newest_stain(viewer_model, other) is None
 
 
+def test_the_newest_stain_counts_and_a_preview_where_there_is_no_other(viewer_model: Any) -> None:
+    movie = viewer_model.add_image(np.zeros((3, 8, 8)), name="movie")
+
+    def made(step: str, **record: Any) -> Any:
+        return viewer_model.add_image(
+            np.ones((3, 8, 8)), metadata=provenance(step, "movie", **record)
+        )
+
+    made("segment")
+    assert newest_stain(viewer_model, movie) is None
+    preview = made("preview")
+    assert newest_stain(viewer_model, movie) is preview
+    first, second = made("stain"), made("stain")
+    for last in (made("preview"), made("stain", kind="uncertainty")):
+        assert newest_stain(viewer_model, movie) is second
+        viewer_model.layers.remove(last)
+    viewer_model.layers.remove(second)
+    assert newest_stain(viewer_model, movie) is first
+
+
 def test_a_result_that_has_a_name_of_its_own_keeps_it(qtbot: Any, viewer_model: Any) -> None:
     movie, stain, labels = _results(viewer_model)
     qtbot.addWidget(TrackWidget(viewer_model))

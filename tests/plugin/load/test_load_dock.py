@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import tifffile
 from qtpy.QtCore import QMimeData, QPoint, Qt, QUrl
-from qtpy.QtGui import QDropEvent
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QFileDialog
 
-from napari_virtualstain.io import write_image
+from napari_virtualstain.io import open_stack, write_image
 from napari_virtualstain.plugin.layers.description import sampling_of
 from napari_virtualstain.plugin.load import remembered as memory
 from napari_virtualstain.plugin.load.dock import LoadWidget
@@ -61,9 +62,23 @@ def test_the_second_channel_is_the_pair_of_the_first(
 
 def test_one_channel_can_be_chosen(widget: LoadWidget, pair: Path, wait_for: Any) -> None:
     widget.path = pair
-    widget.channel.setCurrentIndex(2)
-    _load(widget, wait_for)
-    assert len(widget.viewer.layers) == 1
+    assert [widget.channel.itemText(place) for place in range(3)] == [
+        "all, one layer each",
+        "0: BF",
+        "1: mCherry",
+    ]
+    whole = np.asarray(open_stack(pair).data)
+    for channel in (1, 0):  # one after the other: the list stays as it is
+        widget.channel.setCurrentIndex(channel + 1)
+        _load(widget, wait_for)
+        assert widget.channel.currentIndex() == channel + 1
+        np.testing.assert_array_equal(widget.viewer.layers[-1].data, whole[:, channel])
+        assert widget.status_label.text() == "Loaded pair: 3 x 32 x 40 (tyx)"
+    assert len(widget.viewer.layers) == 2
+    assert "Channels: BF, mCherry" in widget.summary.text()
+    widget.path = write_image(pair.with_name("one.ome.tif"), whole[:, 0], axes="tyx")
+    assert (widget.channel.value, widget.channel.count()) == (None, 1)
+    assert not widget.channel.isEnabled()
 
 
 def test_corrections_are_used_and_remembered_for_the_folder(
@@ -126,3 +141,88 @@ def test_axes_that_nobody_knows_are_asked_for_in_the_field(
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, 2, 2, 32, 40), np.uint8))
     widget.path = tmp_path / "a.tif"
     assert "axes='tczyx' (the field Axes): t time" in widget.summary.text()
+
+
+def test_what_a_folder_remembers_can_be_left_out_and_comes_once(
+    widget: LoadWidget, pair: Path, wait_for: Any
+) -> None:
+    widget.path = pair
+    widget.remember_box.setChecked(False)
+    widget.pixel_size.setValue(0.065)
+    _load(widget, wait_for)
+    assert memory.recall(pair.parent) == {}
+    memory.remember(pair.parent, {"pixel_size_um": 0.2})
+    widget.axes_edit.setText("tcyx")
+    widget.look()  # the same file: what was typed in stays
+    assert widget.pixel_size.value() == 0.065
+    widget.path = pair.with_name("nowhere.tif")
+    widget.path = pair
+    assert widget.pixel_size.value() == 0.065
+    other = write_image(pair.with_name("b.ome.tif"), np.zeros((2, 32, 40), "u2"), axes="tyx")
+    widget.path = other
+    assert (widget.pixel_size.value(), widget.axes_edit.text()) == (0.2, "")
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", '{"FOLDER": 3}', "{}"])
+def test_what_is_no_memory_of_corrections_is_none(
+    widget: LoadWidget, tmp_path: Path, text: str
+) -> None:
+    store = tmp_path / "config" / "folders.json"
+    store.parent.mkdir(exist_ok=True)
+    store.write_text(text.replace("FOLDER", str(tmp_path)))
+    assert memory.recall(tmp_path) == {}
+    memory.remember(tmp_path, {"axes": "tyx"})
+    assert memory.recall(tmp_path) == {"axes": "tyx"}
+
+
+def test_two_hundred_folders_are_remembered_the_newest_first(
+    widget: LoadWidget, tmp_path: Path
+) -> None:
+    folders = [tmp_path / str(number) for number in range(200)]
+    for folder in folders:
+        memory.remember(folder, {"axes": "tyx"})
+    memory.remember(folders[0], {"axes": "zyx"})  # used again: the newest now
+    assert all(memory.recall(folder) for folder in folders)
+    memory.remember(tmp_path, {"axes": "tyx"})
+    assert [number for number in range(200) if not memory.recall(folders[number])] == [1]
+
+
+def test_only_files_are_taken_of_what_is_dragged_over(
+    widget: LoadWidget, pair: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    for urls, is_taken in (
+        ([], False),
+        ([QUrl("https://example.org/a.tif")], False),
+        ([QUrl("https://example.org/a.tif"), QUrl.fromLocalFile(str(pair))], True),
+    ):
+        data = QMimeData()
+        data.setUrls(urls)
+        hover = QDragEnterEvent(QPoint(5, 5), Qt.DropAction.CopyAction, data, buttons, keys)
+        hover.ignore()
+        widget.dragEnterEvent(hover)
+        assert hover.isAccepted() == is_taken
+        widget.dropEvent(
+            QDropEvent(QPoint(5, 5).toPointF(), Qt.DropAction.CopyAction, data, buttons, keys)
+        )
+        assert widget.path == (pair if is_taken else None)
+    for name in ("getOpenFileName", "getExistingDirectory"):
+        for chosen in ("", str(pair.parent)):
+            answer = (chosen, "") if name == "getOpenFileName" else chosen
+            monkeypatch.setattr(QFileDialog, name, lambda *_, answer=answer: answer)
+            widget.path_edit.setText("before")
+            (widget._browse_file if "File" in name else widget._browse_folder)()
+            assert widget.path_edit.text() == (chosen or "before")
+
+
+def test_a_path_may_stand_in_quotes_or_begin_at_home(
+    widget: LoadWidget, pair: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(pair.parent))
+    for text in (f' "{pair}" ', "~/pair.ome.tif"):
+        widget.path_edit.setText(text)
+        assert widget.path == pair
+        assert widget.status_label.text() == "Ready to load."
+        assert widget.run_button.isEnabled()
+    widget.path_edit.setText('" "')
+    assert widget.path is None or not widget.run_button.isEnabled()

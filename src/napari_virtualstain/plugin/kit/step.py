@@ -340,10 +340,10 @@ class StepWidget(QWidget):
             own = f"* {{ {own} }}" if own and "{" not in own else own
             focused.setStyleSheet(f"{own} {rule}")
 
-    def _on_run(self, _checked: bool = False) -> None:
+    def _on_run(self, _checked: bool) -> None:
         self.run()
 
-    def _on_cancel(self, _checked: bool = False) -> None:
+    def _on_cancel(self, _checked: bool) -> None:
         self.cancel()
 
     def _on_beside(self, _value: object = None) -> None:

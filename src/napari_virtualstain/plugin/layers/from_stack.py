@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,19 +95,3 @@ def _image(stack: Stack, name: str, channel: str = "") -> LayerTuple:
         # against the green of the virtual one: the pair that colour-blind eyes tell apart
         settings |= {"colormap": "magenta", "blending": "additive"}
     return stack.data, settings, "image"
-
-
-def corrected(
-    stack: Stack,
-    *,
-    pixel_size_um: float | None = None,
-    frame_interval_s: float | None = None,
-) -> Stack:
-    """Return `stack` with the sampling that the user gave in place of the file's."""
-    return replace(
-        stack,
-        pixel_size_um=pixel_size_um if pixel_size_um is not None else stack.pixel_size_um,
-        frame_interval_s=(
-            frame_interval_s if frame_interval_s is not None else stack.frame_interval_s
-        ),
-    )

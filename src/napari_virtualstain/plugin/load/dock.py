@@ -148,22 +148,22 @@ class LoadWidget(StepWidget):
             remember(path.parent, corrections)
 
         def work(context: JobContext) -> Any:
-            stack = open_stack(
+            whole = open_stack(
                 path, axes=axes, pixel_size_um=pixel_size_um, frame_interval_s=frame_interval_s
             )
-            if channel is not None and "c" in stack.axes:
-                stack = stack.select_channel(channel)
+            one = channel is not None and "c" in whole.axes
+            stack = whole.select_channel(channel) if one else whole
             context.cancel.raise_if_cancelled()
-            return stack, stack_to_layers(stack)
+            return whole, stack, stack_to_layers(stack)
 
         return work
 
     def on_result(self, value: Any) -> str:
         """Add the layers."""
-        stack, layers = value
+        whole, stack, layers = value
         added = [self.viewer.add_image(data, **settings) for data, settings, _kind in layers]
         self._loaded = added[0]
-        self._show(stack)
+        self._show(whole)
         size = " x ".join(str(length) for length in stack.data.shape)
         return f"Loaded {stack.name}: {size} ({stack.axes})"
 
@@ -173,13 +173,12 @@ class LoadWidget(StepWidget):
 
     def dragEnterEvent(self, event: Any) -> None:
         """Accept files and folders."""
-        if event.mimeData().hasUrls():
+        if _local_paths(event):
             event.acceptProposedAction()
 
     def dropEvent(self, event: Any) -> None:
         """Take the first file or folder that was dropped."""
-        files = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
-        if files:
+        if files := _local_paths(event):
             self.path = files[0]
             event.acceptProposedAction()
 
@@ -243,3 +242,8 @@ class LoadWidget(StepWidget):
             self.channel.addItem(f"{index}: {name}", index)
         self.channel.setCurrentIndex(before if before <= len(names) else 0)
         self.channel.setEnabled(bool(names))
+
+
+def _local_paths(event: Any) -> list[str]:
+    """Return the files and folders that are dragged, without addresses of the web."""
+    return [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
