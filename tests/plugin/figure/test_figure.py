@@ -10,8 +10,9 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 import tifffile
+from qtpy.QtWidgets import QFileDialog
 
-from napari_virtualstain.errors import CancelledError
+from napari_virtualstain.errors import CancelledError, VirtualStainError
 from napari_virtualstain.plugin.figure.dock import FigureWidget
 from napari_virtualstain.plugin.figure.job import (
     FigureRequest,
@@ -124,7 +125,7 @@ def test_each_frame_is_exported_and_the_window_is_as_before(
 
 
 def test_no_figure_is_replaced_and_other_endings_are_refused(
-    qtbot: Any, viewer: Any, wait_for: Any, tmp_path: Path
+    qtbot: Any, viewer: Any, wait_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "figure.png"
     path.write_bytes(b"mine")
@@ -141,6 +142,17 @@ def test_no_figure_is_replaced_and_other_endings_are_refused(
     widget.path_edit.setText(str(path))
     assert "Nothing is shown" in widget.status_label.text()
     assert not widget.run_button.isEnabled()
+    for layer in viewer.layers:
+        layer.visible = True
+    widget.path_edit.setText(" ")
+    assert widget.status_label.text() == "Choose a file for the figure."
+    widget.path_edit.setText(str(path))
+    assert widget.status_label.text() == "Ready to export."
+    answers = ["", str(tmp_path / "chosen.tif")]
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (answers.pop(0), ""))
+    for name in ("figure.png", "chosen.tif"):
+        widget._browse()
+        assert widget.path_edit.text() == str(tmp_path / name)
 
 
 def test_a_film_of_any_length_keeps_one_picture_in_memory(tmp_path: Path) -> None:
@@ -168,6 +180,47 @@ def test_a_film_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
             if take.frame == 1:
                 context.cancel.cancel()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("figure.PNG", "napari took no picture"),
+        ("film.TIFF", "napari took no picture"),
+        ("figure", "cannot be written as a file without an ending: expected .png"),
+        ("there.png", "exists already"),
+    ],
+)
+def test_what_cannot_be_written_leaves_nothing_and_replaces_nothing(
+    tmp_path: Path, name: str, said: str
+) -> None:
+    (tmp_path / "there.png").write_bytes(b"mine")
+    with pytest.raises(VirtualStainError, match=said):
+        list(figure_job(FigureRequest(tmp_path / name, (None,)), JobContext()))
+    assert [path.name for path in tmp_path.iterdir()] == ["there.png"]
+    assert (tmp_path / "there.png").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "frames", "names"),
+    [
+        ("a.png", (None,), ["a.png"]),
+        ("a.png", (7,), ["a.png"]),
+        ("a.PNG", (0, 9), ["a_0.PNG", "a_9.PNG"]),
+        ("a.png", (0, 10), ["a_00.png", "a_10.png"]),
+        ("a.tiff", (0, 10), ["a.tiff"]),
+    ],
+)
+def test_several_png_files_are_numbered_in_one_width(
+    name: str, frames: tuple[int | None, ...], names: list[str]
+) -> None:
+    assert [path.name for path in files_of(Path(name), frames)] == names
+
+
+def test_a_free_name_has_none_of_its_files(tmp_path: Path) -> None:
+    (tmp_path / "film_1.png").write_bytes(b"mine")
+    assert free_figure_path(tmp_path / "film.png", (0, 1)).name == "film-2.png"
+    assert free_figure_path(tmp_path / "film.png", (0,)).name == "film.png"
 
 
 @pytest.mark.parametrize(("frames", "is_big"), [(1420, False), (1421, True)])
