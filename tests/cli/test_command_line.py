@@ -272,3 +272,95 @@ def test_a_reader_that_has_gone_stops_no_work(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     assert "Exception" not in done.stderr
     assert {"tracks.csv", "tracked.ome.tif"} < {path.name for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("length", "shown"),
+    [(299, "a" * 299), (300, "a" * 120 + "…" + "a" * 60)],
+)
+def test_words_of_three_hundred_letters_are_cut_in_the_middle(length: int, shown: str) -> None:
+    assert exits.one_line(InputError(f"No {'a' * length} here.")) == f"No {shown} here."
+
+
+def test_a_message_has_two_thousand_letters_at_most() -> None:
+    words = "word " * 400
+    assert exits.one_line(InputError(words)) == words.strip()
+    assert len(exits.one_line(InputError(words + "more"))) == 2000
+
+
+@pytest.mark.parametrize(("result", "code"), [(None, 0), (3, 3), ("text", 0), (Path("out"), 0)])
+def test_what_a_command_returns_is_its_code_if_it_is_one(result: Any, code: int) -> None:
+    assert exits.exit_code_of(lambda: result) == code
+
+
+def test_a_question_that_is_not_answered_ends_the_command(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def abort() -> None:
+        raise exits.typer.Abort
+
+    assert exits.exit_code_of(abort) == 1
+    assert capsys.readouterr().err == "Aborted.\n"
+
+
+@pytest.mark.parametrize(("text", "ending"), [("No.", "No."), ("No", "No."), ("No?", "No?")])
+def test_a_usage_error_is_a_sentence_with_the_way_to_the_help(text: str, ending: str) -> None:
+    class Usage(Exception):
+        exit_code = 2
+        ctx = None
+
+        def format_message(self) -> str:
+            return text
+
+    assert exits._usage_text(Usage()) == f"Error: {ending} See: virtualstain --help"
+
+
+def test_where_no_log_can_be_written_the_traceback_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_error: Exception) -> Path:
+        raise OSError("No space left")
+
+    monkeypatch.setattr(exits, "_save_traceback", full)
+
+    def fail() -> None:
+        raise ZeroDivisionError("x" * 400 + " end")
+
+    assert exits.exit_code_of(fail) == 1
+    shown = capsys.readouterr().err
+    assert "in fail" in shown
+    assert shown.splitlines()[-1].endswith("please report the lines above.")
+
+
+def test_a_new_step_begins_a_line_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(running.time, "monotonic", lambda: clock[0])
+    line = ProgressLine()
+    for step in ("staining", "segmenting"):
+        clock[0] += 9.0  # of each step the first line comes after ten seconds
+        line(Progress(1, 9, step=step))
+    clock[0] += 9.9
+    line(Progress(2, 9, step="segmenting"))
+    assert capsys.readouterr().err == ""
+    clock[0] += 0.1
+    line(Progress(3, 9, step="segmenting"))
+    line(Progress(9, 9, step="segmenting"))
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_a_job_in_a_thread_leaves_ctrl_c_to_the_program() -> None:
+    import threading
+
+    before = signal.getsignal(signal.SIGINT)
+    seen: list[Any] = []
+
+    def work() -> None:
+        with running_job() as job:
+            seen.extend((signal.getsignal(signal.SIGINT), job.cancel.cancelled))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [before, False]

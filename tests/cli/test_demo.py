@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from napari_virtualstain.cli import demo_scores
 from napari_virtualstain.cli.demo_scores import Demo, otsu_labels, score_demo
+from napari_virtualstain.io import write_image
+
+demo_module = import_module("napari_virtualstain.cli.demo")
 
 Run = Callable[..., Any]
 
@@ -86,3 +92,74 @@ def test_otsu_labels_are_components_without_specks() -> None:
     assert labels[0, 15, 35] == 0
     assert (labels[1, 15, 30:38] == 2).all()
     assert (labels[1] > 0).sum() == 36 + 8
+
+
+def test_the_best_baseline_that_has_a_score_stands_beside_the_stain() -> None:
+    means = pd.DataFrame(
+        {
+            "bandpass_pearson": [0.2, np.nan, np.nan],
+            "pearson": [0.5, -0.5, -0.9],
+            "ssim": [0.4, 0.6, np.nan],
+            "mask_iou": [0.3, 0.1, 0.2],
+        },
+        index=["virtual stain", "bright-field", "best constant"],
+    )
+    rows = {row["what"].partition(": ")[2]: row for row in demo_scores._stain_rows(means)}
+    assert [row["score"] for row in rows.values()] == [0.2, 0.5, 0.4, 0.3]
+    rivals = [row["baseline"] for row in rows.values()]
+    assert rivals == ["none", "bright-field", "bright-field", "best constant"]
+    assert [row["baseline_score"] for row in rows.values()][1:] == [-0.5, 0.6, 0.2]
+    assert np.isnan(next(iter(rows.values()))["baseline_score"])
+
+
+def test_outlines_agree_by_the_share_of_their_pixels() -> None:
+    truth = np.zeros((1, 20, 20), np.int32)
+    truth[0, 5:10, 5:15] = 1
+    known = SimpleNamespace(true_labels=truth)
+    half = truth * (np.arange(20) < 10)
+    assert demo_scores._outlines(half, known)["iou"] == 0.5
+    none = SimpleNamespace(true_labels=np.zeros_like(truth))
+    assert demo_scores._outlines(truth, none)["iou"] == 0
+    assert np.isnan(demo_scores._outlines(np.zeros_like(truth), none)["iou"])
+
+
+@pytest.mark.parametrize(
+    ("shape", "geometry", "read"),
+    [
+        ((4, 5), {}, (1.0, 1.0)),
+        ((3, 4, 5), {"pixel_size_um": 0.1, "frame_interval_s": 2.0}, (0.1, 2.0)),
+    ],
+)
+def test_a_demo_of_a_single_frame_is_a_movie_too(
+    tmp_path: Path, shape: tuple[int, ...], geometry: dict[str, float], read: tuple[float, float]
+) -> None:
+    (tmp_path / "truth").mkdir()
+    images = ("truth/bright_field", "truth/fluorescence", "truth/labels")
+    for name in (*images, "virtual_fluorescence", "labels"):
+        axes = "tyx"[-len(shape) :]
+        write_image(tmp_path / f"{name}.ome.tif", np.ones(shape, "u2"), axes=axes, **geometry)
+    for name in ("tracks", "events", "truth/tracks", "truth/events"):
+        (tmp_path / f"{name}.csv").write_text("frame\n0\n")
+    found = Demo.read(tmp_path)
+    assert found.virtual.shape == found.true_labels.shape == ((1, 4, 5) if not geometry else shape)
+    assert (found.pixel_size_um, found.frame_interval_s) == read
+
+
+def test_the_result_is_opened_only_when_asked_and_where_napari_is(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for step in ("_settings", "_check_folder", "_simulate", "_process", "_report"):
+        monkeypatch.setattr(demo_module, step, lambda *_: None)
+    opened: list[Any] = []
+    monkeypatch.setattr(
+        demo_module.subprocess, "run", lambda command, check: opened.append((command[1], check))
+    )
+    run("demo", "out")
+    assert opened == []
+    monkeypatch.setattr(demo_module.importlib.util, "find_spec", lambda _: None)
+    run("demo", "out")
+    assert "--view needs napari" in run("demo", "out", "--view", code=2).stderr
+    assert opened == []
+    monkeypatch.setattr(demo_module.importlib.util, "find_spec", lambda _: "there")
+    run("demo", "out", "--view")
+    assert opened == [(str(Path("out") / "view_in_napari.py"), False)]

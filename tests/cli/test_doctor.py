@@ -131,3 +131,65 @@ def test_why_there_is_no_window_is_said(
     monkeypatch.setattr(module, "_version_of", {"napari": "0.9"}.get)
     (line,) = module._window()
     assert line.startswith("qtpy is not installed")
+
+
+def test_a_folder_that_cannot_be_written_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "not" / "yet" / "there"))
+    monkeypatch.chdir(tmp_path)
+    usage = SimpleNamespace(free=5 * 2**30)
+    asked: list[Path] = []
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: asked.append(path) or usage)
+    lines = list(module._folders())
+    assert lines[0] == f"models: {tmp_path / 'not' / 'yet' / 'there'} (5.0 GiB free)"
+    assert asked[0] == tmp_path  # the nearest folder that is there
+    assert lines[-1].startswith("working folder: ")
+    monkeypatch.setattr(module.os, "access", lambda *_: False)
+    lines = list(module._folders())
+    assert len(lines) == 5
+    assert all(line.startswith("! ") and line.endswith(" cannot be written") for line in lines)
+
+
+def test_add_ons_are_listed_with_their_problems(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = {"generators": {"double": 1}, "segmenters": {}, "trackers": {"nearest": 1, "far": 1}}
+    known = SimpleNamespace(**{name: lambda found=found: found for name, found in made.items()})
+    known.problems = [SimpleNamespace(plugin="mine", message="cannot be imported")]
+    monkeypatch.setattr("napari_virtualstain.hooks.EXTENSIONS", known)
+    assert list(module._add_ons()) == [
+        "generator 'double'",
+        "tracker 'nearest'",
+        "tracker 'far'",
+        "! mine: cannot be imported",
+    ]
+    for name in made:
+        setattr(known, name, dict)
+    known.problems = []
+    assert list(module._add_ons()) == ["none"]
+
+
+def test_a_window_that_does_not_answer_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("napari")
+
+    def hangs(*_: Any, timeout: float, **__: Any) -> None:
+        raise module.subprocess.TimeoutExpired("python", timeout)
+
+    monkeypatch.setattr(module.subprocess, "run", hangs)
+    assert list(module._window()) == ["! Qt did not answer within 60 s"]
+    silent = SimpleNamespace(stdout="", stderr="", returncode=-11)
+    monkeypatch.setattr(module.subprocess, "run", lambda *_, **__: silent)
+    assert list(module._window()) == ["! no window with OpenGL: exit code -11"]
+    monkeypatch.setattr(module, "_version_of", {"qtpy": "2"}.get)
+    (line,) = module._window()
+    assert line.startswith("napari is not installed: headless use only")
+
+
+def test_an_imported_folder_is_no_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise module.importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(module.importlib.metadata, "requires", missing)
+    (line,) = module._requirements()
+    assert line.startswith("! napari-virtualstain is not installed")
+    monkeypatch.setattr(module.importlib.metadata, "version", missing)
+    assert module._version_of("torch") is None

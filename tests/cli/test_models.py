@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -116,3 +117,59 @@ def test_scores_are_a_table_of_methods_with_baselines_beside() -> None:
     assert lines[at + 1].split() == ["virtual", "stain", "blur"]
     assert lines[at + 2] == "  pearson  0.600 (0.500 to 0.700)  0.300"
     assert lines[at + 3] == "  judged_on: a, b"
+
+
+def _lists(monkeypatch: pytest.MonkeyPatch, *cards: ModelCard) -> None:
+    entries = [
+        SimpleNamespace(name=card.name, card=card, source="user", path="m", problem=None)
+        for card in cards
+    ]
+    monkeypatch.setattr("napari_virtualstain.models.list_models", lambda: entries)
+
+
+def test_a_line_of_the_list_has_the_first_sentence(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = "word " * 17 + "end"  # 88 letters
+    cards = [
+        ModelCard(name="short", description="For cells. And more."),
+        ModelCard(name="fits", description=f"{long} s. More.", pixel_size_um=0.065),
+        ModelCard(name="long", description=f"{long} it"),
+    ]
+    _lists(monkeypatch, *cards)
+    short, fits, cut = run("models", "list").stdout.splitlines()
+    assert short.split() == ["short", "generator", "user", "any", "pixel", "For", "cells"]
+    assert "0.065 µm/px" in fits
+    assert fits.endswith(f" {long} s")  # 90 letters
+    assert cut.endswith(" end …")
+
+
+def test_where_no_model_is_installed_the_list_says_so(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _lists(monkeypatch)
+    done = run("models", "list")
+    assert done.stdout == "No model is installed.\n"
+    assert "Put own models (.safetensors) into" in done.stderr
+    assert json.loads(run("models", "list", "--json").stdout) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("m.onnx", "ONNX"), ("m.ZIP", "BioImage.IO package"), ("m.pt", "")]
+)
+def test_the_ending_decides_what_is_exported(
+    run: Run, generator: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, kind: str
+) -> None:
+    made: list[Any] = []
+    monkeypatch.setattr(
+        "napari_virtualstain.engine.export_model",
+        lambda model, out, *, overwrite: made.append((out.name, overwrite)),
+    )
+    done = run("models", "export", generator, "-o", name, code=0 if kind else 2)
+    assert made == ([(name, False)] if kind else [])
+    if kind:
+        assert done.stdout == f"{name}: {generator} as {kind}\n"
+        (tmp_path / name).write_text("mine")
+        assert "exists already" in run("models", "export", generator, "-o", name, code=2).stderr
+        run("models", "export", generator, "-o", name, "--overwrite")
+        assert made == [(name, False), (name, True)]

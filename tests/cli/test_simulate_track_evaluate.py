@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import napari_virtualstain as vs
 from napari_virtualstain.io import open_stack, write_image
 
 Run = Callable[..., Any]
@@ -172,3 +173,40 @@ def test_the_challenge_layout_has_masks_by_track(run: Run, labels: Path, tmp_pat
     assert len(masks) == 5
     truth, mask = np.asarray(open_stack(labels).data[2]), np.asarray(open_stack(masks[2]).data)
     np.testing.assert_array_equal(mask > 0, truth > 0)
+
+
+@pytest.mark.parametrize("name", ["--intensity", "--uncertainty", "--labels-out"])
+def test_a_table_of_detections_is_linked_alone(run: Run, tmp_path: Path, name: str) -> None:
+    (tmp_path / "d.csv").write_text("frame,y_um,x_um\n0,1,1\n1,1,1\n")
+    result = run("track", "d.csv", "-o", "t.csv", name, "other.ome.tif", code=2)
+    assert "d.csv is a table of detections" in result.stderr
+    assert not (tmp_path / "t.csv").exists()
+
+
+@pytest.mark.parametrize(("given", "interval_s"), [([], 1.0), (["--frame-interval-s", 5], 5.0)])
+def test_the_frame_interval_of_a_table_is_a_second_unless_given(
+    run: Run, tmp_path: Path, given: list[object], interval_s: float
+) -> None:
+    rows = "".join(f"{t},1,{0.1 * t}\n" for t in range(4))
+    (tmp_path / "d.CSV").write_text(f"frame,y_um,x_um\n{rows}")
+    run("track", "d.CSV", "-o", "t.csv", *given)
+    assert vs.Tracks.from_csv(tmp_path / "t.csv").frame_interval_s == interval_s
+
+
+@pytest.mark.parametrize(
+    ("geometry", "said"),
+    [
+        ({"pixel_size_um": 0.1}, ["the frame interval is unknown; positions and speeds are in fr"]),
+        ({"frame_interval_s": 2.0}, ["the pixel size is unknown; positions and speeds are in pi"]),
+        ({"pixel_size_um": 0.1, "frame_interval_s": 2.0}, []),
+    ],
+)
+def test_only_what_is_unknown_is_warned_of(
+    run: Run, tmp_path: Path, geometry: dict[str, float], said: list[str]
+) -> None:
+    movie = np.zeros((3, 20, 20), np.int32)
+    movie[:, 5:9, 5:9] = 1
+    write_image(tmp_path / "l.ome.tif", movie, axes="tyx", **geometry)
+    lines = run("track", "l.ome.tif", "-o", "t.csv").stderr.splitlines()
+    unknown = [line.removeprefix("Warning: ") for line in lines if "is unknown" in line]
+    assert [line[: len(said[0])] for line in unknown] == said

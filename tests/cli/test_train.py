@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -257,3 +259,49 @@ def test_a_start_that_was_asked_for_says_how_many_planes_are_read(
     monkeypatch.setattr(cli_train, "_pairs", stop)
     result = run(*_arguments(pairs), *start, "-o", tmp_path / "m.safetensors", code=2)
     assert f"planes {planes}" in result.output
+
+
+def test_images_of_one_file_each_are_a_pair_whatever_they_are_called(
+    run: Run, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+
+    def learn(pictures: Any, truths: Any, out: Path, **options: Any) -> Any:
+        given.update(options, shapes=[one.shape for one in (*pictures, *truths)])
+        return SimpleNamespace(path=out, summary="fine")
+
+    monkeypatch.setattr("napari_virtualstain.segmentation.train_segmenter", learn)
+    image, label = pairs / "fl" / "cell_1_t0.png", pairs / "lab" / "cell_2_t1.png"
+    base = ["train-segmenter", "--images", image, "--labels", label, "-o", "s.safetensors"]
+    kept = tmp_path / "s.safetensors.checkpoint"
+    kept.write_text("half a training")
+    result = run(*base, "--resume", "--pixel-size-um", 0.1)
+    assert "labelled images: 1" in result.stderr
+    assert result.stdout.endswith("fine\n")
+    assert given["shapes"] == [(96, 96)] * 2
+    assert (given["init"], given["painted"]) == ("mito-segment", False)
+    assert (given["pixel_size_um"], given["names"]) == (0.1, ["cell_1_t0"])
+    assert given["checkpoint"] == Path(kept.name)
+    assert kept.exists()
+    run(*base, "--init", "none", "--painted")
+    assert (given["init"], given["painted"], given["pixel_size_um"]) == (None, True, None)
+    assert not kept.exists()  # what is begun again does not go on from another training
+    grey = tmp_path / "grey.tif"
+    tifffile.imwrite(grey, np.zeros((96, 96), np.float32))
+    result = run("train-segmenter", "--images", image, "--labels", grey, "-o", "s.safetensors",
+                 code=2)  # fmt: skip
+    assert "expected equal shapes and whole numbers" in result.stderr
+
+
+def test_five_files_without_a_partner_are_named(run: Run, pairs: Path, tmp_path: Path) -> None:
+    (tmp_path / "lab").mkdir()
+    for number in (0, 1):
+        shutil.copy(pairs / "lab" / f"cell_1_t{number}.png", tmp_path / "lab")
+    arguments = ["--images", pairs / "fl", "--labels", "lab", "-o", "s.safetensors"]
+    said = run("train-segmenter", *arguments, code=2).stderr
+    assert "2 of 6 images and 2 labels match by name; without partner: cell_1_t2.png, " in said
+    for number in range(3):
+        Image.fromarray(np.zeros((9, 9), "u2")).save(tmp_path / "lab" / f"other_{number}.png")
+    said = run("train-segmenter", *arguments, code=2).stderr
+    listed = said.partition("without partner: ")[2].partition(". Give")[0]
+    assert len(listed.split(", ")) == 5

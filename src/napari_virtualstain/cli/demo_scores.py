@@ -116,7 +116,7 @@ def _stain_rows(means: pd.DataFrame) -> list[dict[str, Any]]:
     ours = scores.pop("virtual stain")
     rows = []
     for name, what in _STAIN.items():
-        known = {rival: values[name] for rival, values in scores.items() if values[name] > -2}
+        known = {rival: of[name] for rival, of in scores.items() if not np.isnan(of[name])}
         best = max(known, key=known.__getitem__, default="none")
         rows.append(_row(what, ours[name], best, known.get(best, float("nan"))))
     return rows

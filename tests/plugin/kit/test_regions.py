@@ -40,6 +40,18 @@ def test_the_visible_frame_follows_scale_and_translation(viewer_model: Any) -> N
     assert visible_frame(viewer_model, layer).slices[0] == slice(7, 8)
 
 
+@pytest.mark.parametrize(
+    ("place", "frame"), [(0, 0), (2, 0), (3, 1), (4, 2), (9, 2)]
+)  # frames 2, 3 and 4 of the longer movie
+def test_beyond_its_ends_a_layer_shows_its_first_or_last_frame(
+    viewer_model: Any, place: int, frame: int
+) -> None:
+    viewer_model.add_image(np.zeros((10, 6, 8)))
+    layer = viewer_model.add_image(np.zeros((3, 6, 8)), translate=(2, 0, 0))
+    viewer_model.dims.set_point(0, place)
+    assert visible_frame(viewer_model, layer).slices[0] == slice(frame, frame + 1)
+
+
 def test_a_frame_range_names_the_frames_that_exist() -> None:
     layer = Image(np.zeros((10, 6, 8)), name="movie")
     assert frame_range(layer, 2, 4).shape == (3, 6, 8)
