@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from napari_virtualstain.hooks import EXTENSIONS
+from napari_virtualstain.plugin.run_all.many_dock import RunManyWidget
 from napari_virtualstain.plugin.segment.dock import SegmentWidget
 from napari_virtualstain.plugin.stain.dock import StainWidget
 from napari_virtualstain.plugin.track.dock import TrackWidget
@@ -39,6 +40,7 @@ def test_all_three_are_offered_and_work_in_a_row(
     for frame in range(4):
         movie[frame, 20:30, 10 + frame : 25 + frame] = 50.0
     viewer_model.add_image(movie, name="cell bright-field", **SCALE)
+    docks: list[Any] = []
     for dock, choose in (
         (StainWidget, lambda w: setattr(w.model, "value", "example: dark is bright")),
         (SegmentWidget, lambda w: setattr(w.model, "value", "example: Otsu")),
@@ -53,6 +55,25 @@ def test_all_three_are_offered_and_work_in_a_row(
         widget.run_button.click()
         wait_for(widget)
         assert widget.state == "done", widget.status_label.text()
+        if dock is StainWidget:  # nobody knows what an add-on was made for
+            assert widget.fit_note.isHidden()
+            assert widget.status_label.text().endswith(" s.")
+        docks.append(widget)
+    viewer_model.layers["segmented · cell bright-field [mitochondria]"].paint((0, 5, 5), 9)
+    assert not docks[1].learn_button.isEnabled()  # an add-on cannot be trained
     tracks = viewer_model.layers["tracked · cell bright-field [tracks]"]
     assert set(tracks.data[:, 0]) == {tracks.data[0, 0]}
     np.testing.assert_allclose(tracks.data[:, 3], 17 + np.arange(4), atol=0.51)
+
+
+def test_settings_that_an_add_on_lacks_are_not_offered_for_many_movies_either(
+    qtbot: Any, viewer_model: Any
+) -> None:
+    widget = RunManyWidget(viewer_model)
+    qtbot.addWidget(widget)
+    threshold = widget.steps.segment["threshold"].native
+    assert threshold.isEnabled()
+    widget.steps.segmenter.value = "example: Otsu"
+    assert not threshold.isEnabled()
+    widget.steps.segmenter.value = "mito-segment"
+    assert threshold.isEnabled()

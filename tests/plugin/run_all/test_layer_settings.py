@@ -10,6 +10,7 @@ import pytest
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.plugin.layers.description import provenance
 from napari_virtualstain.plugin.run_all.layer_settings import recorded_settings
+from napari_virtualstain.settings import PipelineSettings
 
 MOVIE = np.zeros((3, 16, 16))
 UNITS = {"units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
@@ -37,3 +38,29 @@ def test_without_a_stain_there_are_no_settings_to_save(viewer_model: Any) -> Non
     source = viewer_model.add_image(MOVIE, name="cell", **UNITS)
     with pytest.raises(InputError, match="Stain it first"):
         recorded_settings(viewer_model, source)
+
+
+def test_results_of_another_movie_are_not_mixed_in(viewer_model: Any) -> None:
+    source = viewer_model.add_image(MOVIE, name="cell", **UNITS)
+    _stained(viewer_model)
+    for step in ("stain", "segment"):
+        record = provenance(step, "dish", settings={"model": "mito-h9c2", "threshold": 0.9})
+        viewer_model.add_image(MOVIE, name=f"{step} · dish", metadata=record)
+    record = provenance("preview", "cell", settings={"model": "mito-h9c2"})
+    viewer_model.add_image(MOVIE, name="preview · cell", metadata=record)
+    settings = recorded_settings(viewer_model, source)
+    assert settings.stain.model == "mito-simulated"
+    assert settings.segment == PipelineSettings().segment
+    mine = provenance("segment", "cell", settings={"model": "mito-segment", "threshold": 0.7})
+    viewer_model.add_image(MOVIE, name="segmented · cell", metadata=mine)
+    assert recorded_settings(viewer_model, source).segment.threshold == 0.7
+
+
+def test_settings_are_known_when_the_movie_was_removed(viewer_model: Any) -> None:
+    source = viewer_model.add_image(MOVIE, name="cell", **UNITS)
+    _stained(viewer_model, shape=(1, 16, 16), offset=(1, 0, 0))
+    stain = viewer_model.layers[-1]
+    stain.name = "stained · cell [fluorescence]"
+    assert recorded_settings(viewer_model, stain).stain.frames == "1:2"
+    viewer_model.layers.remove(source)
+    assert recorded_settings(viewer_model, stain).stain.frames is None

@@ -7,18 +7,21 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QPushButton
 
+from napari_virtualstain import pipeline
 from napari_virtualstain.errors import CancelledError, InputError
 from napari_virtualstain.io import write_image
 from napari_virtualstain.pipeline import MovieOutcome, MovieRow, save_settings
-from napari_virtualstain.plugin.kit.jobs import Outcome
+from napari_virtualstain.plugin.kit.jobs import JobContext, Outcome
+from napari_virtualstain.plugin.kit.preferences import Preferences
 from napari_virtualstain.plugin.layers.description import provenance
 from napari_virtualstain.plugin.run_all.many_dock import RunManyWidget
+from napari_virtualstain.plugin.run_all.many_job import LayerMovie, RunManyRequest, run_many_job
+from napari_virtualstain.progress import Progress
 from napari_virtualstain.settings import PipelineSettings
 
 from ..models import save_generator, save_segmenter
@@ -256,9 +259,38 @@ def test_settings_go_to_a_file_and_back(widget: RunManyWidget, tmp_path: Path) -
     assert widget.status_label.text() == "Loaded mine.json."
 
 
-def test_stained_layers_of_a_movie_are_no_movies(widget: RunManyWidget) -> None:
+def test_the_picture_of_a_comparison_is_no_movie(widget: RunManyWidget) -> None:
     record = provenance("compare", "cell")
     widget.viewer.add_image(MOVIE, name="comparison", metadata=record, **AXES)
     widget.add_layers()
     assert _listed(widget) == []
-    assert isinstance(widget.table.frame, pd.DataFrame)
+
+
+@pytest.mark.parametrize(("device", "asked"), [("auto", None), ("cpu", "cpu")])
+def test_progress_says_which_movie_of_how_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, asked: str | None
+) -> None:
+    given: list[Any] = []
+    opened: list[Any] = []
+
+    def process(movies: Any, out: Path, settings: Any, **options: Any) -> Any:
+        given.append((out, settings, options["device"], options["overwrite"]))
+        for movie in movies:
+            opened.append(movie.open().data.shape)
+            options["progress"](Progress(0, 3, "frame", "staining"))
+            yield MovieOutcome(movie, MovieRow(movie.name))
+
+    monkeypatch.setattr(pipeline, "process_movies", process)
+    write_image(tmp_path / "a.ome.tif", MOVIE[:2], axes="tyx")
+    layer = LayerMovie("cell", MOVIE, "tyx", 0.1, 2.0, "tiny")
+    movies, settings = (tmp_path / "a.ome.tif", layer), PipelineSettings()
+    chosen = Preferences(device=device)
+    context = JobContext()
+    work = run_many_job(RunManyRequest(movies, tmp_path, settings, True, chosen), context)
+    said = [(outcome.row.movie, context.latest.step) for outcome in work]
+    assert said == [
+        (str(movies[0]), "movie 1 of 2, staining"),
+        ("cell", "movie 2 of 2, staining"),
+    ]
+    assert given == [(tmp_path, settings, asked, True)]
+    assert opened == [(2, 16, 16), (3, 16, 16)]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.layers import Image
+from qtpy.QtCore import Qt
 
 from napari_virtualstain.plugin.layers.colours import dim
 from napari_virtualstain.plugin.layers.description import provenance
@@ -89,6 +90,20 @@ def test_each_end_is_named_after_the_image_that_it_shows(widget: StainWidget) ->
     assert _seen(widget) == ["stained · cell [fluorescence]"]
     slider.setValue(0)
     assert _seen(widget) == ["cell"]
+
+
+def test_names_stand_at_the_ends_of_the_slider_and_between_them(widget: StainWidget) -> None:
+    def sides() -> list[str]:
+        names = ("Left", "HCenter", "Right")
+        shown = [label for label in widget.compare.labels if not label.isHidden()]
+        return [n for label in shown for n in names if label.alignment() & _SIDES[n]]
+
+    assert sides() == ["Left", "Right"]
+    _add_true(widget)
+    assert sides() == ["Left", "HCenter", "Right"]
+
+
+_SIDES = {side: getattr(Qt.AlignmentFlag, f"Align{side}") for side in ("Left", "HCenter", "Right")}
 
 
 def test_the_true_layer_counts_as_soon_as_it_is_chosen(widget: StainWidget) -> None:

@@ -190,6 +190,18 @@ def test_a_model_without_an_outcome_is_taken_at_the_look_after_ten(
     assert len(taken) == 1
 
 
+def test_a_job_that_trains_still_is_waited_for(display: TrainingDisplay, job: Path) -> None:
+    model = (job / "mine.safetensors").rename(job / "later")
+    watcher, taken, said = _watched(display, job)
+    for _ in range(15):
+        watcher.look()
+    assert (taken, len(said)) == ([], 1)
+    model.rename(job / "mine.safetensors")
+    for _ in range(11):
+        watcher.look()
+    assert len(taken) == 1
+
+
 def test_what_a_job_has_written_is_drawn_once(display: TrainingDisplay, job: Path) -> None:
     watcher, _, _ = _watched(display, job)
     curve = display.curve

@@ -23,7 +23,7 @@ from napari_virtualstain.plugin.train.effort_rows import EffortRows, PlanesChoic
 from napari_virtualstain.plugin.train.job import Compared
 from napari_virtualstain.plugin.train.outcome_view import STAIN, OutcomeView
 from napari_virtualstain.plugin.train.own_models import OwnModels, next_name, why_no_file_name
-from napari_virtualstain.training import TrainingWarning
+from napari_virtualstain.training import StepFinished, TrainingPrepared, TrainingWarning
 
 from .conftest import SCALE, add_pair, open_dock, smooth_pair
 
@@ -160,6 +160,19 @@ def test_the_training_can_be_ended_early_while_it_runs_and_is_no_cross_validatio
     begun.runner._set_state(JobState.IDLE)
     for button in (begun.job_button, begun.registration.measure_button):
         assert button.isEnabled()
+
+
+def test_the_curves_come_into_view_once_a_training(
+    begun: TrainWidget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr(begun.area, "show_filled", shown.append)
+    prepared = TrainingPrepared(6, 0, 6, 2, {}, 10, "cpu", "float32", 32, {}, {})
+    begun.on_items([StepFinished(1, 6, 0.5, {}, 1e-4, 1.0)])
+    assert shown == []
+    # each fold is prepared; who has scrolled on since is left there
+    begun.on_items([prepared, StepFinished(2, 6, 0.5, {}, 1e-4, 1.0), prepared])
+    assert shown == [begun.display.curve]
 
 
 def test_warnings_are_remarks_in_words_of_the_dock(begun: TrainWidget) -> None:
