@@ -144,3 +144,41 @@ def test_only_values_of_a_choice_can_be_chosen(qtbot: Any) -> None:
 def test_errors_are_one_line_in_the_words_of_the_dock(error: Exception, text: str) -> None:
     assert error_text(error).startswith(text)
     assert in_dock_terms("allow it (--force)", {"--force": "tick Force"}) == "allow it (tick Force)"
+
+
+@pytest.mark.parametrize(
+    ("texts", "width", "column"),
+    [
+        ("short", 400, 110),  # where there is room, at least so wide
+        ("short", 150, 88),  # else as wide as the table leaves room
+        ("short", 100, 60),
+        ("a sentence of nine words that needs all its room", 900, 200),
+    ],
+)
+def test_the_column_of_long_texts_ends_where_the_table_does(
+    qtbot: Any, texts: str, width: int, column: int
+) -> None:
+    table = FrameTable()
+    qtbot.addWidget(table)
+    table.elastic = "why"
+    table.resize(width, 200)
+    table.show()
+    table.show_frame(pd.DataFrame({"a": [1.0], "why": [texts]}))
+    header = table.horizontalHeader()
+    assert header.sectionSize(0) == 60
+    ends = width - table.viewport().width()
+    assert header.sectionSize(1) == pytest.approx(column if width > 100 else 60, abs=ends)
+    table.resize(900, 200)
+    assert header.sectionSize(1) >= 110
+    table.show_frame(pd.DataFrame({"b": [1.0]}))  # without such a column
+    table.resize(width, 200)
+    assert header.sectionSize(0) == 60
+
+
+def test_columns_keep_their_width_while_they_are_the_same(table: FrameTable) -> None:
+    header = table.horizontalHeader()
+    header.resizeSection(0, 150)
+    table.show_frame(FRAME.iloc[:1])
+    assert header.sectionSize(0) == 150
+    table.show_frame(FRAME.rename(columns={"why": "reason"}))
+    assert header.sectionSize(0) < 150

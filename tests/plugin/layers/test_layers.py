@@ -18,6 +18,8 @@ from napari_virtualstain.plugin.layers.description import (
     sampling_of,
     shifted,
     source_of,
+    still_there,
+    uncertainty_of,
 )
 
 CASES = [
@@ -140,3 +142,60 @@ def test_a_result_s_source_is_proposed_whatever_it_is_called(viewer_model: Any, 
     viewer_model.layers.remove(source)
     choice.refresh()
     assert choice.value.name == "other [fluorescence]"
+
+
+@pytest.mark.parametrize(
+    ("changes", "belongs"),
+    [
+        ({}, True),
+        ({"name": "expected error · other [uncertainty]"}, False),
+        ({"name": "stained · cell [fluorescence]"}, False),
+        ({"shape": (2, 4, 5)}, False),
+        ({"translate": (0, 1, 0)}, False),
+        ({"sha256": "b"}, False),
+        ({"settings": {"frames": "0"}}, False),
+        ({"step": "none"}, True),  # a foreign layer says nothing of its model
+    ],
+)
+def test_an_expected_error_belongs_to_the_stain_of_its_run(
+    viewer_model: Any, changes: dict[str, Any], belongs: bool
+) -> None:
+    def add(name: str, shape: Any = (2, 4, 4), translate: Any = (0, 0, 0), **record: Any) -> Any:
+        made = {"step": "stain", "sha256": "a", "settings": {}, **record}
+        metadata = {"virtualstain": {"source": "cell", **made}}
+        return viewer_model.add_image(
+            np.zeros(shape), name=name, translate=translate, metadata=metadata
+        )
+
+    stain = add("stained · cell [fluorescence]")
+    assert uncertainty_of(viewer_model, stain) is None
+    name = "expected error · cell [uncertainty]"
+    made = add(**{"name": name, **changes})
+    assert (uncertainty_of(viewer_model, stain) is made) == belongs
+    if belongs:
+        newer = add(name)
+        assert uncertainty_of(viewer_model, stain) is newer
+
+
+def test_a_layer_that_was_removed_is_not_there(viewer_model: Any) -> None:
+    layer = viewer_model.add_image(np.zeros((4, 4)))
+    assert still_there(viewer_model, layer) is layer
+    viewer_model.layers.clear()
+    assert still_there(viewer_model, layer) is None
+    assert still_there(viewer_model, None) is None
+    assert source_of(viewer_model, None) is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "axes"),
+    [
+        (("frame", "plane", "row", "column"), "tzyx"),
+        (("t", "t", "y", "x"), "tzyx"),  # named twice: as many axes as there are decide
+        (("t", "depth", "y", "x"), "tzyx"),
+        (("T", "C", "Y", "X"), "tcyx"),
+    ],
+)
+def test_labels_that_name_no_axes_are_left_to_the_dimensions(
+    labels: tuple[str, ...], axes: str
+) -> None:
+    assert axes_of(Image(np.zeros((2, 2, 6, 8)), axis_labels=labels)) == axes

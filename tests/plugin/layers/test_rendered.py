@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.layers import Image
+from napari.utils.colormaps import ensure_colormap
 
 from napari_virtualstain.plugin.layers.visible_colours import rendered, shown_index
 
@@ -62,3 +63,18 @@ def test_pixels_are_taken_where_they_lie_and_none_beside(viewer_model: Any) -> N
     finer = rendered(viewer_model, coarse, large)[..., 0]
     assert finer[0].tolist() == [10, 10, 30, 50, 50, 50]
     assert finer[:, 0].tolist() == [10, 10, 70, 0]
+
+
+def test_a_layer_with_more_axes_than_the_viewer_shows_its_first_frame(viewer_model: Any) -> None:
+    viewer_model.add_image(np.zeros((4, 6)))
+    deep = Image(np.zeros((3, 4, 6)), **WHERE)
+    assert shown_index(viewer_model, deep) == (0,)
+    flat = viewer_model.add_image(np.zeros((4, 6)))
+    assert shown_index(viewer_model, flat) == ()
+
+
+def test_another_colormap_may_be_asked_for(viewer_model: Any) -> None:
+    layer = _grey(viewer_model, [[[0, 20]]], contrast_limits=(0, 20))
+    green = ensure_colormap("green")
+    assert rendered(viewer_model, layer, layer, green)[0, 1].tolist() == [0, 255, 0]
+    assert rendered(viewer_model, layer, layer)[0, 1].tolist() == [255, 255, 255]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from napari_virtualstain.errors import OutputError
+from napari_virtualstain.plugin.layers import result_arrays
 from napari_virtualstain.plugin.layers.description import provenance, provenance_of
 from napari_virtualstain.plugin.layers.replacing import settle_unfinished, take_over
 from napari_virtualstain.plugin.layers.result_arrays import GIB, allocate
@@ -87,3 +89,33 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be written"):
         allocate((9,), np.uint8, folder=tmp_path / "file" / "cache", memory_limit_gib=0)
+
+
+@pytest.mark.parametrize(("free", "fits"), [(1024, True), (1023, False)])
+def test_a_result_takes_no_more_than_the_disk_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, fits: bool
+) -> None:
+    usage = SimpleNamespace(free=free)
+    monkeypatch.setattr(result_arrays.shutil, "disk_usage", lambda _: usage)
+    given: dict[str, Any] = {"folder": tmp_path / "a" / "b", "memory_limit_gib": 0}
+    if fits:
+        assert allocate((4, 64), np.float32, **given).shape == (4, 64)
+    else:
+        with pytest.raises(OutputError, match="Free some, choose another cache folder"):
+            allocate((4, 64), np.float32, **given)
+        assert not list((tmp_path / "a" / "b").iterdir())
+
+
+@pytest.mark.parametrize(("platform", "is_kept"), [("linux", True), ("win32", False)])
+def test_where_a_file_outlives_its_array_the_next_one_removes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, platform: str, is_kept: bool
+) -> None:
+    left = tmp_path / "virtualstain-before"
+    left.mkdir()
+    (left / "result.npy").write_bytes(b"old")
+    (tmp_path / "mine").mkdir()
+    monkeypatch.setattr(result_arrays.sys, "platform", platform)
+    array = allocate((4, 4), np.uint8, folder=tmp_path, memory_limit_gib=0)
+    assert left.exists() == is_kept
+    assert (tmp_path / "mine").exists()
+    assert array.sum() == 0
