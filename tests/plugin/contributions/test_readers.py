@@ -16,13 +16,17 @@ from napari.layers import Image, Tracks
 
 from napari_virtualstain import simulate
 from napari_virtualstain.errors import AxesError, InputError
-from napari_virtualstain.io import write_image
+from napari_virtualstain.io import Stack, write_image
 from napari_virtualstain.plugin.contributions.download import fetch_h9c2_pairs, registry
 from napari_virtualstain.plugin.contributions.readers import get_reader, read_time_lapse
 from napari_virtualstain.plugin.contributions.samples import SCENE, simulated_time_lapse
 from napari_virtualstain.plugin.contributions.writers import write_csv
 from napari_virtualstain.plugin.layers.description import axes_of, sampling_of
-from napari_virtualstain.plugin.layers.from_stack import contrast_limits, role_of
+from napari_virtualstain.plugin.layers.from_stack import (
+    contrast_limits,
+    role_of,
+    stack_to_layers,
+)
 from napari_virtualstain.plugin.load.remembered import remember
 
 
@@ -227,3 +231,97 @@ def test_axes_that_nobody_knows_are_asked_for_in_the_dock(tmp_path: Path) -> Non
     said = str(caught.value)
     assert "for instance axes='tczyx' (Axes of the dock Load time-lapse): t time" in said
     assert "--" not in said
+
+
+def test_only_movies_and_folders_of_images_are_taken(tmp_path: Path) -> None:
+    movie, notes = tmp_path / "a.TIF", tmp_path / "notes.txt"
+    write_image(tmp_path / "a.ome.tif", np.zeros((2, 8, 9), "u2"), axes="tyx").rename(movie)
+    notes.write_text("")
+    frames, table = tmp_path / "frames", tmp_path / "masks"
+    for folder, name in ((frames, "0.PNG"), (table, "mask000.tif")):
+        folder.mkdir()
+        (folder / "notes.txt").write_text("")
+        assert get_reader(str(folder)) is None
+        (folder / name).write_bytes(b"")
+        assert get_reader(str(folder)) is read_time_lapse
+    (table / "res_track.txt").write_text("")  # tracks, which have a reader of their own
+    assert get_reader(str(table)) is None
+    assert get_reader([str(movie), str(notes)]) is None
+    assert get_reader([str(movie), str(frames)]) is read_time_lapse
+    assert len(read_time_lapse([str(movie), str(movie)])) == 2
+
+
+def test_a_sample_that_is_incomplete_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_virtualstain.plugin.contributions import download, samples
+
+    (tmp_path / "bright_field").mkdir()
+    tifffile.imwrite(tmp_path / "bright_field" / "0.tif", np.zeros((8, 9), np.uint8))
+    monkeypatch.setattr(download, "fetch_h9c2_pairs", lambda: tmp_path)
+    with pytest.raises(InputError):
+        samples.h9c2_pairs()
+    monkeypatch.setattr(samples, "SAMPLE", tmp_path / "none.npz")
+    with pytest.raises(InputError, match="cannot be read: install it again"):
+        simulated_time_lapse()
+
+
+@pytest.mark.parametrize(
+    ("visible", "active", "chosen"),
+    [
+        ((True, False), 1, 0),
+        ((True, True), 1, 1),
+        ((False, False), 1, 1),
+        ((True, False), None, None),
+    ],
+)
+def test_of_a_sample_no_hidden_layer_stays_active(
+    qtbot: Any,
+    viewer_model: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    visible: tuple[bool, bool],
+    active: int | None,
+    chosen: int | None,
+) -> None:
+    from napari_virtualstain.plugin.contributions import samples
+
+    monkeypatch.setattr(samples.napari, "current_viewer", lambda: viewer_model)
+    samples._choose_visible_soon()
+    for shown in visible:
+        viewer_model.add_image(np.zeros((4, 4)), visible=shown)
+    layers = viewer_model.layers
+    layers.selection.active = None if active is None else layers[active]
+    qtbot.wait(20)
+    assert layers.selection.active is (None if chosen is None else layers[chosen])
+
+
+@pytest.mark.parametrize(("letters", "shown"), [(160, 160), (161, 160)])
+def test_long_reasons_of_a_failed_download_are_cut(letters: int, shown: int) -> None:
+    from napari_virtualstain.plugin.contributions.download import _advice
+
+    said = _advice("train_A/0.png", Path("cache"), OSError("x" * letters + "\nmore"))
+    assert f"0.png could not be downloaded (OSError: {'x' * shown}). Connect" in said
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (None, [("cell", "gray")]),
+        (("BF", ""), [("cell BF", "gray"), ("cell channel 1", "gray")]),
+        (("", "GFP"), [("cell channel 0", "gray"), ("cell GFP", "magenta")]),
+    ],
+)
+def test_layers_have_the_names_and_colours_of_their_channels(
+    names: tuple[str, ...] | None, expected: list[tuple[str, str]]
+) -> None:
+    shape, axes = ((2, 8, 9), "tyx") if names is None else ((2, 2, 8, 9), "tcyx")
+    stack = Stack(np.zeros(shape), axes, name="cell", channel_names=names or (), notes=("guessed",))
+    made = [Image(data, **settings) for data, settings, _ in stack_to_layers(stack)]
+    assert [(layer.name, layer.colormap.name) for layer in made] == expected
+    assert all(layer.metadata["virtualstain"]["notes"] == ["guessed"] for layer in made)
+    blending = [layer.blending == "additive" for layer in made]
+    assert blending == [colour == "magenta" for _, colour in expected]
+    nameless = Stack(np.zeros((2, 8, 9)), "tyx")
+    [(_, settings, _)] = stack_to_layers(nameless)
+    assert settings["name"] == "time-lapse"
+    assert "notes" not in settings["metadata"]["virtualstain"]

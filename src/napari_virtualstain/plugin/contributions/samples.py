@@ -83,7 +83,7 @@ def _choose_visible_soon() -> None:
 
 def _limits(movie: np.ndarray) -> tuple[float, float]:
     low, high = np.percentile(movie, [0.1, 99.9])
-    return float(low), float(max(high, low + 1))
+    return float(low), float(high)
 
 
 def h9c2_pairs() -> list[LayerTuple]:
