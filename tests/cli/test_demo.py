@@ -15,6 +15,7 @@ from PIL import Image
 
 from napari_virtualstain.cli import demo_scores
 from napari_virtualstain.cli.demo_scores import Demo, otsu_labels, score_demo
+from napari_virtualstain.cli.running import Job
 from napari_virtualstain.io import write_image
 
 demo_module = import_module("napari_virtualstain.cli.demo")
@@ -163,3 +164,26 @@ def test_the_result_is_opened_only_when_asked_and_where_napari_is(
     monkeypatch.setattr(demo_module.importlib.util, "find_spec", lambda _: "there")
     run("demo", "out", "--view")
     assert opened == [(str(Path("out") / "view_in_napari.py"), False)]
+
+
+def test_scores_are_said_beside_their_rivals_and_written_anew_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [("Stain: Pearson", 0.61234, "blur", 0.4), ("Tracks", 1.0, "Otsu threshold", np.nan)]
+    table = pd.DataFrame(rows, columns=["what", "score", "baseline", "baseline_score"])
+    monkeypatch.setattr(demo_scores, "score_demo", lambda *_, **__: table)
+    monkeypatch.setattr(Demo, "read", lambda _folder: None)
+    monkeypatch.setattr(
+        "napari_virtualstain.cli.overview.draw_overview",
+        lambda _demo, _scores, path: path.write_bytes(b"picture"),
+    )
+    for seconds in (12.4, 12.6):
+        (tmp_path / "overview.png").unlink(missing_ok=True)
+        demo_module._report(Job(), tmp_path, None, seconds)
+        said = capsys.readouterr().out.splitlines()
+        assert said[0] == "Stain: Pearson  0.612   blur: 0.400"
+        assert said[1] == "Tracks          1.000   Otsu threshold: nan"
+        assert f"look at this first ({round(seconds)} s for the whole demo)" in said[2]
+        assert (tmp_path / "overview.png").read_bytes() == b"picture"
+        assert len(pd.read_csv(tmp_path / "scores.csv")) == 2
+        (tmp_path / "scores.csv").write_text("of an interrupted demo")

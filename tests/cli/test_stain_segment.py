@@ -329,3 +329,31 @@ def test_a_missing_pixel_size_is_said(run: Run, generator: Path, tmp_path: Path)
     assert "pixel size" in result.stderr
     assert "its 5 planes are taken as time" in result.stderr
     assert "Fit of the model to this movie: " in result.stderr
+
+
+@pytest.mark.parametrize(("frames", "is_said"), [("0", False), ("0:2", True)])
+def test_the_fit_frame_by_frame_is_said_of_two_frames_or_more(
+    run: Run, movie: Path, frames: str, is_said: bool
+) -> None:
+    arguments = ["--model", "mito-simulated", "--no-average", "--device", "cpu"]
+    result = run("stain", movie, "-o", "v.ome.tif", "--frames", frames, *arguments)
+    assert ("Fit frame by frame: " in result.stderr) == is_said
+
+
+def test_measures_alone_are_made_only_when_resuming(run: Run, tmp_path: Path) -> None:
+    """Labels that are there are outlined again with --overwrite and kept with --resume."""
+    light = np.zeros((2, 48, 48), np.float32)
+    light[:, 20:26, 10:30] = 100
+    write_image(tmp_path / "f.ome.tif", light, axes="tyx", pixel_size_um=0.08)
+    base = ["segment", "f.ome.tif", "-o", "l.ome.tif"]
+    labels = tmp_path / "l.ome.tif"
+    run(*base)
+    before = labels.stat().st_mtime_ns
+    for given in (["--measures", "m.csv"], ["--resume"]):
+        assert "l.ome.tif" in run(*base, *given, code=2).stderr
+        assert not (tmp_path / "m.csv").exists()
+    run(*base, "--measures", "m.csv", "--resume")
+    assert labels.stat().st_mtime_ns == before
+    assert (tmp_path / "m.csv").exists()
+    run(*base, "--measures", "m.csv", "--overwrite")
+    assert labels.stat().st_mtime_ns != before

@@ -6,15 +6,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from napari.layers import Image, Shapes
+from napari.layers import Image, Labels, Shapes
+from qtpy.QtCore import Qt
 
 from napari_virtualstain.errors import InputError
-from napari_virtualstain.plugin.kit.layer_choice import LayerChoice, rank
+from napari_virtualstain.plugin.kit.layer_choice import LayerChoice, choose_if_fitting, rank
 from napari_virtualstain.plugin.kit.layer_region import bounding_box, frame_range, outline
 from napari_virtualstain.plugin.kit.mnemonics import with_mnemonic
 from napari_virtualstain.plugin.kit.region_choice import RANGE, SHAPES, RegionChoice
 from napari_virtualstain.plugin.kit.sampling_rows import _remark, facts_text
-from napari_virtualstain.plugin.kit.suitable_layers import is_movie, nothing_fits, why_no_movie
+from napari_virtualstain.plugin.kit.suitable_layers import (
+    fitting_model,
+    is_movie,
+    nothing_fits,
+    why_no_movie,
+)
 
 
 def _score(name: str, role: str) -> int:
@@ -236,3 +242,88 @@ def test_letters_of_menus_and_of_other_controls_are_left_out(
     text: str, taken: str, marked: str
 ) -> None:
     assert with_mnemonic(text, set(taken)) == marked
+
+
+def test_a_change_of_the_layer_is_announced_once(qtbot: Any, viewer_model: Any) -> None:
+    chosen: list[Any] = []
+    choice = _choice(qtbot, viewer_model, nothing="load a movie")
+    choice.chosen.connect(chosen.append)
+    assert (choice.isEnabled(), choice.currentText(), choice.value) == (False, "load a movie", None)
+    first, second = _add(viewer_model, "one bf", "two")
+    choice.refresh()
+    choice.refresh()
+    assert chosen == [first]
+    assert choice.isEnabled()
+    first.name = "renamed bf"
+    choice.refresh()
+    assert (choice.currentText(), chosen) == ("renamed bf", [first])
+    choice.setCurrentIndex(1)
+    assert chosen == [first, second]
+    choose_if_fitting(choice, Image(np.zeros((3, 8, 8))))  # of no viewer
+    assert choice.value is second
+    choose_if_fitting(choice, first)
+    assert choice.value is first
+    with pytest.raises(ValueError, match="None cannot be chosen here"):
+        choice.value = None
+    viewer_model.layers.clear()
+    choice.refresh()
+    assert chosen == [first, second, first, None]
+
+
+def test_a_layer_picked_with_the_mouse_stays_and_one_that_does_not_fit_cannot_be(
+    qtbot: Any, viewer_model: Any
+) -> None:
+    plain, _ = _add(viewer_model, "plain", "bf")
+    viewer_model.add_image(np.zeros((8, 8, 3), np.uint8), rgb=True, name="photo")
+    choice = _choice(qtbot, viewer_model, why_unfit=why_no_movie)
+    choice.show()
+    flags = [bool(choice.model().item(i).flags() & Qt.ItemFlag.ItemIsEnabled) for i in range(3)]
+    assert flags == [True, True, False]
+    qtbot.keyClick(choice, Qt.Key.Key_Up)  # as the wheel and the mouse do
+    assert choice.value is plain
+    _add(viewer_model, "bright bf")
+    choice.refresh()
+    assert choice.value is plain
+
+
+def test_an_optional_layer_that_was_picked_stays_kept_as_none(
+    qtbot: Any, viewer_model: Any
+) -> None:
+    choice = _choice(qtbot, viewer_model, optional=True)
+    assert (choice.currentText(), choice.isEnabled()) == ("none", False)
+    (named,) = _add(viewer_model, "bf")
+    choice.refresh(keep=True)  # a run goes on without it
+    assert choice.value is None
+    choice.refresh()
+    assert choice.value is named
+    viewer_model.layers.clear()
+    choice.refresh(keep=True)
+    assert choice.value is None
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        (None, None),
+        (Image(np.zeros((3, 8, 8))), None),
+        (Image(np.zeros((8, 8))), None),
+        (Image(np.zeros((8, 8, 3), np.uint8), rgb=True), "a colour image"),
+        (Image([np.zeros((8, 8)), np.zeros((4, 4))], multiscale=True), "a pyramid"),
+        (Image(np.zeros((2, 8, 8)), axis_labels=("c", "y", "x")), "has channels"),
+        (Labels(np.zeros((8, 8), int)), None),
+    ],
+)
+def test_movies_are_grey_images_without_channels(layer: Any, reason: str | None) -> None:
+    assert is_movie(layer) == (reason is None and type(layer) is Image)
+    assert str(why_no_movie(layer)).startswith(str(reason))
+    if layer is not None and reason:
+        layer.metadata["virtualstain"] = {"step": "compare"}  # our own picture
+        assert why_no_movie(layer) is None
+
+
+@pytest.mark.parametrize(
+    ("step", "model"), [("simulate", "mito-simulated"), ("load", "mito-h9c2"), (None, "mito-h9c2")]
+)
+def test_simulated_movies_have_their_own_model(step: str | None, model: str) -> None:
+    layer = None if step is None else Image(np.eye(4), metadata={"virtualstain": {"step": step}})
+    assert fitting_model(layer) == model

@@ -66,9 +66,12 @@ def test_what_the_user_sets_is_used(plugin_settings: Any, npe2pm: Any, tmp_path:
 
     computing = get_plugin_settings("napari-virtualstain").computing
     computing.device = "cpu"
+    default = preferences().cache_folder
     computing.cache_folder = str(tmp_path)
-    assert preferences().device == "cpu"
-    assert preferences().cache_folder == tmp_path
+    computing.threads, computing.memory_limit_gib = 3, 0.5
+    assert preferences() == Preferences("cpu", 3, tmp_path, 0.5)
+    computing.cache_folder = ""
+    assert preferences().cache_folder == default
     with pytest.raises(ValueError, match="greater than or equal to 0"):
         computing.memory_limit_gib = -1
 

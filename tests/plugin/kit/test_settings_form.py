@@ -112,3 +112,50 @@ def test_what_an_add_on_ignores_is_grey_and_says_why(body: QWidget) -> None:
     assert "&lt;b&gt;here" in form["threshold"].native.toolTip()
     form.offer(True, "")
     assert form["threshold"].native.isEnabled()
+
+
+def test_rare_settings_are_folded_away_unless_the_dock_wants_them_in_sight(qtbot: Any) -> None:
+    body, folded = QWidget(), QWidget()
+    for part in (body, folded):
+        part.setLayout(new_form())
+        qtbot.addWidget(part)
+    fields = fields_of(StainSettings)
+    rare = [name for name, field in fields.items() if field.place == "advanced"]
+    usual = [name for name, field in fields.items() if field.place not in ("", "advanced")]
+    assert len(rare) > 1
+    form = SettingsForm(
+        StainSettings,
+        body.layout(),
+        folded.layout(),
+        in_sight=rare[:1],
+        names=[*usual, *rare],
+        start={rare[0]: fields[rare[0]].default},
+    )
+    seen = {name for name in form.widgets if body.isAncestorOf(form[name].native)}
+    assert seen == {*usual, rare[0]}
+    assert {name for name in form.widgets if folded.isAncestorOf(form[name].native)} == {*rare[1:]}
+    only = SettingsForm(SegmentSettings, body.layout(), names=["threshold"])
+    assert list(only.widgets) == ["threshold"]
+    changed: list[int] = []
+    only.on_change(lambda: changed.append(1))
+    only["threshold"].value = 0.25
+    assert changed == [1]
+    # what has no row here is kept as it was given
+    only.value = SegmentSettings(threshold=0.5, width_um=0.8)
+    assert only.value == SegmentSettings(threshold=0.5, width_um=0.8)
+
+
+def test_a_row_is_hidden_with_its_label_and_what_is_not_offered_says_why(body: QWidget) -> None:
+    form = _form(body, TrackSettings)
+    body.show()
+    label = next(one for one in body.findChildren(QLabel) if one.buddy() is form["max_gap"].native)
+    for shown in (False, True):
+        form.show_row("max_gap", shown)
+        assert form["max_gap"].native.isVisible() == label.isVisible() == shown
+    form.offer(False, "Of no use", ["max_gap"])
+    assert not form["max_gap"].native.isEnabled()
+    assert form["max_gap"].native.toolTip() == "Of no use"
+    assert form["min_length"].native.isEnabled()
+    form.offer(True, "Of no use", ["max_gap"])
+    assert form["max_gap"].native.toolTip() != "Of no use"
+    body.hide()
