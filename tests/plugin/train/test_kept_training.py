@@ -210,5 +210,8 @@ def test_settings_are_kept_anew_and_those_of_a_file_without_them_are_of_a_new_fo
 
 def test_a_full_disk_says_where_and_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "mine.training").write_text("in the way")
-    with pytest.raises(OutputError, match="Free some space, or choose another folder"):
+    with pytest.raises(OutputError, match="Free some space, or choose another folder") as raised:
         _keep(tmp_path / "mine.safetensors", np.zeros((2, 3, 4)))
+    assert f"cannot be kept in {str(tmp_path / 'mine.training')!r} (File exists), so" in str(
+        raised.value
+    )

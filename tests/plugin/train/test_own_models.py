@@ -114,6 +114,25 @@ def test_a_message_goes_with_its_model(mine: OwnModels) -> None:
     assert _said(mine) == ""
 
 
+def test_the_name_that_a_model_has_changes_nothing(mine: OwnModels, models: Path) -> None:
+    _rename(mine, "tiny", " tiny ")
+    assert _said(mine) == ""
+    assert (models / "tiny.safetensors").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    mine: OwnModels, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(mine, "delete", refuse)
+    _choose(mine, "tiny")
+    _press(mine, "delete_model", lambda dialog: QTest.keyClick(dialog, Qt.Key.Key_Y, _ALT))
+    assert _said(mine) == f"The model cannot be changed in {str(models)!r} (Permission denied)."
+    assert (models / "tiny.safetensors").exists()
+
+
 def test_the_report_of_a_model_is_opened_on_another_day(
     mine: OwnModels, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,14 @@ def test_a_single_skewed_layer_is_no_bright_field(
     assert _named(propose_pair(viewer_model)) == proposed
 
 
+def test_a_layer_that_says_that_it_is_bright_field_is_one_however_it_looks(
+    viewer_model: Any, looks: dict[str, float]
+) -> None:
+    _add(viewer_model, "dusty bright-field")
+    looks["dusty bright-field"] = 9.0
+    assert _named(propose_pair(viewer_model)) == ["dusty bright-field", None]
+
+
 def test_a_layer_that_says_that_it_glows_is_no_bright_field(
     viewer_model: Any, looks: dict[str, float]
 ) -> None:

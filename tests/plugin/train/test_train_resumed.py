@@ -189,11 +189,17 @@ def test_a_name_is_taken_as_long_as_its_training_runs(
     ],
 )
 def test_the_visible_frame_is_stained_by_the_models_that_there_are(
-    models: Path, given: dict[str, Any], kinds: list[str]
+    models: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], kinds: list[str]
 ) -> None:
     output = save_generator(models / "after.safetensors")
+    asked: list[Any] = []
+    stainer = job.PlaneStainer
+    monkeypatch.setattr(
+        job, "PlaneStainer", lambda wanted, cancel: asked.append(wanted) or stainer(wanted, cancel)
+    )
     made = list(job._compared(_request(output, device="cpu", **given), JobContext()))
     assert [compared.kind for compared in made] == kinds
+    assert {(one.device, one.pixel_size_um, one.centre) for one in asked} <= {("cpu", 0.08, (3,))}
     for compared in made:
         assert compared.index == (3,)
         assert compared.fluorescence.shape == (64, 96)

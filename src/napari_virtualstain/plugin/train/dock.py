@@ -192,7 +192,7 @@ class TrainWidget(TrainForm):
 
     def tear_down(self) -> None:
         """Let go of the folder that is watched, too."""
-        if not self._closed and hasattr(self, "watcher"):
+        if not self._closed:
             self.watcher.stop()
             self.shared_check.abandon()
         super().tear_down()

@@ -55,14 +55,11 @@ def propose_pair(viewer: Any, without: Sequence[Any] = ()) -> tuple[Any, Any]:
     signs = {id(layer): stated_sign(layer) for layer in layers}
     glowing = [layer for layer in layers if signs[id(layer)] > 0]
     plain = [layer for layer in layers if signs[id(layer)] <= 0]
-    if not glowing and len(plain) > 1:
-        brightest = max(
-            (layer for layer in plain if signs[id(layer)] == 0), key=skewness_of, default=None
-        )
+    if not glowing:
+        silent = [layer for layer in plain if signs[id(layer)] == 0]
+        brightest = max(silent, key=skewness_of, default=None)
         if brightest is not None and skewness_of(brightest) > _SKEWED:
             glowing, plain = [brightest], [layer for layer in plain if layer is not brightest]
-    elif not glowing and plain and skewness_of(plain[0]) > _SKEWED:
-        glowing, plain = plain, []
     active = unwrap(viewer.layers.selection.active)
     first = max(
         plain, key=lambda layer: _order(layer, "bright_field", layers, active), default=None

@@ -16,7 +16,7 @@ from ..kit.cleanup import Cleanup
 from ..kit.controls import add_row, button, check_box, in_row, new_form, note
 from ..kit.layer_choice import LayerChoice
 from ..kit.suitable_layers import is_movie
-from ..layers.description import axes_of, base_name, has_layer, layer_name
+from ..layers.description import axes_of, base_name, layer_name, still_there
 from .drawn_regions import HELD_OUT, TRAIN, add_regions_layer, give_role, read_regions, roles_of
 from .pair_proposal import propose_pair
 from .sources import PairSource, paired_frames, why_no_movie, why_no_pair
@@ -123,8 +123,7 @@ class PairRow(QWidget):
 
     def _still(self, place: int) -> Any:
         """Return what was proposed before: a layer that is added later changes no pair."""
-        layer = self._proposed[place]
-        return layer if layer is not None and has_layer(self._viewer, layer) else None
+        return still_there(self._viewer, self._proposed[place])
 
     def _drawn_on_it(self) -> Any:
         """Return the Shapes layer that was made for this bright-field."""
