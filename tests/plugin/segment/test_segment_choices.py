@@ -13,12 +13,13 @@ import pytest
 from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QPushButton
 
-from napari_virtualstain.errors import InputError
+from napari_virtualstain.errors import CancelledError, InputError
 from napari_virtualstain.plugin.kit import step
+from napari_virtualstain.plugin.kit.jobs import Outcome
 from napari_virtualstain.plugin.segment import dock as dock_module
 from napari_virtualstain.plugin.segment.dock import SegmentWidget
 from napari_virtualstain.plugin.segment.fine_tuning_job import FineTuneRequest
-from napari_virtualstain.plugin.segment.job import PlaneSegmenter
+from napari_virtualstain.plugin.segment.job import PlaneSegmenter, Started
 from napari_virtualstain.plugin.segment.layer import Corrections
 
 from .test_segment_dock import SCALE, _labels, models, movie, segmented, widget  # noqa: F401
@@ -98,6 +99,23 @@ def test_painted_planes_are_those_of_arrays_and_of_slices() -> None:
     assert painted(slice(None), np.array([2, 2])) == {(t, 2) for t in range(4)}
     assert painted(np.array([0, 3]), np.array([1, 1])) == {(0, 1), (3, 1)}
     assert len(heard) == 4
+
+
+@pytest.mark.parametrize("done", [0, 1, 5, 6])
+def test_what_a_cancel_leaves_says_how_much_is_finished(
+    widget: SegmentWidget, monkeypatch: pytest.MonkeyPatch, done: int
+) -> None:
+    monkeypatch.setattr(widget.runner, "start", lambda *_: None)
+    widget.run_button.click()
+    widget.on_items([Started(np.ones((6, 80, 96), np.int32), "bright", "")])
+    widget.on_items([(frame,) for frame in range(done)])
+    widget.on_end(Outcome(error=CancelledError("cancelled")))
+    made = [layer.name for layer in widget.viewer.layers][1:]
+    name = "segmented · cell [mitochondria]"
+    if done in (0, 6):  # an empty layer is of no use, and a full one is finished
+        assert made == ([name] if done else [])
+    else:
+        assert made == [f"{name} ({done} of 6 frames)"]
 
 
 def test_a_threshold_that_is_moved_while_the_network_runs_counts(
