@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_virtualstain.errors import CancelledError
@@ -95,6 +95,7 @@ def test_planes_are_seen_as_they_are_finished(qtbot: Any, viewer_model: Any) -> 
     dock.on_items([StepItem("stain", FitChecked("red", ("It is noise.",)))])
     assert "does not fit this movie. It is noise." in dock.fit_note.text()
     assert not dock.fit_note.isHidden()
+    assert dock.fit_note.textFormat() == Qt.TextFormat.RichText  # else its colour is read as words
 
 
 @pytest.mark.parametrize("shape", [(4, 16, 16), (4, 3, 16, 16)])

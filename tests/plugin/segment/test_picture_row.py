@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from napari_virtualstain.plugin.segment.picture_row import to_grey
+from napari_virtualstain.plugin.segment.picture_row import PictureRow, to_grey
 
 
 @pytest.mark.parametrize("gain", [1e-6, 1.0, 1e6])
@@ -24,3 +26,24 @@ def test_flat_and_missing_values_are_dark() -> None:
     some[0, 0] = np.nan
     assert to_grey(some)[0, 0] == 0
     assert to_grey(some)[9, 9] == 255
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_pictures_stand_side_by_side_as_large_as_fits(qtbot: Any, count: int) -> None:
+    row = PictureRow()
+    qtbot.addWidget(row)
+    row.resize(260, 90)
+    row.grab()  # nothing to show yet
+    white = np.full((10, 10), 1.0)
+    white[0, 0] = 0.0
+    row.show_pictures([white] * count, ["image"] * count)
+    image = row.grab().toImage()
+    bright = [image.pixelColor(x, 40).lightness() == 255 for x in range(image.width())]
+    edges = np.flatnonzero(np.diff([False, *bright, False]))
+    starts, ends = edges[::2], edges[1::2]
+    assert len(starts) == count
+    sides = ends - starts
+    assert (sides == sides[0]).all()
+    assert (starts[1:] > ends[:-1]).all()
+    # the height without the caption, or its share of the width
+    assert 0.85 < sides[0] / min(90 - 14, 260 / count) <= 1

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
 from napari_virtualstain import staining
@@ -109,6 +110,7 @@ def test_the_last_sentence_says_whether_the_model_fits(
     begun.on_items([_started()])
     if level is not None:
         begun.on_items([FitChecked(level, ())])
+        assert begun.fit_note.textFormat() == Qt.TextFormat.RichText  # its mark has a colour
     said = begun.on_result(None)
     assert said.startswith("Stained 4 frames in ")
     assert said.endswith(f" s{end}")
