@@ -239,6 +239,7 @@ def test_the_canvas_is_drawn_when_the_visible_plane_is_labelled(
     segmented: SegmentWidget, qtbot: Any
 ) -> None:
     layer, drawn = _labels(segmented), []
+    assert layer.opacity == 1.0  # thin outlines are seen in full colour
     qtbot.waitUntil(lambda: bool(layer.visible), timeout=2000)
     layer.events.set_data.connect(lambda _event: drawn.append(True))
     segmented.on_items([(0,), (1,)])

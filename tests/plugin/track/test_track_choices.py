@@ -83,6 +83,8 @@ def test_brightness_and_relabelled_outlines_can_be_left_out(
     wait_for(widget, "done")
     assert "trust" not in layers["tracked · cell [tracks]"].features
     assert np.unique(layers[RELABELLED].data).tolist() == [0, 1]
+    assert layers[RELABELLED].opacity == 1.0  # thin outlines are seen in full colour
+    assert layers[RELABELLED].contour > 0
 
 
 def test_settings_of_another_method_are_not_offered(widget: TrackWidget) -> None:
