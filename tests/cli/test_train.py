@@ -183,6 +183,7 @@ def test_train_refuses_before_the_first_step(run: Run, pairs: Path, tmp_path: Pa
 def test_train_segmenter_fine_tunes_on_labels(run: Run, pairs: Path, tmp_path: Path) -> None:
     base = ["train-segmenter", "--images", pairs / "fl", "--labels", pairs / "lab", "--steps", 2]
     result = run(*base, "-o", "seg.safetensors", "--pixel-size-um", 0.08)
+    assert "labelled images: 6" in result.stderr
     assert "seg.safetensors: segmenter after 2 steps" in result.stdout
     assert "On held-out labels: " in result.stdout
     assert read_card(tmp_path / "seg.safetensors").kind == "segmenter"

@@ -18,6 +18,7 @@ from napari_virtualstain.plugin.contributions.track_readers import (
     read_tracks,
     tracks_layer,
 )
+from napari_virtualstain.plugin.contributions.writers import tracks_of
 
 
 @pytest.mark.parametrize(
@@ -165,3 +166,35 @@ def test_verdicts_without_a_window_are_refused_in_words(
         monkeypatch.setattr("napari.current_viewer", lambda viewer=viewer: viewer)
         with pytest.raises(InputError, match="holds verdicts and no tracks"):
             read_tracks(str(tmp_path / "v.csv"))
+
+
+@pytest.mark.parametrize(
+    ("units", "size_um", "interval_s"),
+    [
+        (("pixel", "pixel", "pixel"), 0.1, 2.0),  # as the tracks know
+        (("s", "um", "um"), 0.5, 3.0),  # what the layer says counts more
+    ],
+)
+def test_a_layer_without_units_has_those_of_its_tracks(
+    units: tuple[str, ...], size_um: float, interval_s: float
+) -> None:
+    core = _tracks()
+    rows = core.table[["track_id", "frame", "y_px", "x_px"]].to_numpy()
+    attributes = {"scale": (3.0, 0.5, 0.5), "units": units, "metadata": {"tracks": core}}
+    made = tracks_of(rows, attributes)
+    assert (made.pixel_size_um, made.frame_interval_s) == (size_um, interval_s)
+
+
+def test_columns_of_tracks_are_kept_while_their_rows_are_the_same() -> None:
+    core = _tracks(quality=[0.1, 0.2, 0.3, 0.4], reason=["gap", "", "", ""], note=["a"] * 4)
+    rows = core.table[["track_id", "frame", "y_px", "x_px"]].to_numpy()
+    given = {"features": {"trust": [1.0, 0.5, 1.0, 0.5]}, "metadata": {"tracks": core}}
+    made = tracks_of(rows, given).table
+    assert made["quality"].tolist() == [0.1, 0.2, 0.3, 0.4]
+    assert made["trust"].tolist() == [1.0, 0.5, 1.0, 0.5]
+    assert made["reason"].tolist() == ["gap", "", "", ""]
+    assert "note" not in made  # texts of others may mean anything
+    for edited in (rows[:3], np.where(rows == 2, 3, rows)):  # a row away, a track renumbered
+        made = tracks_of(edited, {**given, "features": {}}).table
+        assert not made["reason"].any()
+        assert (made["quality"] == 1).all()

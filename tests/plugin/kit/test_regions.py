@@ -7,15 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from napari.layers import Image, Shapes
+from qtpy.QtWidgets import QWidget
 
 from napari_virtualstain.engine import outward
 from napari_virtualstain.errors import InputError
+from napari_virtualstain.plugin.kit.controls import new_form
 from napari_virtualstain.plugin.kit.layer_region import (
     bounding_box,
     frame_range,
     visible_frame,
     whole,
 )
+from napari_virtualstain.plugin.kit.region_choice import FRAME, RANGE, SHAPES, WHOLE, RegionChoice
 
 
 @given(st.integers(1, 9), st.integers(1, 4), st.data())
@@ -89,3 +92,39 @@ def test_shapes_beside_the_image_and_none_at_all_are_explained() -> None:
 def test_the_whole_is_everything() -> None:
     assert whole((4, 5)).shape == (4, 5)
     assert whole((4, 5)).offset == (0, 0)
+
+
+def test_each_kind_of_region_has_its_rows_and_its_pixels(qtbot: Any, viewer_model: Any) -> None:
+    body = QWidget()
+    body.setLayout(new_form())
+    qtbot.addWidget(body)
+    layer = viewer_model.add_image(np.zeros((10, 60, 80)), name="movie")
+    viewer_model.dims.set_point(0, 4)
+    choice = RegionChoice(viewer_model, body.layout())
+    choice.follow(layer)
+    choice.first.setValue(2)
+    choice.last.setValue(5)
+    body.show()
+    expected = {
+        WHOLE: (False, False, slice(0, 10)),
+        FRAME: (False, False, slice(4, 5)),
+        RANGE: (True, False, slice(2, 6)),
+    }
+    for kind, (frames, shapes, times) in expected.items():
+        choice.kind.value = kind
+        assert (choice.first.isVisible(), choice.shapes.isVisible()) == (frames, shapes)
+        assert choice.region_of(layer).slices == (times, slice(0, 60), slice(0, 80))
+        assert choice.why_not() is None
+    choice.kind.value = SHAPES
+    assert (choice.first.isVisible(), choice.shapes.isVisible()) == (False, True)
+    assert choice.shapes.currentText() == "draw a Shapes layer"
+    with pytest.raises(InputError, match="Draw a rectangle"):
+        choice.region_of(layer)
+    box = np.array([[0.0, 10, 20], [0, 10, 30], [0, 25, 30], [0, 25, 20]])
+    viewer_model.add_shapes([box])
+    choice.shapes.refresh()
+    assert choice.why_not() is None
+    assert choice.region_of(layer).slices == (slice(0, 10), slice(10, 26), slice(20, 31))
+    choice.follow(None)
+    assert (choice.first.maximum(), choice.last.maximum()) == (0, 0)
+    body.hide()

@@ -40,9 +40,7 @@ def _reader_of_napari(path: str | list[str]) -> Callable[[Any], list[LayerTuple]
         from napari_builtins.io import napari_get_reader  # type: ignore[import-untyped]
     except ImportError:
         return None
-    reader: Callable[[Any], list[LayerTuple]] | None = napari_get_reader(path)
-    if reader is None:
-        return None
+    reader: Callable[[Any], list[LayerTuple]] = napari_get_reader(path)
 
     def read(asked: str | list[str]) -> list[LayerTuple]:
         try:

@@ -125,7 +125,7 @@ def _sampling(attributes: dict[str, Any]) -> tuple[float, float]:
     found = []
     for axis, unit, name in ((-1, "micrometer", "pixel_size_um"), (0, "s", "frame_interval_s")):
         value = _in(units[axis], unit)
-        known = float(getattr(core, name, 1.0)) if core is not None else 1.0
+        known = float(getattr(core, name, 1.0))
         found.append(known if value is None else float(scale[axis]) * value)
     return found[0], found[1]
 
