@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QObject
 
-from napari_virtualstain.plugin.kit.cleanup import _REMOVED
+from napari_virtualstain.plugin.kit.cleanup import _REMOVED, Cleanup
 
 DOCKS = (
     "Load time-lapse",
@@ -97,3 +97,19 @@ def test_the_brush_reaches_no_removed_segment_dock(make_napari_viewer: Any, qtbo
     viewer.window.remove_dock_widget(widget)
     labels.paint((1, 4, 4), 1)
     assert painted == [1]
+
+
+def test_one_step_of_a_cleanup_that_fails_keeps_no_other_from_running() -> None:
+    log: list[str] = []
+
+    def fails() -> None:
+        log.append("failed")
+        raise RuntimeError("wrapped C/C++ object has been deleted")
+
+    cleanup = Cleanup()
+    cleanup.add(log.append, "first")
+    cleanup.add(fails)
+    cleanup.add(log.append, "last")
+    cleanup.run()
+    cleanup.run()
+    assert log == ["last", "failed", "first"]

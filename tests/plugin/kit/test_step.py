@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 
 from napari_virtualstain.errors import InputError
+from napari_virtualstain.plugin.kit import step
 from napari_virtualstain.plugin.kit.jobs import JobContext, Work
 from napari_virtualstain.plugin.kit.layer_choice import LayerChoice
-from napari_virtualstain.plugin.kit.step import StepWidget
+from napari_virtualstain.plugin.kit.step import NextStep, StepWidget
 from napari_virtualstain.progress import Progress, Reporter
 
 
@@ -334,3 +336,53 @@ def test_tab_goes_from_a_control_that_was_made_late_to_run(qtbot: Any, viewer_mo
         assert len(following) < 100
     passed = (made.source, made.run_button, made.cancel_button, beyond)
     assert [w for w in following if w in passed] == [made.run_button, made.cancel_button]
+
+
+@pytest.mark.parametrize(("runs", "has_layer"), [(True, True), (False, True), (True, False)])
+def test_the_next_step_takes_the_result_and_runs_where_the_button_says_so(
+    qtbot: Any, viewer_model: Any, monkeypatch: pytest.MonkeyPatch, runs: bool, has_layer: bool
+) -> None:
+    done: list[Any] = []
+    following = SimpleNamespace(take=done.append, run=lambda: done.append("run"))
+    monkeypatch.setattr(step, "can_open_docks", lambda _viewer: True)
+    monkeypatch.setattr(step, "open_dock", lambda _viewer, name: done.append(name) or following)
+    layer = viewer_model.add_image(np.zeros((3, 8, 8)))
+
+    class Chained(SlowWidget):
+        next_step = NextStep("Segment", "Segment mitochondria", runs=runs)
+
+        def result_layer(self) -> Any:
+            return layer if has_layer else None
+
+    widget = Chained(viewer_model)
+    qtbot.addWidget(widget)
+    assert widget.next_button.text() == "Segment ›"
+    assert widget.next_button.toolTip().startswith("Open Segment mitochondria")
+    assert ("run it on this result" in widget.next_button.toolTip()) == runs
+    widget.go_on()
+    expected: list[Any] = ["Segment mitochondria"]
+    assert done == [*expected, *[layer] * has_layer, *["run"] * runs]
+    monkeypatch.setattr(step, "can_open_docks", lambda _viewer: False)
+    widget.go_on()
+    last = SlowWidget(viewer_model)  # after which nothing follows
+    qtbot.addWidget(last)
+    monkeypatch.setattr(step, "can_open_docks", lambda _viewer: True)
+    last.go_on()
+    assert done.count("Segment mitochondria") == 1
+    assert last.next_button.toolTip() == "No step follows this one"
+
+
+def test_a_removed_dock_listens_no_more(qtbot: Any, viewer_model: Any) -> None:
+    viewer_model.add_image(np.zeros((3, 8, 8)), name="movie")
+    window = QWidget()
+    qtbot.addWidget(window)
+    made = SlowWidget(viewer_model)
+    made.setParent(window)
+    listening = len(viewer_model.layers.events.inserted.callbacks)
+    made.tear_down()
+    assert len(viewer_model.layers.events.inserted.callbacks) < listening
+    made.tear_down()  # the window tells it, too
+    viewer_model.add_image(np.zeros((3, 8, 8)), name="bright bf")
+    made.reset_choices()
+    assert made.source.currentText() == "movie"
+    assert made.parent() is window  # still of the window, which deletes it
