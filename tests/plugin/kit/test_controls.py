@@ -67,7 +67,7 @@ def test_the_wheel_changes_a_field_only_while_it_has_the_focus(qtbot: Any, kind:
     qtbot.addWidget(window)
     field: Any = {
         "integer": lambda: IntegerBox(5, 0, 9),
-        "number": lambda: NumberBox(5, 0, 9, step=1),
+        "number": lambda: NumberBox(5, 0, 9, step=1, decimals=0),
         "choice": lambda: Choice([("five", 5), ("four", 4)]),
     }[kind]()
     other = QPushButton("Run")

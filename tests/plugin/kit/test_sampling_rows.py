@@ -141,3 +141,12 @@ def test_the_meaning_of_unnamed_planes_is_chosen(
         rows.follow(layer)
         assert "axes" not in _asked(rows)
     assert len(changes) == len(meanings)
+
+
+def test_a_video_rate_is_not_rounded_and_no_interval_is_zero(body: QWidget) -> None:
+    rows = SamplingRows(body.layout())
+    layer = _movie(scale=(0.0333, 0.08, 0.08))
+    rows.follow(layer)
+    assert rows.interval.value() == pytest.approx(0.0333)
+    rows.interval.setValue(0)
+    assert sampling_of(layer).frame_interval_s == pytest.approx(0.0001)

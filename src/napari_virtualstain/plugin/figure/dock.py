@@ -38,7 +38,9 @@ class FigureWidget(StepWidget):
         self.frames = Choice([("the visible frame", False), ("every frame", True)])
         tooltip = "One picture, or one for each frame: numbered PNG files, or one TIFF stack"
         add_row(form, "Frames", self.frames, tooltip, name="frames")
-        self.magnification = NumberBox(0, 0, 20, step=1, special="for print", suffix=" x")
+        self.magnification = NumberBox(
+            0, 0, 20, step=1, decimals=2, special="for print", suffix=" x"
+        )
         tooltip = "Pixels of the picture for each pixel of the image; for print: 1,000 at least"
         add_row(form, "Enlarge", self.magnification, tooltip, name="magnification")
         self.path_edit = QLineEdit(str(Path.home() / "figure.png"))

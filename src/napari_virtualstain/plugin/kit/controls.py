@@ -67,8 +67,8 @@ class NumberBox(QDoubleSpinBox):
         minimum: float,
         maximum: float,
         *,
-        step: float = 0.1,
-        decimals: int = 2,
+        step: float,
+        decimals: int,
         suffix: str = "",
         special: str = "",
     ) -> None:

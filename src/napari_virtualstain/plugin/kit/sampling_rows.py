@@ -72,7 +72,7 @@ class SamplingRows:
         )
         self.pixel_size = pixel_size_row(form, "Pixel size in µm; stored with the layer")
         self._size_label = form.labelForField(self.pixel_size)
-        self.interval = NumberBox(1, 0.0001, 1e6, step=0.5, decimals=3, suffix=" s")
+        self.interval = NumberBox(1, 0.0001, 1e6, step=0.5, decimals=4, suffix=" s")
         tooltip = "Frame interval in seconds; stored with the layer"
         self._interval_label = add_row(form, "Interval", self.interval, tooltip, name="interval")
         self.remark = note(name="pixel_note")

@@ -91,7 +91,7 @@ class LoadWidget(StepWidget):
             0, 0, 1000, step=0.01, decimals=4, suffix=" µm", special=_FROM_FILE
         )
         add_row(form, "Pixel size", self.pixel_size, "Pixel size in µm", name="pixel_size")
-        self.interval = NumberBox(0, 0, 1e6, step=1, decimals=3, suffix=" s", special=_FROM_FILE)
+        self.interval = NumberBox(0, 0, 1e6, step=1, decimals=4, suffix=" s", special=_FROM_FILE)
         add_row(form, "Interval", self.interval, "Frame interval in seconds", name="interval")
 
     @property
