@@ -386,3 +386,19 @@ def test_a_removed_dock_listens_no_more(qtbot: Any, viewer_model: Any) -> None:
     made.reset_choices()
     assert made.source.currentText() == "movie"
     assert made.parent() is window  # still of the window, which deletes it
+
+
+def test_a_dock_ends_when_it_loses_its_window_and_not_when_it_gets_one(
+    qtbot: Any, viewer_model: Any
+) -> None:
+    first, second = QWidget(), QWidget()
+    qtbot.addWidget(first)
+    qtbot.addWidget(second)
+    made = SlowWidget(viewer_model)
+    listening = len(viewer_model.layers.events.inserted.callbacks)
+    for window in (first, second):
+        made.setParent(window)
+        assert len(viewer_model.layers.events.inserted.callbacks) == listening
+    with qtbot.waitSignal(made.destroyed, timeout=5000):
+        made.setParent(None)
+        assert len(viewer_model.layers.events.inserted.callbacks) < listening
