@@ -226,3 +226,50 @@ def test_a_path_may_stand_in_quotes_or_begin_at_home(
         assert widget.run_button.isEnabled()
     widget.path_edit.setText('" "')
     assert widget.path is None or not widget.run_button.isEnabled()
+
+
+def test_a_file_is_looked_at_once_for_each_reading_of_its_axes(
+    widget: LoadWidget, pair: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Any
+) -> None:
+    opened: list[str | None] = []
+
+    def spied(path: Path, *, axes: str | None = None, **more: Any) -> Any:
+        opened.append(axes)
+        return open_stack(path, axes=axes, **more)
+
+    monkeypatch.setattr(widget, "_open_function", lambda: spied)
+    widget.look()  # no path yet
+    widget.path = pair
+    widget.look()
+    assert opened == [None]
+    assert "Pixel size 0.1 µm, frame interval not in the file" in widget.summary.text()
+    widget.axes_edit.setText(" zcyx ")
+    widget.look()
+    assert opened == [None, "zcyx"]
+    assert "2 x 3 x 32 x 40 (czyx), uint16" in widget.summary.text()
+    widget.run_button.click()
+    widget.axes_edit.setText("tcyx")
+    widget.look()  # not while it is loaded
+    assert opened[2:] in ([], ["zcyx"])
+    wait_for(widget)
+    assert widget.status_label.text() == "Loaded pair: 2 x 3 x 32 x 40 (czyx)"
+    assert widget.result_layer() is widget.viewer.layers[0]
+    widget.viewer.layers.clear()
+    assert widget.result_layer() is None
+
+
+def test_a_movie_without_sizes_is_understood_as_it_is(widget: LoadWidget, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((5, 32, 40), np.uint8))
+    widget.path = tmp_path / "a.tif"
+    shown = widget.summary.text().splitlines()
+    assert shown[0] == "Understood: 5 x 32 x 40 (tyx), uint8"
+    assert shown[1] == "Pixel size not in the file, frame interval not in the file"
+    assert any("taken as time" in line for line in shown[2:])  # what was assumed
+    assert not any(line.startswith("Channels") for line in shown)
+    nameless = write_image(
+        tmp_path / "c.ome.tif", np.zeros((2, 2, 32, 40), "u2"), axes="tcyx", frame_interval_s=2.5
+    )
+    widget.path = nameless
+    shown = widget.summary.text().splitlines()
+    assert shown[1] == "Pixel size not in the file, frame interval 2.5 s"
+    assert shown[-1] == "Channels: channel 0, channel 1"
