@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -119,3 +120,14 @@ def test_where_a_file_outlives_its_array_the_next_one_removes_it(
     assert left.exists() == is_kept
     assert (tmp_path / "mine").exists()
     assert array.sum() == 0
+
+
+def test_a_cache_that_was_emptied_meanwhile_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors: list[Any] = []
+    monkeypatch.setattr("sys.unraisablehook", errors.append)
+    array = allocate((4, 4), np.uint8, folder=tmp_path / "cache", memory_limit_gib=0)
+    shutil.rmtree(tmp_path / "cache")
+    del array
+    assert errors == []
