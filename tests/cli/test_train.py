@@ -306,3 +306,68 @@ def test_five_files_without_a_partner_are_named(run: Run, pairs: Path, tmp_path:
     said = run("train-segmenter", *arguments, code=2).stderr
     listed = said.partition("without partner: ")[2].partition(". Give")[0]
     assert len(listed.split(", ")) == 5
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What a training would be begun with; none is."""
+    seen: dict[str, Any] = {}
+
+    def match(_bright: str, _glow: str | None, **options: Any) -> Any:
+        seen.update(options)
+        return SimpleNamespace(notes=["3 files fit"], pixel_size_um=0.1, within=lambda _: "pairs")
+
+    def begin(pairs: Any, config: Any, folds: int | None, **how: Any) -> Any:
+        seen.update(how, pairs=pairs, config=config, folds=folds)
+        return iter(())
+
+    monkeypatch.setattr("napari_virtualstain.data.match_pairs", match)
+    monkeypatch.setattr(training, "with_planes_of", lambda config, *_: config)
+    monkeypatch.setattr(cli_train, "_events", begin)
+    return seen
+
+
+def test_options_of_a_training_reach_its_configuration(run: Run, asked: dict[str, Any]) -> None:
+    base = ["train", "--bright-field", "bf", "--fluorescence", "fl", "-o", "mine.safetensors"]
+    result = run(*base)
+    assert "Starts from mito-h9c2; --init none trains from nothing." in result.stderr
+    assert "Note: 3 files fit" in result.stderr
+    usual = asked["config"]
+    assert (asked["unmatched"], asked["folds"], usual.name) == ("stop", None, "mine")
+    assert (asked["overwrite"], asked["resume"]) == (False, False)
+    switches = ["--drop-bad-pairs", "--ignore-unmatched", "--correct-registration"]
+    more = ["--allow-leakage", "--trainable", "head", "--overwrite", "--resume"]
+    result = run(*base, *switches, *more, "--validation-groups", "a, b", "--seed", 7)
+    config = asked["config"]
+    assert (asked["unmatched"], asked["overwrite"], asked["resume"]) == ("ignore", True, True)
+    assert (config.bad_pairs, config.correct_registration, config.allow_leakage) == (
+        "drop",
+        True,
+        True,
+    )
+    assert (config.trainable, config.seed) == ("head", 7)
+    assert list(config.validation_groups) == ["a", "b"]
+    for name in ("bad_pairs", "correct_registration", "allow_leakage", "trainable"):
+        assert getattr(usual, name) != getattr(config, name)
+    assert "Starts from" not in run(*base, "--folds", 3, "--init", "none").stderr
+    assert asked["folds"] == 3
+    no_output = run("train", "--bright-field", "bf", code=2)
+    assert "--output was not given" in no_output.stderr
+
+
+@pytest.mark.parametrize(("given", "device"), [([], "cuda"), (["--device", "cpu"], "cpu")])
+def test_a_job_folder_keeps_its_device_unless_another_is_asked_for(
+    run: Run, asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch, given: list[str], device: str
+) -> None:
+    saved = SimpleNamespace(
+        config=training.preset("recommended").updated(device="cuda"),
+        output=Path("m.safetensors"),
+        pairs="of the job",
+        folds=4,
+    )
+    monkeypatch.setattr(training, "read_job", lambda _folder: saved)
+    monkeypatch.setattr(training, "kept_in_folder", lambda _saved, events: events)
+    result = run("train", "--job", "folder", *given)
+    assert "This process helped" in result.stderr
+    assert asked["config"].device == device
+    assert (asked["pairs"], asked["folds"], asked["output"]) == ("of the job", 4, saved.output)
