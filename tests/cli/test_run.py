@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 from dask_cluster import local_cluster
 
 import napari_virtualstain as vs
+from napari_virtualstain.errors import CancelledError, InputError
 from napari_virtualstain.io import open_stack, write_image
 from napari_virtualstain.pipeline import PipelineSettings, process_movie, stages
 
@@ -273,3 +275,95 @@ def test_many_movies_are_stained_by_the_workers_of_a_cluster(
             )
             np.testing.assert_array_equal(*pixels)
         assert here["tracks.csv"] == there["tracks.csv"]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What a run would be begun with, and the outcomes that it will have."""
+    seen: dict[str, Any] = {"errors": []}
+
+    def begin(movies: Any, out: Path, settings: Any, **how: Any) -> Any:
+        seen.update(how, movies=movies, settings=settings)
+        for movie, error in zip(movies, seen["errors"], strict=False):
+            if isinstance(error, CancelledError):
+                raise error
+            yield SimpleNamespace(movie=movie, result=None, error=error)
+
+    monkeypatch.setattr("napari_virtualstain.pipeline.process_movies", begin)
+    return seen
+
+
+def test_options_of_a_run_reach_its_settings(
+    run: Run, asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("run", "a.tif", "-o", "out")
+    assert asked["settings"] == PipelineSettings()
+    assert (asked["device"], asked["tile"], asked["scheduler"]) == (None, None, None)
+    assert not asked["overwrite"]
+    assert asked["movies"][0].reference is None
+    run(
+        "run", "a.tif", "b.tif", "-o", "out", "--model", "m", "--precision", "float32",
+        "--no-average", "--temporal", 2, "--flat-field", "--no-uncertainty", "--segmenter", "s",
+        "--threshold", 0.4, "--min-area-um2", 0.1, "--split", "log", "--width-um", 0.9,
+        "--linker", "trackpy", "--max-gap", 1, "--z-plane", "max", "--axes", "tyx",
+        "--channel", 1, "--position", 2, "--pixel-size-um", 0.2, "--frame-interval-s", 3,
+        "--frames", "0:2", "--device", "cpu", "--tile", 64, "--scheduler", "tcp://x",
+        "--overwrite", "--reference", "r.tif", "--reference", "q.tif", "--reference-channel", "red",
+    )  # fmt: skip
+    expected = {
+        "read": {"axes": "tyx", "pixel_size_um": 0.2, "frame_interval_s": 3.0},
+        "stain": {
+            "model": "m",
+            "precision": "float32",
+            "average": False,
+            "temporal": 2,
+            "flat_field": True,
+            "uncertainty": False,
+            "frames": "0:2",
+        },
+        "segment": {
+            "model": "s",
+            "threshold": 0.4,
+            "min_area_um2": 0.1,
+            "split": "log",
+            "width_um": 0.9,
+        },
+        "track": {"linker": "trackpy", "max_gap": 1, "z_plane": "max"},
+    }
+    for step, values in expected.items():
+        found = getattr(asked["settings"], step)
+        assert {name: getattr(found, name) for name in values} == values
+    assert (str(asked["settings"].read.channel), str(asked["settings"].read.position)) == ("1", "2")
+    assert (asked["device"], asked["tile"], asked["scheduler"]) == ("cpu", 64, "tcp://x")
+    assert asked["overwrite"]
+    opened: dict[str, Any] = {}
+
+    def open_input(path: str, _job: Any, **how: Any) -> vs.Stack:
+        opened[path] = how
+        return vs.Stack(np.zeros((2, 8, 8)), "tyx", pixel_size_um=0.2)
+
+    monkeypatch.setattr("napari_virtualstain.cli.run.open_input", open_input)
+    for movie in asked["movies"]:
+        movie.open()
+        movie.reference()
+    chosen = {"axes": "tyx", "channel": "1", "position": "2"}
+    assert opened["a.tif"] == {**chosen, "pixel_size_um": 0.2, "frame_interval_s": 3.0}
+    assert opened["b.tif"] == opened["a.tif"]
+    assert opened["r.tif"] == opened["q.tif"] == {"channel": "red"}
+
+
+def test_one_movie_that_fails_ends_a_run_of_one_and_not_of_many(
+    run: Run, asked: dict[str, Any]
+) -> None:
+    asked["errors"] = [InputError("No image."), None]
+    assert run("run", "a.tif", "-o", "out", code=2).stderr == "Error: No image.\n"
+    result = run("run", "a.tif", "b.tif", "-o", "out", code=2)
+    assert "Error: a.tif: No image." in result.stderr or "Error: a: No image." in result.stderr
+    assert "Error: 1 of 2 inputs failed" in result.stderr
+    asked["errors"] = [ZeroDivisionError("defect"), None]
+    assert "This is a defect" in run("run", "a.tif", "b.tif", "-o", "out", code=1).stderr
+    asked["errors"] = [CancelledError("Cancelled.")]
+    stopped = run("run", "a.tif", "b.tif", "-o", "out", code=130).stderr
+    assert stopped == (
+        "Interrupted. Finished results are kept; repeat the same command to continue.\n"
+    )

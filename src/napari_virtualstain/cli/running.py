@@ -47,8 +47,6 @@ class ProgressLine:
                 bar_format=shape,
                 file=sys.stderr,
                 dynamic_ncols=True,
-                leave=True,
-                mininterval=0.1,
             )
         self._bar.total = progress.total
         self._bar.set_description_str(str(progress), refresh=False)
@@ -65,7 +63,7 @@ class ProgressLine:
         if self._bar is not None:
             self._bar.refresh()
             self._bar.close()
-        self._bar, self._step, self._last = None, "", 0.0
+        self._bar, self._step = None, ""
 
 
 class Job:

@@ -271,6 +271,7 @@ def test_a_sample_that_is_incomplete_is_refused(
     [
         ((True, False), 1, 0),
         ((True, True), 1, 1),
+        ((True, True), 0, 0),
         ((False, False), 1, 1),
         ((True, False), None, None),
     ],
