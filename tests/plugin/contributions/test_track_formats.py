@@ -27,6 +27,7 @@ from napari_virtualstain.plugin.contributions.writers import tracks_of
         ("a.csv", "track_id,frame,y_um\n", "csv"),
         ("a.CSV", '"track_id";"frame"\n', "csv"),
         ("a.csv", "frame\ttrack_id\n", "csv"),
+        ("a.csv", ",".join(["feature"] * 500) + ",track_id,frame\n", "csv"),  # 4 kB of names
         ("a.csv", "track_id,y_um\n", None),
         ("a.txt", "track_id,frame\n", None),
         ("a.csv", "track_id,verdict\n", "verdicts"),
