@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 
 from napari_virtualstain import Tracks
 from napari_virtualstain.errors import InputError
@@ -199,3 +200,14 @@ def test_columns_of_tracks_are_kept_while_their_rows_are_the_same() -> None:
         made = tracks_of(edited, {**given, "features": {}}).table
         assert not made["reason"].any()
         assert (made["quality"] == 1).all()
+
+
+@pytest.mark.parametrize("stem", ["mask", "man_track"])
+def test_masks_are_read_in_the_order_of_their_frames(tmp_path: Path, stem: str) -> None:
+    for frame in (3, 0, 11, 7, 1, 10, 2):
+        tifffile.imwrite(tmp_path / f"{stem}{frame:03}.tif", np.full((4, 5), frame, np.uint16))
+    tifffile.imwrite(tmp_path / "t000.tif", np.full((4, 5), 99, np.uint16))  # the raw image
+    data, settings, kind = track_readers._labels(tmp_path)
+    assert data[:, 0, 0].tolist() == [0, 1, 2, 3, 7, 10, 11]
+    assert (data.dtype, kind) == (np.int32, "labels")
+    assert settings["name"] == f"{tmp_path.name} [mitochondria]"
