@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -198,3 +199,62 @@ def test_simulate(run: Run, given: dict[str, Any]) -> None:
     assert {name: made[name] for name in expected} == expected
     assert given["save"].values == (Path("scene"),)
     assert given["save"].overwrite is True
+
+
+def test_demo(
+    run: Run, given: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def process(stack: Any, out: Path, settings: Any, **how: Any) -> None:
+        given["process"] = SimpleNamespace(stack=stack, out=out, settings=settings, **how)
+
+    demo = import_module("napari_virtualstain.cli.demo")
+    monkeypatch.setattr("napari_virtualstain.pipeline.process_movie", process)
+    monkeypatch.setattr("napari_virtualstain.io.open_stack", lambda path: Path(path).name)
+    monkeypatch.setattr(demo, "_report", lambda *_: None)
+    run("demo", "out")
+    usual = given["process"]
+    assert (usual.stack, usual.reference) == ("bright_field.ome.tif", "fluorescence.ome.tif")
+    assert (usual.out, usual.device) == (Path("out"), None)
+    assert (usual.settings.stain.model, usual.settings.segment.model) == (
+        "mito-simulated",
+        "mito-segment",
+    )
+    options = ["--frames", 3, "--size", 64, "--count", 2, "--seed", 5, "--overwrite"]
+    run("demo", "out", *options, "--model", "mito-h9c2", "--segmenter", "mito-segment",
+        "--device", "cpu")  # fmt: skip
+    scene = vars(given["simulate"])
+    assert [scene[name] for name in ("frames", "size", "count", "seed")] == [3, 64, 2, 5]
+    assert given["save"].values == (Path("out") / "truth",)
+    again = given["process"]
+    assert (again.settings.stain.model, again.device, again.overwrite) == ("mito-h9c2", "cpu", True)
+
+
+def test_train_on_simulated_pairs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+
+    def simulated(_job: Any, movie: str, config: Any, optics: Any, **how: Any) -> Any:
+        seen.update(how, movie=movie, optics=optics)
+        return "pairs", config
+
+    train = import_module("napari_virtualstain.cli.train")
+    monkeypatch.setattr(train, "simulated", simulated)
+    monkeypatch.setattr(train, "_events", lambda *_, **__: iter(()))
+    base = ["train", "--simulate-like", "m.tif", "-o", "m.safetensors"]
+    run(*base)
+    assert (seen["optics"], seen["number"], seen["movie"]) == ({}, 200, "m.tif")
+    run(
+        *base, "--na", 1.2, "--immersion-index", 1.33, "--emission-um", 0.6,
+        "--illumination-um", 0.5, "--condenser-na", 0.4, "--focus-offset-um", 0,
+        "--simulated-pairs", 30, "--bright-field-channel", 1, "--axes", "tyx",
+        "--pixel-size-um", 0.2,
+    )  # fmt: skip
+    assert seen["optics"] == {
+        "na": 1.2,
+        "n_immersion": 1.33,
+        "emission_um": 0.6,
+        "illumination_um": 0.5,
+        "condenser_na": 0.4,
+        "bright_field_offset_um": 0.0,
+    }
+    assert (seen["number"], seen["channel"], seen["axes"]) == (30, "1", "tyx")
+    assert seen["pixel_size_um"] == 0.2
