@@ -182,3 +182,48 @@ def test_columns_keep_their_width_while_they_are_the_same(table: FrameTable) -> 
     assert header.sectionSize(0) == 150
     table.show_frame(FRAME.rename(columns={"why": "reason"}))
     assert header.sectionSize(0) < 150
+
+
+def test_a_row_is_entered_by_a_double_click_and_moved_to_by_arrows(
+    table: FrameTable, qtbot: Any
+) -> None:
+    entered: list[int] = []
+    chosen: list[int] = []
+    table.row_entered.connect(entered.append)
+    table.row_chosen.connect(chosen.append)
+    table.resize(400, 200)
+    table.show()
+    assert table.row is None
+    table.horizontalHeader().sortIndicatorChanged.emit(0, Qt.SortOrder.DescendingOrder)
+    assert _column(table.frame_model, 0) == ["7", "5", "3"]
+    place = table.visualRect(table.frame_model.index(1, 0)).center()
+    qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.mouseDClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert (table.row, chosen, entered) == (2, [2], [2])
+    qtbot.keyClick(table, Qt.Key.Key_Down)
+    assert (table.row, chosen, entered) == (1, [2, 1], [2])
+    qtbot.keyClick(table, Qt.Key.Key_Enter, Qt.KeyboardModifier.KeypadModifier)
+    assert entered == [2, 1]
+    assert not table.editTriggers()
+    whole = [index.column() for index in table.selectedIndexes()]
+    assert whole == [0, 1, 2]
+
+
+def test_a_row_far_down_is_brought_into_view(qtbot: Any) -> None:
+    table = FrameTable()
+    qtbot.addWidget(table)
+    table.resize(300, 200)
+    table.show()
+    table.show_frame(pd.DataFrame({"track_id": np.arange(500)}))
+    table.choose(400)
+    seen = table.viewport().rect()
+    assert seen.contains(table.visualRect(table.frame_model.index(400, 0)).center())
+
+
+def test_what_a_column_means_is_its_tooltip(qtbot: Any) -> None:
+    model = FrameModel()
+    model.show(pd.DataFrame({"error_probability": [0.1], "P": [0.5], "speed_um_per_s": [1.0]}))
+    tips = [model.headerData(i, Qt.Orientation.Horizontal, ROLES.ToolTipRole) for i in range(3)]
+    assert tips[0].startswith("Error probability: that a link is wrong")
+    assert tips[1:] == ["Probability that it happened", "speed (µm/s)"]
+    assert model.headerData(0, Qt.Orientation.Vertical, ROLES.ToolTipRole) is None

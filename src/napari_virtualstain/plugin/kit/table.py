@@ -248,7 +248,8 @@ class FrameTable(QTableView):
 
     def keyPressEvent(self, event: Any) -> None:
         """Go to the chosen row with Enter."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers():
+        alone = (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and event.modifiers() in alone:
             if self.currentIndex().isValid():
                 self._enter(self.currentIndex().row())
         else:
