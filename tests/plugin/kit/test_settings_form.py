@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
-from qtpy.QtWidgets import QApplication, QLabel, QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QLabel, QLineEdit, QWidget
 
 from napari_virtualstain.plugin.kit.controls import new_form
 from napari_virtualstain.plugin.kit.settings_form import SettingsForm
@@ -159,3 +159,29 @@ def test_a_row_is_hidden_with_its_label_and_what_is_not_offered_says_why(body: Q
     form.offer(True, "Of no use", ["max_gap"])
     assert form["max_gap"].native.toolTip() != "Of no use"
     body.hide()
+
+
+@pytest.mark.parametrize(
+    "settings", [SegmentSettings, StainSettings, TrackSettings, TrainSettings, ReadSettings]
+)
+def test_each_number_shows_its_unit_or_what_none_means(body: QWidget, settings: Any) -> None:
+    form = _form(body, settings)
+    looked_at = 0
+    for name, field in fields_of(settings).items():
+        native = form.widgets[name].native if name in form.widgets else None
+        if isinstance(native, QAbstractSpinBox):
+            looked_at += 1
+            text = native.text()
+            if field.default is None:
+                assert text == (field.none or field.display.lowest), name
+            elif native.value() != native.minimum():
+                assert text.endswith(field.display.unit), name
+                shown = float(text.removesuffix(field.display.unit).replace(",", ""))
+                assert shown == pytest.approx(field.default * field.display.factor), name
+                assert ("." in text.split()[0]) == (native.decimals() > 0), name
+            assert native.accessibleName() == field.title
+            assert native.focusPolicy() == Qt.FocusPolicy.StrongFocus
+        elif isinstance(native, QLineEdit):
+            looked_at += 1
+            assert native.placeholderText() == field.none
+    assert looked_at
