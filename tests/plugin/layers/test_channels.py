@@ -6,9 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from napari.layers import Image
+from napari.layers import Image, Labels
 
-from napari_virtualstain.plugin.layers.channels import SPLIT, channels_of, split_channels
+from napari_virtualstain.plugin.layers.channels import (
+    SPLIT,
+    channels_of,
+    has_channels,
+    split_channels,
+)
 
 GEOMETRY = {
     "scale": (2.0, 1.0, 0.08, 0.08),
@@ -36,6 +41,21 @@ def test_each_channel_has_its_pixels_its_axes_and_its_place() -> None:
         assert [str(unit) for unit in channel.units] == ["second", "micrometer", "micrometer"]
         expected = np.delete(whole.data_to_world((3, index, 7, 11)), 1)
         np.testing.assert_allclose(channel.data_to_world((3, 7, 11)), expected)
+
+
+@pytest.mark.parametrize(
+    ("layer", "is_offered"),
+    [
+        (Image(_pixels(), **GEOMETRY), True),
+        (Image(np.zeros((2, 8, 9)), axis_labels=("c", "y", "x")), True),
+        (Image(np.zeros((2, 8, 9)), axis_labels=("t", "y", "x")), False),
+        (Image(np.zeros((2, 8, 9, 3), np.uint8), axis_labels=("c", "y", "x"), rgb=True), False),
+        (Image([np.zeros((2, 8, 8)), np.zeros((2, 4, 4))], axis_labels=("c", "y", "x")), False),
+        (Labels(np.zeros((2, 8, 9), int), axis_labels=("c", "y", "x")), False),
+    ],
+)
+def test_images_in_grey_with_a_channel_axis_are_split(layer: Any, is_offered: bool) -> None:
+    assert has_channels(layer) == is_offered
 
 
 def test_the_chosen_layer_is_split_and_kept_hidden(viewer_model: Any) -> None:
