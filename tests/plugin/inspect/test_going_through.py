@@ -74,6 +74,9 @@ def test_the_camera_stays_on_the_way_and_moves_to_what_is_entered(
     for key in "NN":
         _key(judged, key)
         assert tuple(camera.center) == before
+    inspected.choose(judged, 1)
+    inspected.choose(judged, 2)
+    assert tuple(camera.center) == before
     strip = judged.workspace.film.strip
     strip.horizontalScrollBar().setValue(0)
     left = Qt.MouseButton.LeftButton
@@ -118,6 +121,11 @@ def test_next_goes_on_in_a_sample_and_back_among_the_doubtful(judged: InspectorW
     inspected.press(judged, "sample")  # put away: N goes among the doubtful again
     _key(judged, "N")
     assert judged.selection.track_id == 2
+    assert "is it right" not in _said(judged)
+    judged.model.choose(1, 0)  # the item that was on show
+    _key(judged, "3")
+    assert judged.selection.track_id == 1
+    assert judged.model.verdicts == {1: "unsure", 3: "wrong"}
 
 
 @pytest.mark.parametrize("what", ["tracks", "links"])
@@ -209,3 +217,19 @@ def test_the_outline_lies_on_the_mask_also_between_pixels(
     outline = viewer_model.layers[f"{OVERLAY} [outline]"]
     np.testing.assert_allclose(outline.data.min(axis=0)[1:], [7.5, 16.5])
     np.testing.assert_allclose(outline.data.max(axis=0)[1:], [13.5, 25.5])
+
+
+def test_only_layers_of_tracks_are_taken(judged: InspectorWidget, wait_for: Any) -> None:
+    viewer, own = judged.viewer, judged.layer
+    inspected.choose(judged, 2)
+    for name in ("glow", OVERLAY):  # the highlight is a layer of tracks too
+        judged.take(viewer.layers[name])
+        assert judged.source.value.name == "cell [tracks]"
+    data, _ = inspected.three_tracks()
+    other = viewer.add_tracks(data[:20], name="other [tracks]", **inspected.SCALE)
+    judged.take(other)
+    wait_for(judged, "done")
+    assert judged.layer.name == "other [tracks]"
+    judged.take(own)
+    wait_for(judged, "done")
+    assert judged.frame() == round(viewer.dims.point[0] / 2.0)

@@ -171,3 +171,17 @@ def test_measures_of_a_mask_are_its_area_and_extent() -> None:
     masks.by_track = True
     assert mending._measures(patch, is_new=True) == pytest.approx(measures)
     assert _middle(patch) == {"y_px": 23.0, "x_px": 33.5}
+
+
+def test_masks_grow_from_the_brightest_plane_and_from_where_the_image_lies() -> None:
+    image = _spot()
+    flat = grown(_source(image), 0, 60, 60, 2.0).mask
+    assert flat.sum() > 30
+    stack = np.stack([np.full_like(image, 10.0), image, np.full_like(image, 10.0)])
+    assert (grown(_source(stack), 0, 60, 60, 2.0).mask == flat).all()
+    moved = SimpleNamespace(data=_spot(at=(65, 52))[None], offset=(5.0, -8.0))
+    assert (grown(moved, 0, 60, 60, 2.0).mask == flat).all()
+    for frame in (-1, 1):  # outside of the movie
+        assert _is_disc(grown(_source(image), frame, 60, 60, 2.0), 2.0)
+    patch = grown(_source(image), 0, 60.6, 59.4, 2.0)
+    assert (patch.top, patch.left) == (61 - 40, 59 - 40)

@@ -326,6 +326,12 @@ def test_the_wide_dock_leaves_its_room_while_another_tab_is_in_front(
     other.raise_()
     qtbot.wait(200)
     assert wide.isVisible()  # floating, it takes no room
+    wide.setFloating(False)
+    window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, wide)
+    for one in (own, other):
+        one.raise_()
+        qtbot.wait(100)
+    assert wide.isVisible()  # where the user has put it
 
 
 @pytest.mark.gui

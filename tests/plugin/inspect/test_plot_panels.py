@@ -29,13 +29,13 @@ def _model(
     rows: list[tuple[int, int, float, float]],
     graph: dict[int, list[int]] | None = None,
     core: Any = None,
-    **features: Any,
+    scale: Scale = SCALE,
 ) -> InspectorModel:
     data = np.array(rows, float)
-    more = pd.DataFrame(features, index=range(len(rows)))
-    loaded = load(data, more, graph or {}, core, SCALE, None, lambda: None)
+    none = pd.DataFrame(index=range(len(rows)))
+    loaded = load(data, none, graph or {}, core, scale, None, lambda: None)
     model = InspectorModel()
-    model.load(loaded.tracks, loaded.table, SCALE, {})
+    model.load(loaded.tracks, loaded.table, scale, {})
     return model
 
 
@@ -204,6 +204,12 @@ def test_a_distribution_is_of_columns_of_numbers_and_marks_the_chosen_tracks(
     assert panel.column.value == "y_px"
     assert not panel.of.isVisibleTo(panel)
     assert panel.column.isVisibleTo(panel)
+    other = _model([(1, 0, 5.0, 5.0), (1, 1, 5.0, 6.0)], scale=Scale(None, None))
+    _plot(panel, other, "distribution")
+    assert panel.column.value == "y_px"  # these have it too
+    panel.column.value = "speed_px_per_frame"
+    _plot(panel, model, "distribution")
+    assert panel.column.value == offered[0]  # those have micrometres
     panel.kind.value = "speed"
     assert panel.of.isVisibleTo(panel)
     assert not panel.column.isVisibleTo(panel)
@@ -279,6 +285,16 @@ def test_tracks_that_end_before_the_others_begin_are_the_parents(
         action, given = lineage.edits[-1]
         assert (action, given["kind"], given["frame"]) == ("add_event", kind, 10)
         assert (sorted(given["parents"]), sorted(given["children"])) == (parents, children)
+
+
+def test_a_track_that_is_still_there_when_the_others_begin_is_no_parent(lineage: _Lineage) -> None:
+    spans = {1: range(11), 2: range(10), 3: range(10, 14)}
+    model = _model([(k, t, 5.0 * k, 1.0 * t) for k, frames in spans.items() for t in frames])
+    lineage.show(model)
+    model.selection.choose(1, 0, (2, 3))
+    lineage.press("add_event")
+    _, given = lineage.edits[-1]
+    assert (given["parents"], sorted(given["children"])) == ([2], [1, 3])
 
 
 def test_an_event_is_edited_only_while_it_is_chosen(lineage: _Lineage) -> None:

@@ -288,7 +288,7 @@ def test_a_mask_moves_within_itself_and_of_nothing_chosen_nothing_moves(
     assert "Track 2 is here in this frame already" in widget.status_label.text()
     widget._on_click((4.0, 10.0, 22.0), 1.0)  # on itself
     assert widget.status_label.text().endswith("Undo with Ctrl+Z.")
-    assert (labels(widget)[4] == 1).any()
+    assert (labels(widget)[4, 9:12, 21:24] == 1).all()  # its own mask is no obstacle
     press(widget, "undo")
     before = _contents(layer(widget))
     press(widget, "move_by_click")
@@ -307,6 +307,10 @@ def test_a_number_that_was_judged_is_not_given_to_another_track(widget: Inspecto
     widget.viewer.dims.set_point(0, 2.0 * 5)
     press(widget, "cut_here")
     assert sorted(widget.model.tracks.track_ids) == [1, 2, 3, 5]
+    press(widget, "undo")
+    widget.model.verdicts[8] = "ok"  # of a track that was deleted on an earlier day
+    press(widget, "cut_here")
+    assert sorted(widget.model.tracks.track_ids) == [1, 2, 3, 9]
 
 
 def test_the_colour_of_the_tracks_survives_an_edit(widget: InspectorWidget) -> None:

@@ -55,7 +55,7 @@ class InspectorWidget(StepWidget):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
-        self.model = InspectorModel(self.say)
+        self.model = InspectorModel(self.say_later)
         self.selection = self.model.selection
         self.overlay = SelectionOverlay(napari_viewer)
         self.sync = LayerSync(napari_viewer, self.model, self)
@@ -160,7 +160,7 @@ class InspectorWidget(StepWidget):
 
     def chosen(self) -> int | None:
         """Return the chosen track, or say that there is none."""
-        if self.model.selection.track_id is None or not has_layer(self.viewer, self._layer):
+        if self.model.selection.track_id is None:
             self.say("Choose a track first: in the table, or by a click on it in the image.")
             return None
         return self.model.selection.track_id
@@ -209,6 +209,10 @@ class InspectorWidget(StepWidget):
         """Make again what was undone."""
         text = self.model.redo()
         self.say(f"{text}." if text else "There is nothing to redo.")
+
+    def say_later(self, text: str) -> None:
+        """Show a line of text after what is said of the edit or verdict that is being made."""
+        QTimer.singleShot(0, lambda: None if self._closed else self.say(text))
 
     def go_to_worst(self, track_id: int, *, centre: bool = False) -> None:
         """Choose a track and go to its least sure frame."""
@@ -324,7 +328,7 @@ class InspectorWidget(StepWidget):
         workspace.frame_entered.connect(lambda frame: self._on_frame(frame, centre=True))
         workspace.track_chosen.connect(lambda track, frame: self.go_to(track, frame))
         for signal, slot in (
-            (model.loaded, self._on_loaded),
+            (model.loaded, self.table.show_tracks),
             (model.edited, self._on_edited),
             (model.judged, self._on_judged),
             (model.undo_changed, self.buttons.render_undo),
@@ -363,7 +367,7 @@ class InspectorWidget(StepWidget):
             self._foreign.start()
 
     def _list_again(self) -> None:
-        if self._closed or not has_layer(self.viewer, self._layer):
+        if self._closed:
             return
         text = "The tracks were changed from outside and are listed again; verdicts are kept."
         if self.sync.forget():
@@ -384,6 +388,7 @@ class InspectorWidget(StepWidget):
             self.runner.abandon()
             self.sync.flush()
             self._notes = ()
+            self._foreign.stop()
             self._layer = self.clicks.layer = self.workspace.film.tracks_layer = None
             self.keys.stop()
             self.overlay.drop_soon()
@@ -412,9 +417,6 @@ class InspectorWidget(StepWidget):
             self.threshold.setValue(float(kept.get("threshold", DOUBTFUL)))
             self.table.hidden = set(kept.get("hidden", self.table.hidden))
             self.table.filter.setText(str(kept.get("filter", "")))
-
-    def _on_loaded(self) -> None:
-        self.table.show_tracks()
 
     def _on_edited(self, _tracks: Any) -> None:
         self.table.show_tracks()

@@ -32,6 +32,9 @@ class Host(Protocol):
     def say(self, text: str) -> None:
         """Show a line of text."""
 
+    def say_later(self, text: str) -> None:
+        """Show a line of text after what is said of the edit or verdict that is being made."""
+
     def frame(self) -> int:
         """Return the frame of the tracks that the viewer shows."""
 

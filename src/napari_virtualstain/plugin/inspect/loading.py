@@ -113,7 +113,7 @@ def _notes(data: np.ndarray, rows: pd.DataFrame) -> tuple[str, ...]:
 def why_not_whole(layer: Any) -> str | None:
     """Return why the times of a Tracks layer are no frames, or None."""
     times = np.asarray(layer.data)[:, 1]
-    if len(times) and not np.array_equal(times, np.round(times)):
+    if not np.array_equal(times, np.round(times)):
         return (
             f"The times of {layer.name!r} are no whole frames ({times[times % 1 != 0][0]:g}). "
             "Divide them by the frame interval, and give that as the layer's scale."

@@ -175,7 +175,7 @@ class SelectionOverlay:
     def _show_line(self, kind: str, data: Any, layer: Any, colour: Any, width: float) -> None:
         shown = self._layers.get(kind)
         length = max(2, int(np.ptp(data[:, 1])) + 1)
-        if shown is not None and self._holds(shown) and shown.ndim == layer.ndim:
+        if shown is not None and self._holds(shown):
             shown.data = data
             _set(shown, tail_length=_FADE * length, head_length=length, visible=True)
             return

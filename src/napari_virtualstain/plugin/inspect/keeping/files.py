@@ -50,8 +50,9 @@ class Keeping:
             model = self._host.model
             write_table(path, with_link_verdicts(model.table, model.link_verdicts), overwrite=True)
         except (VirtualStainError, OSError) as error:
+            no_more = " The table is kept up to date no more." if self._file == path else ""
             self._file = None
-            self._host.say(error_text(error))
+            self._host.say_later(f"{error_text(error)}{no_more}")
             return
         if self._file != path:
             self._host.say(

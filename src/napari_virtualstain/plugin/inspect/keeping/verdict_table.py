@@ -19,6 +19,7 @@ from ....tracking import VERDICTS, EditableTracks
 _EXPECTED = "track_id, verdict"
 _NEAR_PX = 5.0
 _LINKS = "link_verdicts"
+_NUMBERS = ("track_id", "y_px", "x_px", "first", "last")
 Link = tuple[int, int]
 
 
@@ -87,6 +88,8 @@ def read_verdicts(path: Path, tracks: EditableTracks) -> GivenVerdicts:
     for name in ("verdict", _LINKS):
         given = table[name].fillna("") if name in table else ""
         table[name] = pd.Series(given, table.index, dtype=str).str.strip()
+    for name in set(_NUMBERS) & set(table):
+        table[name] = pd.to_numeric(table[name], errors="coerce")
     table = table[(table["verdict"] != "") | (table[_LINKS] != "")]
     of_links = [list(_links_of(text, path)) for text in table[_LINKS]]
     words = {*table["verdict"], *(word for row in of_links for _, word in row)} - {""}
@@ -98,12 +101,12 @@ def read_verdicts(path: Path, tracks: EditableTracks) -> GivenVerdicts:
     found: dict[int, str] = {}
     links: dict[Link, str] = {}
     fits = [_is_of(row, tracks) for _, row in table.iterrows()]
-    rows = zip(table["track_id"].astype(int), table["verdict"], of_links, fits, strict=True)
+    rows = zip(table["track_id"], table["verdict"], of_links, fits, strict=True)
     for track_id, verdict, its_links, is_here in rows:
         if is_here and verdict:
-            found[track_id] = verdict
+            found[int(track_id)] = verdict
         if is_here:
-            links |= {(track_id, frame): word for frame, word in its_links}
+            links |= {(int(track_id), frame): word for frame, word in its_links}
     return GivenVerdicts(found, links, fits.count(False))
 
 
@@ -111,7 +114,7 @@ def _links_of(text: str, path: Path) -> Iterator[tuple[int, str]]:
     """Yield frame and verdict of each link that a cell of the table names."""
     for part in filter(None, text.split(";")):
         frame, _, verdict = part.partition(":")
-        if not frame.strip().isdecimal():
+        if not (frame.strip().isdecimal() and verdict.strip()):
             raise InputError(
                 f"{path.name} has {part!r} among the verdicts of links: expected a frame and a "
                 "verdict, as in 7:ok."
@@ -120,13 +123,13 @@ def _links_of(text: str, path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _is_of(row: pd.Series, tracks: EditableTracks) -> bool:
-    track_id = int(row["track_id"])
-    if track_id not in tracks:
+    track_id = row["track_id"]
+    if track_id not in tracks:  # also where a spreadsheet left the number out
         return False
     if {"y_px", "x_px"} <= set(row.index):
         rows = tracks.rows_of(track_id)
         away = [float(row[name]) - float(tracks[name][rows].mean()) for name in ("y_px", "x_px")]
         return math.hypot(*away) <= _NEAR_PX
     if {"first", "last"} <= set(row.index):
-        return (int(row["first"]), int(row["last"])) == tracks.extent(track_id)
+        return bool((row["first"], row["last"]) == tracks.extent(track_id))
     return True

@@ -294,7 +294,7 @@ class PlotPanel(QWidget):
             if np.isfinite(values).any():
                 row = int(np.nanargmin(np.abs(values - x)))
                 self.track_chosen.emit(int(self.model.table["track_id"].iloc[row]))
-        elif kind != "msd" and self.shown:
+        elif self.shown:
             near = min(self.shown, key=lambda curve: np.min(np.abs(curve.x - x)))
             if near.frames is not None:
                 self.frame_chosen.emit(int(near.frames[int(np.argmin(np.abs(near.x - x)))]))

@@ -38,7 +38,7 @@ def _pixels(image: QImage) -> np.ndarray:
     plain = image.convertToFormat(QImage.Format.Format_RGB888)
     flat = np.frombuffer(plain.constBits().asarray(plain.sizeInBytes()), np.uint8)
     lines = flat.reshape(plain.height(), plain.bytesPerLine())
-    return lines[:, : 3 * plain.width()].reshape(plain.height(), plain.width(), 3)
+    return lines[:, : 3 * plain.width()].reshape(plain.height(), plain.width(), 3).copy()
 
 
 @pytest.mark.parametrize(
@@ -93,10 +93,12 @@ def test_each_line_of_a_film_begins_with_the_names_of_its_rows(qapp: Any) -> Non
     pixels = _pixels(film_image(_film(13, rows=2), Scale(0.1, None), side=40))
     written = (pixels[:, :90] < 128).any(axis=(1, 2))
     height = 2 * 16 + 2 * 43
-    for line in (0, 1):
+    red = (pixels == [255, 0, 0]).all(axis=2)
+    for line, columns in ((0, 12), (1, 1)):
         for row in (0, 1):
             top = line * height + 16 + row * 43
             assert written[top : top + 40].any()
+            assert red[top + 20].sum() == pytest.approx(40 * columns, abs=columns)
 
 
 def _orange(picture: np.ndarray) -> int:

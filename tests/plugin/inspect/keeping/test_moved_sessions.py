@@ -15,7 +15,7 @@ from napari_virtualstain.errors import ImageFileError
 from napari_virtualstain.io import write_image
 from napari_virtualstain.plugin.inspect.keeping import session
 
-from .. import inspected
+from ... import inspected
 
 PLUGIN = "napari-virtualstain"
 MOVIE = np.random.default_rng(0).integers(0, 4000, (15, 60, 64)).astype(np.uint16)

@@ -91,6 +91,10 @@ def test_pictures_are_on_the_scale_of_their_layer() -> None:
     assert stack.picture(0, 4, 4, 1)[1, :, 0].tolist() == [42, 85, 255]
     shifted = FilmSource("true", image, colours, (0.0, 20.0), (1.0, 2.0))
     assert shifted.picture(0, 3, 2, 1)[1, :, 0].tolist() == [64, 128, 255]
+    flat = FilmSource("true", image, colours, (5.0, 5.0))  # no contrast at all
+    assert flat.picture(0, 4, 4, 1)[1, :, 0].tolist() == [0, 255, 255]
+    image[1, 4, 3:6] = np.nan, np.inf, 15
+    assert source.picture(1, 4, 4, 1)[1, :, 0].tolist() == [0, 255, 128]
     assert source.picture(2, 4, 4, 1) is None
     assert source.picture(-1, 4, 4, 1) is None
     assert source.is_quick
