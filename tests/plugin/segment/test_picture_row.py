@@ -17,6 +17,7 @@ def test_grey_levels_span_the_1st_to_the_998th_thousandth(gain: float) -> None:
     assert grey[10] == 0 < grey[20] <= 3
     assert grey[998] == 255 > grey[980] >= 250
     assert grey[500] == pytest.approx(255 * 490 / 988, abs=1)
+    assert (np.diff(grey.astype(int)) >= 0).all()  # what is brighter still is white
 
 
 def test_flat_and_missing_values_are_dark() -> None:
