@@ -202,6 +202,7 @@ def test_a_width_is_measured_once_at_a_time_and_not_of_nothing(
     dock = SegmentWidget(viewer_model)
     qtbot.addWidget(dock)
     button = dock.findChild(QPushButton, "measure_width")
+    assert dock.source.currentText() == "stain a movie first"
     button.click()  # there is no layer
     assert dock.status_label.text().startswith("Stain a movie first")
     viewer_model.add_image(np.zeros((2, 48, 48)), name="dark", **SCALE)

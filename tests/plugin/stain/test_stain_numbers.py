@@ -10,11 +10,16 @@ import pytest
 
 from napari_virtualstain.errors import InputError
 from napari_virtualstain.plugin.contributions.writers import tracks_of
+from napari_virtualstain.plugin.kit.jobs import JobContext
+from napari_virtualstain.plugin.kit.layer_region import LayerRegion
+from napari_virtualstain.plugin.kit.preferences import Preferences
 from napari_virtualstain.plugin.kit.table import FrameTable
 from napari_virtualstain.plugin.run_all.many_job import movies_in
+from napari_virtualstain.plugin.segment.job import Session, cut_job
+from napari_virtualstain.plugin.stain import job as stain_job_module
 from napari_virtualstain.plugin.stain.compare import swiped
-from napari_virtualstain.plugin.stain.job import display_limits, why_not_steady
-from napari_virtualstain.settings import StainSettings
+from napari_virtualstain.plugin.stain.job import StainRequest, display_limits, why_not_steady
+from napari_virtualstain.settings import SegmentSettings, StainSettings
 
 
 @pytest.mark.parametrize(
@@ -25,6 +30,60 @@ def test_flicker_is_reduced_over_three_frames_or_more(
 ) -> None:
     reason = why_not_steady(StainSettings(temporal=temporal), frames)
     assert (reason is not None) == is_refused
+
+
+PART = LayerRegion((slice(2, 6), slice(0, 4), slice(0, 4)))  # of ten frames
+# the visible frame, and the order of the four frames of the part
+OUTWARD = [
+    (0, [0, 1, 2, 3]),  # before the part: from its first frame on
+    (2, [0, 1, 2, 3]),
+    (4, [2, 3, 1, 0]),
+    (5, [3, 2, 1, 0]),
+    (9, [3, 2, 1, 0]),
+]
+
+
+class _Numbered:
+    """A stainer and segmenter whose planes hold the number of their frame."""
+
+    is_uncertain, provenance, cancel = False, ("tiny", ""), None
+
+    def __init__(self, *_: Any) -> None: ...
+
+    def stained(self, places: Any) -> Any:
+        for place in places:
+            yield place, (np.full((4, 4), place[0], np.float32), None)
+
+    def check_fit(self) -> None: ...
+
+    def labels(self, place: tuple[int, ...], _cut: Any) -> np.ndarray:
+        return np.full((4, 4), place[0])
+
+
+@pytest.mark.parametrize(("visible", "order"), OUTWARD)
+def test_planes_of_a_part_are_stained_from_the_visible_one_outward(
+    monkeypatch: pytest.MonkeyPatch, visible: int, order: list[int]
+) -> None:
+    monkeypatch.setattr(stain_job_module, "PlaneStainer", _Numbered)
+    movie, chosen = np.zeros((10, 4, 4)), Preferences()
+    request = StainRequest(movie, "tyx", PART, (visible,), "tiny", 0.1, "cpu", chosen)
+    started, *rest = stain_job_module.stain_job(request, JobContext())
+    done = [index[0] for item in rest for index in item.indices]
+    assert done == order
+    assert started.data[:, 0, 0].tolist() == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(("visible", "order"), OUTWARD)
+@pytest.mark.parametrize("spared", [None, 1])
+def test_planes_of_a_part_are_outlined_from_the_visible_one_outward(
+    visible: int, order: list[int], spared: int | None
+) -> None:
+    session = Session(_Numbered(), PART, np.zeros((4, 4, 4), np.int32))
+    painted = frozenset() if spared is None else frozenset({(spared,)})
+    done = cut_job(session, SegmentSettings(), (visible,), painted, JobContext())
+    assert [index[0] for index in done] == [frame for frame in order if frame != spared]
+    found = session.labels[:, 0, 0].tolist()
+    assert found == [0 if frame == spared else frame + 2 for frame in range(4)]
 
 
 def test_stains_are_shown_from_5_to_9995_per_cent() -> None:

@@ -163,6 +163,7 @@ def test_the_next_step_is_started_where_its_button_says_so() -> None:
 def test_a_preview_needs_a_movie_and_a_model(qtbot: Any, viewer_model: Any) -> None:
     dock = StainWidget(viewer_model)
     qtbot.addWidget(dock)
+    assert dock.source.currentText() == "load a bright-field movie"
     dock.preview_box.click()
     assert len(viewer_model.layers) == 0
     dock.preview_box.click()

@@ -56,6 +56,7 @@ def test_without_labels_it_is_said_where_they_come_from(qtbot: Any, viewer_model
     viewer_model.add_image(np.zeros((4, 20, 20)), name="cell", **SCALE)
     made = TrackWidget(viewer_model)
     qtbot.addWidget(made)
+    assert made.source.currentText() == "segment a movie first"
     assert made.status_label.text().startswith("Segment a movie first")
     assert made.intensity.value is None  # an image goes with labels of its shape
     viewer_model.add_labels(np.zeros((4, 20, 20), int), name="cell [mitochondria]", **SCALE)
