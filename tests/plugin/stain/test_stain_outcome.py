@@ -242,6 +242,7 @@ def test_a_preview_that_fails_says_why(
     def broken(_request: Any) -> Any:
         raise InputError("The weights are torn.")
 
+    assert widget.status_label.text() == "Ready to stain."
     monkeypatch.setattr(preview, "PlaneStainer", broken)
     widget.preview_box.click()
     qtbot.waitUntil(lambda: widget.status_label.text() == "The weights are torn.", timeout=20000)
