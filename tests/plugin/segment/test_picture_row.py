@@ -46,5 +46,8 @@ def test_pictures_stand_side_by_side_as_large_as_fits(qtbot: Any, count: int) ->
     sides = ends - starts
     assert (sides == sides[0]).all()
     assert (starts[1:] > ends[:-1]).all()
+    x = int(starts[0]) + 5
+    column = [image.pixelColor(x, y).lightness() == 255 for y in range(image.height())]
+    assert image.height() - np.flatnonzero(column).max() > 14  # a line of text fits below
     # the height without the caption, or its share of the width
     assert 0.85 < sides[0] / min(90 - 14, 260 / count) <= 1
