@@ -255,6 +255,11 @@ def test_labels_that_were_deleted_leave_an_empty_table(
     table, measuring = segmented.table, segmented.measures.runner
     qtbot.waitUntil(lambda: len(table.frame) == 2, timeout=5000)
     qtbot.waitUntil(lambda: not measuring.state.is_active, timeout=5000)
+    shown = list(table.frame.columns)
+    assert shown[:3] == ["label", "shape_class", "area_um2"]  # what tells most stands first
+    assert {"y_px", "x_px"} <= set(shown)
+    assert "frame" not in shown  # it is that of the viewer
+    assert len(set(shown)) == len(shown)
     layer = _labels(segmented)
     segmented.viewer.layers.remove(layer)
     assert table.frame.empty
