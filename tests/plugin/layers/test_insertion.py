@@ -45,11 +45,17 @@ def test_a_result_in_the_place_of_a_former_one_is_seen_as_it_was_meant(
     former.visible = not seen
     made = _result(2)
     made.visible = seen
+    former.contrast_limits, made.contrast_limits = (0, 1), (0, 5)
+    made.metadata["virtualstain"]["model"] = "new"
     placed = place(viewer_model, made)
     assert placed.layer is former
     assert (former.visible, former.data.max()) == (seen, 2)
+    assert former.contrast_limits == [0, 5]
+    assert former.metadata["virtualstain"]["model"] == "new"
     placed.former.put_back()
     assert former.data.max() == 1
+    assert former.contrast_limits == [0, 1]
+    assert "model" not in former.metadata["virtualstain"]
     assert place(viewer_model, _result(3), keep_former=True).former is None
     assert len(viewer_model.layers) == 2
 
