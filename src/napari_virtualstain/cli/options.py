@@ -233,7 +233,7 @@ def check_other(output: Path, *inputs: Path | str) -> None:
     for given in inputs:
         try:
             is_same = Path(given).exists() and output.exists() and output.samefile(given)
-            is_around = output.exists() and output.resolve() in Path(given).resolve().parents
+            is_around = output.resolve() in Path(given).resolve().parents
         except (OSError, ValueError):
             is_same = is_around = False
         if is_around:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import time
@@ -54,6 +55,8 @@ def test_a_job_that_waits_for_torch_can_be_cancelled_and_the_import_goes_on(
         begun.append(1)
         gate.wait(20)
 
+    from napari_virtualstain.staining import Stainer  # noqa: F401  torch is not imported twice
+
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     monkeypatch.setattr(worker_threads, "_torch", worker_threads._TorchImport())
     monkeypatch.setattr(worker_threads, "_load_libraries", slowly)
@@ -79,3 +82,51 @@ def test_an_import_that_fails_is_told_to_each_job(monkeypatch: pytest.MonkeyPatc
     for _ in range(2):
         with pytest.raises(ImportError, match="no torch here"):
             worker_threads.import_torch()
+
+
+def test_garbage_is_collected_later_and_then_as_before() -> None:
+    assert gc.isenabled()
+    with pytest.raises(RuntimeError), worker_threads.collecting_later():
+        assert not gc.isenabled()
+        with worker_threads.collecting_later():  # one within another changes nothing
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+        raise RuntimeError("the layer was refused")
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
+    gc.disable()
+    try:
+        with worker_threads.collecting_later():
+            pass
+        assert not gc.isenabled()  # as its caller wants it
+    finally:
+        gc.enable()
+    gc.freeze()
+    try:
+        with worker_threads.collecting_later():
+            assert gc.isenabled()
+        assert gc.get_freeze_count() > 0  # what another has frozen stays so
+    finally:
+        gc.unfreeze()
+
+
+def test_threads_change_over_quickly_while_torch_is_imported_and_then_as_before() -> None:
+    before = sys.getswitchinterval()
+    with pytest.raises(RuntimeError), worker_threads._changing_over_quickly():
+        assert sys.getswitchinterval() < before
+        raise RuntimeError("no torch")
+    assert sys.getswitchinterval() == before
+
+
+@pytest.mark.parametrize(("niceness", "expected"), [(0, 5), (14, 19), (15, 19), (19, 19)])
+def test_work_is_five_steps_nicer_as_far_as_there_are_steps(
+    monkeypatch: pytest.MonkeyPatch, niceness: int, expected: int
+) -> None:
+    given: list[int] = []
+    monkeypatch.setattr(worker_threads.os, "getpriority", lambda *_: niceness)
+    monkeypatch.setattr(worker_threads.os, "setpriority", lambda *values: given.append(values[2]))
+    worker_threads.give_way()
+    assert given == [expected]
+    monkeypatch.setattr(worker_threads.sys, "platform", "darwin")
+    worker_threads.give_way()  # there it would mean the whole process
+    assert given == [expected]
