@@ -349,6 +349,22 @@ def test_options_of_a_training_reach_its_configuration(run: Run, asked: dict[str
     assert list(config.validation_groups) == ["a", "b"]
     for name in ("bad_pairs", "correct_registration", "allow_leakage", "trainable"):
         assert getattr(usual, name) != getattr(config, name)
+    numbers = {"steps": 9, "minutes": 2.0, "batch_size": 3, "crop_size": 96, "pixel_size_um": 0.3}
+    numbers |= {"min_foreground": 0.2, "device": "cpu"}
+    given = [part for name, value in numbers.items() for part in (f"--{name}", value)]
+    given = [part.replace("_", "-") if isinstance(part, str) else part for part in given]
+    run(
+        *base, *given, "--learning-rate", 0.001, "--arch", "compact", "--axes", "tyx",
+        "--bright-field-channel", 1, "--fluorescence-channel", "red", "--group-by", "c",
+    )  # fmt: skip
+    config = asked["config"]
+    assert {name: getattr(config, name) for name in numbers} == numbers
+    assert config.optimisation.learning_rate == 0.001
+    assert config.architecture.name == "compact"
+    assert (asked["pixel_size_um"], asked["axes"], asked["group_by"]) == (0.3, "tyx", "c")
+    assert (asked["bright_field_channel"], asked["fluorescence_channel"]) == ("1", "red")
+    run(*base, "--epochs", 2)
+    assert asked["config"].epochs == 2
     assert "Starts from" not in run(*base, "--folds", 3, "--init", "none").stderr
     assert asked["folds"] == 3
     no_output = run("train", "--bright-field", "bf", code=2)

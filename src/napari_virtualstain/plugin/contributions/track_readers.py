@@ -193,7 +193,7 @@ def _verdicts(path: Path) -> list[Any]:
     import napari
 
     viewer = napari.current_viewer()
-    if viewer is None or not can_open_docks(viewer):
+    if not can_open_docks(viewer):
         raise InputError(
             f"{path.name} holds verdicts and no tracks. Open their tracks, then this table with "
             "Save… > Open tracks… of the Track inspector."
