@@ -201,6 +201,17 @@ def test_what_cannot_be_written_leaves_nothing_and_replaces_nothing(
     assert (tmp_path / "there.png").read_bytes() == b"mine"
 
 
+@pytest.mark.parametrize("name", ["figure.png", "film.tif"])
+def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path, name: str) -> None:
+    request = FigureRequest(tmp_path / name, (None,))
+    with pytest.raises(VirtualStainError, match="exists already"):
+        for take in figure_job(request, JobContext()):
+            request.path.write_bytes(b"of another program")
+            request.pictures[take.frame] = np.zeros((8, 9, 3), np.uint8)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert request.path.read_bytes() == b"of another program"
+
+
 @pytest.mark.parametrize(
     ("name", "frames", "names"),
     [

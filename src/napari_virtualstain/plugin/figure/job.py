@@ -122,7 +122,7 @@ def _tiff(path: Path, size_bytes: int) -> Iterator[TiffWriter]:
     from ...io import atomic_path
 
     with (
-        atomic_path(path, overwrite=True) as temporary,
+        atomic_path(path, overwrite=False) as temporary,
         tifffile.TiffWriter(temporary, bigtiff=size_bytes >= _CLASSIC_TIFF_BYTES) as pages,
     ):
         yield pages
@@ -133,5 +133,5 @@ def _write_png(path: Path, picture: np.ndarray) -> None:
 
     from ...io import atomic_path
 
-    with atomic_path(path, overwrite=True) as temporary:
+    with atomic_path(path, overwrite=False) as temporary:
         imageio.imwrite(temporary, picture, extension=".png")
