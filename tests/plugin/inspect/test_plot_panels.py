@@ -268,6 +268,15 @@ def test_a_click_on_the_family_goes_to_a_track_within_its_life(lineage: _Lineage
         assert lineage.chosen[-1] == near
 
 
+def test_a_family_of_a_single_frame_is_clicked_too(lineage: _Lineage) -> None:
+    model = _model([(1, 0, 5.0, 5.0), (2, 0, 9.0, 9.0)])
+    model.choose(2, 0)
+    lineage.show(model)
+    for time_s in (0.0, 5.0):
+        _click(lineage.panel.plot, time_s)
+        assert lineage.chosen[-1] == (2, 0)
+
+
 @pytest.mark.parametrize(
     ("selected", "kind", "parents", "children"),
     [((2, 3, 4), "fission", [2], [3, 4]), ((1, 2, 3), "fusion", [1, 2], [3])],

@@ -258,7 +258,10 @@ def test_a_click_where_the_chosen_track_is_seen_begins_a_new_one(widget: Inspect
     widget.buttons.stop_placing()
     choose(widget, 2)
     press(widget, "add_by_click")
-    assert "Where it is seen already, a new track begins." in widget.status_label.text()
+    assert widget.status_label.text() == (
+        "Click where track 2 is missing in this frame. Where it is seen already, a new track "
+        "begins. Esc ends this."
+    )
     widget._on_click((6.0, 50.0, 50.0), 1.0)
     assert widget.selection.track_id == 5
     assert tracks.data[tracks.data[:, 0] == 5, 1].tolist() == [6]

@@ -159,6 +159,27 @@ def test_the_film_has_a_row_for_each_role_and_one_for_an_image_alone(viewer_mode
     assert {one.name for one in film_layers(viewer_model, tracks)} == movies
 
 
+def test_rows_of_the_movie_that_was_tracked_come_first(viewer_model: Any) -> None:
+    def image(name: str, **more: Any) -> Any:
+        return viewer_model.add_image(np.zeros((3, 8, 8)), name=name, **more)
+
+    other, own = image("other fluorescence"), image("fluorescence")
+    image("another fluorescence", visible=False)
+    viewer_model.add_labels(
+        np.zeros((3, 8, 8), int), name="masks", metadata=_made_by("segment", source=own.name)
+    )
+    rows = np.array([(1, 0, 4.0, 4.0)])
+    tracks = viewer_model.add_tracks(rows, metadata=_made_by("track", source="masks"))
+    found = film_layers(viewer_model, tracks)
+    assert [one.name for one in found] == [
+        "fluorescence", "other fluorescence", "another fluorescence"
+    ]  # fmt: skip
+    renamed = viewer_model.add_tracks(rows, metadata=_made_by("track", source="gone"))
+    assert film_layers(viewer_model, renamed)[0] is other
+    circle = viewer_model.add_tracks(rows, name="round", metadata=_made_by("track", source="round"))
+    assert film_layers(viewer_model, circle)[0] is other
+
+
 def test_cut_squares_are_zero_beyond_the_border() -> None:
     plane = np.arange(1, 31).reshape(5, 6)
     np.testing.assert_array_equal(cut_out(plane, 2, 3, 1), plane[1:4, 2:5])
@@ -256,7 +277,8 @@ def test_places_count_up_to_the_border_of_the_labels(
 def test_of_two_layers_that_fit_the_preferred_one_holds_the_masks(viewer_model: Any) -> None:
     other, own = (viewer_model.add_labels(np.ones((1, 8, 10), int)) for _ in range(2))
     rows = pd.DataFrame({"track_id": 1, "frame": [0], "y_px": [4.0], "x_px": [4.0]})
-    for preferred, taken in (((own,), own), ((), other), ((other,), other)):
+    movie = viewer_model.add_image(np.ones((1, 8, 10)))
+    for preferred, taken in (((movie, own), own), ((), other), ((other,), other)):
         book = find_masks(viewer_model, EditableTracks(rows), preferred)
         assert book is not None
         assert book.layer is taken

@@ -156,6 +156,14 @@ def test_a_movie_that_cannot_be_read_is_said(qtbot: Any, viewer_model: Any, wait
     qtbot.waitUntil(lambda: widget.status_label.text().startswith(said), timeout=10_000)
     assert "The disk is away." in widget.status_label.text()
     assert layer.data.shape == movie.shape
+    widget.say("")
+    good = da.ones((15, 60, 64), chunks=(1, 60, 64))
+    film.sources[:] = [type(one)(one.name, good, one.colours, one.limits) for one in slow]
+    qtbot.waitUntil(lambda: not panel.reader.state.is_active, timeout=10_000)
+    panel.strip.wanted.emit(missing)
+    qtbot.waitUntil(lambda: film.picture(1, 0) is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: not panel.reader.state.is_active, timeout=10_000)
+    assert widget.status_label.text() == ""
     panel.strip.film = None
     panel.strip.wanted.emit(missing)  # of a film that is shown no more
     assert not panel.reader.state.is_active

@@ -290,3 +290,15 @@ def test_of_a_long_logarithmic_axis_only_1_2_and_5_are_named(
     axis = _Axis("bottom")
     axis.range = [0.0, length]
     assert axis.logTickStrings(np.log10([1, 2, 3, 5, 7, 10]), 1, None) == shown
+
+
+def test_rows_that_have_no_room_are_scrolled_to(strip: FilmStrip) -> None:
+    strip.show_film(_film(3, rows=3), Scale(0.1, 2.0), 0)
+    bar, whole = strip.verticalScrollBar(), 2 * 16 + 3 * 103
+    strip.resize(600, 150)
+    assert bar.maximum() == whole - strip.viewport().height()
+    assert strip.box_of(0, 0).top() == 16
+    bar.setValue(bar.maximum())
+    assert strip.box_of(0, 2).bottom() < strip.viewport().height() - 16
+    strip.resize(600, whole + 50)
+    assert (bar.maximum(), strip.box_of(0, 0).top()) == (0, 16)

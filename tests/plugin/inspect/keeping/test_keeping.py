@@ -69,8 +69,13 @@ def test_a_table_is_kept_up_to_date_until_it_cannot_be_written(
     path.rmdir()
     inspected.press(widget, "unsure")  # it was given up
     assert not path.exists()
-    widget.keeping.save(path)
-    assert _said(widget) == "Saved 3 tracks as table.csv; it is kept up to date."
+    for _ in range(2):
+        widget.say("")
+        widget.keeping.save(path)
+        assert _said(widget) == "Saved 3 tracks as table.csv; it is kept up to date."
+    widget.keeping.save(path / "below a file.csv")
+    qtbot.waitUntil(lambda: "below a file.csv" in _said(widget), timeout=5000)
+    assert not _said(widget).endswith(no_more)  # it never was
 
 
 def test_a_log_that_cannot_be_written_is_said_after_the_edit(

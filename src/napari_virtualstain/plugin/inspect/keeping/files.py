@@ -54,11 +54,9 @@ class Keeping:
             self._file = None
             self._host.say_later(f"{error_text(error)}{no_more}")
             return
-        if self._file != path:
-            self._host.say(
-                f"Saved {len(self._host.model.table)} tracks as {path.name}; it is kept up to date."
-            )
         self._file = path
+        count = len(self._host.model.table)
+        self._host.say(f"Saved {count} tracks as {path.name}; it is kept up to date.")
 
     def ask_where_to_save(self) -> None:
         """Ask for a file, and save the table there."""
