@@ -136,6 +136,8 @@ def test_one_parent_is_a_fission_and_two_are_a_fusion() -> None:
     lanes = {life.track_id: life.lane for life in lives}
     assert len({lanes[1], lanes[2], lanes[4], lanes[5]}) == 4
     assert lanes[3] == (lanes[4] + lanes[5]) / 2
+    rejoined = EditableTracks(rows.assign(x_px=0.0), {4: [3], 5: [3, 4]})  # 4 fuses with its sister
+    assert sorted(life.lane for life in family(rejoined, 3)[1:]) == [0, 1]
     turned = EditableTracks(rows.assign(x_px=0.0), {5: [3], 4: [3]})  # the graph has no order
     assert [life.lane for life in family(turned, 3)] == [0.5, 0, 1]
 

@@ -233,3 +233,18 @@ def test_only_layers_of_tracks_are_taken(judged: InspectorWidget, wait_for: Any)
     judged.take(own)
     wait_for(judged, "done")
     assert judged.frame() == round(viewer.dims.point[0] / 2.0)
+
+
+def test_a_long_mitochondrion_has_its_whole_outline(
+    qtbot: Any, viewer_model: Any, wait_for: Any
+) -> None:
+    labels = np.zeros((3, 180, 180), np.int32)
+    labels[:, 90, 20:161], labels[:, 20:161, 10] = 1, 2  # 70 pixels to each side
+    rows = [(1, t, 90.0, 90.0) for t in range(3)] + [(2, t, 90.0, 10.0) for t in range(3)]
+    viewer_model.add_labels(labels, name="masks")
+    viewer_model.add_tracks(np.array(rows), name="cell [tracks]")
+    widget = inspected.inspect(viewer_model, qtbot, wait_for)
+    for track, spans in ((1, [1, 141]), (2, [141, 1])):
+        inspected.choose(widget, track)
+        outline = viewer_model.layers[f"{OVERLAY} [outline]"].data
+        assert np.ptp(outline, axis=0)[1:].tolist() == spans
