@@ -115,6 +115,15 @@ def test_the_chosen_the_selected_or_all_tracks_are_plotted(panel: PlotPanel) -> 
         assert [curve.name for curve in panel.shown] == names
 
 
+def test_only_the_displacement_has_logarithmic_axes(panel: PlotPanel) -> None:
+    model = _moving(1, 9)
+    model.choose(1, 0)
+    for kind, is_log in (("msd", True), ("speed", False), ("distribution", False)):
+        _plot(panel, model, kind)
+        axes = [panel.plot.getPlotItem().getAxis(side) for side in ("bottom", "left")]
+        assert [axis.logMode for axis in axes] == [is_log, is_log]
+
+
 def _marked(panel: PlotPanel) -> dict[str, float]:
     """Upright lines with a text, and where they stand."""
     lines = _items(panel, pyqtgraph.InfiniteLine)
