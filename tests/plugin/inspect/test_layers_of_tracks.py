@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -294,6 +295,53 @@ def test_an_edit_of_many_tracks_reaches_the_layer_after_a_pause_or_when_it_is_ne
         "The latest edit had not reached the layer yet: it is in the log."
     )
     assert widget.model.tracks.row_count == 5
+
+
+@pytest.mark.parametrize("at_once", [20_000, 5])
+def test_an_edit_that_is_made_while_the_tracks_are_read_is_kept(
+    widget: InspectorWidget,
+    qtbot: Any,
+    wait_for: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    at_once: int,
+) -> None:
+    monkeypatch.setattr(layer_sync, "_AT_ONCE", at_once)
+    may_go_on, begun = Event(), Event()
+
+    def slowly(*arguments: Any) -> Any:
+        begun.set()
+        assert may_go_on.wait(20)
+        return load(*arguments)
+
+    monkeypatch.setattr(dock, "load", slowly)
+    inspected.press(widget, "run_button")
+    qtbot.waitUntil(begun.is_set, timeout=10_000)
+    inspected.choose(widget, 1)
+    inspected.press(widget, "delete")
+    may_go_on.set()
+    qtbot.waitUntil(lambda: not widget.model.undo_text, timeout=10_000)
+    wait_for(widget, "done")
+    assert sorted(widget.table.frame["track_id"]) == [2, 3]
+    assert set(widget.layer.data[:, 0]) == {2, 3}
+    inspected.choose(widget, 2)
+    inspected.press(widget, "delete")
+    assert widget.model.undo_text  # nothing is read any more: it was not listed again
+    assert set(widget.table.frame["track_id"]) == {3}
+
+
+def test_after_a_listing_that_was_cancelled_an_edit_lists_nothing(
+    widget: InspectorWidget, qtbot: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_go_on = Event()
+    monkeypatch.setattr(dock, "load", lambda *given: may_go_on.wait(20) and load(*given))
+    inspected.press(widget, "run_button")
+    inspected.press(widget, "cancel_button")
+    may_go_on.set()
+    qtbot.waitUntil(lambda: not widget.state.is_active, timeout=10_000)
+    inspected.choose(widget, 1)
+    inspected.press(widget, "delete")
+    assert not widget.state.is_active
+    assert widget.model.undo_text
 
 
 def test_without_a_window_the_film_shows_beside_its_owner(qtbot: Any, viewer_model: Any) -> None:

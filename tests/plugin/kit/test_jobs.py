@@ -182,6 +182,20 @@ def test_the_result_that_cannot_be_shown_is_a_failure(qtbot: Any, runner: JobRun
     assert runner.state is JobState.FAILED
 
 
+def test_a_fault_in_showing_the_outcome_is_seen_and_leaves_nothing_busy(
+    qtbot: Any, runner: JobRunner
+) -> None:
+    def conclude(outcome: Outcome) -> Outcome:
+        raise TypeError("a table of another kind")
+
+    runner.conclude = conclude
+    with qtbot.captureExceptions() as errors:
+        runner.start(lambda context: 1)
+        _ended(qtbot, runner)
+    assert [str(error) for _, error, _ in errors] == ["a table of another kind"]
+    assert runner.state is JobState.FAILED
+
+
 def test_perform_returns_the_value_of_a_generator() -> None:
     def work(context: JobContext) -> Iterator[str]:
         yield "a"

@@ -65,9 +65,8 @@ class InspectorWidget(StepWidget):
         self._layer: Any = None
         self._watched: Any = None
         self._notes: tuple[str, ...] = ()
-        self._foreign = QTimer(self)
-        self._foreign.setSingleShot(True)
-        self._foreign.setInterval(0)
+        self._is_reading = False
+        self._foreign = QTimer(self, singleShot=True, interval=0)
         self._foreign.timeout.connect(self._list_again)
         self._add_form(napari_viewer)
         self.buttons = InspectorButtons(self, self.mending, self.keeping, self)
@@ -101,7 +100,7 @@ class InspectorWidget(StepWidget):
 
     def prepare(self) -> Work:
         """Return the work of summarising the tracks, and then of judging them."""
-        layer = self.source.value
+        layer, self._is_reading = self.source.value, True
         self.sync.flush()
         data, features = np.array(layer.data), layer.features.copy()
         graph, core = dict(layer.graph), layer.metadata.get("tracks")
@@ -118,7 +117,7 @@ class InspectorWidget(StepWidget):
 
     def on_items(self, items: list[Loaded]) -> None:
         """Fill the table; what takes long to find is filled in later."""
-        layer = self._layer
+        layer, self._is_reading = self._layer, False
         for value in items:
             verdicts = layer.metadata.setdefault("verdicts", {})
             links = layer.metadata.setdefault("link_verdicts", {})
@@ -145,6 +144,7 @@ class InspectorWidget(StepWidget):
 
     def on_end(self, outcome: Outcome) -> None:
         """Say of tracks that were not judged that they were not."""
+        self._is_reading = False
         if outcome.error is not None:
             self.model.take_judged(pd.DataFrame(columns=list(JUDGED)))
 
@@ -327,14 +327,11 @@ class InspectorWidget(StepWidget):
         workspace.frame_chosen.connect(self._on_frame)
         workspace.frame_entered.connect(lambda frame: self._on_frame(frame, centre=True))
         workspace.track_chosen.connect(lambda track, frame: self.go_to(track, frame))
-        for signal, slot in (
-            (model.loaded, self.table.show_tracks),
-            (model.edited, self._on_edited),
-            (model.judged, self._on_judged),
-            (model.undo_changed, self.buttons.render_undo),
-            (model.selection.changed, self._on_selection),
-        ):
-            signal.connect(slot)
+        model.loaded.connect(self.table.show_tracks)
+        model.edited.connect(self._on_edited)
+        model.judged.connect(self._on_judged)
+        model.undo_changed.connect(self.buttons.render_undo)
+        model.selection.changed.connect(self._on_selection)
         self.cleanup.connect(self.viewer.dims.events.current_step, self._on_time)
         self.cleanup.connect(self.viewer.layers.events.removed, self._on_removed)
         self.cleanup.add(self.overlay.drop)
@@ -372,9 +369,12 @@ class InspectorWidget(StepWidget):
         text = "The tracks were changed from outside and are listed again; verdicts are kept."
         if self.sync.forget():
             text += " The latest edit had not reached the layer yet: it is in the log."
+        self._notes = (text,)
+        self._run_again()
+
+    def _run_again(self) -> None:
         self.runner.abandon()
         self.runner.reset()
-        self._notes = (text,)
         self.run()
 
     def _counts(self) -> str:
@@ -421,6 +421,9 @@ class InspectorWidget(StepWidget):
     def _on_edited(self, _tracks: Any) -> None:
         self.table.show_tracks()
         self.keeping.save_again()
+        if self._is_reading:  # without this edit
+            self.sync.flush()
+            self._run_again()
 
     def _on_judged(self, track_id: int) -> None:
         self.table.set_verdict(track_id, self.model.verdicts.get(track_id, ""))
@@ -470,8 +473,7 @@ class InspectorWidget(StepWidget):
         if row is None:
             self.overlay.no_outline()
             return
-        at = self.place_of(row)
-        masks = self.model.masks
+        at, masks = self.place_of(row), self.model.masks
         mask = masks.mask(self.model.tracks, row, _OUTLINE_PX) if masks is not None else None
         corner = (round(at[-2]) - _OUTLINE_PX, round(at[-1]) - _OUTLINE_PX)
         self.overlay.outline(mask, corner, at, self._layer)

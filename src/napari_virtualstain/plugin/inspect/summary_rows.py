@@ -222,11 +222,11 @@ def with_judged(table: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
     table = table.copy()
     missing = np.flatnonzero((table["motion"] == PENDING).to_numpy())
     found = judged.reindex(table["track_id"].to_numpy()[missing])
-    chance = found["error_probability"].to_numpy()
+    chance = found["error_probability"].to_numpy(float)
     why = np.where(np.isnan(chance), "not judged", table["why"].to_numpy(object)[missing])
     motion = found["motion"].fillna("unknown").to_numpy(object)
     frames = found["doubtful_frame"].fillna(-1).to_numpy(int)
-    values = {"error_probability": chance, "exponent": found["exponent"].to_numpy()}
+    values = {"error_probability": chance, "exponent": found["exponent"].to_numpy(float)}
     for name, new in {**values, "doubtful_frame": frames, "why": why, "motion": motion}.items():
         column = table[name].to_numpy(copy=True)
         column[missing] = new

@@ -381,10 +381,12 @@ class JobRunner(QObject):
         self._timer.stop()
         self._poll()
         self._worker = None
-        outcome = self.conclude(worker.outcome)
-        if outcome.error is None:
-            self._set_state(JobState.DONE)
-        elif outcome.cancelled:
-            self._set_state(JobState.IDLE)
-        else:
-            self._set_state(JobState.FAILED)
+        state = JobState.FAILED
+        try:
+            outcome = self.conclude(worker.outcome)
+            if outcome.error is None:
+                state = JobState.DONE
+            elif outcome.cancelled:
+                state = JobState.IDLE
+        finally:  # a fault in showing the outcome must not leave the dock busy
+            self._set_state(state)
