@@ -246,6 +246,17 @@ def test_the_bright_field_is_a_baseline_where_it_has_the_pixels_of_the_stain(
     assert not is_baseline or given["bright_field"].data.shape == (2, 64, 64)
 
 
+def test_the_pixel_size_is_of_the_layer_that_is_there_and_then_of_the_truth(
+    qtbot: Any, viewer_model: Any
+) -> None:
+    widget = EvaluateWidget(viewer_model)
+    qtbot.addWidget(widget)
+    image = np.random.default_rng(0).random((3, 48, 48), np.float32)
+    for name, size in (("cell [fluorescence]", 0.2), ("cell mCherry", 0.1)):
+        viewer_model.add_image(image, name=name, **{**SCALE, "scale": (2.0, size, size)})
+        assert widget.pixel_size.value() == size
+
+
 def test_scores_stand_first_and_are_saved_where_asked(
     qtbot: Any,
     viewer_model: Any,
