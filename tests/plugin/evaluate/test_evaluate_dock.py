@@ -246,6 +246,19 @@ def test_the_bright_field_is_a_baseline_where_it_has_the_pixels_of_the_stain(
     assert not is_baseline or given["bright_field"].data.shape == (2, 64, 64)
 
 
+def test_without_a_known_interval_scores_are_drawn_over_frames(
+    qtbot: Any, viewer_model: Any, wait_for: Any
+) -> None:
+    truth = np.random.default_rng(0).random((24, 48, 48), np.float32)
+    for name, image in (("cell mCherry", truth), ("cell [fluorescence]", truth**2)):
+        viewer_model.add_image(image, name=name, scale=(2.0, 1.0, 1.0))  # in pixels, as napari does
+    widget = EvaluateWidget(viewer_model)
+    qtbot.addWidget(widget)
+    _scored(widget, wait_for)
+    np.testing.assert_array_equal(widget.control.curves["pearson"].getData()[0], np.arange(24))
+    assert widget.control.plot.getAxis("bottom").labelText == "frame"
+
+
 def test_the_pixel_size_is_of_the_layer_that_is_there_and_then_of_the_truth(
     qtbot: Any, viewer_model: Any
 ) -> None:
