@@ -215,6 +215,13 @@ def test_only_files_are_taken_of_what_is_dragged_over(
             assert widget.path_edit.text() == (chosen or "before")
 
 
+def test_a_file_is_ready_or_said_to_be_missing(widget: LoadWidget, pair: Path) -> None:
+    widget.path_edit.setText(str(pair.with_name("pear.ome.tif")))
+    assert widget.status_label.text().startswith("There is no file or folder")
+    widget.path_edit.setText(str(pair))
+    assert widget.status_label.text() == "Ready to load."
+
+
 def test_a_path_may_stand_in_quotes_or_begin_at_home(
     widget: LoadWidget, pair: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
