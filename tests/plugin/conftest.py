@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from .models import save_generator, save_segmenter
+
 os.environ.setdefault("QT_API", "pyqt6")
 # the tests set preferences of napari: not those of the person who runs them
 os.environ.setdefault("NAPARI_CONFIG", str(Path(tempfile.mkdtemp()) / "settings.yaml"))
@@ -23,6 +25,16 @@ def _private_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+
+@pytest.fixture
+def tiny_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of the user's models: the generator `tiny` and the segmenter `bright`."""
+    folder = tmp_path / "models"
+    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(folder))
+    save_generator(folder / "tiny.safetensors")
+    save_segmenter(folder / "bright.safetensors")
+    return folder
 
 
 @pytest.fixture

@@ -21,8 +21,6 @@ from napari_virtualstain.plugin.segment.dock import SegmentWidget
 from napari_virtualstain.plugin.stain import job as stain_work
 from napari_virtualstain.plugin.stain.dock import StainWidget
 
-from .models import save_generator, save_segmenter
-
 TESTS = Path(__file__).parents[1]
 SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 HERE, KIT, STAIN = "plugin/test_complaints.py", "plugin/kit", "plugin/stain/test_stain_dock.py"
@@ -144,11 +142,8 @@ def test_each_complaint_has_a_test() -> None:
 
 
 @pytest.fixture
-def stain(qtbot: Any, viewer_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def stain(qtbot: Any, viewer_model: Any, tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return the stain dock on six frames, each of which takes its time."""
-    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "models"))
-    save_generator(tmp_path / "models" / "tiny.safetensors")
-    save_segmenter(tmp_path / "models" / "bright.safetensors")
     movie = np.random.default_rng(0).normal(100, 5, (6, 40, 48)).astype(np.float32)
     viewer_model.add_image(movie, name="cell bright-field", **SCALE)
     dock = StainWidget(viewer_model)

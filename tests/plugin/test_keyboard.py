@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from importlib import import_module
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_virtualstain.plugin.kit.mnemonics import MENUS, with_mnemonic
 
-from .models import save_generator, save_segmenter
-
+pytestmark = pytest.mark.usefixtures("tiny_models")
 DOCKS = [
     "load.dock:LoadWidget",
     "stain.dock:StainWidget",
@@ -39,13 +37,6 @@ DOCKS = [
 SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
 ALT = Qt.KeyboardModifier.AltModifier
 CONTROL = Qt.KeyboardModifier.ControlModifier
-
-
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "models"))
-    save_generator(tmp_path / "models" / "tiny.safetensors")
-    save_segmenter(tmp_path / "models" / "bright.safetensors")
 
 
 @pytest.fixture(params=DOCKS)

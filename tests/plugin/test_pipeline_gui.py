@@ -21,19 +21,9 @@ from napari_virtualstain.plugin.run_all.layer_settings import recorded_settings
 from napari_virtualstain.plugin.run_all.many_dock import result_layers
 from napari_virtualstain.settings import PipelineSettings
 
-from .models import save_generator, save_segmenter
-
+pytestmark = pytest.mark.usefixtures("tiny_models")
 MANIFEST = Path(napari_virtualstain.__file__).parent / "napari.yaml"
 PLUGIN = "napari-virtualstain"
-
-
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "models"
-    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(folder))
-    save_generator(folder / "tiny.safetensors")
-    save_segmenter(folder / "bright.safetensors")
-    return folder
 
 
 @pytest.fixture
@@ -114,7 +104,7 @@ def test_load_stain_segment_track(
 
 
 def test_run_all_and_what_it_saved_repeats_headless(
-    qtbot: Any, viewer_model: Any, wait_for: Any, file: Path, tmp_path: Path, models: Path
+    qtbot: Any, viewer_model: Any, wait_for: Any, file: Path, tmp_path: Path
 ) -> None:
     from napari_virtualstain.plugin.contributions.readers import read_time_lapse
 

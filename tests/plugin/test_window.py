@@ -16,9 +16,7 @@ from qtpy.QtWidgets import QDockWidget, QTabBar
 
 import napari_virtualstain
 
-from .models import save_generator, save_segmenter
-
-pytestmark = pytest.mark.gui
+pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("tiny_models")]
 MANIFEST = Path(napari_virtualstain.__file__).parent / "napari.yaml"
 PLUGIN = "napari-virtualstain"
 DOCKS = {
@@ -34,13 +32,6 @@ DOCKS = {
     "Export figure": "Figure",
 }
 SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
-
-
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "models"))
-    save_generator(tmp_path / "models" / "tiny.safetensors")
-    save_segmenter(tmp_path / "models" / "bright.safetensors")
 
 
 @pytest.fixture

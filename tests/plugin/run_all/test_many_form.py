@@ -24,19 +24,12 @@ from napari_virtualstain.plugin.run_all.many_job import LayerMovie, RunManyReque
 from napari_virtualstain.progress import Progress
 from napari_virtualstain.settings import PipelineSettings
 
-from ..models import save_generator, save_segmenter
-
 AXES = {"axis_labels": ("t", "y", "x")}
 MOVIE = np.zeros((3, 16, 16), np.float32)
 
 
 @pytest.fixture
-def widget(
-    qtbot: Any, viewer_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> RunManyWidget:
-    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "models"))
-    save_generator(tmp_path / "models" / "tiny.safetensors")
-    save_segmenter(tmp_path / "models" / "bright.safetensors")
+def widget(qtbot: Any, viewer_model: Any, tiny_models: Path) -> RunManyWidget:
     made = RunManyWidget(viewer_model)
     qtbot.addWidget(made)
     return made

@@ -21,19 +21,9 @@ from napari_virtualstain.plugin.stain.job import FitChecked, PlanesDone, Started
 from napari_virtualstain.plugin.track.job import TrackResult
 from napari_virtualstain.settings import PipelineSettings, ReadSettings, StainSettings
 
-from ..models import save_generator, save_segmenter
-
+pytestmark = pytest.mark.usefixtures("tiny_models")
 AXES = {2: ("y", "x"), 3: ("t", "y", "x"), 4: ("t", "z", "y", "x")}
 STAIN, OUTLINES = "stained · cell [fluorescence]", "segmented · cell [mitochondria]"
-
-
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "models"
-    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(folder))
-    save_generator(folder / "tiny.safetensors")
-    save_segmenter(folder / "bright.safetensors")
-    return folder
 
 
 def _dock(qtbot: Any, viewer: Any, *shape: int, axes: Any = None) -> RunAllWidget:

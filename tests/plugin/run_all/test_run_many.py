@@ -19,16 +19,8 @@ from napari_virtualstain.plugin.run_all.many_dock import RunManyWidget
 from napari_virtualstain.plugin.run_all.many_job import movies_in
 from napari_virtualstain.plugin.stain.dock import StainWidget
 
-from ..models import save_generator, save_segmenter
-
+pytestmark = pytest.mark.usefixtures("tiny_models")
 RESULTS = ("virtual_fluorescence.ome.tif", "labels.ome.tif")
-
-
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "models"))
-    save_generator(tmp_path / "models" / "tiny.safetensors")
-    save_segmenter(tmp_path / "models" / "bright.safetensors")
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-# ruff: noqa: F811
 """What the segment dock does with corrections, widths and settings that change while it runs."""
 
 from __future__ import annotations
@@ -19,10 +18,12 @@ from napari_virtualstain.plugin.kit.jobs import Outcome
 from napari_virtualstain.plugin.segment import dock as dock_module
 from napari_virtualstain.plugin.segment.dock import SegmentWidget
 from napari_virtualstain.plugin.segment.fine_tuning_job import FineTuneRequest
-from napari_virtualstain.plugin.segment.job import PlaneSegmenter, Started
+from napari_virtualstain.plugin.segment.job import Started
 from napari_virtualstain.plugin.segment.layer import Corrections
 
-from .test_segment_dock import SCALE, _labels, models, movie, segmented, widget  # noqa: F401
+from .conftest import SCALE, labels_of
+
+pytestmark = pytest.mark.usefixtures("models")
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[FineTuneRequest]:
 
 
 def _paint(widget: SegmentWidget, *frames: int) -> None:
-    layer = _labels(widget)
+    layer = labels_of(widget)
     layer.brush_size = 4
     for frame in frames:
         layer.paint((frame, 70, 80), 9)
@@ -62,7 +63,7 @@ def test_corrected_frames_are_learnt_from_and_the_visible_one_is_pictured(
     [wanted] = asked
     for image, labels, frame in zip(wanted.images, wanted.labels, (1, 4, 2), strict=True):
         np.testing.assert_array_equal(image, movie[frame])
-        np.testing.assert_array_equal(labels, _labels(segmented).data[frame])
+        np.testing.assert_array_equal(labels, labels_of(segmented).data[frame])
         assert labels[70, 80] == 9
     assert wanted.init == str(models)
     assert wanted.pixel_size_um == 0.08
@@ -119,22 +120,15 @@ def test_what_a_cancel_leaves_says_how_much_is_finished(
 
 
 def test_a_threshold_that_is_moved_while_the_network_runs_counts(
-    widget: SegmentWidget, wait_for: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+    widget: SegmentWidget, held: threading.Event, wait_for: Any, qtbot: Any
 ) -> None:
-    go_on, labels = threading.Event(), PlaneSegmenter.labels
-
-    def slow(self: PlaneSegmenter, *request: Any) -> Any:
-        go_on.wait(30)
-        return labels(self, *request)
-
-    monkeypatch.setattr(PlaneSegmenter, "labels", slow)
     widget.run_button.click()
     qtbot.waitUntil(lambda: len(widget.viewer.layers) == 2, timeout=20000)
     widget.settings["threshold"].value = 0.9
     qtbot.wait(80)
-    go_on.set()
+    held.set()
     wait_for(widget, "done")
-    layer = _labels(widget)
+    layer = labels_of(widget)
     # the dim bar is below the new threshold
     qtbot.waitUntil(lambda: all(plane.max() == 1 for plane in layer.data), timeout=5000)
     assert layer.metadata["virtualstain"]["settings"]["threshold"] == 0.9
@@ -144,7 +138,7 @@ def test_of_several_changes_in_a_row_the_last_one_counts(
     segmented: SegmentWidget, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     segmenter, go_on = segmented._session.segmenter, threading.Event()
-    original, layer = segmenter.labels, _labels(segmented)
+    original, layer = segmenter.labels, labels_of(segmented)
 
     def slow(*request: Any) -> Any:
         go_on.wait(30)
@@ -239,7 +233,7 @@ def test_the_button_that_measures_stands_below_the_width(widget: SegmentWidget) 
 def test_the_canvas_is_drawn_when_the_visible_plane_is_labelled(
     segmented: SegmentWidget, qtbot: Any
 ) -> None:
-    layer, drawn = _labels(segmented), []
+    layer, drawn = labels_of(segmented), []
     assert layer.opacity == 1.0  # thin outlines are seen in full colour
     qtbot.waitUntil(lambda: bool(layer.visible), timeout=2000)
     layer.events.set_data.connect(lambda _event: drawn.append(True))
@@ -260,7 +254,7 @@ def test_labels_that_were_deleted_leave_an_empty_table(
     assert {"y_px", "x_px"} <= set(shown)
     assert "frame" not in shown  # it is that of the viewer
     assert len(set(shown)) == len(shown)
-    layer = _labels(segmented)
+    layer = labels_of(segmented)
     segmented.viewer.layers.remove(layer)
     assert table.frame.empty
     layer.selected_label = 2  # the layer lives on in the clipboard

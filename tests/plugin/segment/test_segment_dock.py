@@ -16,54 +16,15 @@ from napari_virtualstain.plugin.segment.dock import SegmentWidget
 from napari_virtualstain.plugin.segment.fine_tuning_job import FineTuneRequest, fine_tuning_job
 from napari_virtualstain.segmentation import SegmenterTraining, segment
 
-from ..models import save_segmenter
+from .conftest import SCALE, labels_of
 
-SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
-
-
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "models"))
-    return save_segmenter(tmp_path / "models" / "bright.safetensors")
-
-
-@pytest.fixture
-def movie() -> np.ndarray:
-    """One dim and one bright bar that move, of 10 x 20 pixels."""
-    frames = np.zeros((6, 80, 96), np.float32)
-    for frame in range(6):
-        frames[frame, 10:20, 10 + frame : 30 + frame] = 1.0
-        frames[frame, 50:60, 40 - frame : 60 - frame] = 0.6
-    return frames
-
-
-@pytest.fixture
-def widget(qtbot: Any, viewer_model: Any, movie: np.ndarray) -> SegmentWidget:
-    viewer_model.add_image(movie, name="cell [fluorescence]", translate=(0, 3, 4), **SCALE)
-    made = SegmentWidget(viewer_model)
-    qtbot.addWidget(made)
-    made.model.value = "bright"
-    made.device.value = "cpu"
-    return made
-
-
-@pytest.fixture
-def segmented(widget: SegmentWidget, wait_for: Any) -> SegmentWidget:
-    widget.viewer.dims.set_point(0, 2.0 * 2)
-    widget.run_button.click()
-    wait_for(widget)
-    assert widget.state == "done", widget.status_label.text()
-    return widget
-
-
-def _labels(widget: SegmentWidget) -> Any:
-    return widget.viewer.layers["segmented · cell [mitochondria]"]
+pytestmark = pytest.mark.usefixtures("models")
 
 
 def test_labels_equal_the_engine_and_lie_on_their_source(
     segmented: SegmentWidget, movie: np.ndarray, models: Path
 ) -> None:
-    layer, source = _labels(segmented), segmented.viewer.layers["cell [fluorescence]"]
+    layer, source = labels_of(segmented), segmented.viewer.layers["cell [fluorescence]"]
     np.testing.assert_array_equal(
         layer.data, segment(movie, models, pixel_size_um=0.08, device="cpu")
     )
@@ -81,11 +42,11 @@ def test_the_threshold_acts_at_once_without_the_network(
         session.segmenter._made.segmenter, "maps", lambda *_, **__: pytest.fail("network")
     )
     segmented.settings["threshold"].value = 0.9
-    qtbot.waitUntil(lambda: len(np.unique(_labels(segmented).data[2])) == 2, timeout=5000)
+    qtbot.waitUntil(lambda: len(np.unique(labels_of(segmented).data[2])) == 2, timeout=5000)
     qtbot.waitUntil(
-        lambda: all(len(np.unique(plane)) == 2 for plane in _labels(segmented).data), timeout=5000
+        lambda: all(len(np.unique(plane)) == 2 for plane in labels_of(segmented).data), timeout=5000
     )
-    assert _labels(segmented).metadata["virtualstain"]["settings"]["threshold"] == 0.9
+    assert labels_of(segmented).metadata["virtualstain"]["settings"]["threshold"] == 0.9
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="has Apple graphics")
@@ -102,7 +63,7 @@ def test_a_run_that_fails_at_once_leaves_no_empty_layer(
     widget.device.value = "cpu"
     widget.run_button.click()
     wait_for(widget)
-    layer, before = _labels(widget), np.array(_labels(widget).data)
+    layer, before = labels_of(widget), np.array(labels_of(widget).data)
     widget.device.value = "mps"
     widget.run_button.click()
     wait_for(widget)
@@ -117,7 +78,7 @@ def test_outlining_anew_is_told_and_can_be_cancelled(
 ) -> None:
     segmenter = segmented._session.segmenter
     original, seen = segmenter.labels, []
-    before = _labels(segmented).data.copy()
+    before = labels_of(segmented).data.copy()
 
     def labels(*arguments: Any) -> Any:
         seen.append(arguments)
@@ -135,13 +96,13 @@ def test_outlining_anew_is_told_and_can_be_cancelled(
     assert not segmented.cancel_button.isEnabled()
     assert segmented.bar.isHidden()
     assert "keep their former outlines" in segmented.status_label.text()
-    changed = (_labels(segmented).data != before).any(axis=(1, 2))
+    changed = (labels_of(segmented).data != before).any(axis=(1, 2))
     # the visible frame and the next
     assert changed.tolist() == [False, False, True, True, False, False]
     monkeypatch.setattr(segmenter, "labels", original)
     segmented.settings["threshold"].value = 0.88
     qtbot.waitUntil(lambda: "All frames" in segmented.status_label.text(), timeout=5000)
-    assert (_labels(segmented).data != before).any(axis=(1, 2)).all()
+    assert (labels_of(segmented).data != before).any(axis=(1, 2)).all()
 
 
 def test_no_garbage_is_collected_while_a_plane_is_cut(
@@ -171,7 +132,7 @@ def test_width_and_turns_reach_the_network_and_the_record(
     widget.settings["average"].value = True
     widget.run_button.click()
     wait_for(widget, "done")
-    layer = _labels(widget)
+    layer = labels_of(widget)
     expected = segment(movie, models, pixel_size_um=0.08, width_um=2.0, average=True, device="cpu")
     np.testing.assert_array_equal(layer.data, expected)
     assert (layer.data != segment(movie, models, pixel_size_um=0.08, device="cpu")).any()
@@ -182,7 +143,7 @@ def test_width_and_turns_reach_the_network_and_the_record(
 
 
 def test_painted_frames_keep_their_corrections(segmented: SegmentWidget, qtbot: Any) -> None:
-    layer = _labels(segmented)
+    layer = labels_of(segmented)
     segmented.viewer.dims.set_point(0, 2.0 * 1)
     layer.brush_size = 4
     layer.paint((1, 70, 80), 9)
@@ -193,13 +154,13 @@ def test_painted_frames_keep_their_corrections(segmented: SegmentWidget, qtbot: 
     assert (layer.data[1, 50:60, 39:59] > 0).all()
 
 
-def test_the_table_measures_the_visible_frame_and_follows_the_labels(
+def test_the_table_measures_the_visible_frame_and_follows_thelabels_of(
     segmented: SegmentWidget, qtbot: Any
 ) -> None:
     table = segmented.table
     qtbot.waitUntil(lambda: len(table.frame) == 2, timeout=5000)
     np.testing.assert_allclose(table.frame["area_um2"], 200 * 0.08**2)
-    layer = _labels(segmented)
+    layer = labels_of(segmented)
     table.selectRow(1)
     assert layer.selected_label == table.frame["label"].iloc[1]
     layer.selected_label = int(table.frame["label"].iloc[0])
@@ -261,7 +222,7 @@ def test_corrections_go_straight_into_a_model_that_is_then_chosen(
 ) -> None:
     assert not segmented.learn_button.isEnabled()
     assert "brush" in segmented.learn_button.toolTip()
-    layer = _labels(segmented)
+    layer = labels_of(segmented)
     layer.brush_size = 6
     layer.paint((2, 70, 80), 9)
     assert segmented.learn_button.isEnabled()
@@ -320,21 +281,10 @@ def test_a_width_of_noise_is_not_set(qtbot: Any, viewer_model: Any) -> None:
 
 
 def test_a_first_frame_that_takes_minutes_is_announced(
-    widget: SegmentWidget, wait_for: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+    widget: SegmentWidget, held: threading.Event, wait_for: Any, qtbot: Any
 ) -> None:
-    from napari_virtualstain.plugin.segment.job import PlaneSegmenter
-
-    go_on, labels = threading.Event(), PlaneSegmenter.labels
-
-    def slow(self: PlaneSegmenter, *request: Any) -> Any:
-        go_on.wait(30)
-        return labels(self, *request)
-
-    monkeypatch.setattr(PlaneSegmenter, "labels", slow)
     widget.run_button.click()
-    try:
-        said = "segmenting: frame 0/6"
-        qtbot.waitUntil(lambda: widget.status_label.text() == said, timeout=20000)
-    finally:
-        go_on.set()
+    said = "segmenting: frame 0/6"
+    qtbot.waitUntil(lambda: widget.status_label.text() == said, timeout=20000)
+    held.set()
     wait_for(widget, "done")

@@ -1,7 +1,5 @@
 """Cancelling of the Stain dock: inside a tile, and while slow storage is read."""
 
-# ruff: noqa: F811
-
 from __future__ import annotations
 
 import threading
@@ -15,7 +13,9 @@ import pytest
 
 from napari_virtualstain.plugin.stain.dock import StainWidget
 
-from .test_stain_dock import SCALE, models, movie, widget  # noqa: F401
+from .conftest import SCALE
+
+pytestmark = pytest.mark.usefixtures("models")
 
 
 def test_cancelling_stops_between_layers_and_not_only_between_tiles(
@@ -85,7 +85,7 @@ def test_a_first_frame_that_takes_minutes_is_announced(
     wait_for(widget, "done")
 
 
-def test_nothing_is_added_to_a_stain_that_was_deleted_in_mid_run(
+def test_nothing_is_added_to_a_stain_that_was_deleted_in_midstained(
     widget: StainWidget, wait_for: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from napari_virtualstain.plugin.stain import job

@@ -21,42 +21,15 @@ from napari_virtualstain.plugin.stain.job import PlaneStainer, StainRequest
 from napari_virtualstain.staining import Stainer, stain, steady_in_place
 
 from ..models import save_generator
+from .conftest import SCALE, run_dock
 
-SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
-
-
-@pytest.fixture(autouse=True)
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("VIRTUALSTAIN_MODELS", str(tmp_path / "models"))
-    return save_generator(tmp_path / "models" / "tiny.safetensors")
-
-
-@pytest.fixture
-def movie() -> np.ndarray:
-    return np.random.default_rng(0).integers(100, 200, (7, 96, 112)).astype(np.uint16)
-
-
-@pytest.fixture
-def widget(qtbot: Any, viewer_model: Any, movie: np.ndarray) -> StainWidget:
-    viewer_model.add_image(movie, name="cell", translate=(0, 3, 4), **SCALE)
-    made = StainWidget(viewer_model)
-    qtbot.addWidget(made)
-    made.model.value = "tiny"
-    made.device.value = "cpu"
-    return made
-
-
-def _run(widget: StainWidget, wait_for: Any) -> Any:
-    widget.run_button.click()
-    wait_for(widget)
-    assert widget.state == "done", widget.status_label.text()
-    return widget.viewer.layers["stained · cell [fluorescence]"]
+pytestmark = pytest.mark.usefixtures("models")
 
 
 def test_the_whole_movie_equals_the_engine_and_lies_on_its_source(
     widget: StainWidget, wait_for: Any, movie: np.ndarray, models: Path
 ) -> None:
-    layer = _run(widget, wait_for)
+    layer = run_dock(widget, wait_for)
     expected = stain(movie, models, pixel_size_um=0.08, device="cpu")
     np.testing.assert_allclose(layer.data, expected, atol=1e-4 * np.ptp(expected))
     source = widget.viewer.layers["cell"]
@@ -90,7 +63,7 @@ def test_a_region_has_the_values_and_the_place_of_the_whole(
     if kind == "range":
         widget.region.first.setValue(2)
         widget.region.last.setValue(4)
-    layer = _run(widget, wait_for)
+    layer = run_dock(widget, wait_for)
     part = parts[kind]
     np.testing.assert_allclose(layer.data, whole[part], atol=1e-4 * np.ptp(whole))
     np.testing.assert_allclose(
@@ -132,7 +105,7 @@ def test_the_visible_frame_comes_first_then_its_neighbours(
         )
     )
     widget.viewer.dims.set_point(0, 2.0 * 3)
-    _run(widget, wait_for)
+    run_dock(widget, wait_for)
     assert order == [3, 4, 2, 5, 1, 6, 0]
 
 
@@ -260,10 +233,10 @@ def test_a_new_model_is_listed_without_a_restart(
 def test_a_new_stain_takes_the_place_of_the_former_one(
     widget: StainWidget, wait_for: Any, movie: np.ndarray, models: Path
 ) -> None:
-    first = _run(widget, wait_for)
+    first = run_dock(widget, wait_for)
     before = np.array(first.data)
     widget.viewer.layers["cell"].data = movie[:, ::-1]
-    assert _run(widget, wait_for) is first
+    assert run_dock(widget, wait_for) is first
     assert len(widget.viewer.layers) == 2
     expected = stain(movie[:, ::-1], models, pixel_size_um=0.08, device="cpu")
     np.testing.assert_allclose(first.data, expected, atol=1e-4 * np.ptp(expected))
@@ -275,7 +248,7 @@ def test_the_former_stain_is_kept_when_asked_and_never_shown_with_the_new_one(
 ) -> None:
     """Additive layers add up: mitochondria would look twice as bright."""
     widget.keep_former.setChecked(True)
-    first = _run(widget, wait_for)
+    first = run_dock(widget, wait_for)
     qtbot.waitUntil(lambda: bool(first.visible), timeout=2000)
     widget.run_button.click()
     wait_for(widget)
@@ -297,7 +270,7 @@ def test_staining_ends_the_preview(widget: StainWidget, wait_for: Any, qtbot: An
     widget.preview_box.setChecked(True)
     layers, name = widget.viewer.layers, "preview · cell [preview]"
     qtbot.waitUntil(lambda: name in layers and layers[name].visible, timeout=20000)
-    layer = _run(widget, wait_for)
+    layer = run_dock(widget, wait_for)
     qtbot.waitUntil(lambda: bool(layer.visible), timeout=2000)
     assert not widget.preview_box.isChecked()
     assert not layers[name].visible
@@ -320,7 +293,7 @@ def _slow_down(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_was_stained_by_a_cancel_is_marked_and_the_former_stain_is_back(
     widget: StainWidget, wait_for: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = _run(widget, wait_for)
+    first = run_dock(widget, wait_for)
     whole = np.array(first.data)
     _slow_down(monkeypatch)
     widget.run_button.click()
@@ -349,12 +322,12 @@ def test_the_tick_of_the_illumination_field_gives_the_pixels_of_the_command_line
     assert not tick.isChecked()
     tick.click()
     atol = 1e-4 * np.ptp(flat)
-    layer = _run(widget, wait_for)
+    layer = run_dock(widget, wait_for)
     np.testing.assert_allclose(layer.data, flat, atol=atol)
     assert np.abs(flat - plain).max() > 100 * atol
     assert layer.metadata["virtualstain"]["settings"]["flat_field"] is True
     tick.click()
-    np.testing.assert_allclose(_run(widget, wait_for).data, plain, atol=atol)
+    np.testing.assert_allclose(run_dock(widget, wait_for).data, plain, atol=atol)
 
 
 def test_a_stain_whose_dock_is_removed_says_that_it_is_not_finished(
@@ -377,7 +350,7 @@ def test_a_stain_whose_dock_is_removed_says_that_it_is_not_finished(
 
 def test_uncertainty_becomes_a_layer_of_its_own(widget: StainWidget, wait_for: Any) -> None:
     widget.settings["uncertainty"].value = True
-    layer = _run(widget, wait_for)
+    layer = run_dock(widget, wait_for)
     error = widget.viewer.layers["expected error · cell [uncertainty]"]
     assert error.data.shape == layer.data.shape
     assert (error.data >= 0).all()
@@ -390,7 +363,7 @@ def test_uncertainty_becomes_a_layer_of_its_own(widget: StainWidget, wait_for: A
     error.translate -= 1
     widget.settings["average"].value = False
     widget.settings["uncertainty"].value = False
-    again = _run(widget, wait_for)
+    again = run_dock(widget, wait_for)
     assert again is layer
     assert uncertainty_of(widget.viewer, again) is None  # the error is that of another run
 
@@ -399,7 +372,7 @@ def test_flicker_is_reduced_when_asked_and_needs_a_movie(
     widget: StainWidget, wait_for: Any, movie: np.ndarray, models: Path
 ) -> None:
     widget.settings["temporal"].value = 2
-    layer = _run(widget, wait_for)
+    layer = run_dock(widget, wait_for)
     stained = stain(movie, models, pixel_size_um=0.08, device="cpu")
     filtered = np.array(stained)
     list(steady_in_place(filtered, "tyx", 2))
@@ -419,7 +392,7 @@ def test_a_large_result_goes_to_the_cache_folder(
 
     chosen = Preferences(cache_folder=tmp_path / "cache", memory_limit_gib=0.0)
     monkeypatch.setattr(module, "preferences", lambda: chosen)
-    layer = _run(widget, wait_for)
+    layer = run_dock(widget, wait_for)
     assert isinstance(layer.data, np.memmap)
     assert list((tmp_path / "cache").rglob("result.npy"))
     assert layer.data.any()

@@ -1,4 +1,3 @@
-# ruff: noqa: F811
 """The form of the stain dock: what it says of a layer before *Stain* is pressed."""
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from napari_virtualstain.plugin.stain.dock import StainWidget
 from napari_virtualstain.plugin.stain.job import FitChecked
 from napari_virtualstain.staining import stain
 
-from .test_stain_dock import _run, models, movie, widget  # noqa: F401
+from .conftest import SCALE, run_dock
 
-SCALE = {"scale": (2.0, 0.08, 0.08), "units": ("s", "um", "um"), "axis_labels": ("t", "y", "x")}
+pytestmark = pytest.mark.usefixtures("models")
 
 
 def test_the_light_says_before_staining_whether_the_model_fits(
@@ -33,7 +32,7 @@ def test_the_light_says_before_staining_whether_the_model_fits(
         lambda: any(words in widget.fit_note.text() for words in fits_not), timeout=20000
     )
     assert len(widget.viewer.layers) == 1
-    _run(widget, wait_for)
+    run_dock(widget, wait_for)
     assert any(words in widget.fit_note.text() for words in fits_not)
     assert "may not fit this movie: see above" in widget.status_label.text()
 
@@ -158,7 +157,7 @@ def test_the_dock_offers_openvino_and_writes_it_down(
 ) -> None:
     place = widget.device.findText("processor (OpenVINO)")
     widget.device.setCurrentIndex(place)
-    layer = _run(widget, wait_for)
+    layer = run_dock(widget, wait_for)
     assert layer.metadata["virtualstain"]["settings"]["device"] == "openvino"
     expected = stain(movie, models, pixel_size_um=0.08, device="openvino")
     np.testing.assert_array_equal(layer.data, expected)
