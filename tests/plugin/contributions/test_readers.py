@@ -66,6 +66,7 @@ def test_two_channels_become_two_layers(tmp_path: Path) -> None:
 
 def test_what_is_no_time_lapse_is_left_to_others(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
+    assert get_reader([]) is None
     assert get_reader(str(tmp_path / "empty")) is None
     assert get_reader(str(tmp_path / "notes.txt")) is None
 

@@ -73,6 +73,7 @@ def test_all_files_that_are_opened_together_must_hold_tracks(tmp_path: Path) -> 
         (tmp_path / name).write_text(text)
     assert get_track_reader(paths["tracks.csv"]) is read_tracks
     assert get_track_reader([paths["tracks.csv"]] * 2) is read_tracks
+    assert get_track_reader([]) is None
     assert get_track_reader([paths["tracks.csv"], paths["a.txt"]]) is None
     both = get_track_reader([paths["tracks.csv"], paths["points.csv"]])
     assert both is not None  # napari's own reader

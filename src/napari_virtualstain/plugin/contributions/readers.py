@@ -18,7 +18,7 @@ _IMAGES = (".tif", ".tiff", ".png")
 def get_reader(path: str | list[str]) -> Callable[[Any], list[Any]] | None:
     """Return the reader function if `path` looks like a time-lapse, or None."""
     paths = [path] if isinstance(path, str) else list(path)
-    return read_time_lapse if all(_readable(Path(one)) for one in paths) else None
+    return read_time_lapse if paths and all(_readable(Path(one)) for one in paths) else None
 
 
 def _readable(path: Path) -> bool:

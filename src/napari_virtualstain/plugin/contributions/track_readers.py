@@ -28,6 +28,8 @@ def get_track_reader(path: str | list[str]) -> Callable[[Any], list[LayerTuple]]
     with this plugin still gets points and shapes.
     """
     paths = [path] if isinstance(path, str) else list(path)
+    if not paths:
+        return None
     if all(format_of(Path(one)) for one in paths):
         return read_tracks
     if all(Path(one).suffix.lower() == ".csv" for one in paths):

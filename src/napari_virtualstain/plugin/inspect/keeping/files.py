@@ -40,10 +40,16 @@ class Keeping:
     def save_again(self) -> None:
         """Bring the table that was saved up to date."""
         if self._file is not None:
-            self.save(self._file)
+            self._write(self._file)
 
     def save(self, path: Path) -> None:
         """Write the table to `path`, and from now on again after each verdict and edit."""
+        self._write(path)
+        if self._file is not None:
+            count = len(self._host.model.table)
+            self._host.say(f"Saved {count} tracks as {path.name}; it is kept up to date.")
+
+    def _write(self, path: Path) -> None:
         from ....io import write_table
 
         try:
@@ -55,8 +61,6 @@ class Keeping:
             self._host.say_later(f"{error_text(error)}{no_more}")
             return
         self._file = path
-        count = len(self._host.model.table)
-        self._host.say(f"Saved {count} tracks as {path.name}; it is kept up to date.")
 
     def ask_where_to_save(self) -> None:
         """Ask for a file, and save the table there."""
